@@ -1,0 +1,80 @@
+"""Answers: what we reply now. Expected refusals are answers, not exceptions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from elstrada.model.device import CommandResult, StationOrder
+from elstrada.model.ids import PartyId
+from elstrada.model.token import Verdict
+
+
+class Registered(msgspec.Struct, frozen=True, tag=True):
+    """To a Boot."""
+
+    now: datetime
+    interval_s: int
+    """Heartbeat interval."""
+
+
+class TheTime(msgspec.Struct, frozen=True, tag=True):
+    now: datetime
+
+
+class Noted(msgspec.Struct, frozen=True, tag=True):
+    """Received; nothing more to say."""
+
+
+class Judged(msgspec.Struct, frozen=True, tag=True):
+    """To an Authorize."""
+
+    verdict: Verdict
+
+
+class SessionNoted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """To a StartSession, UpdateSession or EndSession."""
+
+    transaction_id: str
+    verdict: Verdict | None = None
+    """Judgement of the token, where one was presented."""
+
+
+class CommandDone(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """To a Command: how it ended."""
+
+    result: CommandResult
+    detail: str = ""
+
+
+StationAnswer = Registered | TheTime | Noted | Judged | SessionNoted | CommandDone
+
+
+class AskParty(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A question to a token's eMSP: may it charge here? Answered by a Verdict before the deadline.
+
+    The gateway puts the verdict into the ask that raised the question, and asks again.
+    """
+
+    token_ref: str
+    token_uid: str
+    token_type: str
+    party: PartyId | None
+    """None: nobody knows the token; every eMSP peer that does real-time authorization may be asked."""
+    evse_id: int | None
+    fallback: Verdict
+    """What holds when nobody answers in time."""
+    deadline_s: int = 8
+
+
+class TellStation(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A command to the station itself. Answered by a CommandReply."""
+
+    command_id: str
+    order: StationOrder
+    deadline_s: int
+
+
+Question = AskParty | TellStation
+"""Asks to someone else. The reply comes back as another ask, so nothing awaits inside a decision."""

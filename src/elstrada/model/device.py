@@ -1,0 +1,116 @@
+"""Charging stations: the record of one, how it is reached, and what it may be told to do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from elstrada.model.ids import PartyId
+from elstrada.model.location import EvseStatus
+
+
+class Protocol(StrEnum):
+    """The WebSocket subprotocols of OCPP."""
+
+    OCPP16 = "ocpp1.6"
+    OCPP201 = "ocpp2.0.1"
+
+
+class EvsePlace(msgspec.Struct, frozen=True):
+    """Where one of a station's EVSEs stands in the owner's locations."""
+
+    evse_id: int
+    """OCPP number, from 1. OCPP 1.6 knows it as the connector id."""
+    location_id: str
+    evse_uid: str
+
+
+class Station(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The record of a station we own. The password is kept elsewhere, as a keyed hash."""
+
+    owner: PartyId
+    id: str
+    """The identity in its WebSocket address: 1 to 48 characters."""
+    places: tuple[EvsePlace, ...] = ()
+    lenient: bool = True
+    """Store and count schema violations that damage no meaning, instead of refusing (rule 20)."""
+
+
+class ConnectorStatus(StrEnum):
+    """A connector's condition as OCPP 1.6 tells it; 2.x says Occupied where 1.6 knows why."""
+
+    AVAILABLE = "Available"
+    PREPARING = "Preparing"
+    CHARGING = "Charging"
+    SUSPENDED_EVSE = "SuspendedEVSE"
+    SUSPENDED_EV = "SuspendedEV"
+    FINISHING = "Finishing"
+    OCCUPIED = "Occupied"
+    RESERVED = "Reserved"
+    UNAVAILABLE = "Unavailable"
+    FAULTED = "Faulted"
+
+
+EVSE_STATUS_OF: dict[ConnectorStatus, EvseStatus] = {
+    ConnectorStatus.AVAILABLE: EvseStatus.AVAILABLE,
+    # Plugged in or being set up: not free for the next driver.
+    ConnectorStatus.PREPARING: EvseStatus.BLOCKED,
+    ConnectorStatus.CHARGING: EvseStatus.CHARGING,
+    ConnectorStatus.SUSPENDED_EVSE: EvseStatus.CHARGING,
+    ConnectorStatus.SUSPENDED_EV: EvseStatus.CHARGING,
+    ConnectorStatus.FINISHING: EvseStatus.BLOCKED,
+    ConnectorStatus.OCCUPIED: EvseStatus.CHARGING,
+    ConnectorStatus.RESERVED: EvseStatus.RESERVED,
+    ConnectorStatus.UNAVAILABLE: EvseStatus.INOPERATIVE,
+    ConnectorStatus.FAULTED: EvseStatus.OUTOFORDER,
+}
+"""What the world is told of a connector's condition."""
+
+
+class CommandName(StrEnum):
+    """What a station can be told. One word per thing, over all OCPP versions."""
+
+    START = "START"
+    STOP = "STOP"
+    RESET = "RESET"
+    UNLOCK = "UNLOCK"
+    TRIGGER = "TRIGGER"
+    CHANGE_AVAILABILITY = "CHANGE_AVAILABILITY"
+
+
+class CommandResult(StrEnum):
+    """How a command ended; exactly one per command (P5)."""
+
+    ACCEPTED = "ACCEPTED"
+    SCHEDULED = "SCHEDULED"
+    """Accepted, to be done later (availability while a session runs)."""
+    REJECTED = "REJECTED"
+    NOT_SUPPORTED = "NOT_SUPPORTED"
+    UNKNOWN = "UNKNOWN"
+    """The station knows no such connector or session."""
+    OFFLINE = "OFFLINE"
+    TIMEOUT = "TIMEOUT"
+    FAILED = "FAILED"
+    """The station answered with an error."""
+
+
+class StationOrder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A command in our words, ready to be translated for a station's OCPP version."""
+
+    name: CommandName
+    evse_id: int | None = None
+    connector_id: int | None = None
+    transaction_id: str | None = None
+    """STOP: the station's own name of the session."""
+    token_uid: str | None = None
+    """START: as the station shall show it in its own messages."""
+    token_type: str = "RFID"  # noqa: S105  A kind of token, no secret.
+    remote_start_id: int | None = None
+    """START: OCPP 2.x gives it back in the first event."""
+    hard: bool = False
+    """RESET: at once, ending sessions; otherwise when idle."""
+    operative: bool = True
+    """CHANGE_AVAILABILITY."""
+    message: str | None = None
+    """TRIGGER: the OCPP message asked for, such as StatusNotification."""

@@ -1,0 +1,276 @@
+"""Facts: what has happened, for ever. Read this file and you know the system.
+
+Names and fields are never changed or reused; add fields with defaults, else ``spine/upcast.py``.
+A fact's stream names its owner, and the log its time of record. No personal data: tokens are
+pseudonyms (``token_ref``), customers are numbers.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from elstrada.model.asks import StationEvent
+from elstrada.model.cdr import Cdr
+from elstrada.model.cost import Cost
+from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
+from elstrada.model.ids import PartyId
+from elstrada.model.invoice import BillLine
+from elstrada.model.party import PeerState
+from elstrada.model.quantity import MeterSample
+from elstrada.model.session import Session
+from elstrada.model.token import Allowed, AuthMethod
+
+# --- a station's stream ---------------------------------------------------------------------------
+
+
+class StationConnected(msgspec.Struct, frozen=True, tag=True):
+    """An authenticated socket opened; whoever appended this now owns the stream."""
+
+    protocol: str
+    connection_id: str
+
+
+class StationDisconnected(msgspec.Struct, frozen=True, tag=True):
+    connection_id: str
+    reason: str
+
+
+class StationBooted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    vendor: str
+    model: str
+    serial: str | None = None
+    firmware: str | None = None
+    reason: str | None = None
+
+
+class ConnectorStatusChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    evse_id: int
+    """0 is the station as a whole."""
+    connector_id: int
+    status: ConnectorStatus
+    at: datetime
+    error_code: str | None = None
+    info: str | None = None
+    vendor_error_code: str | None = None
+
+
+class StationEventReported(msgspec.Struct, frozen=True, tag=True):
+    event: StationEvent
+
+
+class AuthorizationDecided(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A token was presented and judged."""
+
+    token_ref: str
+    allowed: Allowed
+    method: AuthMethod
+    token_party: PartyId | None = None
+    evse_id: int | None = None
+    authorization_reference: str | None = None
+    note: str = ""
+
+
+class SessionStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A station reported a session's start. May be recorded after its end: order does not matter (P3)."""
+
+    session_id: str
+    transaction_id: str
+    """1.6: our random number as text; 2.x: the station's."""
+    start_key: str
+    """Content that names this start again in a resend (P2)."""
+    evse_id: int
+    connector_id: int
+    at: datetime
+    token_ref: str | None = None
+    token_party: PartyId | None = None
+    auth_method: AuthMethod | None = None
+    authorization_reference: str | None = None
+    meter_wh: int | None = None
+    seq_no: int | None = None
+    command_id: str | None = None
+    """The remote start that led to it."""
+    reservation_id: int | None = None
+    charging: bool | None = None
+    offline: bool = False
+    trigger: str | None = None
+    clock_suspect: bool = False
+
+
+class SessionUpdated(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A station reported news of a session other than its meter."""
+
+    session_id: str
+    at: datetime
+    seq_no: int | None = None
+    evse_id: int | None = None
+    connector_id: int | None = None
+    token_ref: str | None = None
+    token_party: PartyId | None = None
+    auth_method: AuthMethod | None = None
+    authorization_reference: str | None = None
+    charging: bool | None = None
+    offline: bool = False
+    trigger: str | None = None
+    clock_suspect: bool = False
+
+
+class MeterSampled(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A station reported its meter, for a session or by itself."""
+
+    evse_id: int
+    connector_id: int
+    samples: tuple[MeterSample, ...]
+    session_id: str | None = None
+    seq_no: int | None = None
+    energy_wh: int | None = None
+    """Energy of the session so far, over all that is known of it."""
+    power_w: int | None = None
+    """Latest power known of the session."""
+
+
+class SessionEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A station reported a session's end."""
+
+    session_id: str
+    at: datetime
+    meter_wh: int | None = None
+    energy_wh: int | None = None
+    seq_no: int | None = None
+    reason: str | None = None
+    token_ref: str | None = None
+    offline: bool = False
+    trigger: str | None = None
+    clock_suspect: bool = False
+
+
+class SessionCompleted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """All of a session is known, or the wait for the rest is over: it can be priced. Once per session."""
+
+    session_id: str
+    started_at: datetime
+    ended_at: datetime
+    energy_wh: int
+    gaps: tuple[int, ...] = ()
+    """Sequence numbers that never came."""
+    notes: tuple[str, ...] = ()
+    """What was assumed, each a sentence."""
+
+
+class StrayReported(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A message that fits no session of its station, kept for review (rule 17, T8)."""
+
+    kind: str
+    transaction_id: str
+    at: datetime
+    body: str
+    """The ask as JSON, without the token's uid."""
+
+
+class CommandRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    command_id: str
+    name: CommandName
+    asked_by: PartyId
+    evse_id: int | None = None
+    connector_id: int | None = None
+    session_id: str | None = None
+    token_ref: str | None = None
+    token_party: PartyId | None = None
+    authorization_reference: str | None = None
+    remote_start_id: int | None = None
+
+
+class CommandAnswered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    command_id: str
+    result: CommandResult
+    detail: str = ""
+
+
+# --- roaming --------------------------------------------------------------------------------------
+
+
+class PeerChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A registration moved on. Holds no secret."""
+
+    peer_id: str
+    state: PeerState
+    version: str | None = None
+    parties: tuple[PartyId, ...] = ()
+    note: str = ""
+
+
+class RoamedSessionChanged(msgspec.Struct, frozen=True, tag=True):
+    """Another party told us the state of one of our drivers' sessions."""
+
+    session: Session
+
+
+# --- the CDR, at the party that issues it and at the one that pays -------------------------------------
+
+
+class CdrIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """We, the CPO, made the CDR of a session. Exactly once per session (P4)."""
+
+    cdr: Cdr
+    cost: Cost
+
+
+class CdrDelivered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A peer accepted the CDR."""
+
+    peer_id: str
+    url: str | None = None
+    """Where the peer says it can be read."""
+
+
+class CdrReceived(msgspec.Struct, frozen=True, tag=True):
+    """Another party sent us a CDR. Applied once by (party, id) however often it comes."""
+
+    cdr: Cdr
+    content_hash: str
+    """SHA-256 of the body as received, hexadecimal."""
+
+
+class CdrChecked(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """We examined a received CDR. ``findings`` name the rules (V01 to V52)."""
+
+    accepted: bool
+    findings: tuple[str, ...] = ()
+
+
+# --- a customer's contract -------------------------------------------------------------------------------
+
+
+class BillLineAdded(msgspec.Struct, frozen=True, tag=True):
+    """A session became a line on the customer's electricity bill."""
+
+    line: BillLine
+
+
+StationFact = (
+    StationConnected
+    | StationDisconnected
+    | StationBooted
+    | ConnectorStatusChanged
+    | StationEventReported
+    | AuthorizationDecided
+    | SessionStarted
+    | SessionUpdated
+    | MeterSampled
+    | SessionEnded
+    | SessionCompleted
+    | StrayReported
+    | CommandRequested
+    | CommandAnswered
+)
+Fact = (
+    StationFact
+    | PeerChanged
+    | RoamedSessionChanged
+    | CdrIssued
+    | CdrDelivered
+    | CdrReceived
+    | CdrChecked
+    | BillLineAdded
+)

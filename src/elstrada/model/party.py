@@ -1,0 +1,84 @@
+"""Parties and the roaming connections (peers) between them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from elstrada.model.ids import PartyId
+
+
+class Role(StrEnum):
+    """A market role. Source: OCPI 2.3.0 types; HUB and PTP are read in every version."""
+
+    CPO = "CPO"
+    EMSP = "EMSP"
+    HUB = "HUB"
+    NAP = "NAP"
+    NSP = "NSP"
+    OTHER = "OTHER"
+    PTP = "PTP"
+    SCSP = "SCSP"
+
+
+class BusinessDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Name and address of a business as shown to drivers."""
+
+    name: str
+    website: str | None = None
+    logo_url: str | None = None
+
+
+class Party(msgspec.Struct, frozen=True):
+    """One of our own parties: whom this installation acts for."""
+
+    id: PartyId
+    roles: tuple[Role, ...]
+    business: BusinessDetails
+    currency: str = "EUR"
+    """ISO 4217, of what it charges."""
+
+
+class PartyRole(msgspec.Struct, frozen=True):
+    """A role that a peer's credentials name."""
+
+    party: PartyId
+    role: Role
+    business: BusinessDetails
+
+
+class PeerState(StrEnum):
+    """Where a registration stands (one direction implies the other: OCPI registers both at once)."""
+
+    INVITED = "INVITED"
+    """We gave out token A and wait."""
+    ACTIVE = "ACTIVE"
+    ENDED = "ENDED"
+
+
+class PeerEndpoint(msgspec.Struct, frozen=True):
+    """One module address from a peer's version details."""
+
+    identifier: str
+    """Module id, lower case."""
+    role: str
+    """SENDER or RECEIVER."""
+    url: str
+
+
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
+    """A party's platform at the other end of OCPI, as one of our parties sees it. Holds no secret."""
+
+    owner: PartyId
+    """Our party."""
+    id: str
+    """Our name for the connection, unique per owner."""
+    state: PeerState
+    version: str | None = None
+    """OCPI version in use."""
+    versions_url: str | None = None
+    roles: tuple[PartyRole, ...] = ()
+    endpoints: tuple[PeerEndpoint, ...] = ()
+    changed_at: datetime

@@ -1,0 +1,77 @@
+"""Tokens and contracts' identities. Source: OCPI 2.3.0 mod_tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from elstrada.model.ids import PartyId
+
+
+class Whitelist(StrEnum):
+    """May the CPO decide by itself? R-49: NEVER always asks; ALWAYS never asks."""
+
+    ALWAYS = "ALWAYS"
+    ALLOWED = "ALLOWED"
+    ALLOWED_OFFLINE = "ALLOWED_OFFLINE"
+    NEVER = "NEVER"
+
+
+class Allowed(StrEnum):
+    """The answer to an authorization. Source: OCPI 2.3.0 AllowedType."""
+
+    ALLOWED = "ALLOWED"
+    BLOCKED = "BLOCKED"
+    EXPIRED = "EXPIRED"
+    NO_CREDIT = "NO_CREDIT"
+    NOT_ALLOWED = "NOT_ALLOWED"
+
+
+class AuthMethod(StrEnum):
+    AUTH_REQUEST = "AUTH_REQUEST"
+    COMMAND = "COMMAND"
+    WHITELIST = "WHITELIST"
+
+
+class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a driver presents: a card, an app, a car. An erasable record, never part of a fact (T28)."""
+
+    party: PartyId
+    """The eMSP that issued it."""
+    uid: str
+    type: str = "RFID"
+    """TokenType: RFID, APP_USER, AD_HOC_USER, EMAID, OTHER or one we do not know."""
+    contract_id: str
+    visual_number: str | None = None
+    issuer: str
+    group_id: str | None = None
+    valid: bool
+    whitelist: Whitelist
+    language: str | None = None
+    default_profile_type: str | None = None
+    last_updated: datetime
+
+
+class TokenIdentity(msgspec.Struct, frozen=True):
+    """What a session or CDR tells another party of its token. Source: OCPI 2.3.0 CdrToken."""
+
+    party: PartyId
+    uid: str
+    type: str
+    contract_id: str
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """May this token charge here, who says so, and under which reference?"""
+
+    allowed: Allowed
+    method: AuthMethod
+    party: PartyId | None = None
+    """The token's eMSP; None when nobody knows the token."""
+    authorization_reference: str | None = None
+    contract_ref: str | None = None
+    """Pseudonym of the group (OCPP parentIdTag), if any."""
+    note: str = ""
+    """Why, for the operator: ``whitelist``, ``peer SE*RET answered``, ``peer unreachable, ALLOWED_OFFLINE``."""
