@@ -1,0 +1,104 @@
+"""What hands can do, so that roles run the same on real sockets and in the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from elstrada.model.http import HttpRequest, HttpResponse
+
+
+class Clock(Protocol):
+    """The time. Sleeping and deadlines are the event loop's, which a simulator may also own."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware UTC."""
+        ...
+
+
+class Knock(msgspec.Struct, frozen=True):
+    """Somebody asks for a WebSocket: everything known before a byte of it is accepted."""
+
+    path: str
+    """As requested, percent-encoded, without the query."""
+    headers: Mapping[str, str]
+    """Lower-case names."""
+    remote: str
+    """Address of the caller, without the port."""
+    at: datetime
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The knock is answered with this HTTP status and nothing more is done."""
+
+    status: int
+    headers: Mapping[str, str] = {}
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """The knock is answered with 101."""
+
+    owner: str
+    station_id: str
+    protocol: str | None
+    """Subprotocol chosen; None completes the handshake without one and then closes (OCPP 2.1 part 4)."""
+
+
+class StationSocket(Protocol):
+    """One station's open WebSocket."""
+
+    remote: str
+
+    def send(self, frame: bytes) -> None:
+        """Send one text frame; never blocks. Does nothing on a closed socket.
+
+        A station that does not read is closed once 1 MiB waits for it (F15).
+        """
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye; ``Line.closed`` follows exactly once."""
+        ...
+
+
+class Line(Protocol):
+    """Who handles one open socket. Called on the event loop, never concurrently for one socket."""
+
+    def received(self, frame: bytes) -> None:
+        """A whole text frame, UTF-8 not yet checked. Binary frames are closed by ``net`` itself."""
+        ...
+
+    def closed(self, code: int, reason: str) -> None:
+        """The socket is gone, whoever closed it."""
+        ...
+
+
+class Doorman(Protocol):
+    """Who decides on knocks and handles open sockets: the gateway."""
+
+    def admit(self, knock: Knock) -> Admitted | Refused:
+        """Decide at once, without I/O (T1, T3)."""
+        ...
+
+    def opened(self, socket: StationSocket, admitted: Admitted) -> Line: ...
+
+
+class HttpClient(Protocol):
+    """Sends requests to other parties."""
+
+    async def send(self, request: HttpRequest, *, timeout_s: float = 10.0) -> HttpResponse:
+        """Send one request; no redirects, body at most 8 MiB.
+
+        Raises:
+            Unreachable: no response, or the address is not allowed (T16).
+        """
+        ...
+
+
+class HttpHandler(Protocol):
+    """Serves requests of one kind, such as OCPI's."""
+
+    async def handle(self, request: HttpRequest, remote: str) -> HttpResponse: ...

@@ -1,0 +1,198 @@
+"""What every spine can do, whatever engine is beneath (memory, SQLite, PostgreSQL).
+
+One unit of work is atomic: facts, the views they change, records and a follower's cursor commit
+together or not at all. When ``commit`` returns, the work survives a power cut (P1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+from sqlalchemy import Table
+
+from elstrada.model.facts import Fact
+
+Cell = str | int | bool | bytes | Decimal | datetime | None
+"""What stands in a column. Datetimes are aware UTC; decimals keep their digits."""
+Row = Mapping[str, Cell]
+
+
+class Append(msgspec.Struct, frozen=True):
+    """Facts for one stream, which must still be at version ``expected`` (the number of facts in it)."""
+
+    stream: str
+    expected: int
+    facts: tuple[Fact, ...]
+    snapshot: bytes | None = None
+    """The decider's state after these facts, encoded; only ever a short cut for ``load``."""
+
+
+class Put(msgspec.Struct, frozen=True):
+    """Insert a record, or set these columns of it. ``row`` holds the whole primary key.
+
+    ``expected``: None always writes; an empty mapping demands that the record is absent; otherwise
+    the columns named must have these values now.
+    """
+
+    table: Table
+    row: Row
+    expected: Row | None = None
+
+
+class Delete(msgspec.Struct, frozen=True):
+    """Remove a record by its whole primary key, if ``expected`` (as in ``Put``) holds."""
+
+    table: Table
+    key: Row
+    expected: Row | None = None
+
+
+class Advance(msgspec.Struct, frozen=True):
+    """Move a follower's cursor: everything up to ``position`` has had its effect."""
+
+    follower: str
+    position: int
+    shard: int = 0
+
+
+class Work(msgspec.Struct, frozen=True):
+    """Everything that commits together."""
+
+    appends: tuple[Append, ...] = ()
+    writes: tuple[Put | Delete, ...] = ()
+    advance: Advance | None = None
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A fact with its place in the log."""
+
+    position: int
+    """Rises along the log; gaps are possible."""
+    stream: str
+    version: int
+    """1 for the stream's first fact."""
+    at: datetime
+    """When it was recorded, UTC."""
+    fact: Fact
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A stream as ``load`` finds it: the newest snapshot, and the facts after it."""
+
+    version: int
+    """0 when nothing was ever appended."""
+    snapshot: bytes | None
+    facts: tuple[Recorded, ...]
+
+
+class Between(msgspec.Struct, frozen=True):
+    """A half-open range for ``find``: ``low <= value < high``; None leaves a side open."""
+
+    low: Cell = None
+    high: Cell = None
+
+
+class AnyOf(msgspec.Struct, frozen=True):
+    """A set of values for ``find``; an empty one matches nothing."""
+
+    values: tuple[Cell, ...]
+
+
+Where = Mapping[str, Cell | Between | AnyOf]
+"""Conditions on columns, all of which must hold; None matches an empty cell."""
+
+
+class StreamMoved(Exception):
+    """Somebody else appended to the stream first: this writer is no longer its owner."""
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(f"{stream} is at version {actual}, not {expected}: another writer owns it now")
+        self.stream, self.expected, self.actual = stream, expected, actual
+
+
+class RowMoved(Exception):
+    """A record is not as the writer expected it; nothing of the work was done."""
+
+    def __init__(self, table: str, key: Row) -> None:
+        super().__init__(f"a row of {table} is not as expected: {dict(key)}")
+        self.table, self.key = table, key
+
+
+class SpineDown(Exception):
+    """The store cannot commit now. Nothing is lost that was acknowledged; nothing more is (P8).
+
+    The outcome of the work in hand may be unknown.
+    """
+
+
+class Spine(Protocol):
+    """The memory of a node. All methods run on the node's event loop and may be called concurrently."""
+
+    async def start(self) -> None:
+        """Open the store and bring its tables up to date."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was handed in, then close."""
+        ...
+
+    async def commit(self, work: Work) -> int:
+        """Do all of ``work`` or nothing, durably.
+
+        Returns:
+            The log position after it: of the last fact appended, or of the log's end.
+        Raises:
+            StreamMoved, RowMoved: an expectation did not hold; nothing was done.
+            SpineDown: the store cannot commit.
+        """
+        ...
+
+    async def load(self, stream: str) -> Loaded: ...
+
+    async def facts(self, stream: str, after_version: int = 0, limit: int = 10_000) -> list[Recorded]:
+        """Facts of one stream in order."""
+        ...
+
+    async def read(self, after: int, limit: int = 500, shard: int = 0) -> list[Recorded]:
+        """Facts of all streams of a shard behind a position, in log order; never skips a late commit."""
+        ...
+
+    async def cursor(self, follower: str, shard: int = 0) -> int:
+        """How far a follower has come; 0 at first."""
+        ...
+
+    async def get(self, table: Table, **key: Cell) -> Row | None:
+        """The row with this primary key."""
+        ...
+
+    async def find(
+        self,
+        table: Table,
+        where: Where | None = None,
+        *,
+        order: Sequence[str] = (),
+        limit: int = 1000,
+        offset: int = 0,
+    ) -> list[Row]:
+        """Rows that match. ``order`` names columns; a leading ``-`` turns one round.
+
+        Ties are broken by the primary key, so that pages are stable.
+        """
+        ...
+
+    async def count(self, table: Table, where: Where | None = None, *, by: Sequence[str] = ()) -> list[Row]:
+        """Numbers of rows per combination of the ``by`` columns, each row with a ``count``."""
+        ...
+
+    def watch(self) -> asyncio.Event:
+        """An event that is set whenever facts have been committed; the caller clears it."""
+        ...
+
+    async def rebuild(self) -> None:
+        """Empty every view and make it again from the log."""
+        ...

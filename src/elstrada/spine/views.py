@@ -1,0 +1,282 @@
+"""Views: what each fact changes in which row. Pure, so that every engine and every rebuild agrees.
+
+A change sets columns to values that the fact itself carries; it never reads the row. So changes of
+one row within a commit can be merged, and replaying the log gives the same tables again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
+
+import msgspec
+from sqlalchemy import Table
+
+from elstrada.model import facts as f
+from elstrada.spine import tables as t
+from elstrada.spine.face import Cell, Recorded
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Set ``columns`` of the row with ``key``; make it first, with ``first`` as well, if it is new."""
+
+    table: Table
+    key: tuple[Cell, ...]
+    """In the order of the table's primary key."""
+    columns: dict[str, Cell]
+    first: dict[str, Cell] = {}
+
+
+_Fact = TypeVar("_Fact")
+_Project = Callable[[Any, Recorded, str, str], Iterable[Change]]
+_PROJECTIONS: dict[type, _Project] = {}
+
+
+def project(recorded: Recorded) -> Iterable[Change]:
+    """The changes a recorded fact makes to the views."""
+    projection = _PROJECTIONS.get(type(recorded.fact))
+    if projection is None:
+        return ()
+    _, owner, rest = recorded.stream.split("/", 2)
+    return projection(recorded.fact, recorded, owner, rest)
+
+
+def _on(
+    kind: type[_Fact],
+) -> Callable[[Callable[[_Fact, Recorded, str, str], Iterable[Change]]], _Project]:
+    def register(function: Callable[[_Fact, Recorded, str, str], Iterable[Change]]) -> _Project:
+        _PROJECTIONS[kind] = cast(_Project, function)
+        return _PROJECTIONS[kind]
+
+    return register
+
+
+def _said(**columns: Cell) -> dict[str, Cell]:
+    """The columns a fact speaks of; silence (None) leaves a column as it is."""
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def _document(value: object) -> str:
+    return _encode(value).decode()
+
+
+# --- stations ---------------------------------------------------------------------------------------
+
+
+@_on(f.StationConnected)
+def _(fact: f.StationConnected, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {"protocol": fact.protocol, "connection_id": fact.connection_id, "connected_at": at.at}
+    yield Change(t.station_state, (owner, station), columns)
+
+
+@_on(f.StationDisconnected)
+def _(fact: f.StationDisconnected, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {"connection_id": None, "disconnected_at": at.at, "disconnect_reason": fact.reason}
+    yield Change(t.station_state, (owner, station), columns)
+
+
+@_on(f.StationBooted)
+def _(fact: f.StationBooted, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {
+        "vendor": fact.vendor,
+        "model": fact.model,
+        "serial": fact.serial,
+        "firmware": fact.firmware,
+        "booted_at": at.at,
+    }
+    yield Change(t.station_state, (owner, station), columns)
+
+
+@_on(f.ConnectorStatusChanged)
+def _(fact: f.ConnectorStatusChanged, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {
+        "status": fact.status.value,
+        "error_code": fact.error_code,
+        "info": fact.info,
+        "changed_at": at.at,
+    }
+    yield Change(t.connector_state, (owner, station, fact.evse_id, fact.connector_id), columns)
+
+
+@_on(f.StationEventReported)
+def _(fact: f.StationEventReported, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {"at": at.at, "document": _document(fact.event)}
+    yield Change(t.station_event, (owner, station, at.version), columns)
+
+
+@_on(f.StrayReported)
+def _(fact: f.StrayReported, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    yield Change(t.stray, (owner, station, at.version), {"at": at.at, "document": _document(fact)})
+
+
+# --- sessions ---------------------------------------------------------------------------------------
+
+
+def _session(at: Recorded, owner: str, station: str, session_id: str, columns: dict[str, Cell]) -> Change:
+    columns["updated_at"] = at.at
+    return Change(
+        t.session, (owner, session_id), columns, first={"station_id": station, "first_version": at.version}
+    )
+
+
+@_on(f.SessionStarted)
+def _(fact: f.SessionStarted, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns = _said(
+        transaction_id=fact.transaction_id,
+        start_key=fact.start_key,
+        evse_id=fact.evse_id,
+        connector_id=fact.connector_id,
+        token_ref=fact.token_ref,
+        token_party=fact.token_party and str(fact.token_party),
+        auth_method=fact.auth_method and fact.auth_method.value,
+        authorization_reference=fact.authorization_reference,
+        command_id=fact.command_id,
+        started_at=fact.at,
+        meter_start_wh=fact.meter_wh,
+        charging=fact.charging,
+    )
+    yield _session(at, owner, station, fact.session_id, columns)
+
+
+@_on(f.SessionUpdated)
+def _(fact: f.SessionUpdated, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns = _said(
+        evse_id=fact.evse_id,
+        connector_id=fact.connector_id,
+        token_ref=fact.token_ref,
+        token_party=fact.token_party and str(fact.token_party),
+        auth_method=fact.auth_method and fact.auth_method.value,
+        authorization_reference=fact.authorization_reference,
+        charging=fact.charging,
+    )
+    yield _session(at, owner, station, fact.session_id, columns)
+
+
+@_on(f.MeterSampled)
+def _(fact: f.MeterSampled, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    if fact.session_id is not None:
+        columns = _said(energy_wh=fact.energy_wh, power_w=fact.power_w)
+        yield _session(at, owner, station, fact.session_id, columns)
+
+
+@_on(f.SessionEnded)
+def _(fact: f.SessionEnded, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns = _said(ended_at=fact.at, energy_wh=fact.energy_wh, reason=fact.reason)
+    columns |= {"power_w": 0, "charging": False}
+    yield _session(at, owner, station, fact.session_id, columns)
+
+
+@_on(f.SessionCompleted)
+def _(fact: f.SessionCompleted, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {
+        "started_at": fact.started_at,
+        "ended_at": fact.ended_at,
+        "energy_wh": fact.energy_wh,
+        "completed_at": at.at,
+    }
+    yield _session(at, owner, station, fact.session_id, columns)
+
+
+# --- commands ---------------------------------------------------------------------------------------
+
+
+@_on(f.CommandRequested)
+def _(fact: f.CommandRequested, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {
+        "name": fact.name.value,
+        "asked_by": str(fact.asked_by),
+        "session_id": fact.session_id,
+        "requested_at": at.at,
+    }
+    yield Change(t.command, (owner, fact.command_id), columns, first={"station_id": station})
+
+
+@_on(f.CommandAnswered)
+def _(fact: f.CommandAnswered, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {"result": fact.result.value, "detail": fact.detail, "answered_at": at.at}
+    yield Change(t.command, (owner, fact.command_id), columns, first={"station_id": station})
+
+
+# --- roaming, CDRs, bills ---------------------------------------------------------------------------
+
+
+@_on(f.RoamedSessionChanged)
+def _(fact: f.RoamedSessionChanged, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    session = fact.session
+    columns: dict[str, Cell] = {
+        "status": session.status.value,
+        "token_ref": session.token_ref,
+        "kwh": session.kwh,
+        "started_at": session.start_date_time,
+        "last_updated": session.last_updated,
+        "document": _document(session),
+    }
+    yield Change(t.roamed_session, (owner, str(session.party), session.id), columns)
+
+
+def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: str) -> dict[str, Cell]:
+    cdr = fact.cdr
+    return {
+        "state": state,
+        "session_id": cdr.session_id,
+        "token_ref": cdr.token_ref,
+        "token_party": cdr.token_party and str(cdr.token_party),
+        "started_at": cdr.start_date_time,
+        "ended_at": cdr.end_date_time,
+        "total_energy": cdr.total_energy,
+        "currency": cdr.currency,
+        "total_before_taxes": cdr.total_cost.before_taxes,
+        "total_after_taxes": cdr.total_cost.after_taxes,
+        "document": _document(cdr),
+        "recorded_at": at.at,
+    }
+
+
+@_on(f.CdrIssued)
+def _(fact: f.CdrIssued, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns = _cdr(fact, at, "ISSUED") | {"cost": _document(fact.cost)}
+    yield Change(t.cdr, (owner, str(fact.cdr.party), fact.cdr.id), columns)
+
+
+@_on(f.CdrReceived)
+def _(fact: f.CdrReceived, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns = _cdr(fact, at, "RECEIVED") | {"content_hash": fact.content_hash}
+    yield Change(t.cdr, (owner, str(fact.cdr.party), fact.cdr.id), columns)
+
+
+@_on(f.CdrDelivered)
+def _(fact: f.CdrDelivered, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, cdr_id = rest.split("/", 1)
+    columns: dict[str, Cell] = {"state": "DELIVERED", "delivered_to": fact.peer_id, "delivered_url": fact.url}
+    yield Change(t.cdr, (owner, party, cdr_id), columns)
+
+
+@_on(f.CdrChecked)
+def _(fact: f.CdrChecked, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, cdr_id = rest.split("/", 1)
+    columns: dict[str, Cell] = {
+        "state": "ACCEPTED" if fact.accepted else "HELD",
+        "findings": "\n".join(fact.findings),
+    }
+    yield Change(t.cdr, (owner, party, cdr_id), columns)
+
+
+@_on(f.BillLineAdded)
+def _(fact: f.BillLineAdded, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    line = fact.line
+    columns: dict[str, Cell] = {
+        "contract_id": line.contract_id,
+        "customer_id": line.customer_id,
+        "cdr_party": str(line.cdr_party),
+        "cdr_id": line.cdr_id,
+        "ended_at": line.end_date_time,
+        "quantity_kwh": line.quantity_kwh,
+        "net": line.net,
+        "gross": line.gross,
+        "currency": line.currency,
+        "document": _document(line),
+        "recorded_at": at.at,
+    }
+    yield Change(t.bill_line, (owner, line.id), columns)
