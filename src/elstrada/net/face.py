@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from elstrada.model.http import HttpRequest, HttpResponse
+from elstrada.model.ids import Fresh
 
 
 class Clock(Protocol):
@@ -16,6 +17,26 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The wall clock, aware UTC."""
+        ...
+
+
+class Chance(Protocol):
+    """Everything that must not be guessed or repeated; seeded in the simulator."""
+
+    def fresh(self) -> Fresh:
+        """Identifiers for one decision."""
+        ...
+
+    def uuid(self) -> str:
+        """A random UUID as text, for messages and requests."""
+        ...
+
+    def secret(self) -> str:
+        """256 random bits as printable ASCII, for tokens and passwords."""
+        ...
+
+    def spread(self) -> float:
+        """A number from 0 to 1, for jitter."""
         ...
 
 

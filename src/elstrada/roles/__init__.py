@@ -1,0 +1,1 @@
+"""Actors: each role waits, decides with pure code, commits and acts. ``node`` wires any set of them."""

@@ -1,0 +1,79 @@
+"""The installation's secrets and what is done with them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from elstrada.model.ids import token_ref
+
+
+class Keys(msgspec.Struct, frozen=True, repr_omit_defaults=True):
+    """Three independent 32-byte secrets. Losing them locks every station and peer out."""
+
+    pepper: bytes
+    """Keyed hashes of passwords and tokens we only check (machine-made, so a fast hash is right)."""
+    pseudonym: bytes
+    """Token uid to pseudonym."""
+    sealing: bytes
+    """AES-256-GCM, for tokens we must send."""
+
+    def __repr__(self) -> str:
+        return "Keys(***)"
+
+    def station_hash(self, station_id: str, password: bytes) -> bytes:
+        """What is stored of a station's password."""
+        return self._hash(b"station|" + station_id.encode() + b"|" + password)
+
+    def token_hash(self, token: str) -> bytes:
+        """What is stored of a token that a peer must show us."""
+        return self._hash(b"peer|" + token.encode())
+
+    def token_ref(self, uid: str) -> str:
+        """The pseudonym under which facts know a driver's token."""
+        return token_ref(self.pseudonym, uid)
+
+    def seal(self, secret: str, row: str) -> bytes:
+        """Encrypt a secret; ``row`` names the record that holds it and is needed to read it again."""
+        nonce = os.urandom(12)
+        return nonce + AESGCM(self.sealing).encrypt(nonce, secret.encode(), row.encode())
+
+    def unseal(self, sealed: bytes, row: str) -> str:
+        """Decrypt what ``seal`` made for the same record.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: another key, another record, or tampered with.
+        """
+        return AESGCM(self.sealing).decrypt(sealed[:12], sealed[12:], row.encode()).decode()
+
+    def _hash(self, content: bytes) -> bytes:
+        return hmac.new(self.pepper, content, hashlib.sha256).digest()
+
+
+def derived_keys(seed: str) -> Keys:
+    """Keys that anyone can make from a seed: for the demo and the simulator only."""
+    pepper, pseudonym, sealing = (hashlib.sha256(f"{seed}|{n}".encode()).digest() for n in range(3))
+    return Keys(pepper, pseudonym, sealing)
+
+
+def load_keys(path: Path) -> Keys:
+    """Read the keys, making them first (mode 0600) if there are none.
+
+    Raises:
+        ValueError: the file is not a key file.
+    """
+    if not path.exists():
+        made = {name: os.urandom(32).hex() for name in ("pepper", "pseudonym", "sealing")}
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(made, file)
+    try:
+        stored = json.loads(path.read_text())
+        return Keys(*(bytes.fromhex(stored[name]) for name in ("pepper", "pseudonym", "sealing")))
+    except (KeyError, TypeError, ValueError) as problem:
+        raise ValueError(f"{path} is not a key file: restore it from your backup") from problem
