@@ -98,6 +98,16 @@ class SessionStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     clock_suspect: bool = False
 
 
+class SessionSeen(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """First news of a session whose start has not reached us yet."""
+
+    session_id: str
+    transaction_id: str
+    at: datetime
+    evse_id: int | None = None
+    connector_id: int | None = None
+
+
 class SessionUpdated(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """A station reported news of a session other than its meter."""
 
@@ -179,6 +189,7 @@ class CommandRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag=True
     token_party: PartyId | None = None
     authorization_reference: str | None = None
     remote_start_id: int | None = None
+    deadline_s: int = 30
 
 
 class CommandAnswered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -256,6 +267,7 @@ StationFact = (
     | StationEventReported
     | AuthorizationDecided
     | SessionStarted
+    | SessionSeen
     | SessionUpdated
     | MeterSampled
     | SessionEnded

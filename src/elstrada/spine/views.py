@@ -67,13 +67,21 @@ def _document(value: object) -> str:
 
 @_on(f.StationConnected)
 def _(fact: f.StationConnected, at: Recorded, owner: str, station: str) -> Iterable[Change]:
-    columns: dict[str, Cell] = {"protocol": fact.protocol, "connection_id": fact.connection_id, "connected_at": at.at}
+    columns: dict[str, Cell] = {
+        "protocol": fact.protocol,
+        "connection_id": fact.connection_id,
+        "connected_at": at.at,
+    }
     yield Change(t.station_state, (owner, station), columns)
 
 
 @_on(f.StationDisconnected)
 def _(fact: f.StationDisconnected, at: Recorded, owner: str, station: str) -> Iterable[Change]:
-    columns: dict[str, Cell] = {"connection_id": None, "disconnected_at": at.at, "disconnect_reason": fact.reason}
+    columns: dict[str, Cell] = {
+        "connection_id": None,
+        "disconnected_at": at.at,
+        "disconnect_reason": fact.reason,
+    }
     yield Change(t.station_state, (owner, station), columns)
 
 
@@ -137,6 +145,12 @@ def _(fact: f.SessionStarted, at: Recorded, owner: str, station: str) -> Iterabl
         meter_start_wh=fact.meter_wh,
         charging=fact.charging,
     )
+    yield _session(at, owner, station, fact.session_id, columns)
+
+
+@_on(f.SessionSeen)
+def _(fact: f.SessionSeen, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns = _said(transaction_id=fact.transaction_id, evse_id=fact.evse_id, connector_id=fact.connector_id)
     yield _session(at, owner, station, fact.session_id, columns)
 
 
