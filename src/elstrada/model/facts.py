@@ -85,6 +85,8 @@ class SessionStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     at: datetime
     token_ref: str | None = None
     token_party: PartyId | None = None
+    allowed: Allowed | None = None
+    """What the token was judged when the session began; a session of a refused token has begun all the same."""
     auth_method: AuthMethod | None = None
     authorization_reference: str | None = None
     meter_wh: int | None = None

@@ -1,0 +1,1 @@
+"""Verbs at a station: pure deciders. ``station.decide`` is the way in."""

@@ -1,0 +1,440 @@
+"""Sessions at a station: any order, any number of times, the same session (P2, P3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elstrada.charging import station
+from elstrada.charging.decision import Decision
+from elstrada.charging.session import GRACE, QUIET
+from elstrada.charging.state import KEPT_SESSIONS, StationState, evolve
+from elstrada.model import answers, asks
+from elstrada.model import facts as f
+from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
+from elstrada.model.ids import Fresh, PartyId
+from elstrada.model.quantity import MeterSample
+from elstrada.model.token import Allowed, AuthMethod, Token, Verdict, Whitelist
+
+CPO, EMSP = PartyId("SE", "ELS"), PartyId("SE", "RET")
+T0 = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def token(*, valid: bool = True, whitelist: Whitelist = Whitelist.ALLOWED, party: PartyId = EMSP) -> Token:
+    return Token(
+        party=party,
+        uid="04A1",
+        contract_id="SERETC1",
+        issuer="Ret",
+        valid=valid,
+        whitelist=whitelist,
+        last_updated=T0,
+    )
+
+
+CARD = asks.PresentedToken(uid="04A1", ref="r1", known=token())
+
+
+class Desk:
+    """A station's stream in memory: decides, records, remembers what was answered."""
+
+    def __init__(self) -> None:
+        self.state = StationState(owner=CPO, station_id="S1")
+        self.log: list[tuple[f.StationFact, datetime]] = []
+        self._number = 100
+
+    def ask(self, ask: asks.StationAsk, now: datetime) -> Decision:
+        self._number += 1
+        decision = station.decide(self.state, ask, now, Fresh(f"id-{self._number}", self._number))
+        for fact in decision.facts:
+            self.state = evolve(self.state, fact, now)
+            self.log.append((fact, now))
+        return decision
+
+    def told(self, kind: type) -> list[f.StationFact]:
+        return [fact for fact, _ in self.log if isinstance(fact, kind)]
+
+
+def start16(seconds: float = 0, **changes: object) -> asks.StartSession:
+    given: dict[str, object] = {
+        "evse_id": 1,
+        "connector_id": 1,
+        "token": CARD,
+        "at": at(seconds),
+        "meter_wh": 1000,
+    }
+    return asks.StartSession(**(given | changes))  # type: ignore[arg-type]
+
+
+def stop16(transaction: str, seconds: float, meter_wh: int = 6000, **changes: object) -> asks.EndSession:
+    given: dict[str, object] = {"transaction_id": transaction, "at": at(seconds), "meter_wh": meter_wh}
+    return asks.EndSession(**(given | changes))  # type: ignore[arg-type]
+
+
+def sample(seconds: float, wh: int, power_w: int | None = None) -> MeterSample:
+    return MeterSample(at=at(seconds), energy_wh=wh, power_w=power_w)
+
+
+def noted(decision: Decision) -> answers.SessionNoted:
+    assert isinstance(decision.answer, answers.SessionNoted)
+    return decision.answer
+
+
+def test_a_session_of_ocpp_1_6_starts_is_metered_ends_and_is_complete() -> None:
+    desk = Desk()
+    transaction = noted(desk.ask(start16(), at(0))).transaction_id
+    desk.ask(
+        asks.UpdateSession(transaction_id=transaction, at=at(60), samples=(sample(60, 3000, 7000),)), at(60)
+    )
+    decision = desk.ask(stop16(transaction, 120), at(121))
+    assert [type(fact) for fact in decision.facts] == [f.SessionEnded, f.SessionCompleted]
+    (completed,) = desk.told(f.SessionCompleted)
+    assert completed == f.SessionCompleted("id-101", at(0), at(120), 5000)
+    (sampled,) = desk.told(f.MeterSampled)
+    assert isinstance(sampled, f.MeterSampled)
+    assert (sampled.energy_wh, sampled.power_w) == (2000, 7000)
+
+
+def test_p2_a_resent_start_gets_the_same_answer_and_no_new_fact() -> None:
+    desk = Desk()
+    first = desk.ask(start16(), at(0))
+    again = desk.ask(start16(), at(500))
+    assert again.answer == first.answer
+    assert again.facts == ()
+
+
+def test_p2_a_resent_start_is_known_after_its_session_has_ended() -> None:
+    desk = Desk()
+    first = noted(desk.ask(start16(), at(0)))
+    desk.ask(stop16(first.transaction_id, 60), at(60))
+    again = desk.ask(start16(), at(7000))
+    assert noted(again).transaction_id == first.transaction_id
+    assert again.facts == ()
+
+
+def test_rule_14_a_repeated_stop_is_acknowledged_and_not_counted_twice() -> None:
+    desk = Desk()
+    transaction = noted(desk.ask(start16(), at(0))).transaction_id
+    desk.ask(stop16(transaction, 60), at(60))
+    again = desk.ask(stop16(transaction, 60), at(65))
+    assert again == Decision(answers.SessionNoted(transaction))
+
+
+def test_the_same_meter_values_again_are_no_new_fact() -> None:
+    desk = Desk()
+    transaction = noted(desk.ask(start16(), at(0))).transaction_id
+    values = asks.UpdateSession(transaction_id=transaction, at=at(60), samples=(sample(60, 3000),))
+    assert len(desk.ask(values, at(60)).facts) == 1
+    assert desk.ask(values, at(70)).facts == ()
+
+
+@pytest.mark.parametrize("name", ["-1", "0", "987654"])
+def test_rule_17_a_stop_with_a_wrong_transaction_belongs_to_the_one_open_session_of_its_token(
+    name: str,
+) -> None:
+    desk = Desk()
+    desk.ask(start16(), at(0))
+    desk.ask(stop16(name, 60, token=CARD), at(60))
+    assert len(desk.told(f.SessionCompleted)) == 1
+
+
+def test_rule_17_a_stop_that_fits_nothing_is_kept_for_review_and_answered() -> None:
+    desk = Desk()
+    desk.ask(start16(), at(0))
+    decision = desk.ask(stop16("987654", 60, token=asks.PresentedToken(uid="SECRETUID", ref="r9")), at(60))
+    (stray,) = decision.facts
+    assert isinstance(stray, f.StrayReported)
+    assert "SECRETUID" not in stray.body
+    assert noted(decision).transaction_id == "987654"
+    assert desk.told(f.SessionEnded) == []
+
+
+def test_an_end_out_of_an_old_queue_waits_until_it_is_quiet() -> None:
+    desk = Desk()
+    transaction = noted(desk.ask(start16(offline=True), at(9000))).transaction_id
+    desk.ask(stop16(transaction, 60), at(9001))
+    assert desk.told(f.SessionCompleted) == []
+    late = asks.UpdateSession(transaction_id=transaction, at=at(30), samples=(sample(30, 2000),))
+    desk.ask(late, at(9002))
+    desk.ask(asks.Tick(), at(9001) + QUIET)
+    assert len(desk.told(f.SessionCompleted)) == 1
+
+
+def events201() -> list[asks.StationAsk]:
+    tx = "tx-77"
+    return [
+        asks.StartSession(
+            transaction_id=tx,
+            evse_id=1,
+            connector_id=1,
+            token=CARD,
+            at=at(0),
+            samples=(sample(0, 500),),
+            seq_no=0,
+        ),
+        asks.UpdateSession(transaction_id=tx, at=at(10), charging=True, seq_no=1),
+        asks.UpdateSession(transaction_id=tx, at=at(60), samples=(sample(60, 1500, 6000),), seq_no=2),
+        asks.UpdateSession(transaction_id=tx, at=at(120), samples=(sample(120, 2500, 6000),), seq_no=3),
+        asks.EndSession(
+            transaction_id=tx, at=at(180), samples=(sample(180, 3500),), seq_no=4, reason="EVDisconnected"
+        ),
+    ]
+
+
+def outcome(desk: Desk) -> tuple[f.SessionCompleted, str | None, frozenset[MeterSample]]:
+    (completed,) = desk.told(f.SessionCompleted)
+    assert isinstance(completed, f.SessionCompleted)
+    (session,) = desk.state.sessions.values()
+    samples = [s for fact, _ in desk.log if isinstance(fact, f.MeterSampled) for s in fact.samples]
+    return f.SessionCompleted("", *_times(completed)), session.token_ref, frozenset(samples)
+
+
+def _times(completed: f.SessionCompleted) -> tuple[datetime, datetime, int]:
+    return completed.started_at, completed.ended_at, completed.energy_wh
+
+
+@given(
+    order=st.permutations(range(5)),
+    repeats=st.lists(st.integers(0, 4), max_size=6),
+    spots=st.lists(st.integers(0, 10), min_size=6, max_size=6),
+)
+@settings(max_examples=300, deadline=None)
+def test_p3_any_order_and_any_repetition_end_in_the_same_session(
+    order: list[int], repeats: list[int], spots: list[int]
+) -> None:
+    told = list(order)
+    for event, spot in zip(repeats, spots, strict=False):
+        told.insert(min(spot, len(told)), event)
+    ordered, shuffled = Desk(), Desk()
+    for moment, index in enumerate(range(5)):
+        ordered.ask(events201()[index], at(1000 + moment))
+    for moment, index in enumerate(told):
+        shuffled.ask(events201()[index], at(1000 + moment))
+    assert outcome(shuffled) == outcome(ordered)
+
+
+def test_missing_numbers_are_waited_for_and_then_named() -> None:
+    desk = Desk()
+    for event in (e for i, e in enumerate(events201()) if i != 2):
+        desk.ask(event, at(200))
+    assert desk.told(f.SessionCompleted) == []
+    desk.ask(asks.Tick(), at(200) + GRACE - timedelta(seconds=1))
+    assert desk.told(f.SessionCompleted) == []
+    desk.ask(asks.Tick(), at(200) + GRACE)
+    (completed,) = desk.told(f.SessionCompleted)
+    assert isinstance(completed, f.SessionCompleted)
+    assert completed.gaps == (2,)
+
+
+def test_an_end_whose_start_never_came_is_completed_with_a_note() -> None:
+    desk = Desk()
+    desk.ask(events201()[4], at(200))
+    desk.ask(asks.Tick(), at(200) + GRACE)
+    (completed,) = desk.told(f.SessionCompleted)
+    assert isinstance(completed, f.SessionCompleted)
+    assert completed.notes
+    assert completed.energy_wh == 0
+
+
+def test_sequence_numbers_that_are_always_zero_lose_nothing() -> None:
+    desk = Desk()
+    for event in events201():
+        desk.ask(msgspec.structs.replace(event, seq_no=0), at(200))
+    (completed,) = desk.told(f.SessionCompleted)
+    assert isinstance(completed, f.SessionCompleted)
+    assert completed.energy_wh == 3000
+
+
+def test_rule_24_meter_values_without_a_session_go_to_the_one_running_there() -> None:
+    desk = Desk()
+    desk.ask(start16(), at(0))
+    desk.ask(asks.RecordMeter(evse_id=1, connector_id=1, samples=(sample(30, 1800),)), at(30))
+    desk.ask(asks.RecordMeter(evse_id=2, connector_id=1, samples=(sample(30, 9),)), at(30))
+    first, second = desk.told(f.MeterSampled)
+    assert isinstance(first, f.MeterSampled)
+    assert isinstance(second, f.MeterSampled)
+    assert (first.session_id, first.energy_wh) == ("id-101", 800)
+    assert second.session_id is None
+
+
+def test_p2_a_session_forgotten_by_the_state_is_recalled_from_its_facts() -> None:
+    desk = Desk()
+    first = noted(desk.ask(start16(), at(0)))
+    desk.ask(stop16(first.transaction_id, 10), at(10))
+    old = [(fact, when) for fact, when in desk.log if getattr(fact, "session_id", None) == "id-101"]
+    for round_ in range(1, KEPT_SESSIONS + 2):
+        transaction = noted(desk.ask(start16(round_ * 100), at(round_ * 100))).transaction_id
+        desk.ask(stop16(transaction, round_ * 100 + 10), at(round_ * 100 + 10))
+    assert len(desk.state.sessions) <= KEPT_SESSIONS + 1
+    column, value = station.forgotten(desk.state, start16()) or ("", "")
+    assert column == "start_key"
+    assert value == old[0][0].start_key  # type: ignore[union-attr]
+    desk.state = desk.state.recalling(_station_facts(old))
+    again = desk.ask(start16(), at(5000))
+    assert noted(again).transaction_id == first.transaction_id
+    assert again.facts == ()
+
+
+def _station_facts(log: Iterable[tuple[f.StationFact, datetime]]) -> Iterable[tuple[f.StationFact, datetime]]:
+    return log
+
+
+# --- authorization -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("whitelist", "valid", "alone"),
+    [
+        (Whitelist.ALWAYS, True, Allowed.ALLOWED),
+        (Whitelist.ALWAYS, False, Allowed.BLOCKED),
+        (Whitelist.ALLOWED, True, Allowed.ALLOWED),
+        (Whitelist.ALLOWED, False, None),
+        (Whitelist.ALLOWED_OFFLINE, True, None),
+        (Whitelist.ALLOWED_OFFLINE, False, None),
+        (Whitelist.NEVER, True, None),
+        (Whitelist.NEVER, False, None),
+    ],
+)
+def test_r49_the_whitelist_says_whether_the_emsp_is_asked(
+    whitelist: Whitelist, valid: bool, alone: Allowed | None
+) -> None:
+    card = asks.PresentedToken(uid="04A1", ref="r1", known=token(valid=valid, whitelist=whitelist))
+    decision = Desk().ask(asks.Authorize(token=card), at(0))
+    if alone is None:
+        (question,) = decision.questions
+        assert isinstance(question, answers.AskParty)
+        assert question.party == EMSP
+        expected = Allowed.ALLOWED if valid and whitelist is not Whitelist.NEVER else None
+        assert (question.fallback.allowed is Allowed.ALLOWED) == (expected is Allowed.ALLOWED)
+        assert decision.answer is None
+        assert decision.facts == ()
+    else:
+        assert isinstance(decision.answer, answers.Judged)
+        assert decision.answer.verdict.allowed is alone
+        assert decision.questions == ()
+
+
+def test_a_start_asks_once_and_the_reply_is_in_the_session() -> None:
+    desk = Desk()
+    card = asks.PresentedToken(uid="04A1", ref="r1", known=token(whitelist=Whitelist.NEVER))
+    asked = desk.ask(start16(token=card), at(0))
+    assert asked.answer is None
+    assert len(asked.questions) == 1
+    verdict = Verdict(
+        allowed=Allowed.ALLOWED, method=AuthMethod.AUTH_REQUEST, party=EMSP, authorization_reference="ref-9"
+    )
+    desk.ask(start16(token=card, verdict=verdict), at(1))
+    (started,) = desk.told(f.SessionStarted)
+    assert isinstance(started, f.SessionStarted)
+    assert (started.auth_method, started.authorization_reference) == (AuthMethod.AUTH_REQUEST, "ref-9")
+
+
+def test_r51_a_start_after_an_authorization_asks_nobody_and_keeps_its_reference() -> None:
+    desk = Desk()
+    card = asks.PresentedToken(uid="04A1", ref="r1", known=token(whitelist=Whitelist.NEVER))
+    verdict = Verdict(
+        allowed=Allowed.ALLOWED, method=AuthMethod.AUTH_REQUEST, party=EMSP, authorization_reference="ref-9"
+    )
+    desk.ask(asks.Authorize(token=card, verdict=verdict), at(0))
+    decision = desk.ask(start16(20, token=card), at(20))
+    assert decision.questions == ()
+    assert noted(decision).verdict == verdict
+
+
+# --- commands ------------------------------------------------------------------------------------------
+
+
+def connected() -> Desk:
+    desk = Desk()
+    desk.ask(asks.Connect(protocol="ocpp1.6", connection_id="c1"), at(0))
+    return desk
+
+
+def command(name: CommandName, **changes: object) -> asks.Command:
+    return asks.Command(command_id="k1", name=name, asked_by=EMSP, **changes)  # type: ignore[arg-type]
+
+
+def test_r50_a_session_after_a_remote_start_asks_nobody() -> None:
+    desk = connected()
+    app = asks.PresentedToken(uid="APP1", type="APP_USER", ref="r7", known=None)
+    asked = desk.ask(
+        command(CommandName.START, token=app, evse_id=1, authorization_reference="auth-5"), at(1)
+    )
+    (tell,) = asked.questions
+    assert isinstance(tell, answers.TellStation)
+    assert tell.order.token_uid == "APP1"
+    desk.ask(asks.CommandReply(command_id="k1", result=CommandResult.ACCEPTED), at(2))
+    decision = desk.ask(start16(5, token=app), at(5))
+    assert decision.questions == ()
+    (started,) = desk.told(f.SessionStarted)
+    assert isinstance(started, f.SessionStarted)
+    assert (started.auth_method, started.authorization_reference, started.command_id) == (
+        AuthMethod.COMMAND,
+        "auth-5",
+        "k1",
+    )
+
+
+def test_p5_a_command_has_exactly_one_result() -> None:
+    desk = connected()
+    desk.ask(command(CommandName.RESET), at(1))
+    first = desk.ask(asks.CommandReply(command_id="k1", result=CommandResult.ACCEPTED), at(2))
+    second = desk.ask(asks.CommandReply(command_id="k1", result=CommandResult.REJECTED), at(3))
+    assert first.answer == answers.CommandDone(CommandResult.ACCEPTED)
+    assert second == Decision()
+    assert len(desk.told(f.CommandAnswered)) == 1
+
+
+def test_p5_a_command_cut_short_by_a_crash_times_out() -> None:
+    desk = connected()
+    desk.ask(command(CommandName.RESET, deadline_s=20), at(1))
+    assert desk.ask(asks.Tick(), at(20)).facts == ()
+    assert desk.ask(asks.Tick(), at(21)).facts == (
+        f.CommandAnswered("k1", CommandResult.TIMEOUT, "no reply in time"),
+    )
+
+
+def test_rule_32_a_command_to_a_station_that_is_away_is_answered_at_once() -> None:
+    decision = Desk().ask(command(CommandName.RESET), at(1))
+    assert decision.answer == answers.CommandDone(CommandResult.OFFLINE, "the station is not connected")
+    assert decision.questions == ()
+
+
+def test_a_stop_for_a_session_that_does_not_run_here_is_unknown() -> None:
+    decision = connected().ask(command(CommandName.STOP, session_id="nope"), at(1))
+    assert isinstance(decision.answer, answers.CommandDone)
+    assert decision.answer.result is CommandResult.UNKNOWN
+
+
+# --- the rest ------------------------------------------------------------------------------------------
+
+
+def test_a_status_said_again_is_no_new_fact() -> None:
+    desk = Desk()
+    said = asks.ReportStatus(
+        evse_id=1, connector_id=1, status=ConnectorStatus.AVAILABLE, error_code="NoError"
+    )
+    assert len(desk.ask(said, at(0)).facts) == 1
+    assert desk.ask(said, at(5)).facts == ()
+
+
+def test_rule_1_the_late_close_of_an_old_socket_leaves_the_new_one() -> None:
+    desk = connected()
+    desk.ask(asks.Connect(protocol="ocpp1.6", connection_id="c2"), at(5))
+    assert desk.ask(asks.Disconnect(connection_id="c1", reason="gone"), at(6)).facts == ()
+    assert desk.state.connection_id == "c2"
+    desk.ask(asks.Disconnect(connection_id="c2", reason="gone"), at(7))
+    assert desk.state.connection_id is None
+
+
+def test_a_heartbeat_is_never_a_fact() -> None:
+    assert Desk().ask(asks.Beat(), at(0)) == Decision(answers.TheTime(at(0)))
