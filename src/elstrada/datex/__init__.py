@@ -1,0 +1,1 @@
+"""The language of open data: national registers and access points. Pure."""
