@@ -1,0 +1,1 @@
+"""The gateway: holds the stations' sockets and is the only writer of their streams."""

@@ -1,0 +1,114 @@
+"""The roll of stations: who may connect, and who knocked unknown. Kept in memory, so that a knock costs no I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from datetime import datetime
+
+import msgspec
+
+from elstrada.charging.trust import Credential
+from elstrada.model.device import Station
+from elstrada.net.face import Clock
+from elstrada.spine import tables as t
+from elstrada.spine.face import Between, Cell, Put, Row, Spine, SpineDown, Work
+
+MOST_UNKNOWN = 1_000
+_PAGE = 1_000
+
+
+class Roll:
+    """Every station's credential and record, refreshed from the store."""
+
+    def __init__(self, spine: Spine, clock: Clock) -> None:
+        self._spine, self._clock = spine, clock
+        self._by_id: dict[str, dict[str, tuple[Credential, Station]]] = {}
+        self._seen_until: datetime | None = None
+        self._unknown: OrderedDict[str, dict[str, Cell]] = OrderedDict()
+        self._unsaved: set[str] = set()
+
+    def credentials(self, station_id: str, owner: str | None) -> list[Credential]:
+        """The stations that answer to this identity: one, unless several owners use it."""
+        return [credential for credential, _ in self._of(station_id, owner)]
+
+    def station(self, owner: str, station_id: str) -> Station | None:
+        found = self._by_id.get(station_id, {}).get(owner)
+        return found[1] if found else None
+
+    def owners(self) -> set[str]:
+        """The parties that have stations."""
+        return {owner for stations in self._by_id.values() for owner in stations}
+
+    def __len__(self) -> int:
+        return sum(len(stations) for stations in self._by_id.values())
+
+    async def refresh(self) -> None:
+        """Take in the records that changed since the last time."""
+        since = self._seen_until
+        offset = 0
+        while True:
+            where = {"changed_at": Between(since)} if since is not None else None
+            rows = await self._spine.find(t.station, where, order=("changed_at",), limit=_PAGE, offset=offset)
+            for row in rows:
+                self._take(row)
+            if len(rows) < _PAGE:
+                return
+            offset += _PAGE
+
+    def knocked_unknown(self, station_id: str, remote: str, protocols: str, reason: str) -> None:
+        """Remember somebody who is not on the roll, for adoption."""
+        now = self._clock.now()
+        known = self._unknown.pop(station_id, None)
+        count, first_at = (known["count"], known["first_at"]) if known else (0, now)
+        assert isinstance(count, int)
+        self._unknown[station_id] = {
+            "station_id": station_id,
+            "remote": remote,
+            "protocols": protocols[:100],
+            "reason": reason,
+            "count": count + 1,
+            "first_at": first_at,
+            "last_at": now,
+        }
+        self._unsaved.add(station_id)
+        if len(self._unknown) > MOST_UNKNOWN:
+            oldest, _ = self._unknown.popitem(last=False)
+            self._unsaved.discard(oldest)
+
+    async def save_unknown(self) -> None:
+        """Write those who knocked since the last time; at most ``MOST_UNKNOWN`` rows are kept in all."""
+        room = MOST_UNKNOWN
+        known = {str(row["station_id"]) for row in await self._spine.find(t.unknown_station, limit=room)}
+        rows = [self._unknown[name] for name in list(self._unsaved)]
+        fits = [row for row in rows if row["station_id"] in known or len(known) < room]
+        self._unsaved.clear()
+        if fits:
+            await self._spine.commit(Work(writes=tuple(Put(t.unknown_station, row) for row in fits)))
+
+    async def run(self, every_s: float = 1.0) -> None:
+        """Keep the roll fresh until cancelled."""
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await self.refresh()
+                if self._unsaved:
+                    await self.save_unknown()
+            except SpineDown:
+                continue  # The gateway as a whole reports that the store is down.
+
+    def _of(self, station_id: str, owner: str | None) -> list[tuple[Credential, Station]]:
+        stations = self._by_id.get(station_id, {})
+        return [found for name, found in stations.items() if owner is None or name == owner]
+
+    def _take(self, row: Row) -> None:
+        owner, station_id, changed_at = str(row["owner"]), str(row["station_id"]), row["changed_at"]
+        password_hash = row["password_hash"]
+        assert password_hash is None or isinstance(password_hash, bytes)
+        assert isinstance(changed_at, datetime)
+        credential = Credential(owner, station_id, password_hash)
+        record = msgspec.json.decode(str(row["document"]), type=Station)
+        self._by_id.setdefault(station_id, {})[owner] = (credential, record)
+        self._seen_until = max(self._seen_until or changed_at, changed_at)
+        if self._unknown.pop(station_id, None) is not None:
+            self._unsaved.discard(station_id)

@@ -1,0 +1,152 @@
+"""A station's seat: its state, its stream, and the one place where its asks are decided and committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from elstrada.charging.decision import Decision
+from elstrada.charging.state import StationState, evolve
+from elstrada.charging.station import decide, forgotten
+from elstrada.model import asks
+from elstrada.model.answers import AskParty, StationAnswer, TellStation
+from elstrada.model.facts import StationFact
+from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.token import Verdict
+from elstrada.net.face import Chance, Clock
+from elstrada.spine import tables as t
+from elstrada.spine.face import Append, Spine, Work
+
+SNAPSHOT_EVERY = 200
+"""Facts between snapshots: what a node reads at most when it takes a station over."""
+
+_encode = msgspec.msgpack.Encoder(enc_hook=str).encode
+_decode = msgspec.msgpack.Decoder(StationState).decode
+
+
+class Authorizer(Protocol):
+    """Asks a token's eMSP."""
+
+    async def authorize(self, owner: PartyId, question: AskParty) -> Verdict:
+        """Get the eMSP's verdict, or the question's fallback when there is none in time."""
+        ...
+
+
+Teller = Callable[[TellStation], Awaitable[asks.CommandReply]]
+"""Sends a command to the station and waits for its reply, or for the deadline."""
+
+
+class Seat:
+    """The only writer of one station's stream on this node.
+
+    Asks are decided and committed one after the other; questions to others are awaited outside.
+    """
+
+    __slots__ = (
+        "_authorizer",
+        "_chance",
+        "_clock",
+        "_lock",
+        "_since_snapshot",
+        "_spine",
+        "owner",
+        "state",
+        "station_id",
+        "stream",
+        "teller",
+        "version",
+    )
+
+    def __init__(
+        self,
+        owner: PartyId,
+        station_id: str,
+        spine: Spine,
+        clock: Clock,
+        chance: Chance,
+        authorizer: Authorizer,
+    ) -> None:
+        self.owner, self.station_id = owner, station_id
+        self.stream = station_stream(owner, station_id)
+        self.state = StationState(owner=owner, station_id=station_id)
+        self.version = 0
+        self.teller: Teller | None = None
+        self._spine, self._clock, self._chance, self._authorizer = spine, clock, chance, authorizer
+        self._lock = asyncio.Lock()
+        self._since_snapshot = 0
+
+    async def load(self) -> None:
+        """Take the stream's state from the log."""
+        loaded = await self._spine.load(self.stream)
+        state = StationState(owner=self.owner, station_id=self.station_id)
+        facts = loaded.facts
+        if loaded.snapshot is not None:
+            try:
+                state = _decode(loaded.snapshot)
+            except msgspec.ValidationError:
+                # Another version's state: a snapshot is only a short cut, so take the long way.
+                facts = tuple(await self._spine.facts(self.stream, limit=loaded.version))
+        for recorded in facts:
+            state = evolve(state, recorded.fact, recorded.at)  # type: ignore[arg-type]  # A station's stream.
+        self.state, self.version = state, loaded.version
+
+    async def ask(self, ask: asks.StationAsk) -> StationAnswer | None:
+        """Decide an ask, commit its facts, ask whom must be asked, and return the final answer.
+
+        Raises:
+            StreamMoved: another node owns the station now.
+            SpineDown: nothing was acknowledged, nothing may be answered.
+        """
+        while True:
+            decision = await self._decide(ask)
+            verdict: Verdict | None = None
+            for question in decision.questions:
+                match question:
+                    case AskParty():
+                        verdict = await self._authorizer.authorize(self.owner, question)
+                    case TellStation():
+                        assert self.teller is not None, "a connected station has a teller"
+                        return await self.ask(await self.teller(question))
+            if verdict is None:
+                return decision.answer
+            assert isinstance(ask, asks.Authorize | asks.StartSession | asks.UpdateSession)
+            ask = msgspec.structs.replace(ask, verdict=verdict)
+
+    async def _decide(self, ask: asks.StationAsk) -> Decision:
+        async with self._lock:
+            hint = forgotten(self.state, ask)
+            if hint is not None:
+                await self._recall(*hint)
+            now = self._clock.now()
+            decision = decide(self.state, ask, now, self._chance.fresh())
+            if decision.facts:
+                state = self.state
+                for fact in decision.facts:
+                    state = evolve(state, fact, now)
+                await self._commit(decision.facts, state)
+            return decision
+
+    async def _commit(self, facts: tuple[StationFact, ...], state: StationState) -> None:
+        self._since_snapshot += len(facts)
+        snapshot = None
+        if self._since_snapshot >= SNAPSHOT_EVERY:
+            snapshot, self._since_snapshot = _encode(state), 0
+        await self._spine.commit(Work((Append(self.stream, self.version, facts, snapshot),)))
+        self.version += len(facts)
+        self.state = state
+
+    async def _recall(self, column: str, value: str) -> None:
+        """Bring back a session that the state has forgotten (P2: across months)."""
+        where = {"owner": str(self.owner), "station_id": self.station_id, column: value}
+        rows = await self._spine.find(t.session, where, order=("-first_version",), limit=1)
+        if not rows:
+            return
+        first, session_id = rows[0]["first_version"], rows[0]["session_id"]
+        assert isinstance(first, int)
+        # Its facts lie close together; a session of more facts than this was not resent whole.
+        recorded = await self._spine.facts(self.stream, after_version=first - 1, limit=5_000)
+        mine = [r for r in recorded if getattr(r.fact, "session_id", None) == session_id]
+        self.state = self.state.recalling((r.fact, r.at) for r in mine)  # type: ignore[misc]  # A station's stream.
