@@ -66,6 +66,8 @@ class Admitted(msgspec.Struct, frozen=True):
     station_id: str
     protocol: str | None
     """Subprotocol chosen; None completes the handshake without one and then closes (OCPP 2.1 part 4)."""
+    ping_interval_s: float | None = None
+    """Ping when silent for so long; 0 for a station that never answers pings (rule 3); None: as the server."""
 
 
 class StationSocket(Protocol):
