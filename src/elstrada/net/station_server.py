@@ -1,0 +1,91 @@
+"""What both station servers share: their limits, the running server, and the words of a close."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+
+from elstrada.net.face import StationSocket
+from elstrada.net.throttle import Rate
+
+GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED_DATA, NO_STATUS, ABNORMAL = 1001, 1002, 1003, 1005, 1006
+INVALID_TEXT, POLICY_VIOLATION, TOO_BIG, INTERNAL_ERROR, SERVICE_RESTART = 1007, 1008, 1009, 1011, 1012
+"""Close codes of RFC 6455 §7.4.1 and its registry. 1005 and 1006 never stand on the wire."""
+
+NEVER_ON_THE_WIRE = frozenset({1004, NO_STATUS, ABNORMAL, 1015})
+
+
+class StationLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a station may use. The defaults suit a public address."""
+
+    message_bytes: int = 64 * 1024
+    """Largest message, whole or assembled; a larger one closes the socket with 1009."""
+    waiting_bytes: int = 1024 * 1024
+    """Unread by a station; beyond it the socket is closed (F15)."""
+    opening_s: float = 5.0
+    """From the first byte of TCP to the last of the handshake (T13)."""
+    opening_sockets: int = 1_000
+    """Sockets not let in yet, in all. The oldest gives way, which an honest one never is for long."""
+    opening_per_address: int = 100
+    closing_s: float = 2.0
+    """How long to wait for the other side's goodbye."""
+    ping_interval_s: float = 60.0
+    """Ping a station that was silent for so long; 0 for never. ``Admitted`` may say otherwise."""
+    ping_timeout_s: float = 30.0
+    """A station silent for so long after a ping is gone; at most the interval (rule 3)."""
+    control: Rate = Rate(burst=20, per_s=2)
+    """Pings and empty fragments from one station (T13)."""
+    address_failures: Rate = Rate(burst=60, per_s=1)
+    """Refused knocks from one address (T3)."""
+    identity_failures: Rate = Rate(burst=10, per_s=0.1)
+    """Refused knocks at one path from one address (T3)."""
+
+
+class StationServer:
+    """A running WebSocket server for stations."""
+
+    def __init__(self, limits: StationLimits) -> None:
+        self.limits = limits
+        self.port = 0
+        self.open: set[StationSocket] = set()
+        """Sockets that are open, from the handshake until they are gone."""
+        self._gone = asyncio.Event()
+        self._stop: list[Callable[[], object]] = []
+
+    def started(self, port: int, *stop: Callable[[], object]) -> StationServer:
+        """Note where it listens, and what ends the listening."""
+        self.port, self._stop = port, list(stop)
+        return self
+
+    def leave(self, socket: StationSocket) -> None:
+        """Forget a socket that is gone."""
+        self.open.discard(socket)
+        if not self.open:
+            self._gone.set()
+
+    async def close(self, *, per_second: float = 200.0) -> None:
+        """Accept nobody more, then close every station with 1012, at a rate that spreads their return.
+
+        Returns when all of them are gone, at the latest ``limits.closing_s`` after the last goodbye.
+        """
+        for stop in self._stop:
+            stop()
+        for socket in list(self.open):
+            socket.close(SERVICE_RESTART, "service restart")
+            await asyncio.sleep(1 / per_second)
+        self._gone.clear()
+        if self.open:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), self.limits.closing_s + 1.0)
+
+
+def clean_reason(text: str) -> str:
+    """A close reason as it may be sent and shown: printable, at most 123 bytes of UTF-8.
+
+    Source: RFC 6455 §5.5 (a control frame carries 125 bytes, two of them the code).
+    """
+    printable = "".join(character if character.isprintable() else " " for character in text[:123])
+    return printable.encode("utf-8", "replace")[:123].decode("utf-8", "ignore").strip()

@@ -1,0 +1,337 @@
+"""The stations' WebSocket server, on picows (DESIGN 5.8)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from picows import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
+
+from elstrada.net.entrance import Entrance, joined_headers
+from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused
+from elstrada.net.station_server import (
+    ABNORMAL,
+    GOING_AWAY,
+    NEVER_ON_THE_WIRE,
+    NO_STATUS,
+    POLICY_VIOLATION,
+    PROTOCOL_ERROR,
+    TOO_BIG,
+    UNSUPPORTED_DATA,
+    StationLimits,
+    StationServer,
+    clean_reason,
+)
+from elstrada.net.throttle import Buckets
+
+if TYPE_CHECKING:
+
+    class WSProtocol(asyncio.BufferedProtocol):
+        """What ``picows.ws_create_server`` makes per connection; untyped there."""
+
+        def __init__(self, *settings: object) -> None: ...
+else:
+    from picows.picows import WSProtocol
+
+_SMALLEST_READ_BUFFER = 2048
+
+_UNPINGED_WATCH_S = 60.0
+"""How often a station that is not pinged is looked at, lest a half-closed socket stay for ever."""
+
+
+class _QuietLogger(logging.LoggerAdapter[logging.Logger]):
+    """What a station does wrong is no error of ours: only exceptions, which are, are logged as such."""
+
+    def error(self, msg: object, *args: object, **kwargs: object) -> None:
+        self.logger.debug(msg, *args)
+
+    def warning(self, msg: object, *args: object, **kwargs: object) -> None:
+        self.logger.debug(msg, *args)
+
+    def info(self, msg: object, *args: object, **kwargs: object) -> None:
+        self.logger.debug(msg, *args)
+
+
+# One adapter for all: picows makes a logger per connection (1.5 KB) of anything that is a Logger.
+_LOG = _QuietLogger(logging.getLogger("elstrada.net.stations"), {})
+
+
+async def serve_stations(
+    doorman: Doorman, *, host: str, port: int, clock: Clock, limits: StationLimits | None = None
+) -> StationServer:
+    """Start listening for stations.
+
+    Args:
+        port: 0 for any that is free; ``StationServer.port`` tells which.
+    """
+    house = _House(doorman, clock, limits or StationLimits())
+    listening = await house.loop.create_server(lambda: _Connection(house), host, port, backlog=1024)
+    bound = listening.sockets[0].getsockname()[1]
+    return house.server.started(bound, listening.close, house.entrance.waiting.empty)
+
+
+class _House:
+    """What all connections of one server share."""
+
+    def __init__(self, doorman: Doorman, clock: Clock, limits: StationLimits) -> None:
+        self.doorman, self.limits = doorman, limits
+        self.entrance = Entrance(doorman, clock, limits)
+        self.server = StationServer(limits)
+        self.loop = asyncio.get_running_loop()
+
+
+class _Connection(WSProtocol):
+    """One TCP connection, from its first byte. It knows the caller's address, which picows keeps back."""
+
+    __slots__ = ("_house", "_remote", "_tcp")
+
+    def __init__(self, house: _House) -> None:
+        limits = house.limits
+        super().__init__(
+            None,  # host and port: a client's
+            None,  # path: a client's
+            False,  # is_client_side
+            self._decide,
+            _LOG,
+            True,  # disconnect_on_exception
+            limits.opening_s,
+            False,  # enable_auto_ping: a task per connection; _Socket needs one timer
+            limits.ping_interval_s,
+            limits.ping_timeout_s,
+            WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,  # enable_auto_pong: _Socket answers pings, and counts them
+            limits.message_bytes,
+            None,  # extra headers: a client's
+            _SMALLEST_READ_BUFFER,
+        )
+        self._house = house
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._tcp = transport
+        self._remote = str((transport.get_extra_info("peername") or ("?",))[0])
+        self._house.entrance.waiting.enter(self, self._remote)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._house.entrance.waiting.leave(self)
+        super().connection_lost(exc)
+
+    def abort(self) -> None:
+        self._tcp.abort()
+
+    def _decide(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        """Answer the knock, before picows looks at anything but the form of the HTTP request (T1)."""
+        house = self._house
+        house.entrance.waiting.leave(self)
+        headers = joined_headers(request.headers.items())
+        target = request.path.decode("latin-1")
+        verdict = house.entrance.decide(target, headers, self._remote, house.loop.time())
+        if isinstance(verdict, Refused):
+            return WSUpgradeResponseWithListener(_response(verdict), None)
+        # picows wants exactly "Upgrade"; RFC 6455 §4.2.1 allows a list, and proxies send one.
+        request.headers["Connection"] = "Upgrade"
+        chosen = {"Sec-WebSocket-Protocol": verdict.protocol} if verdict.protocol else None
+        return WSUpgradeResponseWithListener(
+            WSUpgradeResponse.create_101_response(chosen), _Socket(house, verdict, self._remote)
+        )
+
+
+def _response(refused: Refused) -> WSUpgradeResponse:
+    headers = {"Content-Length": "0", **refused.headers}
+    return WSUpgradeResponse.create_error_response(refused.status, None, headers)
+
+
+class _Socket(WSListener):
+    """One station's open WebSocket, and all that is remembered of it. Kept small: there are many."""
+
+    __slots__ = (
+        "_admitted",
+        "_controls",
+        "_ending",
+        "_heard",
+        "_house",
+        "_line",
+        "_parts",
+        "_pinged",
+        "_timer",
+        "_transport",
+        "remote",
+    )
+
+    def __init__(self, house: _House, admitted: Admitted, remote: str) -> None:
+        self.remote = remote
+        self._house, self._admitted = house, admitted
+        self._transport: WSTransport | None = None
+        self._line: Line | None = None
+        self._ending: tuple[int, str] | None = None
+        """Code and reason of the close, once somebody has said goodbye."""
+        self._parts: bytearray | None = None
+        """What has come of a fragmented message."""
+        self._controls: Buckets | None = None
+        self._heard = self._pinged = house.loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What a Line may do.
+
+    def send(self, frame: bytes) -> None:
+        if self._ending is None and self._transport is not None:
+            self._transport.send(WSMsgType.TEXT, frame)
+
+    def close(self, code: int, reason: str) -> None:
+        self._end(code, clean_reason(reason))
+
+    # What picows calls.
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        house = self._house
+        self._transport = transport
+        # The credentials, and two kilobytes, need not stay.
+        transport.request.headers.clear()
+        transport.underlying_transport.set_write_buffer_limits(high=house.limits.waiting_bytes)
+        house.server.open.add(self)
+        self._watch_in(self._ping_interval_s() or _UNPINGED_WATCH_S)
+        if self._admitted.protocol is None:
+            # OCPP 2.1 part 4: complete the handshake without a subprotocol, then close.
+            self._end(PROTOCOL_ERROR, "no subprotocol in common")
+            return
+        self._line = house.doorman.opened(self, self._admitted)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if kind == WSMsgType.CLOSE:
+            self._hear_close(transport, frame)
+        elif transport.is_close_frame_sent or transport.is_disconnected:
+            return  # RFC 6455 §1.4: what follows our goodbye is discarded.
+        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._end(PROTOCOL_ERROR, "no extension was negotiated")
+        else:
+            self._heard = self._house.loop.time()
+            if kind == WSMsgType.TEXT and frame.fin and self._parts is None and self._line is not None:
+                self._line.received(frame.get_payload_as_bytes())
+            else:
+                self._hear_rest(transport, frame, kind)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._house.server.leave(self)
+        line, self._line = self._line, None
+        if line is not None:
+            line.closed(*(self._ending or _how_it_ended(transport)))
+
+    def pause_writing(self) -> None:
+        """More than ``waiting_bytes`` wait: the station does not read (F15), so it hears no goodbye."""
+        self._ending = self._ending or (POLICY_VIOLATION, "station does not read")
+        if self._transport is not None:
+            self._transport.disconnect(False)
+
+    def resume_writing(self) -> None:
+        """Nothing waits for this: nobody was held up."""
+
+    # The rest of a conversation.
+
+    def _hear_rest(self, transport: WSTransport, frame: WSFrame, kind: WSMsgType) -> None:
+        match kind:
+            case WSMsgType.PING:
+                if self._within_budget():
+                    transport.send_pong(frame.get_payload_as_bytes())
+            case WSMsgType.PONG:
+                self._within_budget()
+            case WSMsgType.BINARY:
+                self._end(UNSUPPORTED_DATA, "text frames only")
+            case _:
+                self._hear_fragment(frame, continues=kind == WSMsgType.CONTINUATION)
+
+    def _hear_fragment(self, frame: WSFrame, *, continues: bool) -> None:
+        """Assemble a message from its fragments. Source: RFC 6455 §5.4."""
+        if continues == (self._parts is None):
+            self._end(PROTOCOL_ERROR, "fragments out of order")
+            return
+        parts = self._parts = bytearray() if self._parts is None else self._parts
+        parts += frame.get_payload_as_memoryview()
+        if len(parts) > self._house.limits.message_bytes:
+            self._end(TOO_BIG, "message too big")
+        elif frame.fin:
+            self._parts = None
+            if self._line is not None:
+                self._line.received(bytes(parts))
+        elif frame.payload_size == 0:
+            self._within_budget()
+
+    def _hear_close(self, transport: WSTransport, frame: WSFrame) -> None:
+        code = frame.get_close_code().value or NO_STATUS
+        if frame.payload_size and (code in NEVER_ON_THE_WIRE or code >= 5000):
+            self._end(PROTOCOL_ERROR, "no such close code")
+        elif self._ending is None:
+            self._ending = (code, clean_reason(frame.get_close_reason() or ""))
+            transport.send_close(WSCloseCode.OK if code == NO_STATUS else frame.get_close_code())
+            self._watch_in(self._house.limits.closing_s)
+        transport.disconnect()
+
+    def _within_budget(self) -> bool:
+        if self._controls is None:
+            self._controls = Buckets(self._house.limits.control, keys=1)
+        if self._controls.take("", self._heard):
+            return True
+        self._end(POLICY_VIOLATION, "too many control frames")
+        return False
+
+    def _end(self, code: int, reason: str) -> None:
+        """Say goodbye and wait for the other side's, but not for long."""
+        if self._ending is not None or self._transport is None:
+            return
+        self._ending, self._parts = (code, reason), None
+        self._transport.send_close(WSCloseCode(code), reason.encode())
+        self._watch_in(self._house.limits.closing_s)
+
+    # Silence.
+
+    def _ping_interval_s(self) -> float:
+        own = self._admitted.ping_interval_s
+        return self._house.limits.ping_interval_s if own is None else own
+
+    def _watch_in(self, delay_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._house.loop.call_later(delay_s, self._watch)
+
+    def _watch(self) -> None:
+        """Ping after silence; give up on whoever stays silent (rule 3) or lingers after a goodbye."""
+        transport, interval_s = self._transport, self._ping_interval_s()
+        assert transport is not None
+        if transport.is_close_frame_sent or transport.is_disconnected:
+            transport.disconnect(False)
+            return
+        if interval_s == 0:
+            self._watch_in(_UNPINGED_WATCH_S)
+            return
+        now = self._house.loop.time()
+        if self._pinged > self._heard:
+            self._ending = (GOING_AWAY, "no answer to a ping")
+            transport.disconnect(False)
+        elif now - self._heard < interval_s:
+            self._watch_in(interval_s - (now - self._heard))
+        else:
+            self._pinged = now
+            transport.send_ping()
+            self._watch_in(min(self._house.limits.ping_timeout_s, interval_s))
+
+
+def _how_it_ended(transport: WSTransport) -> tuple[int, str]:
+    """Code and reason where we did not choose them: picows found a breach, or the line just broke."""
+    if not transport.is_close_frame_sent or transport.close_handshake.sent is None:
+        return ABNORMAL, "connection lost"
+    sent = transport.close_handshake.sent
+    return sent.code.value, clean_reason(sent.reason or "")
