@@ -1,0 +1,345 @@
+"""The configuration of an installation: what it is, where each value comes from, what is wrong with it.
+
+Precedence: command line, environment (``ELSTRADA_HTTP__PORT``), files named by the environment
+(``ELSTRADA_DESK__SECRET_FILE``, for mounted secrets), ``elstrada.toml``, defaults. No setting is needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from elstrada.model.ids import PartyId
+from elstrada.model.party import BusinessDetails, Party, Role
+
+PREFIX = "ELSTRADA_"
+FILE_NAME = "elstrada.toml"
+MAX_FILE_BYTES = 1 << 20
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[int, Field(ge=1, le=3600)]
+
+
+def default_data_dir() -> Path:
+    """``$XDG_DATA_HOME/elstrada``, by default ``~/.local/share/elstrada``."""
+    home = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(home) if os.path.isabs(home) else Path.home() / ".local" / "share") / "elstrada"
+
+
+class Section(BaseModel):
+    """A group of settings. A name it does not know is an error, not a surprise later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class PartySection(Section):
+    """A party this installation acts for; ``[[parties]]`` in the file."""
+
+    id: str
+    """Like SE*ELS."""
+    roles: tuple[Role, ...] = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=100)
+    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
+    website: str | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _is_party_id(cls, text: str) -> str:
+        return str(PartyId.parse(text))
+
+    def party(self) -> Party:
+        """The party itself."""
+        business = BusinessDetails(self.name, website=self.website)
+        return Party(PartyId.parse(self.id), self.roles, business, self.currency)
+
+
+class StationsSection(Section):
+    """Where charging stations connect."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9000
+    """0 takes any free one."""
+
+
+class HttpSection(Section):
+    """Where OCPI, the API and the pages are served."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+
+
+class OutboundSection(Section):
+    """Whom this installation may send requests to (T16). Public addresses by https always."""
+
+    networks: tuple[IPvAnyNetwork, ...] = ()
+    """Private networks that are allowed as well, such as 10.20.0.0/16."""
+    http: bool = False
+    """Plain http is allowed."""
+
+
+class LimitsSection(Section):
+    """How long we wait."""
+
+    authorize_s: Seconds = 8
+    """For an eMSP's answer while a driver stands at the station."""
+    command_s: Seconds = 30
+    """For a station's answer to a command."""
+    peer_s: Seconds = 10
+    """For any other HTTP response."""
+    stop_s: Seconds = 10
+    """For work in hand when the server stops."""
+
+
+class LogSection(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class DeskSection(Section):
+    """The operator's desk over HTTP. Both unset: the command line finds the server by its data_dir."""
+
+    url: str | None = None
+    """Of the server that the command line talks to."""
+    secret: SecretStr | None = Field(default=None, min_length=32)
+    """What the desk's callers must show; made anew at every start when unset."""
+
+
+class Config(BaseSettings):
+    """All settings. Make one with ``load``."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Where everything is kept."""
+    parties: tuple[PartySection, ...] = ()
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
+    """How peers reach us; unset: the http listener's address."""
+    stations: StationsSection = StationsSection()
+    http: HttpSection = HttpSection()
+    outbound: OutboundSection = OutboundSection()
+    limits: LimitsSection = LimitsSection()
+    log: LogSection = LogSection()
+    desk: DeskSection = DeskSection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """``load`` reads the sources one by one, to know where each value came from."""
+        return (init_settings,)
+
+
+class ConfigInvalid(Exception):
+    """The configuration cannot be used; each problem is one sentence."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """One setting, the text of its value with secrets hidden, and where it came from."""
+
+    key: str
+    value: object
+    origin: str
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A valid configuration and the origin of each of its settings."""
+
+    config: Config
+    settings: tuple[Origin, ...]
+
+
+_Tree = dict[str, object]
+
+
+def load(overrides: Mapping[str, str] | None = None, file: Path | None = None) -> Loaded:
+    """Read the configuration.
+
+    Args:
+        overrides: settings of the command line, by dotted name: ``{"http.port": "8080"}``.
+        file: the TOML file; by default ``elstrada.toml`` in the working directory, if there is one.
+    Raises:
+        ConfigInvalid: a setting is unknown or its value is not as expected.
+    """
+    problems: list[str] = []
+    direct, from_files = _environment(problems)
+    named = {f"{PREFIX}{name.replace('.', '__')}": text for name, text in (overrides or {}).items()}
+    for known_as, names in (("the command line", named), ("the environment", direct | from_files)):
+        problems += _unknown_sections(names, known_as)
+    where = file or Path(FILE_NAME)
+    sources: list[tuple[str, _Tree]] = [
+        ("the command line", _tree(named, problems)),
+        ("the environment", _tree(direct, problems)),
+        ("a secret file", _tree(from_files, problems)),
+        (str(where), _toml(where, problems, needed=file is not None)),
+    ]
+    merged: _Tree = {}
+    for _, tree in reversed(sources):
+        merged = _merge(merged, tree)
+    config = _validated(merged, sources, problems)
+    return Loaded(config, tuple(_origins(config, sources)))
+
+
+def _validated(merged: _Tree, sources: list[tuple[str, _Tree]], problems: list[str]) -> Config:
+    try:
+        config = Config.model_validate(merged)
+    except ValidationError as found:
+        problems = problems + [
+            _sentence(tuple(error["loc"]), error["type"], error["msg"], sources)
+            for error in found.errors(include_url=False, include_input=False)
+        ]
+        raise ConfigInvalid(problems) from None
+    if problems:
+        raise ConfigInvalid(problems)
+    return config
+
+
+# --- sources ----------------------------------------------------------------------------------------
+
+
+def _environment(problems: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Our environment variables: those that hold a value, and those that name a file with it."""
+    direct: dict[str, str] = {}
+    from_files: dict[str, str] = {}
+    for name, text in os.environ.items():
+        upper = name.upper()
+        if not upper.startswith(PREFIX):
+            continue
+        if not upper.endswith("_FILE"):
+            direct[upper] = text
+            continue
+        try:
+            from_files[upper.removesuffix("_FILE")] = _short_text(Path(text)).rstrip("\r\n")
+        except (OSError, ValueError) as problem:
+            problems.append(f"{name} names the file {text!r}, which cannot be read: {problem}")
+    return direct, from_files
+
+
+def _short_text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"it has more than {MAX_FILE_BYTES} bytes")
+    return content.decode()
+
+
+def _tree(names: Mapping[str, str], problems: list[str]) -> _Tree:
+    """Settings by environment name as nested tables; lists and tables are JSON."""
+    source = EnvSettingsSource(Config, env_prefix=PREFIX, env_nested_delimiter="__", case_sensitive=False)
+    source.env_vars = {name.lower(): text for name, text in names.items()}
+    try:
+        return source()
+    except ValueError as problem:  # pydantic-settings wraps what JSON says.
+        cause = f"{problem.__cause__}" if problem.__cause__ else "it is not JSON"
+        problems.append(f"{problem}: a list or a table is written as JSON; {cause}")
+        return {}
+
+
+def _toml(path: Path, problems: list[str], *, needed: bool) -> _Tree:
+    if not needed and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(_short_text(path))
+    except (OSError, ValueError) as problem:
+        problems.append(f"{path} cannot be read as TOML: {problem}")
+        return {}
+
+
+def _merge(below: _Tree, above: _Tree) -> _Tree:
+    """Both trees; where both have a leaf, that of ``above``."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = below.get(name)
+        both_trees = isinstance(value, dict) and isinstance(under, dict)
+        merged[name] = _merge(cast(_Tree, under), cast(_Tree, value)) if both_trees else value
+    return merged
+
+
+# --- what is wrong ----------------------------------------------------------------------------------
+
+
+def _unknown_sections(names: Mapping[str, str], known_as: str) -> Iterator[str]:
+    """Names whose first part is no setting: pydantic-settings passes over these in silence."""
+    for name in names:
+        first, *rest = name.removeprefix(PREFIX).lower().split("__")
+        if first not in Config.model_fields:
+            yield f"{'.'.join((first, *rest))} in {known_as} is no setting{_suggestion((first, *rest))}"
+
+
+def _sentence(where: tuple[int | str, ...], kind: str, message: str, sources: list[tuple[str, _Tree]]) -> str:
+    names = tuple(str(part) for part in where)
+    key = ".".join(names)
+    origin = next((name for name, tree in sources if _holds(tree, where)), "the defaults")
+    if kind == "extra_forbidden":
+        return f"{key} in {origin} is no setting{_suggestion(names)}"
+    message = message.removeprefix("Value error, ")
+    return f"{key} in {origin}: {message[:1].lower()}{message[1:]}"
+
+
+def _suggestion(names: tuple[str, ...]) -> str:
+    """``; did you mean http.port?`` or a list of what there is."""
+    asked = ".".join(part for part in names if not part.isdigit())
+    known = [*_keys(Config.model_fields), *(f"parties.{name}" for name in PartySection.model_fields)]
+    close = difflib.get_close_matches(asked, known, n=1, cutoff=0.5)
+    if not close:
+        last = {key.rsplit(".", 1)[-1]: key for key in known}
+        close = [last[name] for name in difflib.get_close_matches(names[-1], last, n=1)]
+    return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}"
+
+
+def _keys(fields: Mapping[str, FieldInfo], above: str = "") -> Iterator[str]:
+    for name, field in fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from _keys(kind.model_fields, f"{above}{name}.")
+        else:
+            yield above + name
+
+
+def _holds(tree: object, where: tuple[int | str, ...]) -> bool:
+    """Is there something at ``where`` (or, for a missing field, around it)?"""
+    at: object = tree
+    for part in where[:-1]:
+        at = _step(at, part)
+    return _step(at, where[-1]) is not None or (len(where) > 1 and at is not None)
+
+
+def _step(at: object, part: int | str) -> object:
+    if isinstance(at, dict):
+        return cast(_Tree, at).get(str(part))
+    if isinstance(at, list) and isinstance(part, int) and part < len(cast(list[object], at)):
+        return cast(list[object], at)[part]
+    return None
+
+
+# --- where from -------------------------------------------------------------------------------------
+
+
+def _origins(config: Config, sources: list[tuple[str, _Tree]]) -> Iterator[Origin]:
+    shown = cast(_Tree, config.model_dump(mode="json"))
+    for key in _keys(Config.model_fields):
+        path = tuple(key.split("."))
+        origin = next((name for name, tree in sources if _at(tree, path) is not None), "default")
+        yield Origin(key, _at(shown, path), origin)
+
+
+def _at(tree: object, path: tuple[str, ...]) -> object:
+    for part in path:
+        tree = _step(tree, part)
+    return tree

@@ -1,0 +1,142 @@
+"""Configuration: precedence, origins, redaction, and sentences for what is wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from elstrada.config import ConfigInvalid, Origin, default_data_dir, load
+
+SECRET = "s" * 40
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.upper().startswith("ELSTRADA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def origin(key: str, **kwargs: object) -> Origin:
+    found = load(**kwargs)  # type: ignore[arg-type]
+    return next(setting for setting in found.settings if setting.key == key)
+
+
+def problems(**kwargs: object) -> list[str]:
+    with pytest.raises(ConfigInvalid) as found:
+        load(**kwargs)  # type: ignore[arg-type]
+    return found.value.problems
+
+
+def test_nothing_has_to_be_configured() -> None:
+    found = load()
+    assert {setting.origin for setting in found.settings} == {"default"}
+    assert found.config.data_dir == default_data_dir()
+
+
+def test_the_data_directory_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/srv/data")
+    assert load().config.data_dir == Path("/srv/data/elstrada")
+    monkeypatch.setenv("XDG_DATA_HOME", "relative/is/invalid")
+    assert load().config.data_dir == Path.home() / ".local/share/elstrada"
+
+
+def test_each_source_goes_before_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = "http.port"
+    assert origin(key) == Origin(key, 8000, "default")
+    (tmp_path / "elstrada.toml").write_text("[http]\nport = 8001\n")
+    assert origin(key) == Origin(key, 8001, "elstrada.toml")
+    (tmp_path / "port").write_text("8002\n")
+    monkeypatch.setenv("ELSTRADA_HTTP__PORT_FILE", str(tmp_path / "port"))
+    assert origin(key) == Origin(key, 8002, "a secret file")
+    monkeypatch.setenv("ELSTRADA_HTTP__PORT", "8003")
+    assert origin(key) == Origin(key, 8003, "the environment")
+    assert origin(key, overrides={key: "8004"}) == Origin(key, 8004, "the command line")
+
+
+def test_sources_meet_inside_a_section(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "elstrada.toml").write_text('[http]\nhost = "::1"\nport = 8001\n')
+    monkeypatch.setenv("ELSTRADA_HTTP__PORT", "8003")
+    found = load().config.http
+    assert (found.host, found.port) == ("::1", 8003)
+
+
+def test_a_secret_comes_from_a_mounted_file_and_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    monkeypatch.setenv("ELSTRADA_DESK__SECRET_FILE", str(tmp_path / "secret"))
+    found = load()
+    assert found.config.desk.secret is not None
+    assert found.config.desk.secret.get_secret_value() == SECRET
+    assert SECRET not in f"{found!r}{found.settings}{found.config}"
+
+
+def test_parties_are_tables_in_the_file_and_json_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "elstrada.toml").write_text(
+        '[[parties]]\nid = "se-els"\nroles = ["CPO"]\nname = "Elstrada Nord"\ncurrency = "SEK"\n'
+    )
+    (section,) = load().config.parties
+    assert (str(section.party().id), section.party().currency) == ("SE*ELS", "SEK")
+    monkeypatch.setenv("ELSTRADA_PARTIES", '[{"id": "SERET", "roles": ["EMSP"], "name": "Retail"}]')
+    (section,) = load().config.parties
+    assert str(section.party().id) == "SE*RET"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("ELSTRADA_HTTP__PROT", "1", "http.prot in the environment is no setting; did you mean http.port?"),
+        (
+            "ELSTRADA_HTPP__PORT",
+            "1",
+            "htpp.port in the environment is no setting; did you mean http.port?",
+        ),
+        ("ELSTRADA_PORT", "1", "did you mean"),
+        ("ELSTRADA_HTTP__PORT", "abc", "http.port in the environment: input should be a valid integer"),
+        ("ELSTRADA_HTTP__PORT", "70000", "less than or equal to 65535"),
+        ("ELSTRADA_LIMITS__PEER_S", "0", "greater than or equal to 1"),
+        ("ELSTRADA_PUBLIC_URL", "ftp://x", "public_url in the environment"),
+        ("ELSTRADA_OUTBOUND__NETWORKS", '["10.0.0.0/8", "x"]', "outbound.networks.1 in the environment"),
+        ("ELSTRADA_PARTIES", "[{", "written as JSON"),
+        (
+            "ELSTRADA_PARTIES",
+            '[{"id": "x", "roles": ["CPO"], "name": "x"}]',
+            "parties.0.id in the environment: not a party id: 'x'",
+        ),
+        ("ELSTRADA_DESK__SECRET_FILE", "/no/such/file", "which cannot be read"),
+        ("ELSTRADA_LOG__LEVEL", "loud", "log.level in the environment"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_name_and_place(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert any(says in problem for problem in problems())
+
+
+def test_a_secret_that_is_too_short_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELSTRADA_DESK__SECRET", "hunter2hunter2")
+    assert "hunter2" not in str(problems())
+
+
+def test_wrong_settings_of_the_file_and_the_command_line_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text("[limits]\nauthorize = 3\n")
+    assert problems(file=file) == [
+        f"limits.authorize in {file} is no setting; did you mean limits.authorize_s?"
+    ]
+    file.write_text("[limits\n")
+    assert "cannot be read as TOML" in problems(file=file)[0]
+    assert "cannot be read as TOML" in problems(file=tmp_path / "missing.toml")[0]
+    assert "did you mean stations.port" in problems(overrides={"station.port": "1"})[0]
+
+
+def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELSTRADA_HTTP__PORT", "abc")
+    monkeypatch.setenv("ELSTRADA_STATIONS__HOTS", "x")
+    assert len(problems(overrides={"nonsense": "1"})) == 3
