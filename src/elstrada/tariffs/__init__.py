@@ -1,0 +1,1 @@
+"""Prices: what a session costs by a tariff, and why. Pure: exact decimals, no clock, no store."""

@@ -1,0 +1,102 @@
+"""One priced volume, before it becomes a line: what price() collects and step_size adjusts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+
+import msgspec
+
+from elstrada.model.cost import CostLine
+from elstrada.model.tariff import Dimension
+from elstrada.tariffs.compile import Offer, PriceList
+
+_ZERO = Decimal(0)
+_SNAP_S = Decimal("0.36")
+_QUANTUM = Decimal("1e-12")
+
+
+class Charge(msgspec.Struct, frozen=True):
+    """This much of a dimension in one period, at the price of one offer."""
+
+    dimension: Dimension
+    reserved: bool
+    """For the reservation, not the session."""
+    start: datetime
+    by: PriceList
+    offer: Offer
+    measured: Decimal
+    quantity: Decimal
+    """As billed."""
+    reason: str = ""
+
+    @property
+    def amount(self) -> Decimal:
+        return self.quantity * self.offer.price
+
+    def line(self) -> CostLine:
+        return CostLine(
+            dimension=self.dimension.value,
+            start=self.start,
+            tariff_id=self.by.tariff.id,
+            element=self.offer.element,
+            quantity=self.quantity,
+            measured=self.measured,
+            unit_price=self.offer.price,
+            amount=self.amount,
+            vat=self.offer.vat,
+            reason=self.reason,
+        )
+
+
+def stepped(charges: Sequence[Charge]) -> list[Charge]:
+    """Apply step_size, once per session: to energy, to parking or else time, and to the reservation.
+
+    Only priced volume counts (A7). The step is that of the last priced component, and the surplus
+    is billed in the last priced period at its price (rule 10). Parking, wherever it stands, is
+    rounded instead of time (A8).
+    """
+    result = list(charges)
+    parked = any(c.dimension is Dimension.PARKING_TIME for c in charges)
+    timed = Dimension.PARKING_TIME if parked else Dimension.TIME
+    for dimension, reserved in ((Dimension.ENERGY, False), (timed, False), (Dimension.TIME, True)):
+        _step(
+            result, [n for n, c in enumerate(charges) if c.dimension is dimension and c.reserved is reserved]
+        )
+    return result
+
+
+def _step(charges: list[Charge], group: list[int]) -> None:
+    if not group:
+        return
+    last = charges[group[-1]]
+    step = last.offer.step_size
+    measured = [charges[n].measured for n in group]
+    total = sum(measured, _ZERO)
+    if step <= 0 or total < 0:  # Step 0 is none (rule 11); energy given back is not rounded (A22).
+        return
+    per_unit = 1000 if last.dimension is Dimension.ENERGY else 3600
+    units = sum((_units(volume, per_unit) for volume in measured), _ZERO)
+    billed = (units / step).to_integral_value(ROUND_CEILING) * step
+    surplus = billed / per_unit - total
+    if surplus:
+        quantity = (last.measured + surplus).quantize(_QUANTUM).normalize()
+        unit = "Wh" if per_unit == 1000 else "s"
+        reason = f"step {step} {unit}: {_plain(units)} -> {_plain(billed)} {unit}"
+        charges[group[-1]] = Charge(
+            last.dimension, last.reserved, last.start, last.by, last.offer, last.measured, quantity, reason
+        )
+
+
+def _units(volume: Decimal, per_unit: int) -> Decimal:
+    """Wh or seconds. An hour of four decimals is up to 0.36 s off: such a one is the whole second (A15)."""
+    units = volume * per_unit
+    if per_unit == 3600:
+        whole = units.to_integral_value()
+        return whole if abs(units - whole) <= _SNAP_S else units
+    return units
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"

@@ -1,0 +1,127 @@
+"""A tariff made ready to price with: read once per version, used for many sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from elstrada.model.tariff import Dimension, Tariff, TariffElement, TariffRestrictions
+from elstrada.tariffs.restrictions import Rule, Situation, rules_of
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """One price component with the conditions of its element."""
+
+    element: int
+    """Index in the tariff's elements, from 0."""
+    dimension: Dimension
+    price: Decimal
+    vat: Decimal | None
+    step_size: int
+    rules: tuple[Rule, ...]
+    limits: TariffRestrictions | None
+
+    def applies(self, now: Situation) -> bool:
+        return all(rule.holds(now) for rule in self.rules)
+
+
+Offers = dict[Dimension, tuple[Offer, ...]]
+"""Per dimension, in the order of the elements: the first that applies wins (R-61)."""
+
+
+class Edges(msgspec.Struct, frozen=True):
+    """Where any price of a tariff may change."""
+
+    minutes: tuple[int, ...]
+    """Local minutes of the day."""
+    seconds: tuple[int, ...]
+    """Since the session's start."""
+    energies: tuple[Decimal, ...]
+    """kWh since the session's start."""
+
+
+class PriceList(msgspec.Struct, frozen=True):
+    """A compiled tariff."""
+
+    tariff: Tariff
+    session: Offers
+    reservation: Offers
+    expired: Offers
+    """For a reservation nobody used."""
+    edges: Edges
+    banded: bool
+    """Some price depends on power or current."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.tariff.party}*{self.tariff.id}"
+
+
+def compiled(tariff: Tariff) -> PriceList:
+    """Read a tariff's elements into offers per dimension.
+
+    Raises:
+        UnusableTariff: a restriction cannot be read.
+    """
+    offers = tuple(
+        offer for index, element in enumerate(tariff.elements) for offer in _offers(index, element)
+    )
+    for_session = [o for o in offers if _reservation(o) is None]
+    if_used = [o for o in offers if _reservation(o) == "RESERVATION"]
+    # Rule 15: an expired reservation falls back to RESERVATION for a dimension it lacks.
+    if_expired = [o for o in offers if _reservation(o) == "RESERVATION_EXPIRES"]
+    rules = tuple(rule for offer in for_session for rule in offer.rules)
+    return PriceList(
+        tariff=tariff,
+        session=_by_dimension(for_session),
+        reservation=_by_dimension(if_used),
+        expired=_by_dimension(if_expired + if_used),
+        edges=Edges(
+            minutes=tuple(sorted({m for rule in rules for m in rule.minutes})),
+            seconds=tuple(sorted({s for rule in rules for s in rule.seconds})),
+            energies=tuple(sorted({e for rule in rules for e in rule.energies})),
+        ),
+        banded=any(_has_band(offer.limits) for offer in for_session),
+    )
+
+
+def best(offers: tuple[Offer, ...], now: Situation) -> Offer | None:
+    """The first offer that applies (rule 3)."""
+    for offer in offers:
+        if offer.applies(now):
+            return offer
+    return None
+
+
+def _offers(index: int, element: TariffElement) -> Iterable[Offer]:
+    limits = element.restrictions
+    rules = rules_of(limits) if limits else ()
+    for component in element.price_components:
+        yield Offer(
+            element=index,
+            dimension=component.type,
+            price=component.price,
+            vat=component.vat,
+            step_size=component.step_size,
+            rules=rules,
+            limits=limits,
+        )
+
+
+def _by_dimension(offers: Iterable[Offer]) -> Offers:
+    listed: dict[Dimension, list[Offer]] = {}
+    for offer in offers:
+        listed.setdefault(offer.dimension, []).append(offer)
+    return {dimension: tuple(found) for dimension, found in listed.items()}
+
+
+def _reservation(offer: Offer) -> str | None:
+    return offer.limits.reservation if offer.limits else None
+
+
+def _has_band(limits: TariffRestrictions | None) -> bool:
+    return limits is not None and not (
+        limits.min_power is limits.max_power is limits.min_current is limits.max_current is None
+    )

@@ -1,0 +1,199 @@
+"""What a session costs by its tariff, period by period, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal, localcontext
+from zoneinfo import ZoneInfo
+
+from elstrada.model.cost import Cost
+from elstrada.model.session import ChargingPeriod
+from elstrada.model.tariff import Dimension, Tariff
+from elstrada.tariffs.charge import Charge, stepped
+from elstrada.tariffs.compile import Offers, PriceList, best, compiled
+from elstrada.tariffs.policy import EXACT, OCPI_2_3_0, Policy
+from elstrada.tariffs.refusals import NoTariff, WrongCurrency
+from elstrada.tariffs.restrictions import Situation, doubts
+from elstrada.tariffs.segment import first_change
+from elstrada.tariffs.total import summed
+from elstrada.tariffs.usage import Usage, zone_named
+
+_ZERO = Decimal(0)
+_ONE = Decimal(1)
+_SECOND = timedelta(seconds=1)
+_PRICED = {
+    "ENERGY": Dimension.ENERGY,
+    "TIME": Dimension.TIME,
+    "PARKING_TIME": Dimension.PARKING_TIME,
+}
+_RESERVATION = "RESERVATION_TIME"
+
+
+def price(usage: Usage, tariffs: Sequence[Tariff], policy: Policy = OCPI_2_3_0) -> Cost:
+    """Price a usage, period by period, and keep the reasons.
+
+    Args:
+        usage: periods in time order, volumes in kWh and hours.
+        tariffs: candidates; a period's ``tariff_id`` chooses, else the first valid at the start.
+    Returns:
+        Cost whose tax lines sum to ``after_taxes - before_taxes`` exactly. A dimension no element
+        prices is free (rule 7), and a note says so where the tariff prices it at other times.
+    Raises:
+        NotPriced: no tariff is valid at the start, currencies or zone do not fit, or the net amount
+            cannot be known. A missing price is never zero.
+    Source: OCPI 2.3.0 mod_tariffs, mod_cdrs (step_size).
+    """
+    return price_with(usage, [compiled(tariff) for tariff in tariffs], policy)
+
+
+def price_with(usage: Usage, lists: Sequence[PriceList], policy: Policy = OCPI_2_3_0) -> Cost:
+    """As ``price``, by tariffs compiled before: for pricing many sessions."""
+    with localcontext(EXACT):
+        valid = _valid(usage, lists)
+        notes: list[str] = []
+        charges = stepped(list(_charges(usage, valid, policy, notes)))
+        return summed(charges, valid[0], policy, notes)
+
+
+def _valid(usage: Usage, lists: Sequence[PriceList]) -> list[PriceList]:
+    """The lists valid at the session's start, the one for its first period in front (rules 1, 2, 16)."""
+    start = usage.start
+    valid = [one for one in lists if _is_valid(one.tariff, start)]
+    if not valid:
+        given = ", ".join(one.name for one in lists) or "none given"
+        raise NoTariff(f"no tariff is valid at {start.isoformat()} (looked at: {given})")
+    if usage.periods and usage.periods[0].tariff_id is not None:
+        named = _named(usage.periods[0].tariff_id, valid, usage)
+        valid = [named, *(one for one in valid if one is not named)]
+    if valid[0].tariff.currency != usage.currency:
+        raise WrongCurrency(
+            f"tariff {valid[0].name} is in {valid[0].tariff.currency}, the session in {usage.currency}; "
+            "nothing is converted (rule 16)"
+        )
+    return valid
+
+
+def _is_valid(tariff: Tariff, at: datetime) -> bool:
+    return (tariff.start_date_time is None or tariff.start_date_time <= at) and (
+        tariff.end_date_time is None or at < tariff.end_date_time
+    )
+
+
+def _named(tariff_id: str, valid: Sequence[PriceList], usage: Usage) -> PriceList:
+    for one in valid:
+        if one.tariff.id.upper() == tariff_id.upper() and one.tariff.currency == usage.currency:
+            return one
+    known = ", ".join(f"{one.tariff.id} in {one.tariff.currency}" for one in valid)
+    raise NoTariff(
+        f"a period is priced by tariff {tariff_id} in {usage.currency}; "
+        f"valid at {usage.start.isoformat()} are only: {known}"
+    )
+
+
+def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: list[str]) -> Iterator[Charge]:
+    """Every priced volume, in time order, before step_size."""
+    zone = zone_named(usage.time_zone)
+    origin = _origin(usage)
+    energy = _ZERO
+    flat_due = {False: True, True: True}  # Once for the session, once for the reservation (rule 8, A10).
+    if len(valid) > 1 and any(period.tariff_id is None for period in usage.periods):
+        notes.append(
+            f"a period names no tariff: {valid[0].name} was taken, the first valid at the start (A17)"
+        )
+    for period, end in usage.stretches():
+        by = valid[0] if period.tariff_id is None else _named(period.tariff_id, valid, usage)
+        volumes = {one.type: one.volume for one in period.dimensions}
+        reserved = _RESERVATION in volumes
+        now = _situation(period, end, zone, usage.start if reserved else origin, energy, volumes, policy)
+        offers = _offers(by, reserved, usage.reservation_expired)
+        if flat_due[reserved]:
+            offer = best(offers.get(Dimension.FLAT, ()), now)
+            if offer is not None:
+                flat_due[reserved] = False
+                yield Charge(Dimension.FLAT, reserved, period.start_date_time, by, offer, _ONE, _ONE)
+        for dimension, volume in _consumed(volumes, reserved):
+            offer = best(offers.get(dimension, ()), now)
+            if offer is None:
+                _note_free(offers, dimension, period, notes)
+            else:
+                yield Charge(dimension, reserved, period.start_date_time, by, offer, volume, volume)
+        if by.banded:
+            notes.extend(_doubts(by, volumes, period))
+        if not reserved:
+            taken = volumes.get("ENERGY", _ZERO)
+            _note_span(by, now, end, taken, origin, notes)
+            energy += taken
+
+
+def _origin(usage: Usage) -> datetime:
+    """Where durations count from: the first charging period, not the reservation before it (A11)."""
+    for period in usage.periods:
+        if all(one.type != _RESERVATION for one in period.dimensions):
+            return period.start_date_time
+    return usage.start
+
+
+def _situation(
+    period: ChargingPeriod,
+    end: datetime,
+    zone: ZoneInfo,
+    origin: datetime,
+    energy: Decimal,
+    volumes: dict[str, Decimal],
+    policy: Policy,
+) -> Situation:
+    start = period.start_date_time
+    if policy.derive_power and "ENERGY" in volumes and "MAX_POWER" not in volumes and end > start:
+        mean = volumes["ENERGY"] * 3600 / ((end - start) // _SECOND or 1)
+        volumes = {**volumes, "MIN_POWER": mean, "MAX_POWER": mean}
+    return Situation(start.astimezone(zone), energy, (start - origin) // _SECOND, volumes)
+
+
+def _offers(by: PriceList, reserved: bool, expired: bool) -> Offers:
+    if not reserved:
+        return by.session
+    return by.expired if expired else by.reservation
+
+
+def _consumed(volumes: dict[str, Decimal], reserved: bool) -> Iterator[tuple[Dimension, Decimal]]:
+    """What is to be priced of a period; a reservation is priced as TIME alone (rule 15)."""
+    if reserved:
+        yield Dimension.TIME, volumes[_RESERVATION]
+        return
+    for name, dimension in _PRICED.items():
+        volume = volumes.get(name)
+        if volume:
+            yield dimension, volume
+
+
+def _note_free(offers: Offers, dimension: Dimension, period: ChargingPeriod, notes: list[str]) -> None:
+    if dimension in offers:
+        at = period.start_date_time.isoformat()
+        notes.append(f"{dimension} is free from {at}: no element for it matches then (rule 7)")
+
+
+def _doubts(by: PriceList, volumes: dict[str, Decimal], period: ChargingPeriod) -> Iterator[str]:
+    """Notes on the limits of the elements, each element's once."""
+    limits = {
+        offer.element: offer.limits for offers in by.session.values() for offer in offers if offer.limits
+    }
+    for element, one in limits.items():
+        for doubt in doubts(one, volumes):
+            yield f"period at {period.start_date_time.isoformat()}, element {element}: {doubt}"
+
+
+def _note_span(
+    by: PriceList,
+    now: Situation,
+    end: datetime,
+    taken: Decimal,
+    origin: datetime,
+    notes: list[str],
+) -> None:
+    changed = first_change(by, now, end, taken, origin)
+    if changed is not None:
+        notes.append(
+            f"period_spans_price_change: a price changes at {changed.isoformat()}, "
+            f"within the period from {now.local.isoformat()}, which keeps the price of its start (A1)"
+        )

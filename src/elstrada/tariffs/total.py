@@ -1,0 +1,155 @@
+"""From priced volumes to a cost: sums, taxes, limits, and the one rounding at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from elstrada.model.cost import Cost, Price, TaxAmount
+from elstrada.model.tariff import Dimension, PriceLimit, Tariff, TaxIncluded
+from elstrada.tariffs.charge import Charge
+from elstrada.tariffs.compile import PriceList
+from elstrada.tariffs.policy import Policy, rounded
+from elstrada.tariffs.refusals import NetUnknown
+
+_ZERO = Decimal(0)
+_HUNDRED = Decimal(100)
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """An exact amount: before taxes, and the tax of each rate."""
+
+    net: Decimal
+    taxes: dict[Decimal, Decimal] | None
+    """By percentage; None where some tax is not known."""
+
+    @property
+    def gross(self) -> Decimal | None:
+        return None if self.taxes is None else sum(self.taxes.values(), self.net)
+
+
+def summed(charges: Sequence[Charge], by: PriceList, policy: Policy, notes: list[str]) -> Cost:
+    """The cost of these charges; limits are those of the tariff at the session's start."""
+    tariff = by.tariff
+    _refuse_unknown_net(charges, policy)
+    whole = _limited(_sum(charges, policy), tariff, policy, notes)
+    parts = {name: [c for c in charges if _part(c) == name] for name in _PARTS}
+    costs = {
+        name: _price(_sum(some, policy), policy.part_decimals, policy) for name, some in parts.items() if some
+    }
+    if not charges:
+        notes.append(f"tariff {by.name} has no price for anything in this session: it is free (rule 7)")
+    decimals = policy.decimals.get(tariff.currency, policy.usual_decimals)
+    return Cost(
+        currency=tariff.currency,
+        total=_price(whole, decimals, policy),
+        lines=tuple(charge.line() for charge in charges),
+        notes=tuple(dict.fromkeys(notes)),
+        **costs,
+    )
+
+
+_PARTS = ("fixed", "energy", "time", "parking", "reservation")
+_PART_OF = {
+    Dimension.FLAT: "fixed",
+    Dimension.ENERGY: "energy",
+    Dimension.TIME: "time",
+    Dimension.PARKING_TIME: "parking",
+}
+
+
+def _part(charge: Charge) -> str:
+    return "reservation" if charge.reserved else _PART_OF[charge.dimension]
+
+
+def _refuse_unknown_net(charges: Iterable[Charge], policy: Policy) -> None:
+    """Rule 14: with tax included and no rate, only the gross amount is known."""
+    charges = tuple(charges)
+    for charge in charges:
+        tariff = charge.by.tariff
+        if tariff.tax_included is TaxIncluded.YES and charge.offer.vat is None and charge.amount:
+            gross = policy.round_total(sum((c.amount for c in charges), _ZERO), tariff.currency)
+            raise NetUnknown(charge.by.name, gross, tariff.currency)
+
+
+def _sum(charges: Iterable[Charge], policy: Policy) -> Sum:
+    """Add up exactly, tax by rate (rules 12, 14, A14, A19)."""
+    net = _ZERO
+    taxes: dict[Decimal, Decimal] = {}
+    known = True
+    for charge in charges:
+        amount, rate, tariff = charge.amount, charge.offer.vat, charge.by.tariff
+        if tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
+            net += amount
+        elif rate is None:
+            net += amount
+            known = known and (not amount or _silence_is_no_tax(tariff, policy))
+        else:
+            own = amount * _HUNDRED / (_HUNDRED + rate) if tariff.tax_included is TaxIncluded.YES else amount
+            net += own
+            taxes[rate] = taxes.get(rate, _ZERO) + own * rate / _HUNDRED
+    return Sum(net, taxes if known else None)
+
+
+def _silence_is_no_tax(tariff: Tariff, policy: Policy) -> bool:
+    return policy.silence_is_no_tax and tariff.party.country_code not in policy.sales_tax_countries
+
+
+def _limited(whole: Sum, tariff: Tariff, policy: Policy, notes: list[str]) -> Sum:
+    """Clamp to min_price and max_price, before and after tax each by its own limit (rule 13)."""
+    for limit, name, pick in ((tariff.min_price, "min_price", max), (tariff.max_price, "max_price", min)):
+        if limit is None:
+            continue
+        limited = _clamped(whole, limit, tariff, pick)
+        if limited.net != whole.net or limited.gross != whole.gross:
+            shown = policy.round_total(limited.net, tariff.currency)
+            notes.append(
+                f"{name}: {policy.round_total(whole.net, tariff.currency)} became {shown} before tax (rule 13)"
+            )
+        whole = limited
+    return whole
+
+
+def _clamped(
+    whole: Sum, limit: PriceLimit, tariff: Tariff, pick: Callable[[Decimal, Decimal], Decimal]
+) -> Sum:
+    net = pick(whole.net, limit.before_taxes)
+    if whole.taxes is None or tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
+        return Sum(net, whole.taxes)
+    tax = sum(whole.taxes.values(), _ZERO)
+    if limit.after_taxes is not None:
+        wanted = pick(whole.net + tax, limit.after_taxes) - net
+        implied = limit.after_taxes / limit.before_taxes - 1 if limit.before_taxes else _ZERO
+    elif whole.net:
+        wanted, implied = tax * net / whole.net, _ZERO
+    else:
+        rates = {c.vat for element in tariff.elements for c in element.price_components}
+        rate = rates.pop() if len(rates) == 1 else None
+        if rate is None:  # Nothing was priced, so no rate is there to follow.
+            return Sum(net, None if net else whole.taxes)
+        wanted, implied = net * rate / _HUNDRED, rate / _HUNDRED
+    return Sum(net, _shared(wanted, whole.taxes, rounded(implied * _HUNDRED, 2)))
+
+
+def _shared(wanted: Decimal, taxes: dict[Decimal, Decimal], implied: Decimal) -> dict[Decimal, Decimal]:
+    """Bring the tax to this amount, each rate in proportion; at the implied rate if there was none."""
+    tax = sum(taxes.values(), _ZERO)
+    if tax:
+        return {rate: one * wanted / tax for rate, one in taxes.items()}
+    return {implied: wanted} if wanted else taxes
+
+
+def _price(whole: Sum, decimals: int, policy: Policy) -> Price:
+    """Round once; the last tax line absorbs what rounding leaves (rule 12)."""
+    before = rounded(whole.net, decimals)
+    if whole.taxes is None:
+        return Price(before, None)
+    left = rounded(sum(whole.taxes.values(), whole.net), decimals) - before
+    lines: list[TaxAmount] = []
+    for position, (rate, amount) in enumerate(sorted(whole.taxes.items()), 1):
+        share = left if position == len(whole.taxes) else rounded(amount, decimals)
+        lines.append(TaxAmount(policy.tax_name, share, rate))
+        left -= share
+    return Price(before, tuple(lines))

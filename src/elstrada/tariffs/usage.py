@@ -1,0 +1,101 @@
+"""What is priced: a stretch of time with its charging periods, wherever it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from elstrada.model.cdr import Cdr
+from elstrada.model.session import ChargingPeriod
+from elstrada.tariffs.refusals import UnknownZone
+
+ZONE_OF_COUNTRY: dict[str, str] = {
+    "AUT": "Europe/Vienna",
+    "BEL": "Europe/Brussels",
+    "BGR": "Europe/Sofia",
+    "CHE": "Europe/Zurich",
+    "CZE": "Europe/Prague",
+    "DNK": "Europe/Copenhagen",
+    "EST": "Europe/Tallinn",
+    "FIN": "Europe/Helsinki",
+    "FRA": "Europe/Paris",
+    "GBR": "Europe/London",
+    "GRC": "Europe/Athens",
+    "HRV": "Europe/Zagreb",
+    "HUN": "Europe/Budapest",
+    "IRL": "Europe/Dublin",
+    "ITA": "Europe/Rome",
+    "LTU": "Europe/Vilnius",
+    "LUX": "Europe/Luxembourg",
+    "LVA": "Europe/Riga",
+    "NLD": "Europe/Amsterdam",
+    "NOR": "Europe/Oslo",
+    "POL": "Europe/Warsaw",
+    "ROU": "Europe/Bucharest",
+    "SVK": "Europe/Bratislava",
+    "SVN": "Europe/Ljubljana",
+    "SWE": "Europe/Stockholm",
+    "DEU": "Europe/Berlin",
+}
+"""ISO 3166-1 alpha-3 to zone, only for countries that charge cars in one zone (rule 17).
+
+Overseas territories have country codes of their own; Spain and Portugal, with islands in another
+zone under the same code, are left out.
+"""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a session or CDR that its price depends on."""
+
+    start: datetime
+    end: datetime
+    """So far, for a session that still runs."""
+    time_zone: str
+    """IANA name of the location's zone."""
+    currency: str
+    periods: tuple[ChargingPeriod, ...]
+    """In time order; each lasts until the next or the end."""
+    reservation_expired: bool = False
+    """The reservation was never used (the CDR itself cannot say so)."""
+
+    def stretches(self) -> Iterator[tuple[ChargingPeriod, datetime]]:
+        """Each period with its end."""
+        for number, period in enumerate(self.periods, 1):
+            last = number == len(self.periods)
+            yield period, self.end if last else self.periods[number].start_date_time
+
+
+def usage_of(cdr: Cdr, *, time_zone: str | None = None, reservation_expired: bool = False) -> Usage:
+    """The usage a CDR tells of.
+
+    Args:
+        time_zone: of the location, if known from elsewhere; it wins over the CDR's own.
+    Raises:
+        UnknownZone: neither says, and the country has several zones.
+    """
+    zone = time_zone or cdr.time_zone or ZONE_OF_COUNTRY.get(cdr.cdr_location.country)
+    if zone is None:
+        raise UnknownZone(f"CDR {cdr.id}: no time zone, and {cdr.cdr_location.country} does not settle it")
+    return Usage(
+        start=cdr.start_date_time,
+        end=cdr.end_date_time,
+        time_zone=zone,
+        currency=cdr.currency,
+        periods=cdr.charging_periods,
+        reservation_expired=reservation_expired,
+    )
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The IANA time zone of this name.
+
+    Raises:
+        UnknownZone: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as problem:
+        raise UnknownZone(f"no time zone is called {name[:40]!r}; expected an IANA name") from problem
