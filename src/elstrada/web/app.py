@@ -1,0 +1,126 @@
+"""The pages as one ASGI application, to be mounted beside OCPI in the node's HTTP server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, tzinfo
+from typing import Any
+
+from litestar import Litestar, Request, Response, asgi, get
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from elstrada import __version__
+from elstrada.net.face import Clock
+from elstrada.spine.face import Spine, SpineDown
+from elstrada.web import assets, events, guard, languages
+from elstrada.web.assets import Asset
+from elstrada.web.render import Renderer
+
+Ready = Callable[[], str]
+"""Why this node cannot serve now, in words; empty when it can."""
+
+_HTML = "text/html; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+_YEAR_S = 365 * 24 * 3600
+_Request = Request[Any, Any, Any]
+
+
+def make_app(
+    spine: Spine,
+    clock: Clock,
+    *,
+    ready: Ready = lambda: "",
+    hosts: Iterable[str] = guard.LOOPBACK,
+    zone: tzinfo = UTC,
+    pace: events.Pace | None = None,
+) -> ASGIApp:
+    """The pages over one spine. Needs no lifespan events: whatever runs, runs while a page is open.
+
+    Args:
+        ready: asked by ``/readyz``.
+        hosts: names under which this server may be called, without port; ``*`` is any.
+        zone: in which times are shown.
+    """
+    files = assets.load()
+    renderers = {code: Renderer(code, files, zone) for code in languages.LANGUAGES}
+    feed = events.Feed(spine, clock, renderers, pace)
+    app = Litestar(
+        route_handlers=[*_health(ready), _static(files), _overview(feed, renderers), _events(feed)],
+        exception_handlers={
+            HTTPException: _refused(renderers, lambda problem: getattr(problem, "status_code", 500)),
+            SpineDown: _refused(renderers, lambda _: 503),
+        },
+        openapi_config=None,
+    )
+    return guard.guarded(app, hosts)
+
+
+def _health(ready: Ready) -> list[Any]:
+    @get("/livez", media_type=_TEXT, sync_to_thread=False)
+    def livez() -> str:
+        return "alive\n"
+
+    @get("/readyz", media_type=_TEXT, sync_to_thread=False)
+    def readyz() -> Response[str]:
+        why = ready()
+        return Response(f"{why or 'ready'}\n", media_type=_TEXT, status_code=503 if why else 200)
+
+    @get("/version", sync_to_thread=False)
+    def version() -> dict[str, str]:
+        return {"name": "elstrada", "version": __version__}
+
+    return [livez, readyz, version]
+
+
+def _static(files: Mapping[str, Asset]) -> Any:
+    @get("/static/{name:path}", sync_to_thread=False)
+    def static(name: str, v: str = "") -> Response[bytes]:
+        asset = files.get(name.lstrip("/"))
+        if asset is None:
+            raise NotFoundException
+        keep = f"public, max-age={_YEAR_S}, immutable" if v == asset.mark else "no-cache"
+        return Response(asset.body, media_type=asset.media_type, headers={"Cache-Control": keep})
+
+    return static
+
+
+def _overview(feed: events.Feed, renderers: Mapping[str, Renderer]) -> Any:
+    @get("/", sync_to_thread=False)
+    async def overview(request: _Request) -> Response[str]:
+        language = _language(request)
+        page = Response(renderers[language].overview(await feed.now()), media_type=_HTML)
+        page.headers |= {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
+        if request.query_params.get("lang") == language:
+            page.set_cookie("lang", language, max_age=_YEAR_S, httponly=True, samesite="lax")
+        return page
+
+    return overview
+
+
+def _events(feed: events.Feed) -> Any:
+    @asgi("/ui/events", copy_scope=True)
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        if feed.full:
+            raise HTTPException(status_code=503)
+        await events.serve(feed, _language(Request(scope)), scope, receive, send)
+
+    return stream
+
+
+def _refused(
+    renderers: Mapping[str, Renderer], status_of: Callable[[Exception], int]
+) -> Callable[[_Request, Exception], Response[str]]:
+    def refuse(request: _Request, problem: Exception) -> Response[str]:
+        status = status_of(problem)
+        return Response(renderers[_language(request)].refusal(status), media_type=_HTML, status_code=status)
+
+    return refuse
+
+
+def _language(request: _Request) -> str:
+    return languages.choose(
+        request.query_params.get("lang"),
+        request.cookies.get("lang"),
+        request.headers.get("accept-language", ""),
+    )

@@ -1,0 +1,97 @@
+"""Languages of the pages: which one a reader gets, its texts, and how it writes numbers and times.
+
+Texts stand in English in the templates; catalogues are read as ``.po`` and compiled in memory, so a
+source tree and a wheel behave alike and nothing is built.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from importlib.resources import files
+
+import msgspec
+from babel import Locale, negotiate_locale
+from babel.dates import format_datetime, get_timezone_name
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal
+from babel.support import NullTranslations, Translations
+
+LANGUAGES = ("en", "sv", "it")
+"""The first is the language of the templates, and of readers who want none of these."""
+MISSING = "–"
+
+
+def choose(asked: str | None, remembered: str | None, accepted: str) -> str:
+    """The language of a page: as asked for, else as last time, else as the browser says."""
+    for wish in (asked, remembered):
+        if wish in LANGUAGES:
+            return wish
+    return negotiate_locale(_preferences(accepted), LANGUAGES, sep="-") or LANGUAGES[0]
+
+
+def _preferences(accept_language: str) -> list[str]:
+    """Languages of an Accept-Language header, the dearest first. Source: RFC 9110 §12.5.4."""
+    wishes: list[tuple[float, str]] = []
+    for part in accept_language[:200].split(","):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            wishes.append((float(weight or 1), tag))
+        except ValueError:
+            continue
+    return [tag for weight, tag in sorted(wishes, key=lambda wish: -wish[0]) if tag and weight > 0]
+
+
+def translations(language: str) -> NullTranslations:
+    """The texts of one language."""
+    if language == LANGUAGES[0]:
+        return NullTranslations()
+    catalogue = files("elstrada.web") / "locale" / language / "LC_MESSAGES" / "elstrada.po"
+    compiled = io.BytesIO()
+    with catalogue.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+class Formats(msgspec.Struct, frozen=True):
+    """How one language writes what is not a word. None is written as a dash."""
+
+    locale: Locale
+    zone: tzinfo
+
+    def number(self, value: Decimal | int | None, decimals: int = 0) -> str:
+        """``12 345,60``."""
+        if value is None:
+            return MISSING
+        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+        return format_decimal(value, format=pattern, locale=self.locale)
+
+    def money(self, value: Decimal | None, currency: str | None) -> str:
+        """An amount as its currency is written; one that nobody knows keeps its code."""
+        if value is None or currency is None:
+            return MISSING
+        return format_currency(value, currency, locale=self.locale)
+
+    def clock(self, at: datetime | None) -> str:
+        """Day and time to the minute, short, in the page's zone."""
+        if at is None:
+            return MISSING
+        return format_datetime(at.astimezone(self.zone), "d MMM HH:mm", locale=self.locale)
+
+    def zone_name(self) -> str:
+        """The zone of every time on the page, in words."""
+        return get_timezone_name(self.zone, locale=self.locale)
+
+
+def formats(language: str, zone: tzinfo) -> Formats:
+    """The habits of one language."""
+    return Formats(Locale.parse(language), zone)
+
+
+def names(languages: Sequence[str] = LANGUAGES) -> list[tuple[str, str]]:
+    """Each language with its own name for itself."""
+    return [(code, (Locale.parse(code).get_display_name() or code).capitalize()) for code in languages]

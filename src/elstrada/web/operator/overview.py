@@ -1,0 +1,403 @@
+"""The operator's overview as values: rows in, what the page says out. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from elstrada.model.device import EVSE_STATUS_OF, ConnectorStatus
+from elstrada.model.location import EvseStatus
+from elstrada.model.party import PeerState
+from elstrada.web.operator.rows import (
+    BillLineDocument,
+    BillLineRow,
+    CdrDocument,
+    CdrRow,
+    EvseTally,
+    FaultRow,
+    FindingRow,
+    MarkTally,
+    PeerDocument,
+    PeerRow,
+    PlaceDocument,
+    Rows,
+    SessionRow,
+    StationDocument,
+    StationRow,
+    UnknownStationRow,
+)
+
+SHOWN = 12
+"""Rows of a list that the page shows."""
+
+SHOWN_STATUSES = (
+    EvseStatus.CHARGING,
+    EvseStatus.AVAILABLE,
+    EvseStatus.BLOCKED,
+    EvseStatus.RESERVED,
+    EvseStatus.INOPERATIVE,
+    EvseStatus.OUTOFORDER,
+    EvseStatus.UNKNOWN,
+)
+"""In the order of the page."""
+
+_TELLING = (
+    EvseStatus.CHARGING,
+    EvseStatus.BLOCKED,
+    EvseStatus.RESERVED,
+    EvseStatus.AVAILABLE,
+    EvseStatus.INOPERATIVE,
+    EvseStatus.OUTOFORDER,
+    EvseStatus.UNKNOWN,
+)
+"""An EVSE charges one car: its status is the first of these that one of its connectors has."""
+
+
+class StatusShare(msgspec.Struct, frozen=True):
+    """EVSEs of one status."""
+
+    status: EvseStatus
+    count: int
+    offset: Decimal
+    """Where its part of the bar begins, per cent."""
+    width: Decimal
+    """Per cent of all."""
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """Stations and EVSEs in numbers."""
+
+    known: int
+    online: int
+    offline: int
+    """Were here, are away."""
+    awaited: int
+    """Recorded, but never came."""
+    evses: int
+    statuses: tuple[StatusShare, ...]
+
+    def count(self, status: EvseStatus) -> int:
+        """How many EVSEs have this status."""
+        return next((share.count for share in self.statuses if share.status is status), 0)
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is broken now. Every text but ``place`` is the station's own: never trusted."""
+
+    status: EvseStatus
+    """OUTOFORDER: a fault; UNKNOWN: no contact."""
+    station_id: str
+    evse_id: int | None
+    place: str
+    device: str
+    """Vendor and model."""
+    said: str
+    """Error code and info, or why the connection ended."""
+    since: datetime | None
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that runs."""
+
+    session_id: str
+    station_id: str
+    evse_id: int | None
+    place: str
+    charging: bool
+    minutes: int | None
+    energy_kwh: Decimal
+    power_kw: Decimal | None
+    power_share: int
+    """Per cent of the strongest on the page."""
+
+
+class Charged(msgspec.Struct, frozen=True, kw_only=True):
+    """A CDR that we issued."""
+
+    cdr_id: str
+    party: str
+    place: str
+    energy_kwh: Decimal | None
+    amount: Decimal | None
+    currency: str | None
+    taxed: bool
+    """The amount contains tax."""
+    delivered: bool
+    at: datetime | None
+
+
+class Billed(msgspec.Struct, frozen=True, kw_only=True):
+    """A session on a customer's bill."""
+
+    line_id: str
+    contract: str
+    """Its last four characters: enough to recognise, too little to use (T21)."""
+    place: str
+    energy_kwh: Decimal
+    amount: Decimal
+    currency: str
+    taxed: bool
+    at: datetime
+
+
+class Strayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Bad input of one kind from one source."""
+
+    kind: str
+    """station, peer or address."""
+    name: str
+    code: str
+    count: int
+    sample: str
+    at: datetime
+
+
+class Partner(msgspec.Struct, frozen=True, kw_only=True):
+    """A peer and where its registration stands."""
+
+    owner: str
+    peer_id: str
+    state: PeerState
+    version: str | None
+    roles: tuple[str, ...]
+    waiting: int
+    """Objects of which it lacks the newest state."""
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the page says at one moment."""
+
+    network: Network
+    trouble: tuple[Trouble, ...]
+    trouble_count: int
+    running: tuple[Running, ...]
+    running_count: int
+    power_kw: Decimal | None
+    """Of all running sessions; None when there are too many to sum."""
+    cdrs: tuple[Charged, ...]
+    cdr_states: Mapping[str, int]
+    bill_lines: tuple[Billed, ...]
+    bill_line_count: int
+    strayed: tuple[Strayed, ...]
+    strayed_count: int
+    """Bad inputs counted, over all that was read."""
+    stray_count: int
+    """Messages that fit no session."""
+    partners: tuple[Partner, ...]
+    waiting: int
+    unknown: tuple[UnknownStationRow, ...]
+    unknown_count: int
+
+
+def overview(rows: Rows, now: datetime) -> Overview:
+    """What the page says of these rows."""
+    place = _Places(rows.stations, rows.places)
+    network = _network(rows)
+    return Overview(
+        network=network,
+        trouble=tuple(_trouble(rows, place)),
+        trouble_count=network.count(EvseStatus.OUTOFORDER) + network.offline,
+        running=tuple(_running(rows.running[:SHOWN], place, now)),
+        running_count=rows.running_count,
+        power_kw=_power_kw(rows.running, rows.running_count),
+        cdrs=tuple(_charged(row) for row in rows.cdrs),
+        cdr_states=rows.cdr_states,
+        bill_lines=tuple(_billed(row) for row in rows.bill_lines),
+        bill_line_count=rows.bill_line_count,
+        strayed=tuple(_strayed(row) for row in rows.findings[:SHOWN]),
+        strayed_count=sum(row.count for row in rows.findings),
+        stray_count=rows.stray_count,
+        partners=tuple(_partners(rows.peers, rows.marks)),
+        waiting=sum(mark.count for mark in rows.marks),
+        unknown=tuple(rows.unknown),
+        unknown_count=rows.unknown_count,
+    )
+
+
+class _Places:
+    """Names the place of an EVSE; silent where nobody recorded it."""
+
+    def __init__(
+        self,
+        stations: Mapping[tuple[str, str], StationDocument],
+        places: Mapping[tuple[str, str], PlaceDocument],
+    ) -> None:
+        self._stations, self._places = stations, places
+
+    def __call__(self, owner: str, station_id: str, evse_id: int | None = None) -> str:
+        station = self._stations.get((owner, station_id))
+        if station is None or not station.places:
+            return ""
+        # All EVSEs of a station stand together unless its record says otherwise.
+        found = next((place for place in station.places if place.evse_id == evse_id), station.places[0])
+        place = self._places.get((owner, found.location_id))
+        return found.location_id if place is None else place_name(place)
+
+
+def place_name(place: PlaceDocument) -> str:
+    """Name and city, without saying the city twice."""
+    if not place.name:
+        return place.city
+    return place.name if place.city in place.name else f"{place.name}, {place.city}"
+
+
+# --- stations ---------------------------------------------------------------------------------------
+
+
+def _network(rows: Rows) -> Network:
+    known = max(rows.stations_known, rows.stations_seen)
+    counts = evse_counts(rows.evses, rows.away)
+    return Network(
+        known=known,
+        online=rows.stations_seen - rows.away_count,
+        offline=rows.away_count,
+        awaited=known - rows.stations_seen,
+        evses=sum(counts.values()),
+        statuses=tuple(_shares(counts)),
+    )
+
+
+def evse_counts(evses: Iterable[EvseTally], away: Iterable[StationRow]) -> Counter[EvseStatus]:
+    """How many EVSEs have which status. What a station last said is not true of one that is away."""
+    gone = {(station.owner, station.station_id) for station in away}
+    said: dict[tuple[str, str, int], EvseStatus] = {}
+    for row in evses:
+        evse = (row.owner, row.station_id, row.evse_id)
+        status = EvseStatus.UNKNOWN if evse[:2] in gone else _evse_status(row.status)
+        said[evse] = min(said.get(evse, EvseStatus.UNKNOWN), status, key=_TELLING.index)
+    return Counter(said.values())
+
+
+def _evse_status(status: ConnectorStatus | None) -> EvseStatus:
+    return EvseStatus.UNKNOWN if status is None else EVSE_STATUS_OF[status]
+
+
+def _shares(counts: Counter[EvseStatus]) -> Iterable[StatusShare]:
+    whole, offset = Decimal(max(1, counts.total())), Decimal(0)
+    for status in SHOWN_STATUSES:
+        width = 100 * counts[status] / whole
+        yield StatusShare(status, counts[status], round(offset, 2), round(width, 2))
+        offset += width
+
+
+def _trouble(rows: Rows, place: _Places) -> Iterable[Trouble]:
+    stations = {(row.owner, row.station_id): row for row in rows.fault_stations}
+    faults = [_fault(row, stations.get((row.owner, row.station_id)), place) for row in rows.faults]
+    gone = [_gone(row, place) for row in rows.away[: SHOWN - len(faults[: SHOWN // 2])]]
+    return [*faults, *gone][:SHOWN]
+
+
+def _fault(row: FaultRow, station: StationRow | None, place: _Places) -> Trouble:
+    return Trouble(
+        status=EvseStatus.OUTOFORDER,
+        station_id=row.station_id,
+        evse_id=row.evse_id or None,
+        place=place(row.owner, row.station_id, row.evse_id),
+        device="" if station is None else _device(station),
+        said=_joined(" · ", row.error_code, row.info),
+        since=row.changed_at,
+    )
+
+
+def _gone(row: StationRow, place: _Places) -> Trouble:
+    return Trouble(
+        status=EvseStatus.UNKNOWN,
+        station_id=row.station_id,
+        evse_id=None,
+        place=place(row.owner, row.station_id),
+        device=_device(row),
+        said=row.disconnect_reason or "",
+        since=row.disconnected_at,
+    )
+
+
+def _device(station: StationRow) -> str:
+    return _joined(" ", station.vendor, station.model)
+
+
+def _joined(by: str, *parts: str | None) -> str:
+    return by.join(part for part in parts if part)
+
+
+# --- sessions, CDRs, bills --------------------------------------------------------------------------
+
+
+def _running(rows: Sequence[SessionRow], place: _Places, now: datetime) -> Iterable[Running]:
+    strongest = max((row.power_w or 0 for row in rows), default=0) or 1
+    for row in rows:
+        yield Running(
+            session_id=row.session_id,
+            station_id=row.station_id,
+            evse_id=row.evse_id or None,
+            place=place(row.owner, row.station_id, row.evse_id),
+            charging=row.charging is not False,
+            minutes=None
+            if row.started_at is None
+            else max(0, (now - row.started_at) // timedelta(minutes=1)),
+            energy_kwh=_kilo(row.energy_wh or 0),
+            power_kw=None if row.power_w is None else _kilo(row.power_w),
+            power_share=100 * max(0, row.power_w or 0) // strongest,
+        )
+
+
+def _power_kw(rows: Sequence[SessionRow], of: int) -> Decimal | None:
+    return _kilo(sum(row.power_w or 0 for row in rows)) if len(rows) >= of else None
+
+
+def _kilo(number: int) -> Decimal:
+    return Decimal(number) / 1000
+
+
+def _charged(row: CdrRow) -> Charged:
+    document = None if row.document is None else msgspec.json.decode(row.document, type=CdrDocument)
+    taxed = row.total_after_taxes is not None
+    return Charged(
+        cdr_id=row.cdr_id,
+        party=row.party,
+        place="" if document is None else place_name(document.cdr_location),
+        energy_kwh=row.total_energy,
+        amount=row.total_after_taxes if taxed else row.total_before_taxes,
+        currency=row.currency,
+        taxed=taxed,
+        delivered=row.state == "DELIVERED",
+        at=row.recorded_at,
+    )
+
+
+def _billed(row: BillLineRow) -> Billed:
+    return Billed(
+        line_id=row.line_id,
+        contract=row.contract_id[-4:],
+        place=msgspec.json.decode(row.document, type=BillLineDocument).place,
+        energy_kwh=row.quantity_kwh,
+        amount=row.net if row.gross is None else row.gross,
+        currency=row.currency,
+        taxed=row.gross is not None,
+        at=row.ended_at,
+    )
+
+
+# --- others -----------------------------------------------------------------------------------------
+
+
+def _strayed(row: FindingRow) -> Strayed:
+    kind, _, name = row.source.partition(":")
+    return Strayed(kind=kind, name=name, code=row.code, count=row.count, sample=row.sample, at=row.last_at)
+
+
+def _partners(peers: Iterable[PeerRow], marks: Iterable[MarkTally]) -> Iterable[Partner]:
+    waiting = {(mark.owner, mark.peer_id): mark.count for mark in marks}
+    for row in peers:
+        document = msgspec.json.decode(row.document, type=PeerDocument)
+        yield Partner(
+            owner=row.owner,
+            peer_id=row.peer_id,
+            state=row.state,
+            version=document.version,
+            roles=tuple(f"{role.party} {role.role}" for role in document.roles),
+            waiting=waiting.get((row.owner, row.peer_id), 0),
+        )
