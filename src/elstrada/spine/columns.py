@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 def moment_text(moment: datetime) -> str:
     """UTC as text of one width, so that text order is time order: ``2026-01-31T17:00:00.000000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 class Moment(TypeDecorator[datetime]):

@@ -1,0 +1,150 @@
+"""Views and records in dicts, with the promises of a database: all or nothing, keys, unique indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from sqlalchemy import Index, Table
+
+from elstrada.spine.face import Cell, Delete, Put, Row, RowMoved
+from elstrada.spine.rules import key_names, needed_names
+from elstrada.spine.views import Change
+
+Key = tuple[Cell, ...]
+_Rows = dict[Key, Row]
+
+
+class MemoryTables:
+    """Rows by table and primary key. A row is never changed in place, so it may be handed out."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Table, _Rows] = {}
+        self._unique: dict[Index, dict[Key, Key]] = {}
+
+    def rows(self, table: Table) -> Iterable[Row]:
+        return self._rows.get(table, {}).values()
+
+    def get(self, table: Table, key: Key) -> Row | None:
+        return self._rows.get(table, {}).get(key)
+
+    def holder(self, index: Index, values: Key) -> Key | None:
+        """Key of the row that has these values, which must be unique."""
+        return self._unique.get(index, {}).get(values)
+
+    def set(self, table: Table, key: Key, row: Row | None) -> None:
+        """Put a row in its place, or with None remove it."""
+        old = self._rows.setdefault(table, {}).pop(key, None)
+        for index, values in _unique_values(table, old):
+            del self._unique[index][values]
+        for index, values in _unique_values(table, row):
+            self._unique.setdefault(index, {})[values] = key
+        if row is not None:
+            self._rows[table][key] = row
+
+    def clear(self, table: Table) -> None:
+        self._rows.pop(table, None)
+        for index in _unique_indexes(table):
+            self._unique.pop(index, None)
+
+
+class Draft:
+    """Changes to the tables that are not made yet: one transaction."""
+
+    def __init__(self, tables: MemoryTables) -> None:
+        self._tables = tables
+        self._changed: dict[tuple[Table, Key], Row | None] = {}
+
+    def write(self, write: Put | Delete) -> None:
+        """Take in a write to a record.
+
+        Raises:
+            RowMoved: the record is not as expected.
+        """
+        table = write.table
+        named = write.row if isinstance(write, Put) else write.key
+        key = tuple(named[name] for name in key_names(table))
+        found = self._get(table, key)
+        if not _as_expected(found, write.expected):
+            raise _moved(table, key)
+        if isinstance(write, Delete):
+            self._changed[table, key] = None
+        elif found is not None or needed_names(table) <= write.row.keys():
+            self._changed[table, key] = {**(found or _blank(table)), **write.row}
+        else:
+            raise _moved(table, key)
+
+    def change(self, change: Change) -> None:
+        """Take in a change of a view."""
+        table, key = change.table, change.key
+        found = self._get(table, key)
+        if found is None:
+            found = {**_blank(table), **dict(zip(key_names(table), key, strict=True)), **change.first}
+        self._changed[table, key] = {**found, **change.columns}
+
+    def keep(self) -> None:
+        """Make the changes.
+
+        Raises:
+            RowMoved: two rows would share what must be unique; nothing was changed.
+            ValueError: a column that must be filled is empty; nothing was changed.
+        """
+        self._check_filled()
+        self._check_unique()
+        # Everything old goes first, so that its unique values are free.
+        for table, key in self._changed:
+            self._tables.set(table, key, None)
+        for (table, key), row in self._changed.items():
+            self._tables.set(table, key, row)
+
+    def _get(self, table: Table, key: Key) -> Row | None:
+        if (table, key) in self._changed:
+            return self._changed[table, key]
+        return self._tables.get(table, key)
+
+    def _check_filled(self) -> None:
+        for (table, _), row in self._changed.items():
+            empty = [] if row is None else [name for name in needed_names(table) if row[name] is None]
+            if empty:
+                raise ValueError(f"{table.name}.{empty[0]} must not be empty")
+
+    def _check_unique(self) -> None:
+        holders: dict[tuple[Index, Key], Key] = {}
+        for (table, key), row in self._changed.items():
+            for index, values in _unique_values(table, row):
+                holder = self._tables.holder(index, values)
+                if holder is not None and (table, holder) not in self._changed:
+                    raise RowMoved(table.name, {"unique": str(index.name)})
+                if holders.setdefault((index, values), key) != key:
+                    raise RowMoved(table.name, {"unique": str(index.name)})
+
+
+def _as_expected(row: Row | None, expected: Row | None) -> bool:
+    if expected is None:
+        return True
+    if row is None or not expected:
+        return row is None and not expected
+    return all(row[name] == value for name, value in expected.items())
+
+
+def _moved(table: Table, key: Key) -> RowMoved:
+    return RowMoved(table.name, dict(zip(key_names(table), key, strict=True)))
+
+
+def _blank(table: Table) -> Mapping[str, Cell]:
+    return dict.fromkeys(column.name for column in table.columns)
+
+
+@cache
+def _unique_indexes(table: Table) -> tuple[Index, ...]:
+    return tuple(index for index in table.indexes if index.unique)
+
+
+def _unique_values(table: Table, row: Row | None) -> Iterator[tuple[Index, Key]]:
+    """What of this row nobody else may have; an empty cell is never the same as another."""
+    if row is None:
+        return
+    for index in _unique_indexes(table):
+        values = tuple(row[column.name] for column in index.columns)
+        if None not in values:
+            yield index, values

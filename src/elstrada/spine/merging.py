@@ -1,0 +1,49 @@
+"""View changes of many facts, merged per row, so that a batch writes each row once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Table
+
+from elstrada.spine.face import Cell
+from elstrada.spine.statements import Bound, bound, upsert
+from elstrada.spine.views import Change
+
+_RowKey = tuple[Table, tuple[Cell, ...]]
+_Cells = dict[str, Cell]
+
+
+class Merged:
+    """What a batch does to the views. Merging is sound because a change never reads its row."""
+
+    def __init__(self) -> None:
+        self._rows: dict[_RowKey, tuple[_Cells, _Cells]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, change: Change) -> None:
+        """Take in a change; of one row's columns the latest holds.
+
+        ``first`` is the earliest change's alone: after it the row exists.
+        """
+        row = change.table, change.key
+        found = self._rows.get(row)
+        if found is None:
+            self._rows[row] = (change.columns.copy(), change.first)
+        else:
+            found[0].update(change.columns)
+
+    def statements(self) -> Iterator[tuple[str, list[list[Bound]]]]:
+        """Each statement once, with the parameters of every row that it writes."""
+        groups: dict[str, list[list[Bound]]] = {}
+        for (table, key), (columns, first) in self._rows.items():
+            names = tuple(sorted(columns))
+            only_first = tuple(name for name in first if name not in columns)
+            text = upsert(table, names, only_first)
+            cells = [bound(cell) for cell in key]
+            cells += [bound(first[name]) for name in only_first]
+            cells += [bound(columns[name]) for name in names]
+            groups.setdefault(text, []).append(cells)
+        yield from groups.items()

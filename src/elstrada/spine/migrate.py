@@ -1,0 +1,48 @@
+"""Bringing a SQLite database up to date. Every revision is done whole or not at all (F23)."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def migrate(path: Path) -> None:
+    """Run the revisions that a database lacks, making it if need be. Nobody else may have it open."""
+    engine = _engine(path)
+    with engine.begin() as connection:
+        upgrade(connection)
+    engine.dispose()
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the missing revisions on a connection of any dialect, within its transaction."""
+    command.upgrade(_config(connection), "head")
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _engine(path: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    # The driver would commit before a CREATE TABLE; so the transaction is opened by hand.
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

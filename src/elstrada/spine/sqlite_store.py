@@ -1,0 +1,122 @@
+"""The writing side of the SQLite spine, without thread or event loop: transactions on one connection.
+
+Any connection with ``execute`` and ``executemany`` will do, so that tests can run these very
+transactions on a disk that forgets.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+
+from elstrada.spine import tables
+from elstrada.spine.batch import Batch, Written
+from elstrada.spine.face import RowMoved, StreamMoved
+from elstrada.spine.logbook import FACTS_AFTER, LAST_POSITION, LAST_VERSION, recorded
+from elstrada.spine.merging import Merged
+from elstrada.spine.records import Connection, write_all
+from elstrada.spine.views import project
+
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # FULL syncs the log at every commit; with NORMAL a power cut takes acknowledged work back (P1, F2).
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA wal_autocheckpoint = 1000",
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA mmap_size = 0",
+)
+"""Of the one connection that writes and checkpoints."""
+
+Outcome = int | Exception
+"""Of one work: the position after it, or why nothing of it was done."""
+
+_VERSIONS_KEPT = 100_000
+_REBUILT_AT_ONCE = 5_000
+
+
+class SqliteStore:
+    """Does works in transactions. Used by one thread at a time; nobody else may write to the file."""
+
+    def __init__(self, connection: Connection) -> None:
+        for pragma in PRAGMAS:
+            connection.execute(pragma).fetchall()
+        self._connection = connection
+        self._versions: OrderedDict[str, int] = OrderedDict()
+        self._position = self._number(LAST_POSITION)
+
+    def transact(self, works: Sequence[Written], at: datetime) -> list[Outcome]:
+        """Do many works in one transaction, durable on return.
+
+        A work whose expectation fails does nothing and fails alone: its outcome is StreamMoved or
+        RowMoved. Any other error undoes them all and is raised; the caller decides what it means.
+        """
+        batch = Batch(self._position, at, self._version)
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            outcomes = [self._take(work, batch) for work in works]
+            for text, rows in batch.statements():
+                self._connection.executemany(text, rows)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+        self._remember(batch)
+        return outcomes
+
+    def rebuild(self) -> int:
+        """Empty every view and make it again from the log, in one transaction; returns the log's end."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for table in tables.VIEWS:
+                self._connection.execute(f'DELETE FROM "{table.name}"')  # noqa: S608  A name of ours.
+            self._project_all()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+        return self._position
+
+    def _take(self, written: Written, batch: Batch) -> Outcome:
+        try:
+            batch.check(written.work.appends)
+            write_all(self._connection, written.work.writes)
+        except (StreamMoved, RowMoved) as moved:
+            return moved
+        return batch.add(written)
+
+    def _project_all(self) -> None:
+        after = 0
+        while rows := self._connection.execute(FACTS_AFTER, (after, 0, _REBUILT_AT_ONCE)).fetchall():
+            merged = Merged()
+            for row in rows:
+                for change in project(recorded(row)):
+                    merged.add(change)
+            for text, cells in merged.statements():
+                self._connection.executemany(text, cells)
+            after = recorded(rows[-1]).position
+
+    def _undo(self) -> None:
+        # A commit that failed may have rolled back by itself.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _remember(self, batch: Batch) -> None:
+        self._position = batch.position
+        for stream, version in batch.versions.items():
+            self._versions[stream] = version
+            self._versions.move_to_end(stream)
+        while len(self._versions) > _VERSIONS_KEPT:
+            self._versions.popitem(last=False)
+
+    def _version(self, stream: str) -> int:
+        known = self._versions.get(stream)
+        return self._number(LAST_VERSION, stream) if known is None else known
+
+    def _number(self, query: str, *parameters: str) -> int:
+        row = self._connection.execute(query, parameters).fetchone()
+        assert row is not None, query
+        assert isinstance(row[0], int), query
+        return row[0]
