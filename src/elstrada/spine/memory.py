@@ -158,7 +158,8 @@ class MemorySpine:
                 draft.change(change)
         draft.keep()
         self._keep(work, facts)
-        self._watchers.wake()
+        if facts:
+            self._watchers.wake()
         return len(self.store.log)
 
     def _recorded(self, appends: Sequence[Append]) -> Iterator[Recorded]:

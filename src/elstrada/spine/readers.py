@@ -11,9 +11,10 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from elstrada.spine.face import Row
+from elstrada.spine.face import Row, SpineDown
 from elstrada.spine.queries import Query
 
 _Result = TypeVar("_Result")
@@ -52,7 +53,10 @@ class Readers:
         self._engine.dispose()
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except (sqlite3.Error, DBAPIError) as error:
+            raise SpineDown(f"the store cannot be read now: {error}") from error
 
     def _plainly(self, question: Callable[[sqlite3.Connection], _Result]) -> _Result:
         with self._engine.connect() as connection:

@@ -40,13 +40,14 @@ class Writer:
         """Start the thread.
 
         Args:
-            committed: called on the event loop after every batch that did something.
+            committed: called on the event loop after every batch that added facts.
         """
         self._store, self._clock, self._committed = store, clock, committed
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Handed | None] = SimpleQueue()
         self._room = asyncio.Semaphore(_MOST_WAITING)
         self._closed = False
+        self._position = 0
         self.failure: str | None = None
         """Why nothing will ever be committed again."""
         # A daemon, because a process that ends without closing must end: for the store it is a kill.
@@ -85,7 +86,9 @@ class Writer:
                 item.future.set_result(outcome)
             else:
                 item.future.set_exception(outcome)
-        if any(isinstance(outcome, int) for outcome in outcomes):
+        position = max((outcome for outcome in outcomes if isinstance(outcome, int)), default=0)
+        if position > self._position:
+            self._position = position
             self._committed()
 
     # From here on: the thread's own.
