@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, tzinfo
 from typing import Any
@@ -20,6 +21,7 @@ from elstrada.web.render import Renderer
 Ready = Callable[[], str]
 """Why this node cannot serve now, in words; empty when it can."""
 
+_log = logging.getLogger(__name__)
 _HTML = "text/html; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
 _YEAR_S = 365 * 24 * 3600
@@ -48,8 +50,9 @@ def make_app(
     app = Litestar(
         route_handlers=[*_health(ready), _static(files), _overview(feed, renderers), _events(feed)],
         exception_handlers={
-            HTTPException: _refused(renderers, lambda problem: getattr(problem, "status_code", 500)),
-            SpineDown: _refused(renderers, lambda _: 503),
+            HTTPException: _refused(renderers),
+            SpineDown: _refused(renderers),
+            Exception: _refused(renderers),
         },
         openapi_config=None,
     )
@@ -86,7 +89,7 @@ def _static(files: Mapping[str, Asset]) -> Any:
 
 
 def _overview(feed: events.Feed, renderers: Mapping[str, Renderer]) -> Any:
-    @get("/", sync_to_thread=False)
+    @get("/")
     async def overview(request: _Request) -> Response[str]:
         language = _language(request)
         page = Response(renderers[language].overview(await feed.now()), media_type=_HTML)
@@ -108,14 +111,24 @@ def _events(feed: events.Feed) -> Any:
     return stream
 
 
-def _refused(
-    renderers: Mapping[str, Renderer], status_of: Callable[[Exception], int]
-) -> Callable[[_Request, Exception], Response[str]]:
+def _refused(renderers: Mapping[str, Renderer]) -> Callable[[_Request, Exception], Response[str]]:
     def refuse(request: _Request, problem: Exception) -> Response[str]:
-        status = status_of(problem)
+        status = _status_of(problem)
+        if status == 500:
+            _log.error("%s failed", request.url.path, exc_info=problem)
         return Response(renderers[_language(request)].refusal(status), media_type=_HTML, status_code=status)
 
     return refuse
+
+
+def _status_of(problem: Exception) -> int:
+    match problem:
+        case HTTPException(status_code=status):
+            return status
+        case SpineDown():
+            return 503
+        case _:
+            return 500
 
 
 def _language(request: _Request) -> str:

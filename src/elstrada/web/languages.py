@@ -14,10 +14,10 @@ from importlib.resources import files
 
 import msgspec
 from babel import Locale, negotiate_locale
-from babel.dates import format_datetime, get_timezone_name
+from babel.dates import format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_symbol
 from babel.support import NullTranslations, Translations
 
 LANGUAGES = ("en", "sv", "it")
@@ -74,7 +74,11 @@ class Formats(msgspec.Struct, frozen=True):
         """An amount as its currency is written; one that nobody knows keeps its code."""
         if value is None or currency is None:
             return MISSING
-        return format_currency(value, currency, locale=self.locale)
+        pattern = self.locale.currency_formats["standard"].pattern
+        if get_currency_symbol(currency, self.locale)[-1:].isalpha():
+            # Unicode CLDR "alphaNextToNumber": letters keep off the digits, as in SEK 12.50 beside €12.50.
+            pattern = pattern.replace("¤#", "¤\xa0#")
+        return format_currency(value, currency, format=pattern, locale=self.locale)
 
     def clock(self, at: datetime | None) -> str:
         """Day and time to the minute, short, in the page's zone."""
@@ -83,8 +87,8 @@ class Formats(msgspec.Struct, frozen=True):
         return format_datetime(at.astimezone(self.zone), "d MMM HH:mm", locale=self.locale)
 
     def zone_name(self) -> str:
-        """The zone of every time on the page, in words."""
-        return get_timezone_name(self.zone, locale=self.locale)
+        """The zone of every time on the page, such as ``Europe/Stockholm``."""
+        return str(self.zone)
 
 
 def formats(language: str, zone: tzinfo) -> Formats:

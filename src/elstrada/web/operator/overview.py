@@ -82,7 +82,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
     def count(self, status: EvseStatus) -> int:
         """How many EVSEs have this status."""
-        return next((share.count for share in self.statuses if share.status is status), 0)
+        return next((share.count for share in self.statuses if share.status == status), 0)
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):

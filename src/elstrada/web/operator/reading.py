@@ -32,7 +32,7 @@ SHOWN = 12
 SUMMED = 5_000
 """Rows that are read where the page shows a sum over them."""
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=msgspec.Struct)
 _Key = tuple[str, str]
 
 
@@ -136,8 +136,9 @@ def _number(row: Row) -> int:
 
 
 def _typed(kind: type[_T], rows: Sequence[Row]) -> list[_T]:
+    columns = kind.__struct_fields__
     # An engine may give a truth value as 0 or 1.
-    return msgspec.convert(rows, list[kind], strict=False)
+    return [msgspec.convert({name: row[name] for name in columns}, kind, strict=False) for row in rows]
 
 
 def _document(kind: type[_T], row: Row) -> _T:
