@@ -1,0 +1,263 @@
+"""Reading a message: strictly in one pass if it conforms, else permissively with findings.
+
+``Reader`` makes two decoders of a generated struct. The strict one knows every rule of the official
+schema, so that what it accepts needs no further look; it runs first and nearly always suffices. Only a
+message it refuses is parsed again, examined rule by rule, and read as leniently as its types allow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from types import UnionType
+from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin
+
+import msgspec
+
+from elstrada.ocpp.faults import Finding, Refusal, refusal
+from elstrada.ocpp.wire import OneOf, Rule, Wire, encode
+
+_M = TypeVar("_M", bound=Wire)
+_MAX_FINDINGS = 32
+"""More than this of one message tell nobody anything new."""
+
+
+class Read(msgspec.Struct, Generic[_M], frozen=True):
+    """A message and what was wrong with it."""
+
+    message: _M
+    findings: tuple[Finding, ...] = ()
+
+
+class Reader(Generic[_M]):
+    """Reads one type of message from JSON."""
+
+    __slots__ = ("_kind", "_lenient", "_strict")
+
+    def __init__(self, kind: type[_M]) -> None:
+        self._kind = kind
+        self._strict: msgspec.json.Decoder[_M] | None = None
+        self._lenient: msgspec.json.Decoder[_M] | None = None
+
+    def read(self, payload: bytes) -> Read[_M] | Refusal:
+        """Read a payload that is known to be UTF-8 and not deeply nested.
+
+        Returns:
+            The message with the schema's findings, or a Refusal if it cannot be understood.
+        """
+        strict = self._strict or self._make()
+        try:
+            message = strict.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return self._read_leniently(payload)
+        # The strict decoder cannot see that a key stands twice, or that a number stands in quotes.
+        # Both leave more quotation marks than the message, written again, would need.
+        if b"\\" in payload or payload.count(b'"') != encode(message).count(b'"'):
+            return self._read_leniently(payload)
+        return Read(message)
+
+    def _make(self) -> msgspec.json.Decoder[_M]:
+        # Made at first use: two versions have some 200 messages, of which a process sees a dozen.
+        self._strict = msgspec.json.Decoder(_strict_twin(self._kind))
+        self._lenient = msgspec.json.Decoder(self._kind, strict=False)
+        return self._strict
+
+    def _read_leniently(self, payload: bytes) -> Read[_M] | Refusal:
+        try:
+            document = parse(payload)
+        except ValueError as problem:
+            return refusal((), Finding("", "json", str(problem)))
+        findings = validate(document, self._kind)
+        assert self._lenient is not None, "made together with the strict decoder"
+        try:
+            return Read(self._lenient.decode(payload), findings)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+            return refusal(findings, _worst(findings, str(problem)))
+
+
+def parse(payload: bytes) -> object:
+    """Any JSON, with exact decimals; stricter than the standard library where it matters.
+
+    Raises:
+        ValueError: not JSON, a key twice in one object, NaN or Infinity, or a number beyond reason.
+    """
+    return json.loads(
+        payload,
+        object_pairs_hook=_object,
+        parse_float=_decimal,
+        parse_int=_integer,
+        parse_constant=_no_constant,
+    )
+
+
+def validate(document: object, kind: type[Wire]) -> tuple[Finding, ...]:
+    """What the official schema of a message has against a parsed document; empty if it conforms."""
+    findings: list[Finding] = []
+    for finding in _examine(document, kind, ""):
+        findings.append(finding)
+        if len(findings) == _MAX_FINDINGS:
+            break
+    return tuple(findings)
+
+
+def _worst(findings: tuple[Finding, ...], problem: str) -> Finding:
+    for finding in findings:
+        if finding.rule in ("required", "type"):
+            return finding
+    return Finding("", "json", problem)
+
+
+# --- parsing ------------------------------------------------------------------------------------
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return made
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("a number is beyond reason") from None
+    if len(text) > 40 or abs(number.adjusted()) > 30:
+        raise ValueError("a number is beyond reason")
+    return number
+
+
+def _integer(text: str) -> int:
+    if len(text) > 20:
+        raise ValueError("an integer has more than 64 bits")
+    return int(text)
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+# --- validating ---------------------------------------------------------------------------------
+
+
+def _examine(value: object, kind: object, at: str) -> Iterator[Finding]:
+    base, rules = _unwrapped(kind)
+    expected = _json_type(base)
+    if not _is_a(value, expected):
+        yield Finding(at, "type", f"expected {expected}, got {_type_name(value)}")
+        return
+    for rule in rules:
+        problem = rule.problem(value)
+        if problem is not None:
+            yield Finding(at, rule.keyword, problem)
+    if expected == "array":
+        item = get_args(base)[0]
+        for index, part in enumerate(cast(list[object], value)):
+            yield from _examine(part, item, f"{at}/{index}")
+    elif expected == "object":
+        yield from _examine_fields(cast(dict[str, object], value), cast(type[Wire], base), at)
+
+
+def _examine_fields(value: dict[str, object], kind: type[Wire], at: str) -> Iterator[Finding]:
+    unknown = set(value)
+    for field in msgspec.structs.fields(kind):
+        unknown.discard(field.encode_name)
+        if field.encode_name in value:
+            yield from _examine(value[field.encode_name], field.type, f"{at}/{field.encode_name}")
+        elif field.required:
+            yield Finding(f"{at}/{field.encode_name}", "required", "missing")
+    for name in sorted(unknown):
+        escaped = name[:50].replace("~", "~0").replace("/", "~1")
+        yield Finding(f"{at}/{escaped}", "additionalProperties", "not a field of this message")
+
+
+_NAMES: dict[object, str] = {
+    str: "string",
+    int: "integer",
+    Decimal: "number",
+    bool: "boolean",
+    msgspec.Raw: "anything",
+}
+
+
+def _json_type(base: object) -> str:
+    if get_origin(base) is tuple:
+        return "array"
+    return _NAMES.get(base, "object")
+
+
+def _type_name(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case dict():
+            return "object"
+        case list():
+            return "array"
+        case _:
+            return _NAMES[type(value)]
+
+
+def _is_a(value: object, expected: str) -> bool:
+    actual = _type_name(value)
+    # JSON Schema draft 6: a whole number is an integer however it is written.
+    if expected == "integer" and isinstance(value, Decimal):
+        return value == value.to_integral_value()
+    return expected in ("anything", actual) or (expected == "number" and actual == "integer")
+
+
+# --- the strict decoder's type ------------------------------------------------------------------
+
+
+def _strict_twin(kind: type[_M]) -> type[_M]:
+    """A subclass whose fields carry the schema's rules in a form that msgspec checks while decoding.
+
+    Optional fields lose their None: on the wire, absent is absent and null is a violation.
+    """
+    fields = [
+        (field.name, _strict(field.type))
+        if field.required
+        else (field.name, _strict(field.type), msgspec.field(default=field.default, name=field.encode_name))
+        for field in msgspec.structs.fields(kind)
+    ]
+    twin = msgspec.defstruct(
+        kind.__name__, fields, bases=(kind,), frozen=True, kw_only=True, forbid_unknown_fields=True
+    )
+    return cast(type[_M], twin)
+
+
+_twins: dict[type[Wire], type[Wire]] = {}
+_NEVER: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
+_INT64: Any = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+def _strict(kind: object) -> Any:
+    base, rules = _unwrapped(kind)
+    if isinstance(base, type) and issubclass(base, Wire):
+        if base not in _twins:
+            _twins[base] = _strict_twin(base)
+        return _twins[base]
+    made = cast(Any, _INT64 if base is int else base)
+    if get_origin(base) is tuple:
+        made = tuple[_strict(get_args(base)[0]), ...]
+    for rule in rules:
+        meta = rule.meta()
+        if isinstance(rule, OneOf):
+            made = Literal[tuple(member.value for member in rule.values)]
+        elif meta is not None:
+            made = Annotated[made, meta]
+        else:
+            # msgspec cannot check this rule: refuse, so that the message is examined.
+            made = _NEVER
+    return made
+
+
+def _unwrapped(kind: object) -> tuple[object, tuple[Rule, ...]]:
+    """The type behind ``Annotated[...]`` and ``| None``, and the rules that stood there."""
+    if get_origin(kind) in (Union, UnionType):
+        kind = next(arg for arg in get_args(kind) if arg not in (type(None), msgspec.UnsetType))
+    if get_origin(kind) is Annotated:
+        base, *rules = get_args(kind)
+        return base, tuple(rule for rule in rules if isinstance(rule, Rule))
+    return kind, ()

@@ -1,0 +1,122 @@
+"""The OCPP versions we speak, and everything about them behind one face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from elstrada.model.answers import StationAnswer
+from elstrada.model.asks import CommandReply
+from elstrada.model.device import CommandName, CommandResult, Protocol, StationOrder
+from elstrada.ocpp.connection import Dialect
+from elstrada.ocpp.faults import SPELLING_16, Fault, Refusal, refusal
+from elstrada.ocpp.intake import Intake, Unreadable
+from elstrada.ocpp.table import Inbound, Outbound, ReadCall, Sendable, Unsendable
+from elstrada.ocpp.v16 import messages as messages16
+from elstrada.ocpp.v16 import translate as translate16
+from elstrada.ocpp.v201 import messages as messages201
+from elstrada.ocpp.v201 import translate as translate201
+from elstrada.ocpp.wire import encode
+
+MAX_DETAIL = 250
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of OCPP: wire bytes to our words and back."""
+
+    protocol: Protocol
+    dialect: Dialect
+    actions: frozenset[str]
+    """All that the standard knows."""
+    inbound: Mapping[str, Inbound]
+    outbound: Mapping[CommandName, Outbound]
+
+    def read_call(
+        self, action: str, payload: bytes, received_at: datetime, *, lenient: bool = True
+    ) -> ReadCall | Refusal:
+        """Understand a station's CALL.
+
+        Args:
+            lenient: read what can be read and report the rest as findings (rule 20); otherwise any
+                departure from the schema is refused.
+        """
+        row = self.inbound.get(action)
+        if row is None:
+            return self._unanswerable(action)
+        read = row.reader.read(payload)
+        if isinstance(read, Refusal):
+            return read
+        if read.findings and not lenient:
+            return refusal(read.findings, read.findings[0])
+        intake = Intake(received_at, read.findings)
+        try:
+            ask = row.to_ask(read.message, intake)
+        except Unreadable as problem:
+            return problem.refusal
+        return ReadCall(ask, encode(row.plain) if ask is None else None, intake.findings)
+
+    def write_answer(self, action: str, answer: StationAnswer) -> bytes:
+        """The payload that answers a CALL of this action."""
+        return encode(self.inbound[action].from_answer(answer))
+
+    def write_order(self, order: StationOrder) -> Sendable | Unsendable:
+        """Put an order in this version's words."""
+        row = self.outbound[order.name]
+        request = row.to_request(order)
+        return request if isinstance(request, Unsendable) else Sendable(row.action, encode(request))
+
+    def read_reply(self, command_id: str, name: CommandName, payload: bytes) -> CommandReply:
+        """What a station's CALLRESULT to an order means."""
+        row = self.outbound[name]
+        read = row.reader.read(payload)
+        if isinstance(read, Refusal):
+            return CommandReply(
+                command_id=command_id, result=CommandResult.FAILED, detail=read.text[:MAX_DETAIL]
+            )
+        status: str = read.message.status
+        result = row.results.get(status, CommandResult.FAILED)
+        return CommandReply(command_id=command_id, result=result, detail=status[:MAX_DETAIL])
+
+    def read_error(self, command_id: str, code: str, text: str) -> CommandReply:
+        """What a station's CALLERROR to an order means."""
+        unsupported = code in (Fault.NOT_IMPLEMENTED, Fault.NOT_SUPPORTED)
+        result = CommandResult.NOT_SUPPORTED if unsupported else CommandResult.FAILED
+        return CommandReply(command_id=command_id, result=result, detail=f"{code}: {text}"[:MAX_DETAIL])
+
+    def _unanswerable(self, action: str) -> Refusal:
+        if action in self.actions:
+            return Refusal(Fault.NOT_SUPPORTED, f"{action} is not offered here")
+        return Refusal(Fault.NOT_IMPLEMENTED, "no such action in this version")
+
+
+OCPP16 = Version(
+    protocol=Protocol.OCPP16,
+    dialect=Dialect(SPELLING_16, translate16.MEMORABLE),
+    actions=frozenset(messages16.ACTIONS),
+    inbound=translate16.INBOUND,
+    outbound=translate16.OUTBOUND,
+)
+OCPP201 = Version(
+    protocol=Protocol.OCPP201,
+    dialect=Dialect({}, translate201.MEMORABLE),
+    actions=frozenset(messages201.ACTIONS),
+    inbound=translate201.INBOUND,
+    outbound=translate201.OUTBOUND,
+)
+VERSIONS: Mapping[str, Version] = {version.protocol.value: version for version in (OCPP201, OCPP16)}
+"""By WebSocket subprotocol, best first."""
+
+
+def negotiate(offered: Sequence[str], allowed: Sequence[str] = tuple(VERSIONS)) -> Version | None:
+    """Choose the best version that both sides speak; None if there is none.
+
+    Args:
+        offered: the values of Sec-WebSocket-Protocol. Our preference counts, not their order.
+        allowed: what this station may speak.
+    """
+    for name, version in VERSIONS.items():
+        if name in offered and name in allowed:
+            return version
+    return None
