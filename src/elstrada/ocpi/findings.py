@@ -1,0 +1,94 @@
+"""What strayed in a peer's object, and what a translation had to leave out.
+
+Reading is permissive; ``findings`` says afterwards, field by field, where an object is not as the
+standard has it. Each version gives its own table of limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar, cast
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One deviation of an object from the standard."""
+
+    pointer: str
+    """JSON pointer, such as ``/evses/0/uid``."""
+    code: str
+    """LENGTH, VALUE, EMPTY or SENSE: what a report counts by."""
+    message: str
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """Something the other side's version cannot say."""
+
+    pointer: str
+    """JSON pointer into the model's object."""
+    note: str
+    misleads: bool = False
+    """What remains would be read as something else, such as a price with tax as one without (R-66)."""
+
+
+class Translated(msgspec.Struct, Generic[T], frozen=True):
+    """A value in the other language, and what was lost on the way."""
+
+    value: T
+    losses: tuple[Loss, ...] = ()
+
+    @property
+    def misleads(self) -> bool:
+        return any(loss.misleads for loss in self.losses)
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The standard's limits on one kind of object, by field name."""
+
+    lengths: Mapping[str, int] = {}
+    """Most characters of a text, or of each text in a list."""
+    values: Mapping[str, frozenset[str]] = {}
+    """Closed enums."""
+    filled: frozenset[str] = frozenset()
+    """Lists of which at least one entry is demanded."""
+
+
+Table = Mapping[type[msgspec.Struct], Limits]
+
+
+def examine(struct: msgspec.Struct, table: Table, pointer: str = "") -> Iterator[Finding]:
+    """Where an object and everything in it breaks the table's limits."""
+    limits = table.get(type(struct), _NO_LIMITS)
+    for name in struct.__struct_fields__:
+        value: object = getattr(struct, name)
+        where = f"{pointer}/{name}"
+        if name in limits.filled and not value:
+            yield Finding(where, "EMPTY", "at least one is required")
+        for place, item in _items(value, where):
+            if isinstance(item, msgspec.Struct):
+                yield from examine(item, table, place)
+            elif isinstance(item, str):
+                yield from _text(item, limits.lengths.get(name), limits.values.get(name), place)
+
+
+_NO_LIMITS = Limits()
+
+
+def _items(value: object, where: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, tuple):
+        for index, item in enumerate(cast("tuple[object, ...]", value)):
+            yield f"{where}/{index}", item
+    else:
+        yield where, value
+
+
+def _text(text: str, length: int | None, values: frozenset[str] | None, place: str) -> Iterator[Finding]:
+    if length is not None and len(text) > length:
+        yield Finding(place, "LENGTH", f"{len(text)} characters; at most {length} are allowed")
+    if values is not None and text not in values:
+        yield Finding(place, "VALUE", f"{text[:40]!r} is none of {', '.join(sorted(values))}")
+    if not text.isprintable():
+        yield Finding(place, "VALUE", "has characters that cannot be printed")

@@ -1,0 +1,49 @@
+"""Sessions as they go on. Source: OCPI 2.2.1 mod_sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from elstrada.model.session import SessionStatus
+from elstrada.ocpi.findings import Limits
+from elstrada.ocpi.scalars import Instant
+from elstrada.ocpi.v221.cdrs import AUTH_METHODS, CdrToken, ChargingPeriod
+from elstrada.ocpi.v221.common import OWNER, Price
+
+APPENDED = frozenset({"charging_periods"})
+"""Lists that a PATCH adds to (R-37)."""
+
+
+class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    country_code: str
+    party_id: str
+    id: str
+    start_date_time: Instant
+    end_date_time: Instant | None = None
+    kwh: Decimal
+    cdr_token: CdrToken
+    auth_method: str
+    authorization_reference: str | None = None
+    location_id: str
+    evse_uid: str
+    connector_id: str
+    meter_id: str | None = None
+    currency: str
+    charging_periods: tuple[ChargingPeriod, ...] = ()
+    total_cost: Price | None = None
+    status: str
+    last_updated: Instant
+
+
+LIMITS: Mapping[type[msgspec.Struct], Limits] = {
+    Session: Limits(
+        lengths=OWNER
+        | {"id": 36, "authorization_reference": 36, "location_id": 36, "evse_uid": 36, "connector_id": 36}
+        | {"meter_id": 255, "currency": 3},
+        # The prose of 2.2.1 says RESERVED once; the enum has RESERVATION.
+        values={"auth_method": AUTH_METHODS, "status": frozenset(status.value for status in SessionStatus)},
+    ),
+}
