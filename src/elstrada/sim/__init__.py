@@ -1,0 +1,1 @@
+"""A world from a seed: virtual time, network, stations and drivers around the real roles."""

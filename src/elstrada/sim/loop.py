@@ -1,0 +1,102 @@
+"""An event loop whose time is virtual: when nothing is ready it jumps to the next timer.
+
+The same program on it does the same every time, in as little real time as its computing takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import selectors
+from collections import deque
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
+_Result = TypeVar("_Result")
+
+
+class Stuck(Exception):
+    """Nothing is ready and no timer runs: the world would wait for ever."""
+
+
+class NoRealWorld(Exception):
+    """Something in the simulator reached for a socket or a thread."""
+
+
+class _VirtualSelector(selectors.BaseSelector):
+    """Where a loop waits. Waiting costs virtual time only."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.shut = False
+        self.before_waiting = _nothing
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise Stuck("nothing is ready and no timer runs; some coroutine waits for what will never come")
+        self.now += max(timeout, 0.0)
+        self.before_waiting()
+        return []
+
+    def register(
+        self, fileobj: FileDescriptorLike, events: int, data: object = None
+    ) -> selectors.SelectorKey:
+        if self.shut:
+            raise NoRealWorld("the simulator has no sockets: give the role a virtual hand of sim/network.py")
+        descriptor = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+        return selectors.SelectorKey(fileobj, descriptor, events, data)
+
+    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
+        raise KeyError(fileobj)
+
+    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
+        return {}
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop in virtual time, without sockets and threads.
+
+    Args:
+        shuffle: a seed; callbacks that are ready at the same time then run in an order drawn from it,
+            which explores interleavings that a real loop would show once in a million runs.
+    """
+
+    def __init__(self, shuffle: str | None = None) -> None:
+        self._virtual = _VirtualSelector()
+        super().__init__(self._virtual)
+        self._virtual.shut = True
+        if shuffle is not None:
+            self._order = random.Random(shuffle)  # noqa: S311  Repeating is its purpose.
+            self._virtual.before_waiting = self._shuffle
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._virtual.now
+
+    def run_in_executor(self, executor: object, func: object, *args: object) -> asyncio.Future[object]:  # type: ignore[override]
+        raise NoRealWorld("the simulator has no threads")
+
+    def _shuffle(self) -> None:
+        ready: deque[asyncio.Handle] = vars(self)["_ready"]  # asyncio has no public name for it.
+        if len(ready) > 1:
+            handles = list(ready)
+            self._order.shuffle(handles)
+            ready.clear()
+            ready.extend(handles)
+
+
+def run(world: Coroutine[object, object, _Result], shuffle: str | None = None) -> _Result:
+    """Run a coroutine to its end in virtual time.
+
+    Raises:
+        Stuck: it waits for what will never come.
+    """
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(shuffle)) as runner:
+        return runner.run(world)
+
+
+def _nothing() -> None:
+    """Before waiting, where nobody shuffles."""
