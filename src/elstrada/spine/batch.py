@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from elstrada.spine.columns import moment_text
 from elstrada.spine.face import Append, Recorded, StreamMoved, Work
 from elstrada.spine.merging import Merged
-from elstrada.spine.statements import INSERT_FACT, PUT_CURSOR, PUT_SNAPSHOT, Bound
+from elstrada.spine.statements import INSERT_FACT, PUT_CURSOR, PUT_SNAPSHOT, Bound, filled
 from elstrada.spine.upcast import encode
 from elstrada.spine.views import project
 
@@ -31,13 +31,13 @@ def written(work: Work) -> Written:
 class Batch:
     """Facts, snapshots, cursors and view changes of one transaction, and the versions they lead to."""
 
-    def __init__(self, position: int, at: datetime, version_of: Callable[[str], int]) -> None:
+    def __init__(self, position: int, at: datetime, versions: dict[str, int]) -> None:
+        """Begin behind ``position``; ``versions`` of all streams that works will name."""
         self.position = position
         """Of the last fact taken in, or of the log's end."""
-        self.versions: dict[str, int] = {}
-        """Of the streams that this batch moves."""
+        self.versions = versions
+        """Of those streams, after what was taken in."""
         self._at, self._at_text = at, moment_text(at)
-        self._version_of = version_of
         self._facts: list[Sequence[Bound]] = []
         self._snapshots: dict[str, Sequence[Bound]] = {}
         self._cursors: dict[tuple[str, int], Sequence[Bound]] = {}
@@ -51,9 +51,7 @@ class Batch:
         """
         after: dict[str, int] = {}
         for append in appends:
-            actual = after.get(append.stream)
-            if actual is None:
-                actual = self._version(append.stream)
+            actual = after.get(append.stream, self.versions[append.stream])
             if actual != append.expected:
                 raise StreamMoved(append.stream, append.expected, actual)
             after[append.stream] = actual + len(append.facts)
@@ -69,19 +67,12 @@ class Batch:
             self._cursors[advance.follower, advance.shard] = row
         return self.position
 
-    def statements(self) -> Iterator[tuple[str, Sequence[Sequence[Bound]]]]:
-        """The hot statements, each with its rows."""
-        fixed: Mapping[str, Sequence[Sequence[Bound]]] = {
-            INSERT_FACT: self._facts,
-            PUT_SNAPSHOT: list(self._snapshots.values()),
-            PUT_CURSOR: list(self._cursors.values()),
-        }
-        yield from ((text, rows) for text, rows in fixed.items() if rows)
+    def statements(self) -> Iterator[tuple[str, list[Bound]]]:
+        """The hot statements, each with its parameters."""
+        yield from filled(INSERT_FACT, self._facts)
+        yield from filled(PUT_SNAPSHOT, list(self._snapshots.values()))
+        yield from filled(PUT_CURSOR, list(self._cursors.values()))
         yield from self._views.statements()
-
-    def _version(self, stream: str) -> int:
-        found = self.versions.get(stream)
-        return self._version_of(stream) if found is None else found
 
     def _append(self, append: Append, texts: Iterator[tuple[str, str]]) -> None:
         stream, version = append.stream, append.expected

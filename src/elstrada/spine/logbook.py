@@ -12,7 +12,11 @@ from elstrada.spine.upcast import decode
 _FACT = "SELECT position, stream, version, at, kind, body FROM log"
 
 LAST_POSITION = "SELECT coalesce(max(position), 0) FROM log"
-LAST_VERSION = "SELECT coalesce(max(version), 0) FROM log WHERE stream = ?"
+LAST_VERSIONS = (
+    "SELECT json_group_object(value, (SELECT coalesce(max(version), 0) FROM log WHERE stream = value))"
+    " FROM json_each(?)"
+)
+"""Of a JSON list of streams, as a JSON object: one row, for the reason that ``statements.filled`` gives."""
 FACTS_AFTER = f"{_FACT} WHERE position > ? AND shard = ? ORDER BY position LIMIT ?"
 _FACTS_OF = f"{_FACT} WHERE stream = ? AND version > ? ORDER BY version LIMIT ?"
 _SNAPSHOT = "SELECT version, state FROM snapshot WHERE stream = ?"

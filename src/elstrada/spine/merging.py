@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Table
 
 from elstrada.spine.face import Cell
-from elstrada.spine.statements import Bound, bound, upsert
+from elstrada.spine.statements import Bound, Insert, bound, filled, upsert
 from elstrada.spine.views import Change
 
 _RowKey = tuple[Table, tuple[Cell, ...]]
@@ -19,9 +19,6 @@ class Merged:
 
     def __init__(self) -> None:
         self._rows: dict[_RowKey, tuple[_Cells, _Cells]] = {}
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def add(self, change: Change) -> None:
         """Take in a change; of one row's columns the latest holds.
@@ -35,15 +32,15 @@ class Merged:
         else:
             found[0].update(change.columns)
 
-    def statements(self) -> Iterator[tuple[str, list[list[Bound]]]]:
-        """Each statement once, with the parameters of every row that it writes."""
-        groups: dict[str, list[list[Bound]]] = {}
+    def statements(self) -> Iterator[tuple[str, list[Bound]]]:
+        """The statements that write every row, each with its parameters."""
+        groups: dict[Insert, list[list[Bound]]] = {}
         for (table, key), (columns, first) in self._rows.items():
             names = tuple(sorted(columns))
             only_first = tuple(name for name in first if name not in columns)
-            text = upsert(table, names, only_first)
             cells = [bound(cell) for cell in key]
             cells += [bound(first[name]) for name in only_first]
             cells += [bound(columns[name]) for name in names]
-            groups.setdefault(text, []).append(cells)
-        yield from groups.items()
+            groups.setdefault(upsert(table, names, only_first), []).append(cells)
+        for insert, rows in groups.items():
+            yield from filled(insert, rows)

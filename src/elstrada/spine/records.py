@@ -7,7 +7,7 @@ from typing import Protocol
 
 from elstrada.spine.face import Cell, Delete, Put, RowMoved
 from elstrada.spine.rules import key_names, needed_names
-from elstrada.spine.statements import Bound, bound, delete, probe, update, upsert
+from elstrada.spine.statements import Bound, bound, delete, filled, probe, update, upsert
 
 Write = Put | Delete
 
@@ -25,7 +25,6 @@ class Connection(Protocol):
     @property
     def in_transaction(self) -> bool: ...
     def execute(self, sql: str, parameters: Sequence[Bound] = ..., /) -> Cursor: ...
-    def executemany(self, sql: str, parameters: Iterable[Sequence[Bound]], /) -> object: ...
 
 
 def write_all(connection: Connection, writes: Sequence[Write]) -> None:
@@ -77,7 +76,9 @@ def _write(connection: Connection, write: Write) -> None:
         return
     others = {name: cell for name, cell in write.row.items() if name not in key}
     if _whole(write):
-        connection.execute(upsert(write.table, tuple(others)), _bound((*key.values(), *others.values())))
+        rows = [_bound((*key.values(), *others.values()))]
+        for text, parameters in filled(upsert(write.table, tuple(others)), rows):
+            connection.execute(text, parameters)
         return
     # An upsert would stumble over the columns not given before it found the row that has them.
     told = connection.execute(update(write.table, tuple(others)), _bound((*others.values(), *key.values())))

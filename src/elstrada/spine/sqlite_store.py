@@ -1,6 +1,6 @@
 """The writing side of the SQLite spine, without thread or event loop: transactions on one connection.
 
-Any connection with ``execute`` and ``executemany`` will do, so that tests can run these very
+Any connection with ``execute`` will do, so that tests can run these very
 transactions on a disk that forgets.
 """
 
@@ -10,10 +10,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from elstrada.spine import tables
 from elstrada.spine.batch import Batch, Written
 from elstrada.spine.face import RowMoved, StreamMoved
-from elstrada.spine.logbook import FACTS_AFTER, LAST_POSITION, LAST_VERSION, recorded
+from elstrada.spine.logbook import FACTS_AFTER, LAST_POSITION, LAST_VERSIONS, recorded
 from elstrada.spine.merging import Merged
 from elstrada.spine.records import Connection, write_all
 from elstrada.spine.views import project
@@ -45,7 +47,7 @@ class SqliteStore:
             connection.execute(pragma).fetchall()
         self._connection = connection
         self._versions: OrderedDict[str, int] = OrderedDict()
-        self._position = self._number(LAST_POSITION)
+        self._position = _last_position(connection)
 
     def transact(self, works: Sequence[Written], at: datetime) -> list[Outcome]:
         """Do many works in one transaction, durable on return.
@@ -53,12 +55,12 @@ class SqliteStore:
         A work whose expectation fails does nothing and fails alone: its outcome is StreamMoved or
         RowMoved. Any other error undoes them all and is raised; the caller decides what it means.
         """
-        batch = Batch(self._position, at, self._version)
+        batch = Batch(self._position, at, self._versions_of(works))
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             outcomes = [self._take(work, batch) for work in works]
-            for text, rows in batch.statements():
-                self._connection.executemany(text, rows)
+            for text, parameters in batch.statements():
+                self._connection.execute(text, parameters)
             self._connection.execute("COMMIT")
         except BaseException:
             self._undo()
@@ -94,14 +96,26 @@ class SqliteStore:
             for row in rows:
                 for change in project(recorded(row)):
                     merged.add(change)
-            for text, cells in merged.statements():
-                self._connection.executemany(text, cells)
+            for text, parameters in merged.statements():
+                self._connection.execute(text, parameters)
             after = recorded(rows[-1]).position
 
     def _undo(self) -> None:
         # A commit that failed may have rolled back by itself.
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+    def _versions_of(self, works: Sequence[Written]) -> dict[str, int]:
+        """Where all the streams of these works are now; those not known are asked for in one question."""
+        streams = {append.stream for written in works for append in written.work.appends}
+        unknown = [stream for stream in streams if stream not in self._versions]
+        if unknown:
+            asked = msgspec.json.encode(unknown).decode()
+            row = self._connection.execute(LAST_VERSIONS, (asked,)).fetchone()
+            assert row is not None
+            assert isinstance(row[0], str)
+            self._versions.update(msgspec.json.decode(row[0], type=dict[str, int]))
+        return {stream: self._versions[stream] for stream in streams}
 
     def _remember(self, batch: Batch) -> None:
         self._position = batch.position
@@ -111,12 +125,9 @@ class SqliteStore:
         while len(self._versions) > _VERSIONS_KEPT:
             self._versions.popitem(last=False)
 
-    def _version(self, stream: str) -> int:
-        known = self._versions.get(stream)
-        return self._number(LAST_VERSION, stream) if known is None else known
 
-    def _number(self, query: str, *parameters: str) -> int:
-        row = self._connection.execute(query, parameters).fetchone()
-        assert row is not None, query
-        assert isinstance(row[0], int), query
-        return row[0]
+def _last_position(connection: Connection) -> int:
+    row = connection.execute(LAST_POSITION).fetchone()
+    assert row is not None
+    assert isinstance(row[0], int)
+    return row[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from typing import Any
 
+import msgspec
 from sqlalchemy import Table
 
 from elstrada.spine.columns import moment_text
@@ -16,17 +18,49 @@ from elstrada.spine.rules import key_names
 
 Bound = str | int | bytes | None
 
-INSERT_FACT = (
-    "INSERT INTO log (position, shard, stream, version, at, kind, body) VALUES (?, 0, ?, ?, ?, ?, ?)"
+_ROWS_AT_ONCE = 256
+
+
+class Insert(msgspec.Struct, frozen=True):
+    """An insert of any number of rows."""
+
+    into: str
+    values: str
+    """Of one row, in brackets."""
+    conflict: str = ""
+
+
+INSERT_FACT = Insert("log (position, shard, stream, version, at, kind, body)", "(?, 0, ?, ?, ?, ?, ?)")
+PUT_SNAPSHOT = Insert(
+    "snapshot (stream, version, state)",
+    "(?, ?, ?)",
+    "ON CONFLICT (stream) DO UPDATE SET version = excluded.version, state = excluded.state",
 )
-PUT_SNAPSHOT = (
-    "INSERT INTO snapshot (stream, version, state) VALUES (?, ?, ?)"
-    " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, state = excluded.state"
+PUT_CURSOR = Insert(
+    "cursor (follower, shard, position)",
+    "(?, ?, ?)",
+    "ON CONFLICT (follower, shard) DO UPDATE SET position = excluded.position",
 )
-PUT_CURSOR = (
-    "INSERT INTO cursor (follower, shard, position) VALUES (?, ?, ?)"
-    " ON CONFLICT (follower, shard) DO UPDATE SET position = excluded.position"
-)
+
+
+def filled(insert: Insert, rows: Sequence[Sequence[Bound]]) -> Iterator[tuple[str, list[Bound]]]:
+    """The statements that insert these rows, each with its parameters: as few as powers of two allow.
+
+    The driver lets go of the interpreter's lock at every step of a statement. Row by row
+    (``executemany``) a busy event loop would make each row wait 5 ms for its return; so a batch is a
+    few steps, and powers of two keep the number of different texts small enough to stay prepared.
+    """
+    done = 0
+    while done < len(rows):
+        count = min(_ROWS_AT_ONCE, 1 << ((len(rows) - done).bit_length() - 1))
+        yield _text(insert, count), list(chain.from_iterable(rows[done : done + count]))
+        done += count
+
+
+@cache
+def _text(insert: Insert, rows: int) -> str:
+    return f"INSERT INTO {insert.into} VALUES {', '.join([insert.values] * rows)} {insert.conflict}"  # noqa: S608
+
 
 # The same types as ``columns`` and SQLAlchemy's Boolean make of them.
 _BINDERS: dict[type, Callable[[Any], Bound]] = {datetime: moment_text, Decimal: str, bool: int}
@@ -39,15 +73,15 @@ def bound(cell: Cell) -> Bound:
 
 
 @cache
-def upsert(table: Table, columns: tuple[str, ...], first: tuple[str, ...] = ()) -> str:
+def upsert(table: Table, columns: tuple[str, ...], first: tuple[str, ...] = ()) -> Insert:
     """Insert key, ``first`` and ``columns``, in this order; of a row that exists, set ``columns``."""
     key = key_names(table)
     named = (*key, *first, *columns)
     told = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in columns)
-    then = f"UPDATE SET {told}" if columns else "NOTHING"
-    return (
-        f"INSERT INTO {_quoted(table.name)} ({_listed(named)}) VALUES ({', '.join('?' * len(named))})"  # noqa: S608
-        f" ON CONFLICT ({_listed(key)}) DO {then}"
+    return Insert(
+        f"{_quoted(table.name)} ({_listed(named)})",
+        f"({', '.join('?' * len(named))})",
+        f"ON CONFLICT ({_listed(key)}) DO {f'UPDATE SET {told}' if columns else 'NOTHING'}",
     )
 
 
