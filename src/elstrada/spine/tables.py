@@ -272,11 +272,22 @@ peer = _record(
     _key("peer_id"),
     Column("state", Text, nullable=False),
     Column("token_in_hash", LargeBinary),  # Of the token the peer must show us (HMAC).
+    Column("token_in_old_hash", LargeBinary),  # Of the one before, until the new one is first shown.
     Column("token_in_sealed", LargeBinary),  # The same, encrypted: GET credentials shows it.
     Column("token_out_sealed", LargeBinary),  # The token we must show the peer, encrypted.
     Column("document", Text, nullable=False),  # model.Peer
     Column("changed_at", Moment, nullable=False),
     Index("peer_by_token", "token_in_hash", unique=True),
+    Index("peer_by_old_token", "token_in_old_hash", unique=True),
+)
+callback = _record(
+    "callback",  # A command's result that we still owe a peer (P5).
+    _key("owner"),
+    _key("command_id"),
+    Column("peer_id", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("due_at", Moment, nullable=False),
 )
 mark = _record(
     "mark",  # "The peer lacks the state as of this log position."
