@@ -23,11 +23,34 @@ OUTLET = "Outlet"
 
 MAX_VALUE = Decimal(10) ** 18
 """No meter shows more, in any base unit; above it lies nonsense such as 1e400."""
-_MAIN = (ENERGY, POWER, CURRENT, STATE_OF_CHARGE)
+_MAIN = {ENERGY: "Wh", POWER: "W", CURRENT: "A", STATE_OF_CHARGE: "Percent"}
+"""The unit in which each main figure is understood; in any other it is a reading like the rest."""
 _LOCATIONS = (OUTLET, "Cable", "EV", "Inlet", "Body")
 """Where a main figure is looked for, best first: what is sold is what leaves the outlet."""
-_KILO = {"kWh": "Wh", "kW": "W", "kvarh": "varh", "kvar": "var", "kVA": "VA", "kVAh": "VAh"}
-_DEFAULT_UNITS = {"Energy": "Wh", "Power": "W", "Current": "A", "Voltage": "V", "SoC": "Percent"}
+_UNITS = {
+    **{
+        base.lower(): (base, 0) for base in ("Wh", "W", "A", "V", "VA", "VAh", "var", "varh", "Hz", "Percent")
+    },
+    **{f"k{base}".lower(): (base, 3) for base in ("Wh", "W", "VA", "VAh", "var", "varh")},
+    "%": ("Percent", 0),
+    # 1.6 as first printed misspells it; its errata allow both.
+    "celcius": ("Celsius", 0),
+}
+"""Unit in lower case, for stations differ: the base unit, and the power of ten to get there."""
+_DEFAULT_UNITS = {
+    "Energy.Active": "Wh",
+    "Energy.Apparent": "VAh",
+    "Energy.Reactive": "varh",
+    "Power.Active": "W",
+    "Power.Offered": "W",
+    "Power.Reactive": "var",
+    "Current": "A",
+    "Voltage": "V",
+    "Frequency": "Hz",
+    "Temperature": "Celsius",
+    "SoC": "Percent",
+}
+"""By the first one or two words of the measurand."""
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,2})?")
 
 
@@ -35,7 +58,8 @@ class Value(NamedTuple):
     """One sampled value of any OCPP version, in its base unit."""
 
     measurand: str
-    value: Decimal
+    value: Decimal | None
+    """None: the number is inside the signed text only."""
     unit: str
     context: str
     phase: str | None
@@ -60,13 +84,17 @@ def in_base_unit(
     """
     if not value.is_finite() or not -30 <= multiplier <= 30:
         return None
-    unit = unit or _DEFAULT_UNITS.get(measurand.split(".", 1)[0], "")
-    base = _KILO.get(unit)
-    if base is not None:
-        unit, multiplier = base, multiplier + 3
+    unit = unit or _default_unit(measurand)
+    unit, power = _UNITS.get(unit.lower(), (unit, 0))
+    multiplier += power
     if multiplier:
         value = value.scaleb(multiplier)
     return (value, unit) if abs(value) <= MAX_VALUE else None
+
+
+def _default_unit(measurand: str) -> str:
+    words = measurand.split(".")
+    return _DEFAULT_UNITS.get(".".join(words[:2])) or _DEFAULT_UNITS.get(words[0], "")
 
 
 def samples_of(at: datetime, clock_suspect: bool, values: Sequence[Value]) -> Iterable[MeterSample]:
@@ -78,19 +106,22 @@ def samples_of(at: datetime, clock_suspect: bool, values: Sequence[Value]) -> It
 
 
 def _sample(at: datetime, clock_suspect: bool, context: str, values: Sequence[Value]) -> MeterSample:
-    figures: dict[str, Decimal] = {}
+    main: dict[str, list[Value]] = {}
     readings: list[Reading] = []
-    for measurand in _MAIN:
-        of_measurand = [value for value in values if value.measurand == measurand]
-        if of_measurand:
-            figures[measurand], used = _figure(of_measurand)
-            readings.extend(_reading(value) for value in of_measurand if value is not used)
-    readings.extend(_reading(value) for value in values if value.measurand not in _MAIN)
+    for value in values:
+        if value.value is not None and _MAIN.get(value.measurand) == value.unit:
+            main.setdefault(value.measurand, []).append(value)
+        else:
+            readings.append(_reading(value))
+    figures: dict[str, Decimal | None] = {}
+    for measurand, of_measurand in main.items():
+        figures[measurand], repeated = _figure(of_measurand)
+        readings.extend(_reading(value) for value in of_measurand if value is not repeated)
     return MeterSample(
         at,
         _whole(figures.get(ENERGY)),
         _whole(figures.get(POWER)),
-        _whole(figures[CURRENT] * 1000) if CURRENT in figures else None,
+        _whole(figures.get(CURRENT), 1000),
         _whole(figures.get(STATE_OF_CHARGE)),
         context,
         tuple(readings),
@@ -98,7 +129,7 @@ def _sample(at: datetime, clock_suspect: bool, context: str, values: Sequence[Va
     )
 
 
-def _figure(values: Sequence[Value]) -> tuple[Decimal, Value | None]:
+def _figure(values: Sequence[Value]) -> tuple[Decimal | None, Value | None]:
     """The main figure of a measurand, and the one value it repeats exactly, if any.
 
     Best location first; there the value without phase, else the sum of the phases. What a phase showed
@@ -108,12 +139,15 @@ def _figure(values: Sequence[Value]) -> tuple[Decimal, Value | None]:
     for value in here:
         if value.phase is None:
             return value.value, None if value.signed else value
-    lines = [value for value in here if value.phase in _LINES]
-    return sum((value.value for value in lines or here), Decimal()), None
+    for lines in _LINES:
+        shown = [value.value for value in here if value.phase in lines and value.value is not None]
+        if shown:
+            return sum(shown, Decimal()), None
+    return None, None
 
 
-_LINES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
-"""Phases whose values add up; L1-L2 and its like, and N, are other views of the same flow."""
+_LINES = (frozenset({"L1", "L2", "L3"}), frozenset({"L1-N", "L2-N", "L3-N"}))
+"""Phases whose values add up. L1-L2 and its like, and N, are other views of the same flow."""
 
 
 def _at_best_location(values: Sequence[Value]) -> Sequence[Value]:
@@ -126,8 +160,9 @@ def _at_best_location(values: Sequence[Value]) -> Sequence[Value]:
 
 def _reading(value: Value) -> Reading:
     location = None if value.location == OUTLET else value.location
-    return Reading(value.measurand, value.value, value.unit, value.phase, location, value.signed)
+    number = Decimal() if value.value is None else value.value
+    return Reading(value.measurand, number, value.unit, value.phase, location, value.signed)
 
 
-def _whole(figure: Decimal | None) -> int | None:
-    return None if figure is None else int(figure.to_integral_value())
+def _whole(figure: Decimal | None, times: int = 1) -> int | None:
+    return None if figure is None else int((figure * times).to_integral_value())

@@ -7,7 +7,6 @@ is the station.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 
 from elstrada.model import answers, asks
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, StationOrder
@@ -218,23 +217,13 @@ def _samples(
 
 def _value(sampled: m.SampledValue | m.StopTransactionSampledValue) -> Value | None:
     """A sampled value in its base unit; None if it is no number."""
-    measurand = sampled.measurand or ENERGY
-    signed = sampled.value if sampled.format == m.ValueFormat.SIGNED_DATA else None
-    number = Decimal() if signed else read_number(sampled.value)
-    based = (
-        in_base_unit(number, _UNITS.get(sampled.unit or "", sampled.unit), measurand)
-        if number is not None
-        else None
-    )
-    if based is None:
-        return None
-    return Value(
-        measurand, *based, sampled.context or PERIODIC, sampled.phase, sampled.location or OUTLET, signed
-    )
-
-
-# 1.6 as first printed misspells the unit; its errata allow both.
-_UNITS = {"Celcius": "Celsius"}
+    measurand, context = sampled.measurand or ENERGY, sampled.context or PERIODIC
+    phase, location = sampled.phase, sampled.location or OUTLET
+    if sampled.format == m.ValueFormat.SIGNED_DATA:
+        return Value(measurand, None, sampled.unit or "", context, phase, location, sampled.value)
+    number = read_number(sampled.value)
+    based = None if number is None else in_base_unit(number, sampled.unit, measurand)
+    return None if based is None else Value(measurand, *based, context, phase, location, None)
 
 
 # --- to the station -------------------------------------------------------------------------------
