@@ -19,7 +19,10 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
     phase: str | None = None
     location: str | None = None
     signed: str | None = None
-    """The signed value's text, verbatim; ``value`` is then what it claims, unverified."""
+    """What was signed, verbatim, and unverified: OCPP 1.6 the text, 2.x the signedMeterValue as JSON.
+
+    ``value`` is what the station says beside it; 0 where it says nothing beside it (1.6).
+    """
 
 
 class MeterSample(msgspec.Struct, frozen=True, omit_defaults=True):
