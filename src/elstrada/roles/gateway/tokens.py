@@ -1,0 +1,48 @@
+"""What we know of a presented token, with a short memory, so that a busy station costs few look-ups."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+import msgspec
+
+from elstrada.model.asks import PresentedToken
+from elstrada.model.token import Token
+from elstrada.net.face import Clock
+from elstrada.roles.keys import Keys
+from elstrada.spine import tables as t
+from elstrada.spine.face import Spine
+
+REMEMBERED_FOR = timedelta(seconds=2)
+"""How long a token that was just blocked may still be taken for valid."""
+_MOST = 10_000
+
+
+class Tokens:
+    """Finds the record of a token by what a station shows."""
+
+    def __init__(self, spine: Spine, keys: Keys, clock: Clock) -> None:
+        self._spine, self._keys, self._clock = spine, keys, clock
+        self._known: OrderedDict[tuple[str, str], tuple[datetime, Token | None]] = OrderedDict()
+
+    async def presented(self, owner: str, token: PresentedToken) -> PresentedToken:
+        """The same token with its pseudonym, and with our record of it if there is one."""
+        ref = self._keys.token_ref(token.uid)
+        known = token.known or await self._record(owner, ref, token.type)
+        return msgspec.structs.replace(token, ref=ref, known=known)
+
+    async def _record(self, owner: str, ref: str, kind: str) -> Token | None:
+        now = self._clock.now()
+        remembered = self._known.get((owner, ref))
+        if remembered is not None and now - remembered[0] <= REMEMBERED_FOR:
+            return remembered[1]
+        rows = await self._spine.find(t.token, {"owner": owner, "ref": ref}, limit=20)
+        tokens = [msgspec.json.decode(str(row["document"]), type=Token) for row in rows]
+        # One uid may stand for tokens of several kinds (R-44): the kind shown counts, else any.
+        found = next((token for token in tokens if token.type == kind), tokens[0] if tokens else None)
+        self._known[owner, ref] = (now, found)
+        self._known.move_to_end((owner, ref))
+        if len(self._known) > _MOST:
+            self._known.popitem(last=False)
+        return found

@@ -1,0 +1,257 @@
+"""Stations written on the PyPI package ``ocpp`` talk to the gateway over real sockets and a real store."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import ocpp.v16
+import ocpp.v201
+import pytest
+import websockets
+from ocpp.messages import CallError
+from ocpp.routing import on
+from ocpp.v16 import call as call16
+from ocpp.v16 import call_result as result16
+from ocpp.v201 import call as call201
+from ocpp.v201 import call_result as result201
+
+from elstrada.model import asks
+from elstrada.model.answers import AskParty, CommandDone
+from elstrada.model.device import CommandName, CommandResult, Station
+from elstrada.model.facts import MeterSampled, SessionCompleted, SessionStarted
+from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.token import Token, Verdict, Whitelist
+from elstrada.net.chance import SystemChance
+from elstrada.net.clock import SystemClock
+from elstrada.net.stations import serve_stations
+from elstrada.roles.findings import Findings
+from elstrada.roles.gateway.gateway import Gateway
+from elstrada.roles.keys import derived_keys
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Spine, Work
+from elstrada.spine.post import LocalPost
+from elstrada.spine.sqlite import SqliteSpine
+
+CPO, EMSP = PartyId("SE", "ELS"), PartyId("SE", "RET")
+KEYS = derived_keys("test")
+PASSWORD = "a-machine-made-password"
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Fallbacks:
+    """An authorizer whose peers are all away."""
+
+    async def authorize(self, owner: PartyId, question: AskParty) -> Verdict:
+        return question.fallback
+
+
+class House:
+    def __init__(
+        self, spine: Spine, gateway: Gateway, post: LocalPost, findings: Findings, port: int
+    ) -> None:
+        self.spine, self.gateway, self.post, self.findings, self.port = spine, gateway, post, findings, port
+
+    def dial(self, station: str, protocol: str, password: str = PASSWORD) -> websockets.connect:
+        basic = base64.b64encode(f"{station}:{password}".encode()).decode()
+        return websockets.connect(
+            f"ws://127.0.0.1:{self.port}/ocpp/{station}",
+            subprotocols=[websockets.Subprotocol(protocol)],
+            additional_headers={"Authorization": f"Basic {basic}"},
+        )
+
+
+def records() -> tuple[Put, ...]:
+    token = Token(
+        party=EMSP,
+        uid="04A1B2C3",
+        contract_id="SERETC00000001",
+        issuer="Retailer",
+        valid=True,
+        whitelist=Whitelist.ALLOWED,
+        last_updated=NOW,
+    )
+    stations = [
+        Put(
+            t.station,
+            {
+                "owner": str(CPO),
+                "station_id": name,
+                "password_hash": KEYS.station_hash(name, PASSWORD.encode()),
+                "document": msgspec.json.encode(Station(owner=CPO, id=name)).decode(),
+                "changed_at": NOW,
+            },
+        )
+        for name in ("ST16", "ST201")
+    ]
+    return (
+        *stations,
+        Put(
+            t.token,
+            {
+                "owner": str(CPO),
+                "party": str(EMSP),
+                "uid": token.uid,
+                "type": token.type,
+                "ref": KEYS.token_ref(token.uid),
+                "contract_id": token.contract_id,
+                "document": msgspec.json.encode(token).decode(),
+                "last_updated": NOW,
+            },
+        ),
+    )
+
+
+@contextlib.asynccontextmanager
+async def house(folder: Path) -> AsyncIterator[House]:
+    clock, chance = SystemClock(), SystemChance()
+    spine = SqliteSpine(folder / "elstrada.db", clock)
+    await spine.start()
+    await spine.commit(Work(writes=records()))
+    findings, post = Findings(spine, clock), LocalPost()
+    gateway = Gateway(spine, KEYS, clock, chance, Fallbacks(), findings, post, (CPO,))
+    await gateway.start()
+    server = await serve_stations(gateway, host="127.0.0.1", port=0, clock=clock)
+    try:
+        yield House(spine, gateway, post, findings, server.port)
+    finally:
+        await server.close()
+        await gateway.stop()
+        await spine.close()
+
+
+class Station16(ocpp.v16.ChargePoint):
+    @on("Reset")
+    def reset(self, type: str) -> result16.Reset:
+        return result16.Reset(status="Accepted")
+
+
+class Station201(ocpp.v201.ChargePoint):
+    @on("RequestStopTransaction")
+    def stop(self, transaction_id: str) -> result201.RequestStopTransaction:
+        return result201.RequestStopTransaction(status="Accepted")
+
+
+@contextlib.asynccontextmanager
+async def running(station: ocpp.v16.ChargePoint | ocpp.v201.ChargePoint) -> AsyncIterator[None]:
+    task = asyncio.create_task(station.start())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, websockets.ConnectionClosed):
+            await task
+
+
+async def test_a_session_of_a_foreign_1_6_station_is_in_the_log(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.dial("ST16", "ocpp1.6") as socket:
+        station = Station16("ST16", socket)
+        async with running(station):
+            boot = await station.call(
+                call16.BootNotification(charge_point_model="M", charge_point_vendor="V")
+            )
+            assert boot.status == "Accepted"
+            assert (await station.call(call16.Authorize(id_tag="04a1b2c3"))).id_tag_info[
+                "status"
+            ] == "Accepted"
+            assert (await station.call(call16.Authorize(id_tag="NOBODY"))).id_tag_info["status"] == "Invalid"
+            start = call16.StartTransaction(
+                connector_id=1, id_tag="04A1B2C3", meter_start=1000, timestamp="2026-03-01T08:00:00Z"
+            )
+            started = await station.call(start)
+            assert (await station.call(start)).transaction_id == started.transaction_id
+            values = {"value": "3.5", "measurand": "Energy.Active.Import.Register", "unit": "kWh"}
+            await station.call(
+                call16.MeterValues(
+                    connector_id=1,
+                    transaction_id=started.transaction_id,
+                    meter_value=[{"timestamp": "2026-03-01T08:30:00Z", "sampledValue": [values]}],
+                )
+            )
+            await station.call(
+                call16.StopTransaction(
+                    meter_stop=6000, timestamp="2026-03-01T09:00:00Z", transaction_id=started.transaction_id
+                )
+            )
+            done = await home.post.ask(
+                station_stream(CPO, "ST16"),
+                asks.Command(command_id="k1", name=CommandName.RESET, asked_by=CPO),
+                timeout_s=5,
+            )
+            assert done == CommandDone(CommandResult.ACCEPTED, "Accepted")
+        facts = [r.fact for r in await home.spine.facts(station_stream(CPO, "ST16"))]
+        assert sum(isinstance(fact, SessionStarted) for fact in facts) == 1
+        (sampled,) = [fact for fact in facts if isinstance(fact, MeterSampled)]
+        assert sampled.energy_wh == 2500
+        (session,) = await home.spine.find(t.session, {"owner": str(CPO)})
+        assert session["energy_wh"] == 5000
+
+
+async def test_a_session_of_a_foreign_2_0_1_station_is_completed(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.dial("ST201", "ocpp2.0.1") as socket:
+        station = Station201("ST201", socket)
+        async with running(station):
+            await station.call(
+                call201.BootNotification(
+                    charging_station={"model": "M", "vendor_name": "V"}, reason="PowerUp"
+                )
+            )
+            for seq_no, (kind, wh) in enumerate([("Started", 100), ("Updated", 1600), ("Ended", 2100)]):
+                event = call201.TransactionEvent(
+                    event_type=kind,
+                    timestamp=f"2026-03-01T08:{seq_no}0:00Z",
+                    trigger_reason="MeterValuePeriodic",
+                    seq_no=seq_no,
+                    transaction_info={"transactionId": "tx-1"},
+                    evse={"id": 1, "connectorId": 1},
+                    id_token={"idToken": "04A1B2C3", "type": "ISO14443"} if kind == "Started" else None,
+                    meter_value=[
+                        {"timestamp": f"2026-03-01T08:{seq_no}0:00Z", "sampledValue": [{"value": wh}]},
+                    ],
+                )
+                answer = await station.call(event)
+                assert not isinstance(answer, CallError)
+        facts = [r.fact for r in await home.spine.facts(station_stream(CPO, "ST201"))]
+        (completed,) = [fact for fact in facts if isinstance(fact, SessionCompleted)]
+        assert completed.energy_wh == 2000
+
+
+@pytest.mark.parametrize(
+    ("station", "password", "status"),
+    [("ST16", "wrong", 401), ("UNKNOWN", PASSWORD, 404), ("ST16", "", 401)],
+)
+async def test_t1_who_does_not_prove_its_identity_stays_outside(
+    tmp_path: Path, station: str, password: str, status: int
+) -> None:
+    async with house(tmp_path) as home:
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            async with home.dial(station, "ocpp1.6", password):
+                pass
+        assert refused.value.response.status_code == status
+        await home.gateway.roll.save_unknown()
+        unknown = [row["station_id"] for row in await home.spine.find(t.unknown_station)]
+        assert unknown == (["UNKNOWN"] if status == 404 else [])
+
+
+async def test_rule_1_a_second_connection_replaces_the_first(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.dial("ST16", "ocpp1.6") as first:
+        await first.send('[2,"1","Heartbeat",{}]')
+        await first.recv()
+        async with home.dial("ST16", "ocpp1.6") as second:
+            await second.send('[2,"2","Heartbeat",{}]')
+            await second.recv()
+            await first.wait_closed()
+            (row,) = await home.spine.find(t.station_state)
+            assert row["connection_id"] is not None
+            done = await home.post.ask(
+                station_stream(CPO, "ST16"),
+                asks.Command(command_id="k1", name=CommandName.UNLOCK, asked_by=CPO, evse_id=1, deadline_s=1),
+                timeout_s=5,
+            )
+            assert isinstance(done, CommandDone)
+            assert done.result is CommandResult.TIMEOUT
