@@ -71,8 +71,8 @@ def _values(line: CostLine, at: str, currency: str, phrases: Mapping[str, str]) 
         "at": at,
         "quantity": plain(line.quantity),
         "duration": _duration(line.quantity),
-        "price": plain(line.unit_price),
-        "amount": plain(round(line.amount, 4)),
+        "price": money(line.unit_price),
+        "amount": money(round(line.amount, 4)),
         "currency": currency,
         "vat": "" if line.vat is None else phrases["vat"].format(percent=plain(line.vat)),
         "why": phrases["why"].format(reason=line.reason) if line.reason else "",
@@ -97,6 +97,12 @@ def plain(number: Decimal) -> str:
     """A number without exponent or idle zeros."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def money(amount: Decimal) -> str:
+    """An amount with at least two decimals, and no more than it needs."""
+    whole, _, cents = plain(amount).partition(".")
+    return f"{whole}.{cents:<02}"
 
 
 def _duration(hours: Decimal) -> str:

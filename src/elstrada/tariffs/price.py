@@ -11,6 +11,7 @@ from elstrada.model.cost import Cost
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, Tariff
 from elstrada.tariffs.charge import Charge, stepped
+from elstrada.tariffs.choose import is_valid
 from elstrada.tariffs.compile import Offers, PriceList, best, compiled
 from elstrada.tariffs.policy import EXACT, OCPI_2_3_0, Policy
 from elstrada.tariffs.refusals import NoTariff, WrongCurrency
@@ -58,11 +59,10 @@ def price_with(usage: Usage, lists: Sequence[PriceList], policy: Policy = OCPI_2
 
 def _valid(usage: Usage, lists: Sequence[PriceList]) -> list[PriceList]:
     """The lists valid at the session's start, the one for its first period in front (rules 1, 2, 16)."""
-    start = usage.start
-    valid = [one for one in lists if _is_valid(one.tariff, start)]
+    valid = [one for one in lists if is_valid(one.tariff, usage.start)]
     if not valid:
         given = ", ".join(one.name for one in lists) or "none given"
-        raise NoTariff(f"no tariff is valid at {start.isoformat()} (looked at: {given})")
+        raise NoTariff(f"no tariff is valid at {usage.start.isoformat()} (looked at: {given})")
     if usage.periods and usage.periods[0].tariff_id is not None:
         named = _named(usage.periods[0].tariff_id, valid, usage)
         valid = [named, *(one for one in valid if one is not named)]
@@ -72,12 +72,6 @@ def _valid(usage: Usage, lists: Sequence[PriceList]) -> list[PriceList]:
             "nothing is converted (rule 16)"
         )
     return valid
-
-
-def _is_valid(tariff: Tariff, at: datetime) -> bool:
-    return (tariff.start_date_time is None or tariff.start_date_time <= at) and (
-        tariff.end_date_time is None or at < tariff.end_date_time
-    )
 
 
 def _named(tariff_id: str, valid: Sequence[PriceList], usage: Usage) -> PriceList:

@@ -1,0 +1,1 @@
+"""Charge detail records and bill lines: made, checked and rated. Pure."""

@@ -1,0 +1,1 @@
+"""Bill lines in the form a retailer's billing system reads."""
