@@ -1,0 +1,200 @@
+"""A virtual station's life on the line: dialling, booting, and a queue that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from elstrada.sim.clock import SimClock
+from elstrada.sim.habits import Habits
+from elstrada.sim.station_book import Book, Message, Outcome, Payload
+from elstrada.sim.station_clock import StationClock
+from elstrada.sim.talk import Complaint, NoReply, Talk
+from elstrada.sim.wire import Badge, Dial, LineLost
+
+MOST_ATTEMPTS = 50
+"""After so many errors a station gives a message up (MicroOcpp#316 does so at the first)."""
+
+
+class Speaker(ABC):
+    """What talks. Transaction messages wait in ``queue``, which survives power cuts, until acknowledged."""
+
+    protocol: str
+
+    def __init__(
+        self, badge: Badge, *, habits: Habits, dial: Dial, clock: SimClock, chance: random.Random
+    ) -> None:
+        self.badge, self.habits, self.clock, self.chance = badge, habits, clock, chance
+        self.time = StationClock(clock, habits.clock)
+        self.book = Book()
+        self.queue: deque[Message] = deque()
+        self._dial = dial
+        self._remarks: deque[tuple[str, Payload]] = deque()
+        """What is told once and not kept: statuses, events."""
+        self._talk: Talk | None = None
+        """Set while the operator listens: booted, and the line open."""
+        self._life: asyncio.Task[None] | None = None
+        self._work = asyncio.Event()
+        self._booted = False
+
+    @property
+    def online(self) -> bool:
+        return self._talk is not None
+
+    @property
+    def drained(self) -> bool:
+        """Has all that must be told been acknowledged?"""
+        return not self.queue
+
+    def message_id(self) -> str:
+        return f"{self.chance.getrandbits(64):016x}"
+
+    def keep(self, message: Message) -> None:
+        """Put a transaction message into the queue that survives everything."""
+        self.queue.append(message)
+        self._work.set()
+
+    def remark(self, action: str, payload: Payload) -> None:
+        """Say something that is not kept when nobody listens."""
+        if self.online:
+            self._remarks.append((action, payload))
+            self._work.set()
+
+    def come_up(self) -> None:
+        """Power is there: go on the line."""
+        self.time.power_on()
+        self._life = asyncio.get_running_loop().create_task(self._live())
+
+    def go_down(self) -> None:
+        """Power is gone: lose the line, and all that is not kept."""
+        self._booted, self._talk = False, None
+        self._remarks.clear()
+        if self._life is not None:
+            self._life.cancel()
+
+    # --- the version's language -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def boot_call(self, reason: str) -> tuple[str, Payload]: ...
+
+    @abstractmethod
+    def greetings(self) -> Iterable[tuple[str, Payload]]:
+        """What is told whenever a line has been opened."""
+
+    @abstractmethod
+    def payload_of(self, message: Message) -> Payload:
+        """A queued message as it goes out now."""
+
+    @abstractmethod
+    def acknowledged(self, message: Message, answer: Payload) -> None: ...
+
+    @abstractmethod
+    def answer(self, action: str, payload: Payload) -> Payload | None:
+        """Serve a call of the operator; None when it is not known."""
+
+    # --- the line -----------------------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        """Hold a line for as long as there is power."""
+        while True:
+            try:
+                wire = await self._dial(self.badge)
+            except LineLost:
+                await self.clock.sleep(self.chance.uniform(*self.habits.back_off_s))
+                continue
+            talk = Talk(wire, self.answer, self.habits.patience_s)
+            try:
+                await self._speak(talk)
+            finally:
+                self._talk = None
+                await talk.close()
+            await self.clock.sleep(self.chance.uniform(*self.habits.back_off_s))
+
+    async def _speak(self, talk: Talk) -> None:
+        """Make use of an open line until it is lost or falls silent."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(talk.listen())
+                tasks.create_task(self._talk_on(talk))
+        except* (LineLost, NoReply):
+            self._talk = None
+
+    async def _talk_on(self, talk: Talk) -> None:
+        if not self._booted or self.habits.boots_on_reconnect:
+            await self._boot(talk)
+        self._talk = talk
+        self._remarks.extend(self.greetings())
+        self._work.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._deliver_all(talk))
+            tasks.create_task(self._beat(talk))
+
+    async def _boot(self, talk: Talk) -> None:
+        while True:
+            action, payload = self.boot_call("PowerUp")
+            try:
+                answer = await talk.call(self.message_id(), action, payload)
+            except Complaint:
+                answer = {}
+            if answer.get("status") == "Accepted":
+                self._booted = True
+                self.time.told()
+                return
+            await self.clock.sleep(10)
+
+    async def _beat(self, talk: Talk) -> None:
+        while True:
+            await self.clock.sleep(self.habits.heartbeat_s)
+            await self._say(talk, "Heartbeat", {})
+            self.time.told()
+
+    async def _deliver_all(self, talk: Talk) -> None:
+        while True:
+            if self._remarks:
+                await self._say(talk, *self._remarks.popleft())
+            elif self.queue:
+                await self._deliver(talk, self._next())
+            else:
+                self._work.clear()
+                await self._work.wait()
+
+    async def _say(self, talk: Talk, action: str, payload: Payload) -> None:
+        try:
+            await talk.call(self.message_id(), action, payload)
+        except Complaint:
+            return  # Nothing depends on it.
+
+    def _next(self) -> Message:
+        within = min(len(self.queue), 4) if self.habits.reorders else 1
+        return self.queue[self.chance.randrange(within)]
+
+    async def _deliver(self, talk: Talk, message: Message) -> None:
+        """Send a transaction message; it leaves the queue only once it is acknowledged."""
+        if not message.message_id or (message.attempts and self.habits.new_id_on_resend):
+            message.message_id = self.message_id()
+        message.attempts += 1
+        self._note(Outcome.INVOKED, message)
+        try:
+            answer = await talk.call(message.message_id, message.action, self.payload_of(message))
+        except (LineLost, NoReply):
+            self._note(Outcome.UNKNOWN, message)
+            raise
+        except Complaint:
+            self._note(Outcome.REFUSED, message)
+            if message.attempts >= MOST_ATTEMPTS:
+                self.queue.remove(message)
+            await self.clock.sleep(5)
+            return
+        self._note(Outcome.ACKNOWLEDGED, message, answer)
+        self.queue.remove(message)
+        self.acknowledged(message, answer)
+        if not message.repeat and self.chance.random() < self.habits.repeats:
+            self.queue.appendleft(msgspec.structs.replace(message, repeat=True))
+
+    def _note(self, outcome: Outcome, message: Message, answer: Payload | None = None) -> None:
+        self.book.write(self.clock.now(), outcome, message, answer)

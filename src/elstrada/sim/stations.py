@@ -1,0 +1,309 @@
+"""Virtual charging stations: what both OCPP versions have in common.
+
+A station is hardware (``sockets``), memory that survives a power cut (sessions, the queue of
+transaction messages, registers) and a life on the line (``station_line``), which a power cut ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from abc import abstractmethod
+from collections.abc import Coroutine, Iterable
+
+from elstrada.sim.clock import SimClock
+from elstrada.sim.curve import Curve
+from elstrada.sim.habits import Habits
+from elstrada.sim.sockets import Car, Charge, Socket
+from elstrada.sim.station_book import Charged, Payload
+from elstrada.sim.station_line import Speaker
+from elstrada.sim.talk import Complaint, NoReply, Talk
+from elstrada.sim.wire import Badge, Dial, LineLost
+
+
+class VirtualStation(Speaker):
+    """A charging station with one or more sockets."""
+
+    def __init__(
+        self,
+        station_id: str,
+        password: str,
+        sockets: tuple[Socket, ...],
+        *,
+        habits: Habits,
+        dial: Dial,
+        clock: SimClock,
+        chance: random.Random,
+    ) -> None:
+        badge = Badge(station_id, password, self.protocol)
+        super().__init__(badge, habits=habits, dial=dial, clock=clock, chance=chance)
+        self.sockets = {socket.evse_id: socket for socket in sockets}
+        self.powered = False
+        self._errands: dict[asyncio.Task[object], None] = {}
+
+    @property
+    def station_id(self) -> str:
+        return self.badge.station_id
+
+    @property
+    def charges(self) -> list[Charge]:
+        """Sessions under way."""
+        return [socket.charge for socket in self.sockets.values() if socket.charge is not None]
+
+    def charge_of(self, truth: Charged) -> Charge | None:
+        """The session under way that this is the truth of."""
+        return next((charge for charge in self.charges if charge.truth is truth), None)
+
+    def greetings(self) -> Iterable[tuple[str, Payload]]:
+        return [self.status_of(socket) for socket in self.sockets.values()]
+
+    # --- power ------------------------------------------------------------------------------------------
+
+    def power_on(self) -> None:
+        """Start up: end what a power cut interrupted, then go on the line."""
+        self.powered = True
+        self.come_up()
+        for socket in self.sockets.values():
+            if socket.charge is not None:
+                self._end(socket.charge)
+            socket.status = "Available" if socket.operative else "Unavailable"
+
+    def power_off(self) -> None:
+        """Lose power: the line, the clock and whatever was in hand; sessions stop drawing energy."""
+        self.powered = False
+        self.go_down()
+        now = self.clock.now()
+        for socket in self.sockets.values():
+            if socket.charge is not None:
+                charge = socket.charge
+                socket.register_wh = charge.register_wh(now)
+                charge.truth.ended_at, charge.truth.meter_stop_wh = now, socket.register_wh
+                charge.over.clear()
+                charge.stop("PowerLoss")
+
+    async def retire(self) -> None:
+        """Switch off for good and leave nothing behind."""
+        self.power_off()
+        tasks = [task for task in (self._life, *self._errands) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- drivers ----------------------------------------------------------------------------------------
+
+    async def charge(
+        self, evse_id: int, token_uid: str, curve: Curve, stay_s: float, *, start_id: int | None = None
+    ) -> Charged | None:
+        """Charge a car from plug to unplug.
+
+        Args:
+            start_id: of the remote start that led to it; the operator has judged the token then.
+        Returns:
+            The session as the meter saw it, or None when there was none.
+        """
+        socket = self.sockets[evse_id]
+        if not self.powered or (start_id is None and not socket.free):
+            return None
+        self._show(socket, "Preparing")
+        early = self.habits.cable_first and start_id is None
+        charge = self._begin(socket, token_uid, curve, start_id) if early else None
+        if start_id is None and not await self._may_charge(token_uid, evse_id):
+            self._refused(socket, charge)
+            return charge and charge.truth
+        if not self.powered or socket.charge is not charge:
+            return charge and charge.truth  # The power was cut meanwhile.
+        if charge is None:
+            charge = self._begin(socket, token_uid, curve, start_id)
+        else:
+            self.tell_authorized(charge)
+        charge.began = self.clock.now()
+        self._show(socket, "Charging")
+        await self._draw(charge, stay_s)
+        if socket.charge is charge and self.powered:
+            self._end(charge)
+            self._show(socket, "Finishing")
+            await self.clock.sleep(self.chance.uniform(1, 20))
+        if socket.charge is None:
+            self._show(socket, "Available" if socket.operative else "Unavailable")
+        return charge.truth
+
+    async def wait_for_remote_start(self, evse_id: int, car: Car, patience_s: float) -> bool:
+        """Plug a car in and wait until its session is started from afar."""
+        socket = self.sockets[evse_id]
+        if not self.powered or not socket.free:
+            return False
+        socket.car = car
+        self._show(socket, "Preparing")
+        started = await self.clock.happens_within(car.started, patience_s)
+        if not started:
+            socket.car = None
+            self._show(socket, "Available")
+        return started
+
+    # --- what the operator may ask ------------------------------------------------------------------------
+
+    def remote_start(self, evse_id: int | None, token_uid: str, start_id: int) -> bool:
+        """Start a session for a car that waits; without one there is nothing to start."""
+        waiting = [s for s in self.sockets.values() if s.car is not None and evse_id in (None, s.evse_id)]
+        if not waiting:
+            return False
+        socket = waiting[0]
+        car, socket.car = socket.car, None
+        assert car is not None
+        car.started.set()
+        self._soon(self.charge(socket.evse_id, token_uid, car.curve, car.stay_s, start_id=start_id))
+        return True
+
+    def remote_stop(self, transaction_id: str) -> bool:
+        for charge in self.charges:
+            if charge.truth.transaction_id == transaction_id:
+                charge.stop("Remote")
+                return True
+        return False
+
+    def reset(self, *, hard: bool) -> bool:
+        """Start again: at once, or once the sessions have been ended in order."""
+        self._soon(self._restart(hard=hard))
+        return True
+
+    def unlock(self, evse_id: int) -> bool | None:
+        """Let go of the plug, which ends its session; None when there is no such plug."""
+        socket = self.sockets.get(evse_id)
+        if socket is None:
+            return None
+        if socket.charge is not None:
+            socket.charge.stop("UnlockCommand")
+        return True
+
+    def set_operative(self, evse_id: int | None, *, operative: bool) -> bool:
+        """Make sockets available or not; True when it must wait for a session to end."""
+        chosen = [s for s in self.sockets.values() if not evse_id or s.evse_id == evse_id]
+        for socket in chosen:
+            socket.operative = operative
+            if socket.charge is None and socket.car is None:
+                self._show(socket, "Available" if operative else "Unavailable")
+        return any(socket.charge is not None for socket in chosen)
+
+    def trigger(self, message: str) -> bool:
+        """Send a message now that would come later; False for one that is not sent on demand."""
+        if message == "StatusNotification":
+            for socket in self.sockets.values():
+                self.remark(*self.status_of(socket))
+            return True
+        if message == "Heartbeat":
+            self.remark("Heartbeat", {})
+        if message == "BootNotification":
+            self.remark(*self.boot_call("Triggered"))
+        return message in ("Heartbeat", "BootNotification")
+
+    # --- the version's language -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def status_of(self, socket: Socket) -> tuple[str, Payload]: ...
+
+    @abstractmethod
+    async def authorized(self, talk: Talk, token_uid: str, evse_id: int) -> bool: ...
+
+    @abstractmethod
+    def tell_start(self, charge: Charge) -> None: ...
+
+    @abstractmethod
+    def tell_authorized(self, charge: Charge) -> None: ...
+
+    @abstractmethod
+    def tell_sample(self, charge: Charge) -> None: ...
+
+    @abstractmethod
+    def tell_full(self, charge: Charge) -> None: ...
+
+    @abstractmethod
+    def tell_stop(self, charge: Charge) -> None: ...
+
+    # --- parts ------------------------------------------------------------------------------------------
+
+    def _show(self, socket: Socket, status: str) -> None:
+        if socket.status != status:
+            socket.status = status
+            self.remark(*self.status_of(socket))
+
+    def _begin(self, socket: Socket, token_uid: str, curve: Curve, start_id: int | None) -> Charge:
+        now = self.clock.now()
+        truth = Charged(
+            station_id=self.station_id,
+            evse_id=socket.evse_id,
+            token_uid=token_uid,
+            started_at=now,
+            meter_start_wh=socket.register_wh,
+        )
+        charge = Charge(
+            socket=socket, truth=truth, curve=curve, over=asyncio.Event(), remote_start_id=start_id
+        )
+        socket.charge = charge
+        self.book.sessions.append(truth)
+        self.tell_start(charge)
+        return charge
+
+    async def _draw(self, charge: Charge, stay_s: float) -> None:
+        """Let energy flow, and say so, until the driver comes back or something else ends it."""
+        leaves_s = charge.elapsed_s(self.clock.now()) + stay_s
+        while not charge.over.is_set():
+            elapsed_s = charge.elapsed_s(self.clock.now())
+            if elapsed_s >= leaves_s:
+                charge.stop("Local")
+            elif await self.clock.happens_within(
+                charge.over, min(self.habits.sample_every_s, leaves_s - elapsed_s)
+            ):
+                return
+            elif charge.elapsed_s(self.clock.now()) < leaves_s:
+                self._sample(charge)
+
+    def _sample(self, charge: Charge) -> None:
+        if not charge.full and charge.elapsed_s(self.clock.now()) >= charge.curve.seconds:
+            charge.full = True
+            self.tell_full(charge)
+            self._show(charge.socket, "SuspendedEV")
+        else:
+            self.tell_sample(charge)
+
+    def _end(self, charge: Charge) -> None:
+        """Fix what the meter shows and tell the end."""
+        charge.stop("Local")
+        truth, socket = charge.truth, charge.socket
+        if truth.meter_stop_wh is None:
+            truth.ended_at = self.clock.now()
+            truth.meter_stop_wh = socket.register_wh = charge.register_wh(truth.ended_at)
+        truth.reason = charge.reason
+        socket.charge = None
+        self.tell_stop(charge)
+
+    def _refused(self, socket: Socket, charge: Charge | None) -> None:
+        if charge is not None and socket.charge is charge:
+            charge.stop("DeAuthorized")
+            self._end(charge)
+        self._show(socket, "Available")
+
+    async def _may_charge(self, token_uid: str, evse_id: int) -> bool:
+        if self._talk is None:
+            return self.habits.starts_offline
+        try:
+            return await self.authorized(self._talk, token_uid, evse_id)
+        except (LineLost, NoReply, Complaint):
+            return self.habits.starts_offline
+
+    async def _restart(self, *, hard: bool) -> None:
+        await self.clock.sleep(1)
+        for charge in self.charges:
+            charge.stop("HardReset" if hard else "SoftReset")
+        await self.clock.sleep(0 if hard else 2)
+        if self.powered:
+            talk = self._talk
+            self.power_off()
+            if talk is not None:
+                await talk.close()
+            await self.clock.sleep(self.chance.uniform(5, 20))
+            self.power_on()
+
+    def _soon(self, errand: Coroutine[object, object, object]) -> None:
+        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(errand)
+        self._errands[task] = None
+        task.add_done_callback(lambda done: self._errands.pop(done, None))
