@@ -34,7 +34,7 @@ def counts_where(table: Table, where: Where, by: Sequence[str]) -> Query:
     check_columns(table, by)
     columns = [comparable(table, name) for name in by]
     sorting = (_sorted(column, turned=False) for column in columns)
-    counted = select(*columns, func.count().label("count")).where(_all(table, where))
+    counted = select(*columns, func.count().label("count")).select_from(table).where(_all(table, where))
     return counted.group_by(*columns).order_by(*sorting)
 
 
