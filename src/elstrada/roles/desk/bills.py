@@ -1,0 +1,75 @@
+"""Verbs on bill lines: what the retailer's billing system takes over."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta
+
+from elstrada.billing.export.csv import Total, to_csv
+from elstrada.model.invoice import BillLine
+from elstrada.model.party import Role
+from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
+from elstrada.roles.desk.lookups import all_rows, own_party
+from elstrada.roles.desk.shapes import Month
+from elstrada.spine import tables as t
+from elstrada.spine.face import Between, Where
+
+MOST_LINES = 1_000_000
+
+
+class ExportBill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    party: Annotated[str | None, Meta(description="Our retailer; needed only if there are several.")] = None
+    month: Annotated[Month | None, Meta(description="YYYY-MM; by default all lines.")] = None
+    time_zone: Annotated[str, Meta(description="In which the month begins and ends.")] = "Europe/Stockholm"
+    decimal_comma: Annotated[bool, Meta(description="12,50 instead of 12.50.")] = False
+
+
+class BillExport(msgspec.Struct, frozen=True, kw_only=True):
+    owner: str
+    month: str | None
+    totals: tuple[Total, ...]
+    held: tuple[str, ...]
+    """Ids of lines that are not in it, because their VAT is not known."""
+    csv: str
+
+
+async def export_bill(desk: Desk, params: ExportBill) -> BillExport:
+    """Write the lines of sessions that ended in a month as CSV."""
+    owner = str((await own_party(desk, params.party, Role.EMSP)).id)
+    where: Where = {"owner": owner, "ended_at": _month(params)}
+    rows = all_rows(desk, t.bill_line, where, "ended_at", "line_id", limit=MOST_LINES + 1)
+    lines = [msgspec.json.decode(str(row["document"]), type=BillLine) async for row in rows]
+    if len(lines) > MOST_LINES:
+        raise Refused(
+            Kind.USAGE, f"there are more than {MOST_LINES} lines", "export month by month", "/month"
+        )
+    export = to_csv(lines, decimal_comma=params.decimal_comma)
+    return BillExport(
+        owner=owner, month=params.month, totals=export.totals, held=export.held, csv=export.body.decode()
+    )
+
+
+def _month(params: ExportBill) -> Between:
+    """The month's instants, first inclusive and last exclusive."""
+    try:
+        zone = ZoneInfo(params.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        says = f"not a time zone: {params.time_zone[:40]!r}; expected an IANA name like Europe/Stockholm"
+        raise Refused(Kind.USAGE, says, pointer="/time_zone") from None
+    if params.month is None:
+        return Between()
+    year, month = int(params.month[:4]), int(params.month[5:])
+    begin = datetime(year, month, 1, tzinfo=zone)
+    end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone)
+    return Between(begin, end)
+
+
+def _shown(export: BillExport) -> str:
+    return export.csv.replace("\r\n", "\n").rstrip("\n")
+
+
+VERBS = (Verb("bill export", "Write bill lines as CSV.", ExportBill, BillExport, export_bill, show=_shown),)

@@ -1,0 +1,125 @@
+"""Verbs on charge detail records."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from elstrada.model.cdr import Cdr
+from elstrada.model.cost import Cost
+from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
+from elstrada.roles.desk.lookups import line_of, own_parties, own_party, party_id
+from elstrada.roles.desk.shapes import Moment
+from elstrada.spine import tables as t
+from elstrada.spine.face import AnyOf, Between, Row, Where
+from elstrada.tariffs.explain import explain
+from elstrada.tariffs.refusals import UnknownZone
+
+_Own = Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")]
+
+
+class ListCdrs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    party: _Own = None
+    state: Annotated[str | None, Meta(description="ISSUED, DELIVERED; RECEIVED, ACCEPTED or HELD.")] = None
+    since: Annotated[Moment | None, Meta(description="Recorded at or after.")] = None
+    until: Annotated[Moment | None, Meta(description="Recorded before.")] = None
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most lines, the newest first.")] = 100
+    offset: Annotated[int, Meta(ge=0, description="Lines passed over.")] = 0
+
+
+class ExplainCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    cdr: Annotated[str, Meta(description="Its id.")]
+    party: _Own = None
+    issuer: Annotated[str | None, Meta(description="The CPO that issued it; needed only if two did.")] = None
+
+
+class CdrLine(msgspec.Struct, frozen=True, kw_only=True):
+    owner: str
+    party: str
+    cdr_id: str
+    state: str | None
+    session_id: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    total_energy: Decimal | None
+    """kWh."""
+    total_before_taxes: Decimal | None
+    total_after_taxes: Decimal | None
+    currency: str | None
+    findings: str | None
+    """Why it is held, one finding a line."""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    owner: str
+    party: str
+    cdr_id: str
+    currency: str
+    lines: tuple[str, ...]
+    """For people, step by step."""
+    cost: Cost
+    """The same for machines."""
+
+
+async def list_cdrs(desk: Desk, params: ListCdrs) -> tuple[CdrLine, ...]:
+    where: Where = {"recorded_at": Between(params.since, params.until)}
+    if params.party is not None:
+        where = {**where, "owner": str((await own_party(desk, params.party)).id)}
+    if params.state is not None:
+        where = {**where, "state": params.state.upper()}
+    rows = await desk.spine.find(
+        t.cdr, where, order=("-recorded_at",), limit=params.limit, offset=params.offset
+    )
+    return tuple(line_of(CdrLine, row) for row in rows)
+
+
+async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
+    """Tell how a CDR's price came about."""
+    row = await _one(desk, params)
+    cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
+    if row["cost"] is None:
+        says = f"CDR {cdr.id} was priced by {cdr.party}, and a CDR does not tell how"
+        raise Refused(Kind.MISSING, says, "its total and its tariffs stand in the CDR itself")
+    cost = msgspec.json.decode(str(row["cost"]), type=Cost)
+    try:
+        lines = explain(cost, cdr.time_zone or "UTC")
+    except UnknownZone as unknown:
+        raise Refused(Kind.INVALID, str(unknown)) from None
+    return Explanation(
+        owner=str(row["owner"]),
+        party=str(cdr.party),
+        cdr_id=cdr.id,
+        currency=cdr.currency,
+        lines=lines,
+        cost=cost,
+    )
+
+
+async def _one(desk: Desk, params: ExplainCdr) -> Row:
+    """The CDR meant; our own pricing of it goes before a copy we received of the same."""
+    owners = [await own_party(desk, params.party)] if params.party else await own_parties(desk)
+    where: Where = {"cdr_id": params.cdr, "owner": AnyOf(tuple(str(owner.id) for owner in owners))}
+    if params.issuer is not None:
+        where = {**where, "party": str(party_id(params.issuer, pointer="/issuer"))}
+    rows = await desk.spine.find(t.cdr, where, limit=20)
+    if not rows:
+        raise Refused(Kind.MISSING, f"there is no CDR {params.cdr[:40]!r}", "see `elstrada cdr list`", "/cdr")
+    issuers = sorted({str(row["party"]) for row in rows})
+    if len(issuers) > 1:
+        says = f"several parties issued a CDR {params.cdr}: {', '.join(issuers)}"
+        raise Refused(Kind.USAGE, says, "say which with --issuer", "/issuer")
+    return next((row for row in rows if row["cost"] is not None), rows[0])
+
+
+def _shown(explanation: Explanation) -> str:
+    return "\n".join(explanation.lines)
+
+
+VERBS = (
+    Verb("cdr list", "List charge detail records.", ListCdrs, tuple[CdrLine, ...], list_cdrs),
+    Verb("cdr explain", "Tell how a price came about.", ExplainCdr, Explanation, explain_cdr, show=_shown),
+)

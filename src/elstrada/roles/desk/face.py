@@ -1,0 +1,129 @@
+"""What the desk works with, and what it answers when it does not do what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from elstrada.model.ids import PartyId
+from elstrada.model.party import Peer
+from elstrada.net.face import Chance, Clock
+from elstrada.roles.keys import Keys
+from elstrada.spine.face import Spine
+from elstrada.spine.post import Post
+
+
+class Kind(StrEnum):
+    """Why a verb was not done."""
+
+    USAGE = "usage"
+    """A parameter cannot be understood."""
+    INVALID = "invalid"
+    """A document was read and found wrong."""
+    MISSING = "missing"
+    """Something named does not exist."""
+    CONFLICT = "conflict"
+    """It exists already, or is in another state."""
+    REFUSED = "refused"
+    """The station or the peer said no."""
+    UNREACHABLE = "unreachable"
+    """The server, the station or the peer cannot be reached."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing wrong with a document."""
+
+    pointer: str
+    """JSON pointer to it."""
+    says: str
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was wrong, where, and what to do: the answer of a verb that was not done."""
+
+    kind: Kind
+    says: str
+    """What is wrong and what was expected. Never a secret or a whole token."""
+    hint: str = ""
+    """What to do about it."""
+    pointer: str = ""
+    """JSON pointer into the parameters."""
+    problems: tuple[Problem, ...] = ()
+    """Of a document that is invalid: everything that is wrong with it."""
+
+
+class Refused(Exception):
+    """Carries a refusal from where it was found to where the verb is answered; never leaves the desk."""
+
+    def __init__(
+        self, kind: Kind, says: str, hint: str = "", pointer: str = "", problems: tuple[Problem, ...] = ()
+    ) -> None:
+        super().__init__(says)
+        self.refusal = Refusal(kind, says, hint, pointer, problems)
+
+
+class Invited(Protocol):
+    """What a new peer needs to register with us."""
+
+    @property
+    def versions_url(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+
+
+class Registrar(Protocol):
+    """Makes and ends roaming connections."""
+
+    async def invite(self, owner: PartyId, peer_id: str) -> Invited:
+        """Expect a new peer."""
+        ...
+
+    async def register(self, owner: PartyId, peer_id: str, versions_url: str, token_a: str) -> Peer | Refusal:
+        """Register with a peer that gave us a token A."""
+        ...
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """What verbs act on. The living parts are there only inside a serving node."""
+
+    spine: Spine
+    keys: Keys
+    clock: Clock
+    chance: Chance
+    post: Post | None = None
+    registrar: Registrar | None = None
+
+
+class Part(StrEnum):
+    """A living part that a verb needs."""
+
+    POST = "post"
+    REGISTRAR = "registrar"
+
+
+Params = TypeVar("Params", bound=msgspec.Struct)
+Result = TypeVar("Result")
+
+
+class Verb(msgspec.Struct, Generic[Params, Result], frozen=True):
+    """One thing the operator can have done."""
+
+    name: str
+    """Noun and verb: ``station add``."""
+    says: str
+    """One line of help."""
+    params: type[Params]
+    """Refuses unknown fields; a field of type bytes is the content of a file."""
+    result: type[Result]
+    """A struct, or a tuple of them."""
+    do: Callable[[Desk, Params], Awaitable[Result]]
+    needs: Part | None = None
+    show: Callable[[Result], str] | None = None
+    """How the result reads for people; None: as a table of its fields."""
+
+
+AnyVerb = Verb[msgspec.Struct, object]
+"""A verb whose types are known to itself only; ``params_of`` keeps them together."""

@@ -1,0 +1,112 @@
+"""Verbs on locations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from elstrada.model.location import Location
+from elstrada.model.party import Role
+from elstrada.ocpi.body import Mismatch
+from elstrada.ocpi.v221 import locations as wire
+from elstrada.ocpi.v221.translate import location_from_wire
+from elstrada.roles.desk.face import Desk, Verb
+from elstrada.roles.desk.lookups import document, own_party
+from elstrada.roles.desk.ocpi_document import fitted, invalid, own_object, problem_of
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Row, Where, Work
+
+OWN = "own"
+"""Source of the locations that are ours."""
+
+
+class PutLocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    file: Annotated[bytes, Meta(description="An OCPI 2.2.1 Location as JSON.")]
+    party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
+
+
+class ListLocations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    party: Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")] = None
+    source: Annotated[str | None, Meta(description="own, irve, ocpi-file or ocpi:<peer>.")] = None
+    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most lines.")] = 100
+    offset: Annotated[int, Meta(ge=0, description="Lines passed over.")] = 0
+
+
+class LocationLine(msgspec.Struct, frozen=True, kw_only=True):
+    owner: str
+    party: str
+    id: str
+    source: str
+    name: str | None
+    city: str
+    country: str
+    evses: int
+    last_updated: datetime
+
+
+async def put_location(desk: Desk, params: PutLocation) -> LocationLine:
+    """Add or replace a location of ours."""
+    owner = (await own_party(desk, params.party, Role.CPO)).id
+    found = fitted(own_object(desk, params.file, owner, "location"), wire.Location, "location")
+    try:
+        location = location_from_wire(found).value
+    except Mismatch as mismatch:
+        raise invalid("location", (problem_of(mismatch),)) from None
+    row = location_row(location, owner=str(owner), source=OWN)
+    await desk.spine.commit(Work(writes=(Put(t.location, row),)))
+    return _line(row)
+
+
+async def list_locations(desk: Desk, params: ListLocations) -> tuple[LocationLine, ...]:
+    where: Where = {"owner": str((await own_party(desk, params.party)).id)} if params.party else {}
+    if params.source is not None:
+        where = {**where, "source": params.source}
+    order = ("owner", "party", "location_id")
+    rows = await desk.spine.find(t.location, where, order=order, limit=params.limit, offset=params.offset)
+    return tuple(_line(row) for row in rows)
+
+
+def location_row(location: Location, *, owner: str, source: str) -> Row:
+    """The record of a location as ``owner`` keeps it."""
+    return {
+        "owner": owner,
+        "party": str(location.party),
+        "location_id": location.id,
+        "source": source,
+        "country": location.country,
+        "latitude": location.coordinates.latitude,
+        "longitude": location.coordinates.longitude,
+        "evses": len(location.evses),
+        "document": document(location),
+        "last_updated": location.last_updated,
+    }
+
+
+def _line(row: Row) -> LocationLine:
+    location = msgspec.json.decode(str(row["document"]), type=Location)
+    return LocationLine(
+        owner=str(row["owner"]),
+        party=str(location.party),
+        id=location.id,
+        source=str(row["source"]),
+        name=location.name,
+        city=location.city,
+        country=location.country,
+        evses=len(location.evses),
+        last_updated=location.last_updated,
+    )
+
+
+VERBS = (
+    Verb(
+        "location put",
+        "Add or replace a location from an OCPI file.",
+        PutLocation,
+        LocationLine,
+        put_location,
+    ),
+    Verb("location list", "List locations.", ListLocations, tuple[LocationLine, ...], list_locations),
+)

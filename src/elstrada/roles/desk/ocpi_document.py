@@ -1,0 +1,71 @@
+"""OCPI documents that an operator hands in as files."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from elstrada.model.ids import PartyId
+from elstrada.ocpi.body import BadJson, Json, Mismatch, Object, parse, shape
+from elstrada.ocpi.scalars import Instant
+from elstrada.ocpi.v221.limits import validate
+from elstrada.roles.desk.face import Desk, Kind, Problem, Refused
+
+MAX_DOCUMENT = 64 << 20
+_Wire = TypeVar("_Wire", bound=msgspec.Struct)
+_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+
+
+def read_json(content: bytes, limit: int = MAX_DOCUMENT) -> Json:
+    try:
+        return parse(content, limit=limit)
+    except BadJson as problem:
+        says = f"the file cannot be read: {problem}"
+        raise Refused(Kind.INVALID, says, "expected a JSON document in UTF-8") from None
+
+
+def own_object(desk: Desk, content: bytes, party: PartyId, what: str) -> Object:
+    """An object of ours. Owner and time of change need not be said; another owner is refused."""
+    document = read_json(content)
+    if not isinstance(document, dict):
+        raise Refused(Kind.INVALID, f"expected one {what}, a JSON object, and found another kind of value")
+    ours = {"country_code": party.country_code, "party_id": party.party_id}
+    wrong = [
+        Problem(f"/{name}", f"is {document[name]!r}, and the {what} would be of {party}")
+        for name, value in ours.items()
+        if name in document and str(document[name]).upper() != value
+    ]
+    if wrong:
+        raise Refused(Kind.INVALID, f"the {what} is not ours", "say --party, or correct it", "", tuple(wrong))
+    return ours | {"last_updated": str(Instant(desk.clock.now()))} | document
+
+
+def fitted(document: Object, kind: type[_Wire], what: str) -> _Wire:
+    """The object as a wire struct that keeps every rule of the standard."""
+    try:
+        wire = shape(document, kind)
+    except Mismatch as mismatch:
+        raise invalid(what, (problem_of(mismatch),)) from None
+    problems = tuple(Problem(finding.pointer, finding.message) for finding in validate(wire))
+    if problems:
+        raise invalid(what, problems)
+    return wire
+
+
+def invalid(what: str, problems: tuple[Problem, ...]) -> Refused:
+    first = problems[0]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    says = f"the {what} is not valid OCPI 2.2.1: {first.pointer or '/'}: {first.says}{more}"
+    return Refused(Kind.INVALID, says, "nothing was stored; correct the file", "", problems)
+
+
+def problem_of(mismatch: Mismatch) -> Problem:
+    """A mismatch, whose message ends with a path, as a pointer and a clause."""
+    text = str(mismatch)
+    found = _AT.search(text)
+    path = found["path"] if found else ""
+    pointer = re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", path.removeprefix("$").replace(".", "/"))
+    says = _AT.sub("", text)
+    return Problem(pointer, says[:1].lower() + says[1:])

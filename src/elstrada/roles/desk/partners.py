@@ -1,0 +1,125 @@
+"""Verbs on roaming connections."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from elstrada.model.party import Peer, PeerState
+from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
+from elstrada.roles.desk.lookups import all_rows, own_party, plain_id
+from elstrada.spine import tables as t
+from elstrada.spine.face import Row, Where
+
+MOST_LISTED = 10_000
+_Own = Annotated[str | None, Meta(description="Our party; needed only if there are several.")]
+_Name = Annotated[str, Meta(description="Our name for the connection.")]
+
+
+class AddPartner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    partner: _Name
+    party: _Own = None
+
+
+class Handshake(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    partner: _Name
+    url: Annotated[str, Meta(max_length=255, description="The partner's versions URL.")]
+    token: Annotated[str, Meta(min_length=1, max_length=64, description="The token A it gave us.")]
+    party: _Own = None
+
+
+class ListPartners(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    party: Annotated[str | None, Meta(description="Only those of this party of ours.")] = None
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    party: str
+    partner: str
+    versions_url: str
+    """What the partner needs beside the token."""
+    token: str
+    """Token A, shown this once; it serves one registration (R-05)."""
+
+
+class PartnerLine(msgspec.Struct, frozen=True, kw_only=True):
+    party: str
+    partner: str
+    state: PeerState
+    version: str | None
+    speaks_for: tuple[str, ...]
+    versions_url: str | None
+    changed_at: datetime
+
+
+async def add_partner(desk: Desk, params: AddPartner) -> Invitation:
+    """Invite a partner: it registers with the token and the address shown."""
+    assert desk.registrar is not None, "the table says that this verb needs the registrar"
+    owner = (await own_party(desk, params.party)).id
+    partner = plain_id(params.partner, what="a partner's name", pointer="/partner")
+    known = await desk.spine.get(t.peer, owner=str(owner), peer_id=partner)
+    if known is not None and known["state"] == PeerState.ACTIVE.value:
+        says = f"{owner} is connected with {partner} already"
+        raise Refused(Kind.CONFLICT, says, "see `elstrada partner list`", "/partner")
+    invited = await desk.registrar.invite(owner, partner)
+    return Invitation(str(owner), partner, invited.versions_url, invited.token)
+
+
+async def handshake(desk: Desk, params: Handshake) -> PartnerLine:
+    """Register with a partner that gave us a token A."""
+    assert desk.registrar is not None, "the table says that this verb needs the registrar"
+    owner = (await own_party(desk, params.party)).id
+    partner = plain_id(params.partner, what="a partner's name", pointer="/partner")
+    if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", params.url) is None:
+        says = f"not a versions URL: {params.url[:80]!r}; expected like https://partner.example/ocpi/versions"
+        raise Refused(Kind.USAGE, says, pointer="/url")
+    outcome = await desk.registrar.register(owner, partner, params.url, params.token)
+    if not isinstance(outcome, Peer):
+        raise Refused(outcome.kind, outcome.says, outcome.hint)
+    return _line(outcome)
+
+
+async def list_partners(desk: Desk, params: ListPartners) -> tuple[PartnerLine, ...]:
+    where: Where = {"owner": str((await own_party(desk, params.party)).id)} if params.party else {}
+    rows = all_rows(desk, t.peer, where, "owner", "peer_id", limit=MOST_LISTED)
+    return tuple([_line(_peer(row)) async for row in rows])
+
+
+def _peer(row: Row) -> Peer:
+    return msgspec.json.decode(str(row["document"]), type=Peer)
+
+
+def _line(peer: Peer) -> PartnerLine:
+    return PartnerLine(
+        party=str(peer.owner),
+        partner=peer.id,
+        state=peer.state,
+        version=peer.version,
+        speaks_for=tuple(f"{entry.party} {entry.role.value}" for entry in peer.roles),
+        versions_url=peer.versions_url,
+        changed_at=peer.changed_at,
+    )
+
+
+VERBS = (
+    Verb(
+        "partner add",
+        "Invite a partner; its token is shown once.",
+        AddPartner,
+        Invitation,
+        add_partner,
+        Part.REGISTRAR,
+    ),
+    Verb(
+        "partner handshake",
+        "Register with a partner that invited us.",
+        Handshake,
+        PartnerLine,
+        handshake,
+        Part.REGISTRAR,
+    ),
+    Verb("partner list", "List roaming connections.", ListPartners, tuple[PartnerLine, ...], list_partners),
+)

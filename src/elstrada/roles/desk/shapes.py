@@ -1,0 +1,21 @@
+"""Types of parameters that several verbs share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+Number = Annotated[int, Meta(ge=0, le=9999)]
+"""Of an EVSE or connector."""
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Text36 = Annotated[str, Meta(min_length=1, max_length=36)]
+Text50 = Annotated[str, Meta(min_length=1, max_length=50)]
+Text64 = Annotated[str, Meta(min_length=1, max_length=64)]
+Language = Annotated[str, Meta(pattern="^[a-z]{2}$")]
+"""ISO 639-1."""
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+"""ISO 4217."""
+Month = Annotated[str, Meta(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
+Moment = Annotated[datetime, Meta(tz=True)]

@@ -1,0 +1,304 @@
+"""Verbs on stations."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from elstrada.model.answers import CommandDone
+from elstrada.model.asks import Command, PresentedToken
+from elstrada.model.device import CommandName, CommandResult, EvsePlace, Station
+from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.location import Location
+from elstrada.model.party import Role
+from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
+from elstrada.roles.desk.lookups import all_rows, document, line_of, needed, own_party
+from elstrada.roles.desk.shapes import Number, Text36, Text50
+from elstrada.spine import tables as t
+from elstrada.spine.face import AnyOf, Delete, Put, Row, Work
+from elstrada.spine.post import NobodyThere, NoReply
+
+MOST_LISTED = 10_000
+PASSWORD_LENGTH = 40
+"""OCPP 2.0.1 takes 16 to 40 characters; those of ``Chance.secret`` carry at least 4 bits each."""
+POST_SPARE_S = 5
+# OCPP 2.0.1 part 2, identifierString, and at most 48 characters.
+_STATION_ID = re.compile(r"[A-Za-z0-9*\-_=:+|@.]{1,48}")
+_PLACE = re.compile(r"(\d{1,4})=([^/\s]{1,36})/([^/\s]{1,36})")
+
+_OwnCpo = Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")]
+_Place = Annotated[
+    tuple[str, ...],
+    Meta(description="Where an EVSE stands: its OCPP number = location id / EVSE uid; repeatable."),
+]
+
+
+class AddStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    station: Annotated[str, Meta(description="Its identity, the last part of its WebSocket address.")]
+    party: _OwnCpo = None
+    place: _Place = ()
+    strict: Annotated[bool, Meta(description="Refuse messages that stray from the schema.")] = False
+
+
+class AdoptStation(AddStation, frozen=True):
+    """As ``AddStation``, for a station that has knocked."""
+
+
+class ListStations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    party: _OwnCpo = None
+
+
+class ListUnknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class CommandStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    station: Annotated[str, Meta(description="Its identity.")]
+    command: Annotated[CommandName, Meta(description="What it shall do.")]
+    party: _OwnCpo = None
+    evse: Annotated[Number | None, Meta(description="EVSE number (1.6: connector).")] = None
+    connector: Annotated[Number | None, Meta(description="Connector of the EVSE.")] = None
+    session: Annotated[str | None, Meta(description="STOP: which session.")] = None
+    token: Annotated[Text36 | None, Meta(description="START: uid of the token to charge.")] = None
+    hard: Annotated[bool, Meta(description="RESET: at once, ending sessions.")] = False
+    inoperative: Annotated[bool, Meta(description="CHANGE_AVAILABILITY: out of service.")] = False
+    message: Annotated[Text50 | None, Meta(description="TRIGGER: which OCPP message.")] = None
+    deadline_s: Annotated[int, Meta(ge=1, le=300, description="How long to wait for it.")] = 30
+
+
+class NewStation(msgspec.Struct, frozen=True):
+    party: str
+    station: str
+    password: str
+    """Shown this once: only a keyed hash of it is kept."""
+
+
+class StationLine(msgspec.Struct, frozen=True, kw_only=True):
+    party: str
+    station: str
+    connected: bool
+    protocol: str | None
+    vendor: str | None
+    model: str | None
+    firmware: str | None
+    seen_at: datetime | None
+    """When it last came or went."""
+    places: int
+
+
+class UnknownLine(msgspec.Struct, frozen=True):
+    station: str
+    remote: str
+    protocols: str
+    reason: str
+    count: int
+    last_at: datetime
+
+
+class CommandEnd(msgspec.Struct, frozen=True):
+    command_id: str
+    result: CommandResult
+    detail: str
+
+
+async def add_station(desk: Desk, params: AddStation) -> NewStation:
+    """Put a new station on the roll and make its password."""
+    owner = (await own_party(desk, params.party, Role.CPO)).id
+    password, put = await _new_station(desk, params, owner)
+    await desk.spine.commit(Work(writes=(put,)))
+    return NewStation(str(owner), params.station, password)
+
+
+async def adopt_station(desk: Desk, params: AdoptStation) -> NewStation:
+    """Put a station on the roll that has knocked, and forget the knock."""
+    owner = (await own_party(desk, params.party, Role.CPO)).id
+    hint = "see `elstrada station unknown`, or use `elstrada station add`"
+    what = f"unknown station {params.station[:48]!r} that has knocked"
+    await needed(desk, t.unknown_station, what, hint, station_id=params.station)
+    password, put = await _new_station(desk, params, owner)
+    await desk.spine.commit(Work(writes=(put, Delete(t.unknown_station, {"station_id": params.station}))))
+    return NewStation(str(owner), params.station, password)
+
+
+async def _new_station(desk: Desk, params: AddStation, owner: PartyId) -> tuple[str, Put]:
+    if _STATION_ID.fullmatch(params.station) is None:
+        says = f"not a station's identity: {params.station[:60]!r}; expected 1 to 48 of A-Z a-z 0-9 *-_=:+|@."
+        raise Refused(Kind.USAGE, says, pointer="/station")
+    if await desk.spine.get(t.station, owner=str(owner), station_id=params.station) is not None:
+        raise Refused(Kind.CONFLICT, f"{owner} has a station {params.station} already", pointer="/station")
+    places = await _places(desk, owner, params.place)
+    station = Station(owner=owner, id=params.station, places=places, lenient=not params.strict)
+    password = desk.chance.secret()[:PASSWORD_LENGTH]
+    row: Row = {
+        "owner": str(owner),
+        "station_id": station.id,
+        "password_hash": desk.keys.station_hash(station.id, password.encode()),
+        "document": document(station),
+        "changed_at": desk.clock.now(),
+    }
+    return password, Put(t.station, row, expected={})
+
+
+async def _places(desk: Desk, owner: PartyId, texts: tuple[str, ...]) -> tuple[EvsePlace, ...]:
+    places = tuple(_place(text, number) for number, text in enumerate(texts))
+    if len({place.evse_id for place in places}) != len(places):
+        raise Refused(Kind.USAGE, "one EVSE number has two places", pointer="/place")
+    for number, place in enumerate(places):
+        key = {"owner": str(owner), "party": str(owner), "location_id": place.location_id}
+        row = await needed(
+            desk, t.location, f"location {place.location_id}", "add it with `elstrada location put`", **key
+        )
+        location = msgspec.json.decode(str(row["document"]), type=Location)
+        if place.evse_uid not in {evse.uid for evse in location.evses}:
+            says = f"location {place.location_id} has no EVSE with the uid {place.evse_uid}"
+            raise Refused(Kind.MISSING, says, pointer=f"/place/{number}")
+    return places
+
+
+def _place(text: str, number: int) -> EvsePlace:
+    found = _PLACE.fullmatch(text)
+    if found is None or int(found[1]) == 0:
+        says = f"not a place: {text[:80]!r}; expected EVSE number = location id / EVSE uid, like 1=LOC7/E1"
+        raise Refused(Kind.USAGE, says, pointer=f"/place/{number}")
+    return EvsePlace(int(found[1]), found[2], found[3])
+
+
+async def list_unknown(desk: Desk, params: ListUnknown) -> tuple[UnknownLine, ...]:
+    """Stations that knocked and are not ours, the latest first."""
+    rows = await desk.spine.find(t.unknown_station, order=("-last_at",), limit=MOST_LISTED)
+    return tuple(line_of(UnknownLine, row, station=row["station_id"]) for row in rows)
+
+
+async def list_stations(desk: Desk, params: ListStations) -> tuple[StationLine, ...]:
+    """Our stations and how they are."""
+    where = {"owner": str((await own_party(desk, params.party)).id)} if params.party else {}
+    lines: list[StationLine] = []
+    page: list[Row] = []
+    async for row in all_rows(desk, t.station, where, "owner", "station_id", limit=MOST_LISTED):
+        page.append(row)
+        if len(page) == 500:
+            lines += await _station_lines(desk, page)
+            page = []
+    return (*lines, *await _station_lines(desk, page))
+
+
+async def _station_lines(desk: Desk, rows: list[Row]) -> list[StationLine]:
+    if not rows:
+        return []
+    ids = AnyOf(tuple({row["station_id"] for row in rows}))
+    owners = AnyOf(tuple({row["owner"] for row in rows}))
+    found = await desk.spine.find(t.station_state, {"owner": owners, "station_id": ids}, limit=MOST_LISTED)
+    states = {(row["owner"], row["station_id"]): row for row in found}
+    return [_station_line(row, states.get((row["owner"], row["station_id"]))) for row in rows]
+
+
+def _station_line(row: Row, state: Row | None) -> StationLine:
+    station = msgspec.json.decode(str(row["document"]), type=Station)
+    known: Row = state or _NEVER_SEEN
+    connected = known["connection_id"] is not None
+    return line_of(
+        StationLine,
+        known,
+        party=str(station.owner),
+        station=station.id,
+        connected=connected,
+        seen_at=known["connected_at" if connected else "disconnected_at"],
+        places=len(station.places),
+    )
+
+
+_NEVER_SEEN: Row = {column.name: None for column in t.station_state.columns}
+
+
+async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
+    """Have a station do something, and wait for how it ended."""
+    assert desk.post is not None, "the table says that this verb needs the post"
+    owner = (await own_party(desk, params.party, Role.CPO)).id
+    hint = "see `elstrada station list`"
+    what = f"station {params.station[:48]!r} of {owner}"
+    await needed(desk, t.station, what, hint, owner=str(owner), station_id=params.station)
+    _check_command(params)
+    command = Command(
+        command_id=desk.chance.uuid(),
+        name=params.command,
+        asked_by=owner,
+        evse_id=params.evse,
+        connector_id=params.connector,
+        session_id=params.session,
+        token=PresentedToken(params.token) if params.token else None,
+        hard=params.hard,
+        operative=not params.inoperative,
+        message=params.message,
+        deadline_s=params.deadline_s,
+    )
+    try:
+        # The station's own deadline ends the command; the post's is there in case the node is gone.
+        answer = await desk.post.ask(
+            station_stream(owner, params.station), command, timeout_s=params.deadline_s + POST_SPARE_S
+        )
+    except NobodyThere:
+        answer = CommandDone(CommandResult.OFFLINE)
+    except NoReply as problem:
+        answer = CommandDone(CommandResult.TIMEOUT, str(problem))
+    assert isinstance(answer, CommandDone), "a command is answered by how it ended"
+    return _end(command.command_id, params, answer)
+
+
+_NEEDED = {
+    CommandName.START: ("token", "evse"),
+    CommandName.STOP: ("session",),
+    CommandName.UNLOCK: ("evse",),
+    CommandName.TRIGGER: ("message",),
+}
+"""What a command cannot do without."""
+
+
+def _check_command(params: CommandStation) -> None:
+    for name in _NEEDED.get(params.command, ()):
+        if getattr(params, name) is None:
+            raise Refused(Kind.USAGE, f"{params.command.value} needs --{name}", pointer=f"/{name}")
+
+
+_DONE = {CommandResult.ACCEPTED, CommandResult.SCHEDULED}
+_AWAY = {CommandResult.OFFLINE, CommandResult.TIMEOUT}
+
+
+def _end(command_id: str, params: CommandStation, answer: CommandDone) -> CommandEnd:
+    if answer.result in _DONE:
+        return CommandEnd(command_id, answer.result, answer.detail)
+    kind = Kind.UNREACHABLE if answer.result in _AWAY else Kind.REFUSED
+    detail = f" ({answer.detail})" if answer.detail else ""
+    says = f"{params.station} answered {params.command.value} with {answer.result.value}{detail}"
+    raise Refused(kind, says, f"the command is {command_id}")
+
+
+VERBS = (
+    Verb("station add", "Add a station; its password is shown once.", AddStation, NewStation, add_station),
+    Verb(
+        "station list",
+        "List stations and how they are.",
+        ListStations,
+        tuple[StationLine, ...],
+        list_stations,
+    ),
+    Verb(
+        "station unknown",
+        "List stations that knocked in vain.",
+        ListUnknown,
+        tuple[UnknownLine, ...],
+        list_unknown,
+    ),
+    Verb(
+        "station command",
+        "Have a station do something.",
+        CommandStation,
+        CommandEnd,
+        command_station,
+        Part.POST,
+    ),
+    Verb("station adopt", "Take in a station that has knocked.", AdoptStation, NewStation, adopt_station),
+)

@@ -1,0 +1,86 @@
+"""The table of verbs, by noun. A noun's module is loaded when it is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+
+import msgspec
+
+from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Part, Refusal, Refused
+from elstrada.spine.face import RowMoved, SpineDown
+
+NOUNS: dict[str, tuple[str, str]] = {
+    "party": ("parties", "The parties this installation acts for."),
+    "station": ("stations", "Charging stations we own."),
+    "partner": ("partners", "Roaming connections with other parties."),
+    "token": ("tokens", "Cards and apps of drivers."),
+    "customer": ("retail", "Customers of the retailer."),
+    "contract": ("retail", "Customers' contracts."),
+    "plan": ("retail", "Products the retailer sells."),
+    "tariff": ("tariffs", "Prices we offer."),
+    "location": ("locations", "Places where cars charge."),
+    "import": ("imports", "Public registers and other parties' catalogues."),
+    "cdr": ("cdrs", "Charge detail records and their prices."),
+    "bill": ("bills", "Lines for the electricity bill."),
+    "finding": ("findings", "What stations and peers sent that strayed."),
+}
+"""Noun: the module with its verbs, and a line of help."""
+
+STARTED_BY = "start `elstrada serve` on this data directory, then repeat the command"
+
+
+def verbs_of(noun: str) -> Iterator[AnyVerb]:
+    """The verbs of a noun; none for a word that is no noun."""
+    if noun not in NOUNS:
+        return
+    module = import_module(f"elstrada.roles.desk.{NOUNS[noun][0]}")
+    verbs: tuple[AnyVerb, ...] = module.VERBS
+    yield from (verb for verb in verbs if verb.name.split()[0] == noun)
+
+
+def verb_named(name: str) -> AnyVerb | None:
+    """The verb ``station add``."""
+    return next((verb for verb in verbs_of(name.split()[0] if name else "") if verb.name == name), None)
+
+
+async def perform(desk: Desk, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
+    """Do a verb; a refusal is an answer."""
+    parts = {Part.POST: desk.post, Part.REGISTRAR: desk.registrar}
+    if verb.needs is not None and parts[verb.needs] is None:
+        return Refusal(Kind.UNREACHABLE, f"{verb.name} needs a running server", STARTED_BY)
+    try:
+        return await verb.do(desk, params)
+    except Refused as refused:
+        return refused.refusal
+    except RowMoved as moved:
+        says = f"somebody else changed the {moved.table} meanwhile; nothing was done"
+        return Refusal(Kind.CONFLICT, says, "look at it again and repeat the command")
+    except SpineDown as down:
+        return Refusal(Kind.UNREACHABLE, f"the store cannot commit: {down}", "see to the disk, then repeat")
+
+
+_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+
+
+def params_of(verb: AnyVerb, values: object, *, strict: bool = True) -> msgspec.Struct | Refusal:
+    """Build a verb's parameters from plain values; ``strict=False`` reads numbers and flags from texts."""
+    try:
+        return msgspec.convert(values, verb.params, strict=strict)
+    except msgspec.ValidationError as problem:
+        return Refusal(Kind.USAGE, f"{verb.name}: {mismatch_says(problem)}", "", mismatch_pointer(problem))
+
+
+def mismatch_pointer(problem: msgspec.ValidationError) -> str:
+    """JSON pointer of what did not fit: ``/elements/0/price``."""
+    found = _PATH.search(str(problem))
+    if found is None:
+        return ""
+    return re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", found["path"].replace(".", "/"))
+
+
+def mismatch_says(problem: msgspec.ValidationError) -> str:
+    """What did not fit, without the path."""
+    says = _PATH.sub("", str(problem))
+    return says[:1].lower() + says[1:]

@@ -1,0 +1,89 @@
+"""Verbs on tariffs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from elstrada.model.party import Role
+from elstrada.model.tariff import Tariff
+from elstrada.ocpi.body import Mismatch
+from elstrada.ocpi.v221 import tariffs as wire
+from elstrada.ocpi.v221.translate import tariff_from_wire
+from elstrada.roles.desk.face import Desk, Kind, Problem, Refused, Verb
+from elstrada.roles.desk.lookups import all_rows, document, own_party
+from elstrada.roles.desk.ocpi_document import fitted, invalid, own_object, problem_of
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Row, Work
+from elstrada.tariffs.compile import compiled
+from elstrada.tariffs.refusals import UnusableTariff
+
+MOST_LISTED = 10_000
+
+
+class PutTariff(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    file: Annotated[bytes, Meta(description="An OCPI 2.2.1 Tariff as JSON.")]
+    party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
+
+
+class ListTariffs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    party: Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")] = None
+
+
+class TariffLine(msgspec.Struct, frozen=True):
+    owner: str
+    party: str
+    id: str
+    currency: str
+    elements: int
+    last_updated: datetime
+
+
+async def put_tariff(desk: Desk, params: PutTariff) -> TariffLine:
+    """Add or replace a tariff of ours, if it is valid and can be priced with."""
+    owner = await own_party(desk, params.party, Role.CPO)
+    found = fitted(own_object(desk, params.file, owner.id, "tariff"), wire.Tariff, "tariff")
+    try:
+        tariff = tariff_from_wire(found).value
+        compiled(tariff)
+    except Mismatch as mismatch:
+        raise invalid("tariff", (problem_of(mismatch),)) from None
+    except UnusableTariff as unusable:
+        problem = Problem("/elements", str(unusable))
+        raise Refused(Kind.INVALID, f"the tariff cannot be used: {unusable}", problems=(problem,)) from None
+    row: Row = {
+        "owner": str(owner.id),
+        "party": str(tariff.party),
+        "tariff_id": tariff.id,
+        "document": document(tariff),
+        "last_updated": tariff.last_updated,
+    }
+    await desk.spine.commit(Work(writes=(Put(t.tariff, row),)))
+    return _line(row)
+
+
+async def list_tariffs(desk: Desk, params: ListTariffs) -> tuple[TariffLine, ...]:
+    where = {"owner": str((await own_party(desk, params.party)).id)} if params.party else {}
+    rows = all_rows(desk, t.tariff, where, "owner", "party", "tariff_id", limit=MOST_LISTED)
+    return tuple([_line(row) async for row in rows])
+
+
+def _line(row: Row) -> TariffLine:
+    tariff = msgspec.json.decode(str(row["document"]), type=Tariff)
+    return TariffLine(
+        str(row["owner"]),
+        str(tariff.party),
+        tariff.id,
+        tariff.currency,
+        len(tariff.elements),
+        tariff.last_updated,
+    )
+
+
+VERBS = (
+    Verb("tariff put", "Add or replace a tariff from an OCPI file.", PutTariff, TariffLine, put_tariff),
+    Verb("tariff list", "List tariffs.", ListTariffs, tuple[TariffLine, ...], list_tariffs),
+)

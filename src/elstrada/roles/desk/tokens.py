@@ -1,0 +1,128 @@
+"""Verbs on tokens: the cards and apps of our own drivers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from elstrada.model.party import Role
+from elstrada.model.token import Token, TokenIdentity, Whitelist
+from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
+from elstrada.roles.desk.lookups import all_rows, document, own_party
+from elstrada.roles.desk.shapes import Language, Text36, Text64
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Row, Work
+
+MOST_LISTED = 100_000
+_SHOWN = 4
+
+
+class AddToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    uid: Annotated[str, Meta(description="As the card or app presents it, at most 36 characters.")]
+    contract: Annotated[Text36, Meta(description="Contract id (eMAID).")]
+    party: Annotated[str | None, Meta(description="Our eMSP; needed only if there are several.")] = None
+    type: Annotated[str, Meta(pattern=r"^[A-Z_]{1,20}$", description="RFID, APP_USER, EMAID, ...")] = "RFID"
+    whitelist: Annotated[Whitelist, Meta(description="May a CPO decide by itself?")] = Whitelist.ALLOWED
+    visual_number: Annotated[Text64 | None, Meta(description="As printed on the card.")] = None
+    group: Annotated[Text36 | None, Meta(description="Tokens of one group stop one another.")] = None
+    language: Annotated[Language | None, Meta(description="ISO 639-1.")] = None
+    blocked: Annotated[bool, Meta(description="It may not charge.")] = False
+
+
+class ListTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    party: Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")] = None
+    contract: Annotated[str | None, Meta(description="Only those of this contract.")] = None
+
+
+class TokenLine(msgspec.Struct, frozen=True, kw_only=True):
+    owner: str
+    party: str
+    uid: str
+    """Its last characters only: a whole uid is as good as the card (T21)."""
+    ref: str
+    """The pseudonym under which sessions and CDRs know it."""
+    type: str
+    contract: str
+    valid: bool
+    whitelist: Whitelist
+    last_updated: datetime
+
+
+async def add_token(desk: Desk, params: AddToken) -> TokenLine:
+    """Add a token of our own, or change it: its key is party, uid and type."""
+    uid = params.uid.strip()
+    if not 1 <= len(uid) <= 36 or not uid.isprintable() or not uid.isascii():
+        says = f"not a token's uid: {len(uid)} characters; expected 1 to 36 printable ASCII characters"
+        raise Refused(Kind.USAGE, says, pointer="/uid")
+    party = await own_party(desk, params.party, Role.EMSP)
+    if Role.EMSP not in party.roles:
+        says = f"{party.id} is no eMSP, and only an eMSP issues tokens"
+        raise Refused(Kind.CONFLICT, says, "see `elstrada party list`", "/party")
+    token = Token(
+        party=party.id,
+        uid=uid,
+        type=params.type,
+        contract_id=params.contract,
+        visual_number=params.visual_number,
+        issuer=party.business.name[:64],
+        group_id=params.group,
+        valid=not params.blocked,
+        whitelist=params.whitelist,
+        language=params.language,
+        last_updated=desk.clock.now(),
+    )
+    row, identity = _rows(desk, token)
+    await desk.spine.commit(Work(writes=(Put(t.token, row), Put(t.identity, identity))))
+    return _line(row)
+
+
+async def list_tokens(desk: Desk, params: ListTokens) -> tuple[TokenLine, ...]:
+    where: dict[str, str] = {}
+    if params.party is not None:
+        where["owner"] = str((await own_party(desk, params.party)).id)
+    if params.contract is not None:
+        where["contract_id"] = params.contract
+    rows = all_rows(desk, t.token, where, "owner", "party", "contract_id", limit=MOST_LISTED)
+    return tuple([_line(row) async for row in rows])
+
+
+def _rows(desk: Desk, token: Token) -> tuple[Row, Row]:
+    """The record of the token, and that of whom its pseudonym means."""
+    owner, ref = str(token.party), desk.keys.token_ref(token.uid)
+    identity = TokenIdentity(token.party, token.uid, token.type, token.contract_id)
+    row = {
+        "owner": owner,
+        "party": str(token.party),
+        "uid": token.uid,
+        "type": token.type,
+        "ref": ref,
+        "contract_id": token.contract_id,
+        "document": document(token),
+        "last_updated": token.last_updated,
+    }
+    return row, {"owner": owner, "ref": ref, "document": document(identity)}
+
+
+def _line(row: Row) -> TokenLine:
+    token = msgspec.json.decode(str(row["document"]), type=Token)
+    shown = token.uid[-_SHOWN:] if len(token.uid) > 2 * _SHOWN else ""
+    return TokenLine(
+        owner=str(row["owner"]),
+        party=str(token.party),
+        uid=f"…{shown}",
+        ref=str(row["ref"]),
+        type=token.type,
+        contract=token.contract_id,
+        valid=token.valid,
+        whitelist=token.whitelist,
+        last_updated=token.last_updated,
+    )
+
+
+VERBS = (
+    Verb("token add", "Add or change a token of our own.", AddToken, TokenLine, add_token),
+    Verb("token list", "List tokens, their uids shortened.", ListTokens, tuple[TokenLine, ...], list_tokens),
+)
