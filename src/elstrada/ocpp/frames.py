@@ -120,10 +120,10 @@ def nests_deeper_than(text: bytes, depth: int) -> bool:
     if b'"' in marks:
         marks = b"".join(marks.split(b'"')[::2])
     for _ in range(depth):
-        marks = marks.replace(b"[]", b"")
         if not marks:
             return False
-    return True
+        marks = marks.replace(b"[]", b"")
+    return bool(marks)
 
 
 def _is_utf8(frame: bytes) -> bool:

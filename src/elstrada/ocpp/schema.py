@@ -238,7 +238,7 @@ def _strict(kind: object) -> Any:
         if base not in _twins:
             _twins[base] = _strict_twin(base)
         return _twins[base]
-    made = cast(Any, _INT64 if base is int else base)
+    made = cast(Any, _INT64 if base is int and not rules else base)
     if get_origin(base) is tuple:
         made = tuple[_strict(get_args(base)[0]), ...]
     for rule in rules:
