@@ -96,7 +96,7 @@ def test_no_cell_is_a_formula_or_breaks_its_row(evil: str) -> None:
     assert len(written) == 3
     assert {len(row) for row in written} == {1 + len(COLUMNS)}
     cell = written[1][1 + [name for name, _ in COLUMNS].index("place")]
-    assert not cell.lstrip(' "').startswith(("=", "+", "-", "@", "\t", "\r")) or evil.startswith('"')
+    assert not cell.lstrip(" ").startswith(("=", "+", "-", "@"))
     assert cell.isprintable()
 
 

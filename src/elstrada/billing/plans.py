@@ -16,6 +16,11 @@ _HUNDRED = Decimal(100)
 _CENT = Decimal("0.01")
 
 
+MOST_KWH = Decimal(100_000)
+MOST_COST = Decimal(10**9)
+"""Beyond any session of any vehicle in any currency: such a CDR is nonsense, whatever it is."""
+
+
 class NotRated(Exception):
     """The plan cannot price this CDR; the message says why."""
 
@@ -31,8 +36,10 @@ def bill_line(cdr: Cdr, plan: Plan, contract: Contract, *, zone: ZoneInfo) -> Bi
     Returns:
         The line; with ``vat_percent`` None where no rate is known, and then it must be held.
     Raises:
-        NotRated: the plan adds to a wholesale cost in another currency.
+        NotRated: the plan adds to a wholesale cost in another currency, or the CDR is nonsense.
     """
+    if abs(cdr.total_energy) > MOST_KWH or abs(cdr.total_cost.before_taxes) > MOST_COST:
+        raise NotRated(f"more than {MOST_KWH} kWh or {MOST_COST} {plan.currency} in one session")
     lines = tuple(_MODES[plan.mode](cdr, plan))
     net = _cents(sum((line.amount for line in lines), Decimal(0)))
     country = cdr.cdr_location.country

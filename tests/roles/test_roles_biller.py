@@ -1,0 +1,314 @@
+"""The biller on a spine: one CDR received, one line on the right bill, or held with its findings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+import pytest
+
+from elstrada.model.cdr import Cdr, CdrLocation
+from elstrada.model.cost import Price
+from elstrada.model.facts import BillLineAdded, CdrChecked, CdrReceived
+from elstrada.model.ids import PartyId, cdr_stream, contract_stream
+from elstrada.model.invoice import BillLine, Contract, Plan, RetailMode
+from elstrada.model.location import GeoLocation
+from elstrada.model.session import ChargingPeriod, PeriodDimension
+from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
+from elstrada.model.token import AuthMethod
+from elstrada.roles.biller import Biller
+from elstrada.spine import tables as t
+from elstrada.spine.face import Append, Put, Work
+from elstrada.spine.memory import MemorySpine
+
+CPO, OWNER = PartyId("SE", "ELS"), PartyId("SE", "RET")
+START = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
+CONTRACT_ID = "SERETC00000017"
+_T = TypeVar("_T")
+
+
+class Noon:
+    def now(self) -> datetime:
+        return datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+PLACE = CdrLocation(
+    id="L1",
+    name="Harbour",
+    address="Kajen 1",
+    city="Ystad",
+    country="SWE",
+    coordinates=GeoLocation("55.43", "13.82"),
+    evse_uid="E1",
+    evse_id="SE*ELS*E1",
+    connector_id="1",
+    connector_standard="IEC_62196_T2",
+    connector_format="SOCKET",
+    connector_power_type="AC_3_PHASE",
+)
+TARIFF = Tariff(
+    party=CPO,
+    id="T",
+    currency="SEK",
+    elements=(TariffElement((PriceComponent(Dimension.ENERGY, Decimal(4)),)),),
+    last_updated=START,
+)
+CDR = Cdr(
+    party=CPO,
+    id="c1",
+    start_date_time=START,
+    end_date_time=START + timedelta(hours=1),
+    session_id="s1",
+    token_ref="ref",
+    token_party=OWNER,
+    auth_method=AuthMethod.AUTH_REQUEST,
+    cdr_location=PLACE,
+    currency="SEK",
+    tariffs=(TARIFF,),
+    charging_periods=(ChargingPeriod(START, (PeriodDimension("ENERGY", Decimal(10)),)),),
+    total_cost=Price(Decimal(40)),
+    total_energy=Decimal(10),
+    total_time=Decimal(1),
+    last_updated=START,
+)
+CONTRACT = Contract(
+    owner=OWNER,
+    id=CONTRACT_ID,
+    customer_id="4711",
+    plan_id="P",
+    supply_point_id="735999100000000017",
+    valid_from=date(2026, 1, 1),
+)
+PLAN = Plan(
+    owner=OWNER,
+    id="P",
+    name="Resa",
+    mode=RetailMode.FIXED_PER_KWH,
+    currency="SEK",
+    price_per_kwh=Decimal("4.79"),
+)
+
+
+def document(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def put_contract(contract: Contract = CONTRACT) -> Put:
+    key = {"owner": str(OWNER), "contract_id": contract.id, "customer_id": contract.customer_id}
+    return Put(t.contract, {**key, "document": document(contract)})
+
+
+def put_plan(plan: Plan = PLAN) -> Put:
+    return Put(t.plan, {"owner": str(OWNER), "plan_id": plan.id, "document": document(plan)})
+
+
+TOKEN = Put(
+    t.token,
+    {
+        "owner": str(OWNER),
+        "party": str(OWNER),
+        "uid": "04A1",
+        "type": "RFID",
+        "ref": "ref",
+        "contract_id": CONTRACT_ID,
+        "document": "{}",
+        "last_updated": START,
+    },
+)
+ALL = (TOKEN, put_contract(), put_plan())
+
+
+async def spine_with(*writes: Put) -> MemorySpine:
+    spine = MemorySpine(Noon())
+    await spine.start()
+    await spine.commit(Work(writes=writes))
+    return spine
+
+
+async def receive(spine: MemorySpine, *cdrs: Cdr, content_hash: str = "a") -> None:
+    for cdr in cdrs:
+        stream = cdr_stream(OWNER, cdr.party, cdr.id)
+        version = (await spine.load(stream)).version
+        await spine.commit(Work((Append(stream, version, (CdrReceived(cdr, content_hash),)),)))
+
+
+async def bill(spine: MemorySpine, after: int = 0) -> None:
+    await spine.commit(await Biller(spine).handle(await spine.read(after)))
+
+
+async def lines(spine: MemorySpine) -> list[BillLine]:
+    facts = [one.fact for one in await spine.facts(contract_stream(OWNER, CONTRACT_ID))]
+    return [fact.line for fact in facts if isinstance(fact, BillLineAdded)]
+
+
+async def checks(spine: MemorySpine, cdr_id: str = "c1") -> list[CdrChecked]:
+    facts = [one.fact for one in await spine.facts(cdr_stream(OWNER, CPO, cdr_id))]
+    return [fact for fact in facts if isinstance(fact, CdrChecked)]
+
+
+def changed(**fields: object) -> Cdr:
+    return msgspec.structs.replace(CDR, **fields)
+
+
+def in_country(country: str, **fields: object) -> Cdr:
+    return changed(cdr_location=msgspec.structs.replace(PLACE, country=country), **fields)
+
+
+def run(coroutine: Awaitable[_T]) -> _T:
+    async def main() -> _T:
+        return await coroutine
+
+    return asyncio.run(main())
+
+
+def test_a_cdr_that_passes_becomes_one_line_on_its_contract() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, CDR)
+        await bill(spine)
+        (line,) = await lines(spine)
+        assert (line.net, line.vat, line.gross) == (Decimal("47.90"), Decimal("11.98"), Decimal("59.88"))
+        assert (line.customer_id, line.cdr_id, line.cdr_party) == ("4711", "c1", CPO)
+        assert await checks(spine) == [CdrChecked(True)]
+        row = await spine.get(t.cdr, owner=str(OWNER), party=str(CPO), cdr_id="c1")
+        assert row is not None
+        assert row["state"] == "ACCEPTED"
+        assert len(await spine.find(t.bill_line, {"owner": str(OWNER)})) == 1
+
+    run(scene())
+
+
+def test_many_cdrs_of_one_contract_in_one_batch_each_get_a_line() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, *(changed(id=f"c{n}") for n in range(5)))
+        await bill(spine)
+        assert [line.cdr_id for line in await lines(spine)] == [f"c{n}" for n in range(5)]
+
+    run(scene())
+
+
+def test_however_often_a_cdr_comes_it_is_billed_once() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, CDR, CDR)  # P4: twice in one batch,
+        await bill(spine)
+        await bill(spine)  # the batch taken again after a lost cursor,
+        position = len(spine.store.log)
+        await receive(spine, CDR)  # and once more, later.
+        await bill(spine, position)
+        assert len(await lines(spine)) == 1
+        assert len(await checks(spine)) == 1
+
+    run(scene())
+
+
+def test_other_content_under_the_same_id_is_refused_and_bills_nothing_more() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, CDR)
+        await receive(spine, changed(total_energy=Decimal("10.001")), content_hash="b")
+        await bill(spine)
+        assert len(await lines(spine)) == 1
+        accepted, refused = await checks(spine)
+        assert accepted.accepted
+        assert not refused.accepted
+        assert refused.findings[0].startswith("V01 R")
+
+    run(scene())
+
+
+HELD = [
+    (ALL[1:], CDR, "V29"),
+    ((TOKEN, put_plan()), CDR, "contract SERETC00000017 is not in the records"),
+    ((TOKEN, put_contract()), CDR, "plan P"),
+    (ALL, changed(total_energy=Decimal(11)), "V14"),
+    (ALL, in_country("ATL", time_zone="Europe/Stockholm"), "no VAT rate is known for ATL"),
+    (ALL, in_country("ESP"), "no time zone"),
+    (
+        (TOKEN, put_plan(), put_contract(msgspec.structs.replace(CONTRACT, valid_to=date(2026, 3, 1)))),
+        CDR,
+        "V30",
+    ),
+    (
+        (TOKEN, put_contract(), put_plan(msgspec.structs.replace(PLAN, mode=RetailMode.COST_PLUS))),
+        changed(currency="EUR", tariffs=(msgspec.structs.replace(TARIFF, currency="EUR"),)),
+        "nothing is converted",
+    ),
+]
+
+
+@pytest.mark.parametrize(("records", "cdr", "finding"), HELD, ids=[case[2][:20] for case in HELD])
+def test_a_cdr_that_does_not_pass_is_held_and_says_why(
+    records: tuple[Put, ...], cdr: Cdr, finding: str
+) -> None:
+    async def scene() -> None:
+        spine = await spine_with(*records)
+        await receive(spine, cdr)
+        await bill(spine)
+        assert await lines(spine) == []
+        (check,) = await checks(spine)
+        assert not check.accepted
+        assert any(finding in text for text in check.findings), check.findings
+
+    run(scene())
+
+
+HUGE = Decimal("9E+999999")
+
+
+@pytest.mark.parametrize(
+    "cdr",
+    [
+        changed(
+            total_energy=HUGE, charging_periods=(ChargingPeriod(START, (PeriodDimension("ENERGY", HUGE),)),)
+        ),
+        changed(charging_periods=(ChargingPeriod(START, (PeriodDimension("ENERGY", HUGE),) * 2),)),
+        changed(total_cost=Price(Decimal(10**12))),
+        changed(
+            end_date_time=datetime(9999, 12, 31, 23, 59, tzinfo=UTC),
+            total_time=Decimal(69_902_000),
+        ),
+    ],
+    ids=["energy", "sum", "cost", "year"],
+)
+def test_nonsense_is_held_and_stops_nobody_elses_bill(cdr: Cdr) -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, cdr, changed(id="c2"))
+        await bill(spine)
+        (check,) = await checks(spine)
+        assert not check.accepted
+        assert [line.cdr_id for line in await lines(spine)] == ["c2"]
+
+    run(scene())
+
+
+def test_a_held_cdr_is_billed_once_when_the_cause_is_mended() -> None:
+    async def scene() -> None:
+        spine = await spine_with(TOKEN, put_contract())
+        await receive(spine, CDR)
+        await bill(spine)
+        await spine.commit(Work(writes=(put_plan(),)))
+        await spine.commit(await Biller(spine).again(OWNER, CPO, "c1"))
+        assert len(await lines(spine)) == 1
+        assert [check.accepted for check in await checks(spine)] == [False, True]
+        assert await Biller(spine).again(OWNER, CPO, "c1") == Work()
+        assert await Biller(spine).again(OWNER, CPO, "c9") == Work()
+
+    run(scene())
+
+
+def test_the_token_of_another_party_of_the_installation_is_not_ours() -> None:
+    async def scene() -> None:
+        other = Put(t.token, {**TOKEN.row, "owner": "SE*OTH"})
+        spine = await spine_with(other, put_contract(), put_plan())
+        await receive(spine, CDR)
+        await bill(spine)
+        assert (await checks(spine))[0].findings[0].startswith("V29 R")
+
+    run(scene())

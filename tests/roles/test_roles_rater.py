@@ -1,0 +1,303 @@
+"""The rater on a spine: every completed session becomes one priced CDR, or a finding that says why not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+import pytest
+
+from elstrada.model.cdr import Cdr
+from elstrada.model.device import EvsePlace, Station
+from elstrada.model.facts import (
+    CdrIssued,
+    Fact,
+    MeterSampled,
+    SessionCompleted,
+    SessionEnded,
+    SessionStarted,
+    StationBooted,
+)
+from elstrada.model.ids import PartyId, cdr_stream, station_stream
+from elstrada.model.location import Connector, Evse, EvseStatus, GeoLocation, Location
+from elstrada.model.quantity import MeterSample
+from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
+from elstrada.roles.rater import CODE, NAME, Rater
+from elstrada.spine import tables as t
+from elstrada.spine.face import Append, Put, Row, Work
+from elstrada.spine.followers import run_follower
+from elstrada.spine.memory import MemorySpine
+
+OWNER, EMSP = PartyId("SE", "ELS"), PartyId("SE", "RET")
+START = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
+"""A Monday, 16:30 in Stockholm."""
+STREAM = station_stream(OWNER, "CP1")
+_T = TypeVar("_T")
+
+
+class Noon:
+    def now(self) -> datetime:
+        return datetime(2026, 3, 3, 12, tzinfo=UTC)
+
+
+def tariff(tariff_id: str, price: str, kind: str | None = None) -> Tariff:
+    energy = PriceComponent(Dimension.ENERGY, Decimal(price), Decimal(25))
+    evening = PriceComponent(Dimension.ENERGY, Decimal(price) + 2, Decimal(25))
+    return Tariff(
+        party=OWNER,
+        id=tariff_id,
+        currency="SEK",
+        type=kind,
+        elements=(
+            TariffElement((evening,), TariffRestrictions(start_time="17:00")),
+            TariffElement((energy,)),
+        ),
+        last_updated=START - timedelta(days=1),
+    )
+
+
+def location(*tariff_ids: str) -> Location:
+    connector = Connector(
+        id="1",
+        standard="IEC_62196_T2",
+        format="SOCKET",
+        power_type="AC_3_PHASE",
+        max_voltage=230,
+        max_amperage=32,
+        tariff_ids=tariff_ids,
+        last_updated=START,
+    )
+    evse = Evse(uid="E1", status=EvseStatus.AVAILABLE, connectors=(connector,), last_updated=START)
+    return Location(
+        party=OWNER,
+        id="L1",
+        address="Kajen 1",
+        city="Ystad",
+        country="SWE",
+        coordinates=GeoLocation("55.43", "13.82"),
+        evses=(evse,),
+        time_zone="Europe/Stockholm",
+        last_updated=START,
+    )
+
+
+def put_location(one: Location) -> Put:
+    row: Row = {
+        "owner": str(OWNER),
+        "party": str(OWNER),
+        "location_id": one.id,
+        "source": "own",
+        "country": one.country,
+        "latitude": one.coordinates.latitude,
+        "longitude": one.coordinates.longitude,
+        "evses": len(one.evses),
+        "document": msgspec.json.encode(one).decode(),
+        "last_updated": one.last_updated,
+    }
+    return Put(t.location, row)
+
+
+def put_tariff(one: Tariff) -> Put:
+    key: Row = {"owner": str(OWNER), "party": str(OWNER), "tariff_id": one.id}
+    return Put(
+        t.tariff, {**key, "document": msgspec.json.encode(one).decode(), "last_updated": one.last_updated}
+    )
+
+
+def put_station(*places: EvsePlace) -> Put:
+    station = Station(owner=OWNER, id="CP1", places=places)
+    document = msgspec.json.encode(station).decode()
+    return Put(
+        t.station, {"owner": str(OWNER), "station_id": "CP1", "document": document, "changed_at": START}
+    )
+
+
+ALL = (
+    put_station(EvsePlace(1, "L1", "E1")),
+    put_location(location("T")),
+    put_tariff(tariff("T", "4")),
+)
+
+
+def session(session_id: str = "s1", token_party: PartyId | None = EMSP) -> tuple[Fact, ...]:
+    """An hour from 16:30 to 17:30 local with 11 kWh, 6 of them before 17:00."""
+    samples = (MeterSample(START + timedelta(minutes=30), 106_000),)
+    end = START + timedelta(hours=1)
+    return (
+        SessionStarted(session_id, "7", "k", 1, 1, START, "ref", token_party, meter_wh=100_000),
+        MeterSampled(1, 1, samples, session_id=session_id),
+        SessionEnded(session_id, end, meter_wh=111_000),
+        SessionCompleted(session_id, START, end, 11_000),
+    )
+
+
+async def spine_with(*writes: Put, facts: tuple[Fact, ...] = ()) -> MemorySpine:
+    spine = MemorySpine(Noon())
+    await spine.start()
+    await spine.commit(Work(writes=writes))
+    # Something else came first: the session does not begin the stream.
+    await spine.commit(Work((Append(STREAM, 0, (StationBooted("V", "M"), *facts)),)))
+    return spine
+
+
+async def rate(spine: MemorySpine) -> None:
+    """Everything the log holds goes through the rater once."""
+    await spine.commit(await Rater(spine).handle(await spine.read(0)))
+
+
+async def cdr_of(spine: MemorySpine, session_id: str = "s1") -> Cdr | None:
+    facts = [one.fact for one in await spine.facts(cdr_stream(OWNER, OWNER, session_id))]
+    assert len(facts) <= 1  # P4
+    return facts[0].cdr if facts and isinstance(facts[0], CdrIssued) else None
+
+
+async def finding(spine: MemorySpine, session_id: str = "s1") -> Row | None:
+    return await spine.get(t.finding, source=f"session:SE*ELS/{session_id}", code=CODE)
+
+
+def run(coroutine: Awaitable[_T]) -> _T:
+    async def main() -> _T:
+        return await coroutine
+
+    return asyncio.run(main())
+
+
+def test_a_completed_session_becomes_a_cdr_priced_in_the_places_zone() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL, facts=session())
+        await rate(spine)
+        cdr = await cdr_of(spine)
+        assert cdr is not None
+        assert cdr.total_cost.before_taxes == Decimal("54.00")  # 6 x 4, then 5 x 6 from 17:00.
+        assert (cdr.token_ref, cdr.token_party) == ("ref", EMSP)
+        row = await spine.get(t.cdr, owner=str(OWNER), party=str(OWNER), cdr_id="s1")
+        assert row is not None
+        assert (row["state"], row["total_after_taxes"]) == ("ISSUED", Decimal("67.50"))
+
+    run(scene())
+
+
+def test_the_same_facts_again_make_no_second_cdr() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL, facts=session())
+        await rate(spine)
+        await rate(spine)  # As after a lost cursor (P4).
+        assert await cdr_of(spine) is not None
+        assert await Rater(spine).again(OWNER, "s1") == Work()
+
+    run(scene())
+
+
+def test_other_sessions_of_the_station_do_not_mix_in() -> None:
+    async def scene() -> None:
+        one, two = session("s1"), session("s2")
+        mixed = tuple(fact for pair in zip(one, two, strict=True) for fact in pair)
+        spine = await spine_with(*ALL, facts=mixed)
+        await rate(spine)
+        first, second = await cdr_of(spine, "s1"), await cdr_of(spine, "s2")
+        assert first is not None
+        assert second is not None
+        assert first.total_energy == second.total_energy == 11
+        assert (first.session_id, second.session_id) == ("s1", "s2")
+
+    run(scene())
+
+
+def test_what_comes_after_completion_changes_no_cdr() -> None:
+    async def scene() -> None:
+        late = MeterSampled(1, 1, (MeterSample(START + timedelta(minutes=10), 105_999),), session_id="s1")
+        plain, later = (
+            await spine_with(*ALL, facts=session()),
+            await spine_with(*ALL, facts=(*session(), late)),
+        )
+        await rate(plain)
+        await rate(later)
+        assert await cdr_of(plain) == await cdr_of(later) is not None
+
+    run(scene())
+
+
+@pytest.mark.parametrize(
+    ("writes", "reason"),
+    [
+        (ALL[1:], "station CP1 is not in the records"),
+        ((put_station(), *ALL[1:]), "EVSE 1 of station CP1 has no place"),
+        ((ALL[0], ALL[2]), "location L1 of station CP1 is not in the records"),
+        ((put_station(EvsePlace(1, "L1", "E9")), *ALL[1:]), "no EVSE E9"),
+        (ALL[:2], "no tariff is valid"),
+        ((*ALL[:2], put_tariff(msgspec.structs.replace(tariff("T", "4"), end_date_time=START))), "SE*ELS*T"),
+    ],
+)
+def test_a_session_that_cannot_be_priced_is_a_finding_and_never_zero(
+    writes: tuple[Put, ...], reason: str
+) -> None:
+    async def scene() -> None:
+        spine = await spine_with(*writes, facts=session())
+        await rate(spine)
+        await rate(spine)
+        assert await cdr_of(spine) is None
+        found = await finding(spine)
+        assert found is not None
+        assert reason in str(found["sample"])
+        assert found["count"] == 2
+        # And when it is mended, it can be rated, and the finding goes.
+        await spine.commit(Work(writes=ALL))
+        await spine.commit(await Rater(spine).again(OWNER, "s1"))
+        assert await cdr_of(spine) is not None
+        assert await finding(spine) is None
+
+    run(scene())
+
+
+def test_ad_hoc_tariffs_are_for_those_whom_nobody_knows() -> None:
+    async def price(token_party: PartyId | None) -> Decimal:
+        both = (put_tariff(tariff("A", "9", "AD_HOC_PAYMENT")), put_tariff(tariff("T", "4", "REGULAR")))
+        writes = (ALL[0], put_location(location("A", "T")), *both)
+        spine = await spine_with(*writes, facts=session(token_party=token_party))
+        await rate(spine)
+        cdr = await cdr_of(spine)
+        assert cdr is not None
+        return cdr.total_cost.before_taxes
+
+    assert run(price(EMSP)) == run(price(OWNER)) == Decimal("54.00")
+    assert run(price(None)) == Decimal("109.00")  # 6 x 9 + 5 x 11.
+
+
+def test_a_tariff_changed_since_the_start_is_noted() -> None:
+    async def scene() -> None:
+        changed = msgspec.structs.replace(tariff("T", "4"), last_updated=START + timedelta(minutes=1))
+        spine = await spine_with(*ALL[:2], put_tariff(changed), facts=session())
+        await rate(spine)
+        (issued,) = [one.fact for one in await spine.facts(cdr_stream(OWNER, OWNER, "s1"))]
+        assert isinstance(issued, CdrIssued)
+        assert any("R-43" in note for note in issued.cost.notes)
+
+    run(scene())
+
+
+def test_it_follows_the_log_by_itself() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        news = spine.watch()
+        following = asyncio.create_task(run_follower(spine, NAME, Rater(spine).handle, clock=Noon()))
+        await spine.commit(Work((Append(STREAM, 1, session()),)))
+        async with asyncio.timeout(5):
+            while await cdr_of(spine) is None:
+                await news.wait()
+                news.clear()
+        following.cancel()
+
+    run(scene())
+
+
+def test_nothing_is_made_of_a_session_nobody_knows_or_that_still_runs() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL, facts=session()[:2])
+        assert await Rater(spine).again(OWNER, "s1") == Work()
+        assert await Rater(spine).again(OWNER, "s9") == Work()
+
+    run(scene())
