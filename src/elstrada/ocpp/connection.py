@@ -223,11 +223,11 @@ class Connection:
         Args:
             message_id: unique for ever, not guessable, at most 36 characters.
         Returns:
-            False if too many calls wait already; nothing will happen then.
+            False if too many calls wait already or the deadline has passed; nothing will happen then.
         """
         if self._ours is None:
             self._ours = deque()
-        if len(self._ours) >= MAX_QUEUED:
+        if len(self._ours) >= MAX_QUEUED or deadline <= now:
             return False
         self._ours.append(_OurCall(message_id, action, payload, deadline))
         if len(self._ours) == 1:
