@@ -108,6 +108,9 @@ def test_without_a_common_subprotocol_the_handshake_completes_and_is_closed(
     played(engine, play)
 
 
+REFUSED = {400, 431, 0}
+"""0: cut off without a word."""
+
 HOSTILE_OPENINGS = {
     "no upgrade": (handshake(upgrade=None), {426}),
     "no connection": (handshake(connection=None), {426}),
@@ -118,21 +121,21 @@ HOSTILE_OPENINGS = {
     "no version": (handshake(sec_websocket_version=None), {426}),
     "version 8": (handshake(sec_websocket_version="8"), {426}),
     "version of other bytes": (handshake(sec_websocket_version="\xff"), {400}),
-    "HTTP/1.0": (handshake(start="GET {path} HTTP/1.0"), {400, 0}),
-    "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 0}),
-    "POST": (handshake(start="POST {path} HTTP/1.1"), {400, 0}),
-    "no path": (handshake(start="GET HTTP/1.1"), {400, 0}),
-    "a whole URL": (handshake(path="http://elsewhere/ocpp/CP1"), {400, 0}),
-    "path of other bytes": (handshake(path="/ocpp/\xff"), {400, 0}),
-    "long path": (handshake(path="/" + "a" * 5_000), {400, 0}),
-    "a body": (handshake(content_length="5") + b"hello", {400, 0}),
-    "chunked": (handshake(transfer_encoding="chunked"), {400, 0}),
-    "huge header": (handshake(x="a" * 40_000), {400, 0}),
-    "many headers": (handshake(**{f"x{n}": "a" for n in range(300)}), {400, 0}),
-    "header without a colon": (handshake(start="GET {path} HTTP/1.1\r\nnonsense"), {400, 0}),
-    "folded header": (handshake(start="GET {path} HTTP/1.1\r\nx: a\r\n b"), {400, 0}),
-    "TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", {400, 0}),
-    "noise": (bytes(range(256)) * 80, {400, 0}),
+    "HTTP/1.0": (handshake(start="GET {path} HTTP/1.0"), REFUSED),
+    "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", REFUSED),
+    "POST": (handshake(start="POST {path} HTTP/1.1"), REFUSED),
+    "no path": (handshake(start="GET HTTP/1.1"), REFUSED),
+    "a whole URL": (handshake(path="http://elsewhere/ocpp/CP1"), REFUSED),
+    "path of other bytes": (handshake(path="/ocpp/\xff"), REFUSED),
+    "long path": (handshake(path="/" + "a" * 5_000), REFUSED),
+    "a body": (handshake(content_length="5") + b"hello", REFUSED),
+    "chunked": (handshake(transfer_encoding="chunked"), REFUSED),
+    "huge header": (handshake(x="a" * 40_000), REFUSED),
+    "many headers": (handshake(**{f"x{n}": "a" for n in range(300)}), REFUSED),
+    "header without a colon": (handshake(start="GET {path} HTTP/1.1\r\nnonsense"), REFUSED),
+    "folded header": (handshake(start="GET {path} HTTP/1.1\r\nx: a\r\n b"), REFUSED),
+    "TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", REFUSED),
+    "noise": (bytes(range(256)) * 80, REFUSED),
 }
 
 
@@ -262,39 +265,40 @@ def test_a_fragmented_message_is_one_frame_to_the_line_with_a_ping_between(engin
 
 
 BREACHES = {
-    "binary": (frame(BINARY, b"x"), 1003),
-    "unmasked": (frame(TEXT, b"x", mask=False), 1002),
-    "reserved bit": (frame(TEXT, b"x", rsv=4), 1002),
-    "reserved opcode": (frame(3, b"x"), 1002),
-    "long ping": (frame(PING, b"x" * 126), 1002),
-    "fragmented ping": (frame(PING, b"x", fin=False), 1002),
-    "continuation of nothing": (frame(CONTINUATION, b"x"), 1002),
-    "a text within a text": (frame(TEXT, b"x", fin=False) + frame(TEXT, b"y"), 1002),
-    "too big": (frame(TEXT, b"x" * 2_001), 1009),
-    "too big to hold": (b"\x81\xff" + struct.pack("!Q", 2**40) + b"mask", 1009),
-    "a length with its top bit": (b"\x81\xff" + struct.pack("!Q", 2**63 + 1) + b"mask", 1002),
-    "too big in pieces": (b"".join(frame(n == 0, b"x" * 500, fin=False) for n in range(5)), 1009),
-    "a close of one byte": (frame(CLOSE, b"x"), 1002),
-    "a close with no such code": (frame(CLOSE, struct.pack("!H", 1006)), 1002),
-    "a close with a huge code": (frame(CLOSE, struct.pack("!H", 5000)), 1002),
-    "a close with a broken reason": (frame(CLOSE, struct.pack("!H", 1000) + b"\xff"), 1007),
-    "a ping flood": (frame(PING, b"x") * 500, 1008),
-    "a pong flood": (frame(PONG, b"x") * 500, 1008),
+    "binary": (frame(BINARY, b"x"), {1003}),
+    "unmasked": (frame(TEXT, b"x", mask=False), {1002}),
+    "reserved bit": (frame(TEXT, b"x", rsv=4), {1002}),
+    "reserved opcode": (frame(3, b"x"), {1002}),
+    "long ping": (frame(PING, b"x" * 126), {1002}),
+    "fragmented ping": (frame(PING, b"x", fin=False), {1002}),
+    "continuation of nothing": (frame(CONTINUATION, b"x"), {1002}),
+    "a text within a text": (frame(TEXT, b"x", fin=False) + frame(TEXT, b"y"), {1002}),
+    "too big": (frame(TEXT, b"x" * 2_001), {1009}),
+    "too big to hold": (b"\x81\xff" + struct.pack("!Q", 2**40) + b"mask", {1009}),
+    "a length with its top bit": (b"\x81\xff" + struct.pack("!Q", 2**63 + 1) + b"mask", {1002, 1009}),
+    "too big in pieces": (b"".join(frame(n == 0, b"x" * 500, fin=False) for n in range(5)), {1009}),
+    "a close of one byte": (frame(CLOSE, b"x"), {1002}),
+    "a close with no such code": (frame(CLOSE, struct.pack("!H", 1006)), {1002}),
+    "a close with a huge code": (frame(CLOSE, struct.pack("!H", 5000)), {1002}),
+    "a close with a broken reason": (frame(CLOSE, struct.pack("!H", 1000) + b"\xff"), {1007}),
+    "a ping flood": (frame(PING, b"x") * 500, {1008}),
+    "a pong flood": (frame(PONG, b"x") * 500, {1008}),
     "empty fragments": (
         frame(TEXT, b"x", fin=False) + frame(CONTINUATION, b"", fin=False) * 500,
-        1008,
+        {1008},
     ),
 }
 
 
 @pytest.mark.parametrize("name", BREACHES)
 def test_a_breach_is_closed_with_its_code_and_reaches_nobody(engine: str, name: str) -> None:
-    hostile, code = BREACHES[name]
+    hostile, codes = BREACHES[name]
 
     async def play(stage: Scene) -> None:
         wire, line = await stage.enter()
-        wire.write(hostile + frame(TEXT, b"after"))
-        assert await wire.close_code() == code
+        wire.write(hostile + frame(CONTINUATION if "fragments" in name else TEXT, b"after"))
+        code = await wire.close_code()
+        assert code in codes
         assert await wire.ended()
         await line.gone.wait()
         assert [closed for closed, _ in line.closes] == [code]
@@ -349,7 +353,7 @@ def test_the_line_may_close_with_any_code_and_hears_of_it_once(engine: str, code
         assert len(line.frames) == len(line.closes) == 1
         assert line.closes[0][0] == code
 
-    played(engine, play)
+    played(engine, play, StationLimits(closing_s=0.3))
 
 
 def test_a_station_that_ignores_the_goodbye_is_cut_off(engine: str) -> None:
@@ -457,4 +461,4 @@ def test_the_server_leaves_with_1012_at_the_chosen_rate(engine: str) -> None:
         with pytest.raises(ConnectionRefusedError):
             await stage.connect()
 
-    played(engine, play)
+    played(engine, play, StationLimits(closing_s=0.3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from elstrada.net import stations
+from elstrada.net import stations, stations_fallback
 from elstrada.net.face import Clock, Doorman
 from elstrada.net.station_server import StationLimits, StationServer
 
@@ -18,4 +18,7 @@ class Serve(Protocol):
     ) -> StationServer: ...
 
 
-STATION_ENGINES: Mapping[str, Serve] = {"picows": stations.serve_stations}
+STATION_ENGINES: Mapping[str, Serve] = {
+    "picows": stations.serve_stations,
+    "websockets": stations_fallback.serve_stations,
+}

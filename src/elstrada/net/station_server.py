@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from elstrada.net.face import StationSocket
+from elstrada.net.face import Admitted, StationSocket
 from elstrada.net.throttle import Rate
 
 GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED_DATA, NO_STATUS, ABNORMAL = 1001, 1002, 1003, 1005, 1006
@@ -80,6 +80,15 @@ class StationServer:
         if self.open:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._gone.wait(), self.limits.closing_s + 1.0)
+
+
+UNPINGED_S = 60.0
+"""How often a station that is not pinged is looked at, lest one whose line was given up stay half-closed."""
+
+
+def ping_interval_s(admitted: Admitted, limits: StationLimits) -> float:
+    """The interval that holds for a station; 0 for never."""
+    return limits.ping_interval_s if admitted.ping_interval_s is None else admitted.ping_interval_s
 
 
 def clean_reason(text: str) -> str:

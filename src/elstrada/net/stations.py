@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from picows import (
     WSAutoPingStrategy,
@@ -20,6 +20,7 @@ from picows import (
 
 from elstrada.net.entrance import Entrance, joined_headers
 from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused
+from elstrada.net.silence import Watch
 from elstrada.net.station_server import (
     ABNORMAL,
     GOING_AWAY,
@@ -28,10 +29,12 @@ from elstrada.net.station_server import (
     POLICY_VIOLATION,
     PROTOCOL_ERROR,
     TOO_BIG,
+    UNPINGED_S,
     UNSUPPORTED_DATA,
     StationLimits,
     StationServer,
     clean_reason,
+    ping_interval_s,
 )
 from elstrada.net.throttle import Buckets
 
@@ -45,9 +48,6 @@ else:
     from picows.picows import WSProtocol
 
 _SMALLEST_READ_BUFFER = 2048
-
-_UNPINGED_WATCH_S = 60.0
-"""How often a station that is not pinged is looked at, lest a half-closed socket stay for ever."""
 
 
 class _QuietLogger(logging.LoggerAdapter[logging.Logger]):
@@ -118,8 +118,7 @@ class _Connection(WSProtocol):
         self._house = house
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._tcp = transport
+        self._tcp = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases.
         self._remote = str((transport.get_extra_info("peername") or ("?",))[0])
         self._house.entrance.waiting.enter(self, self._remote)
         super().connection_made(transport)
@@ -160,13 +159,11 @@ class _Socket(WSListener):
         "_admitted",
         "_controls",
         "_ending",
-        "_heard",
         "_house",
         "_line",
         "_parts",
-        "_pinged",
-        "_timer",
         "_transport",
+        "_watch",
         "remote",
     )
 
@@ -180,8 +177,12 @@ class _Socket(WSListener):
         self._parts: bytearray | None = None
         """What has come of a fragmented message."""
         self._controls: Buckets | None = None
-        self._heard = self._pinged = house.loop.time()
-        self._timer: asyncio.TimerHandle | None = None
+        self._watch = Watch(
+            self,
+            house.loop,
+            ping_interval_s(admitted, house.limits) or UNPINGED_S,
+            house.limits.ping_timeout_s,
+        )
 
     # What a Line may do.
 
@@ -201,7 +202,6 @@ class _Socket(WSListener):
         transport.request.headers.clear()
         transport.underlying_transport.set_write_buffer_limits(high=house.limits.waiting_bytes)
         house.server.open.add(self)
-        self._watch_in(self._ping_interval_s() or _UNPINGED_WATCH_S)
         if self._admitted.protocol is None:
             # OCPP 2.1 part 4: complete the handshake without a subprotocol, then close.
             self._end(PROTOCOL_ERROR, "no subprotocol in common")
@@ -217,15 +217,14 @@ class _Socket(WSListener):
         elif frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._end(PROTOCOL_ERROR, "no extension was negotiated")
         else:
-            self._heard = self._house.loop.time()
+            self._watch.heard()
             if kind == WSMsgType.TEXT and frame.fin and self._parts is None and self._line is not None:
                 self._line.received(frame.get_payload_as_bytes())
             else:
                 self._hear_rest(transport, frame, kind)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._watch.stop()
         self._house.server.leave(self)
         line, self._line = self._line, None
         if line is not None:
@@ -234,8 +233,7 @@ class _Socket(WSListener):
     def pause_writing(self) -> None:
         """More than ``waiting_bytes`` wait: the station does not read (F15), so it hears no goodbye."""
         self._ending = self._ending or (POLICY_VIOLATION, "station does not read")
-        if self._transport is not None:
-            self._transport.disconnect(False)
+        self._cut()
 
     def resume_writing(self) -> None:
         """Nothing waits for this: nobody was held up."""
@@ -277,13 +275,13 @@ class _Socket(WSListener):
         elif self._ending is None:
             self._ending = (code, clean_reason(frame.get_close_reason() or ""))
             transport.send_close(WSCloseCode.OK if code == NO_STATUS else frame.get_close_code())
-            self._watch_in(self._house.limits.closing_s)
+            self._watch.give_up_in(self._house.limits.closing_s)
         transport.disconnect()
 
     def _within_budget(self) -> bool:
         if self._controls is None:
             self._controls = Buckets(self._house.limits.control, keys=1)
-        if self._controls.take("", self._heard):
+        if self._controls.take("", self._watch.heard()):
             return True
         self._end(POLICY_VIOLATION, "too many control frames")
         return False
@@ -294,39 +292,27 @@ class _Socket(WSListener):
             return
         self._ending, self._parts = (code, reason), None
         self._transport.send_close(WSCloseCode(code), reason.encode())
-        self._watch_in(self._house.limits.closing_s)
+        self._watch.give_up_in(self._house.limits.closing_s)
 
     # Silence.
 
-    def _ping_interval_s(self) -> float:
-        own = self._admitted.ping_interval_s
-        return self._house.limits.ping_interval_s if own is None else own
-
-    def _watch_in(self, delay_s: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._house.loop.call_later(delay_s, self._watch)
-
-    def _watch(self) -> None:
-        """Ping after silence; give up on whoever stays silent (rule 3) or lingers after a goodbye."""
-        transport, interval_s = self._transport, self._ping_interval_s()
-        assert transport is not None
-        if transport.is_close_frame_sent or transport.is_disconnected:
-            transport.disconnect(False)
-            return
-        if interval_s == 0:
-            self._watch_in(_UNPINGED_WATCH_S)
-            return
-        now = self._house.loop.time()
-        if self._pinged > self._heard:
-            self._ending = (GOING_AWAY, "no answer to a ping")
-            transport.disconnect(False)
-        elif now - self._heard < interval_s:
-            self._watch_in(interval_s - (now - self._heard))
-        else:
-            self._pinged = now
+    def ping(self) -> bool:
+        transport = self._transport
+        if transport is None or transport.is_close_frame_sent:
+            self.give_up()
+        elif ping_interval_s(self._admitted, self._house.limits):
             transport.send_ping()
-            self._watch_in(min(self._house.limits.ping_timeout_s, interval_s))
+            return True
+        return False
+
+    def give_up(self) -> None:
+        if self._transport is not None and not self._transport.is_close_frame_sent:
+            self._ending = self._ending or (GOING_AWAY, "no answer to a ping")
+        self._cut()
+
+    def _cut(self) -> None:
+        if self._transport is not None:
+            self._transport.disconnect(False)
 
 
 def _how_it_ended(transport: WSTransport) -> tuple[int, str]:

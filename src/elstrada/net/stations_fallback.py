@@ -1,0 +1,263 @@
+"""The stations' WebSocket server on ``websockets``: slower, pure Python, the same contract."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from http import HTTPStatus
+
+from websockets.asyncio.connection import broadcast
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import Event, State
+from websockets.server import ServerProtocol
+
+from elstrada.net.entrance import Entrance, joined_headers
+from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused
+from elstrada.net.silence import Watch
+from elstrada.net.station_server import (
+    ABNORMAL,
+    GOING_AWAY,
+    INTERNAL_ERROR,
+    POLICY_VIOLATION,
+    PROTOCOL_ERROR,
+    UNPINGED_S,
+    UNSUPPORTED_DATA,
+    StationLimits,
+    StationServer,
+    clean_reason,
+    ping_interval_s,
+)
+from elstrada.net.throttle import Buckets
+
+_LOG = logging.getLogger("elstrada.net.stations")
+_LIBRARY_LOG = logging.getLogger("elstrada.net.stations.websockets")
+_LIBRARY_LOG.setLevel(logging.CRITICAL)  # What a station does wrong is no error of ours.
+
+
+async def serve_stations(
+    doorman: Doorman, *, host: str, port: int, clock: Clock, limits: StationLimits | None = None
+) -> StationServer:
+    """Start listening for stations; as ``stations.serve_stations``."""
+    house = _House(doorman, clock, limits or StationLimits())
+    listening = await serve(
+        house.converse,
+        host,
+        port,
+        process_request=house.knocked,
+        process_response=house.answered,
+        create_connection=partial(_Connection, house),  # type: ignore[arg-type]  A factory, as documented.
+        compression=None,
+        open_timeout=house.limits.opening_s,
+        close_timeout=house.limits.closing_s,
+        ping_interval=None,  # Per station, by a Watch.
+        max_size=house.limits.message_bytes,
+        write_limit=house.limits.waiting_bytes,
+        server_header=None,
+        logger=_LIBRARY_LOG,
+        backlog=1024,
+    )
+    bound = next(iter(listening.sockets)).getsockname()[1]
+    return house.server.started(
+        bound, partial(listening.close, close_connections=False), house.entrance.waiting.empty
+    )
+
+
+class _House:
+    """What all connections of one server share, and what the library calls."""
+
+    def __init__(self, doorman: Doorman, clock: Clock, limits: StationLimits) -> None:
+        self.doorman, self.limits = doorman, limits
+        self.entrance = Entrance(doorman, clock, limits)
+        self.server = StationServer(limits)
+        self.loop = asyncio.get_running_loop()
+
+    def knocked(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer the knock, before the library looks at anything but the form of the HTTP request (T1)."""
+        assert isinstance(connection, _Connection)
+        self.entrance.waiting.leave(connection)
+        if (request.method, request.protocol) != ("GET", "HTTP/1.1"):
+            return _response(Refused(400))
+        headers = joined_headers(request.headers.raw_items())
+        verdict = self.entrance.decide(request.path, headers, connection.remote, self.loop.time())
+        if isinstance(verdict, Admitted):
+            connection.admitted = verdict
+            # The choice is made; the library must not stumble over an odd offer.
+            if "Sec-WebSocket-Protocol" in request.headers:
+                del request.headers["Sec-WebSocket-Protocol"]
+            return None
+        return _response(verdict)
+
+    def answered(self, connection: ServerConnection, request: Request, response: Response) -> None:
+        """Name the chosen subprotocol in the response."""
+        assert isinstance(connection, _Connection)
+        if connection.admitted is not None and connection.admitted.protocol and response.status_code == 101:
+            response.headers["Sec-WebSocket-Protocol"] = connection.admitted.protocol
+
+    async def converse(self, connection: ServerConnection) -> None:
+        """Handle one open socket until it is gone."""
+        assert isinstance(connection, _Connection)
+        assert connection.admitted is not None
+        socket = connection.socket = _Socket(self, connection, connection.admitted)
+        try:
+            socket.opened()
+            async for message in connection:
+                socket.hear(message)
+        except ConnectionClosed:
+            pass
+        except Exception:  # noqa: BLE001  Whatever a line raises ends its own socket only.
+            _LOG.exception("a line failed")
+            socket.end(INTERNAL_ERROR, "")
+        finally:
+            await socket.ended()
+            socket.gone()
+
+
+class _Connection(ServerConnection):
+    """One TCP connection, from its first byte."""
+
+    def __init__(self, house: _House, protocol: ServerProtocol, server: Server, **settings: object) -> None:
+        super().__init__(protocol, server, **settings)  # type: ignore[arg-type]
+        self._house = house
+        self.remote = "?"
+        self.admitted: Admitted | None = None
+        self.socket: _Socket | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.remote = str((transport.get_extra_info("peername") or ("?",))[0])
+        super().connection_made(transport)
+        self._house.entrance.waiting.enter(self, self.remote)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._house.entrance.waiting.leave(self)
+        super().connection_lost(exc)
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.socket is not None and self.protocol.state is not State.OPEN:
+            self.socket.linger()
+
+    def process_event(self, event: Event) -> None:
+        if self.socket is not None and isinstance(event, Frame):
+            self.socket.hear_frame(event)
+        super().process_event(event)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.socket is not None:
+            self.socket.overflow()
+
+
+def _response(refused: Refused) -> Response:
+    headers = Headers({"Content-Length": "0", "Connection": "close", **refused.headers})
+    return Response(refused.status, HTTPStatus(refused.status).phrase, headers, b"")
+
+
+class _Socket:
+    """One station's open WebSocket."""
+
+    def __init__(self, house: _House, connection: _Connection, admitted: Admitted) -> None:
+        self.remote = connection.remote
+        self._house, self._connection, self._admitted = house, connection, admitted
+        self._line: Line | None = None
+        self._ending: tuple[int, str] | None = None
+        self._goodbye: asyncio.Task[None] | None = None
+        self._controls = Buckets(house.limits.control, keys=1)
+        self._watch = Watch(
+            self,
+            house.loop,
+            ping_interval_s(admitted, house.limits) or UNPINGED_S,
+            house.limits.ping_timeout_s,
+        )
+
+    # What a Line may do.
+
+    def send(self, frame: bytes) -> None:
+        if self._ending is None:
+            broadcast([self._connection], frame, text=True)
+
+    def close(self, code: int, reason: str) -> None:
+        self.end(code, clean_reason(reason))
+
+    # What the connection reports.
+
+    def opened(self) -> None:
+        self._house.server.open.add(self)
+        if self._admitted.protocol is None:
+            # OCPP 2.1 part 4: complete the handshake without a subprotocol, then close.
+            self.end(PROTOCOL_ERROR, "no subprotocol in common")
+            return
+        self._line = self._house.doorman.opened(self, self._admitted)
+
+    def hear_frame(self, frame: Frame) -> None:
+        """Note a sign of life, and count what carries nothing."""
+        now = self._watch.heard()
+        empty = frame.opcode is Opcode.CONT and not frame.data
+        if (empty or frame.opcode in (Opcode.PING, Opcode.PONG)) and not self._controls.take("", now):
+            self.end(POLICY_VIOLATION, "too many control frames")
+
+    def hear(self, message: str | bytes) -> None:
+        if self._ending is not None or self._line is None:
+            return  # RFC 6455 §1.4: what follows our goodbye is discarded.
+        if isinstance(message, bytes):
+            self.end(UNSUPPORTED_DATA, "text frames only")
+        else:
+            self._line.received(message.encode())
+
+    def overflow(self) -> None:
+        """More than ``waiting_bytes`` wait: the station does not read (F15), so it hears no goodbye."""
+        self._ending = self._ending or (POLICY_VIOLATION, "station does not read")
+        self._connection.abort()
+
+    def end(self, code: int, reason: str) -> None:
+        """Say goodbye and wait for the other side's, but not for long."""
+        if self._ending is None and self._connection.protocol.state is State.OPEN:
+            self._ending = (code, reason)
+            self._goodbye = self._house.loop.create_task(self._connection.close(code, reason))
+
+    async def ended(self) -> None:
+        """Wait for the connection to be gone, which its goodbye has a deadline for."""
+        if self._goodbye is not None:
+            await self._goodbye
+        await self._connection.close()
+
+    def linger(self) -> None:
+        """A goodbye was said by either side; the library itself would wait for ever for the last byte."""
+        self._watch.give_up_in(self._house.limits.closing_s)
+
+    def gone(self) -> None:
+        self._watch.stop()
+        self._house.server.leave(self)
+        line, self._line = self._line, None
+        if line is not None:
+            line.closed(*(self._ending or _how_it_ended(self._connection)))
+
+    # Silence.
+
+    def ping(self) -> bool:
+        if not ping_interval_s(self._admitted, self._house.limits):
+            return False
+        self._connection.protocol.send_ping(b"")
+        self._connection.send_data()
+        return True
+
+    def give_up(self) -> None:
+        if self._connection.protocol.state is State.OPEN:
+            self._ending = GOING_AWAY, "no answer to a ping"
+        self._connection.abort()
+
+
+def _how_it_ended(connection: ServerConnection) -> tuple[int, str]:
+    """Code and reason where we did not choose them."""
+    protocol = connection.protocol
+    close = protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent
+    if close is None:
+        return ABNORMAL, "connection lost"
+    return int(close.code), clean_reason(close.reason)
