@@ -1,0 +1,295 @@
+"""Durable transaction messages per second through the whole walk, against a CSMS on the ``ocpp`` package.
+
+Both servers do the same: check the station's password, decode, validate, decide (a new transaction id,
+resends known by content), commit with ``synchronous=FULL``, and only then answer. The server is pinned
+to one core, the load (200 stations, each waiting for its answer before its next message) to the other.
+Runs A B A B and prints each rate and the ratio of the sums.
+
+    .venv/bin/python tests/bench/bench_walk.py [--seconds 8] [--stations 200]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvloop
+
+PASSWORD = "a-machine-made-password"
+TOKEN = "04A1B2C3"
+METERS = 4
+"""MeterValues per session, beside its start and stop."""
+
+
+# --- the two servers ------------------------------------------------------------------------------------
+
+
+async def serve_elstrada(folder: Path, stations: int) -> None:
+    import msgspec
+
+    from elstrada.model.answers import AskParty
+    from elstrada.model.device import Station
+    from elstrada.model.ids import PartyId
+    from elstrada.model.token import Token, Verdict, Whitelist
+    from elstrada.net.chance import SystemChance
+    from elstrada.net.clock import SystemClock
+    from elstrada.net.stations import serve_stations
+    from elstrada.roles.findings import Findings
+    from elstrada.roles.gateway.gateway import Gateway
+    from elstrada.roles.keys import derived_keys
+    from elstrada.spine import tables as t
+    from elstrada.spine.face import Put, Work
+    from elstrada.spine.post import LocalPost
+    from elstrada.spine.sqlite import SqliteSpine
+
+    class NoPeers:
+        async def authorize(self, owner: PartyId, question: AskParty) -> Verdict:
+            return question.fallback
+
+    keys, owner, emsp, now = derived_keys("bench"), PartyId("SE", "ELS"), PartyId("SE", "RET"), datetime.now(UTC)
+    clock = SystemClock()
+    spine = SqliteSpine(folder / "elstrada.db", clock)
+    await spine.start()
+    puts = [
+        Put(
+            t.station,
+            {
+                "owner": str(owner),
+                "station_id": name,
+                "password_hash": keys.station_hash(name, PASSWORD.encode()),
+                "document": msgspec.json.encode(Station(owner=owner, id=name)).decode(),
+                "changed_at": now,
+            },
+        )
+        for name in names(stations)
+    ]
+    token = Token(
+        party=emsp, uid=TOKEN, contract_id="C", issuer="I", valid=True, whitelist=Whitelist.ALLOWED, last_updated=now
+    )
+    row = {
+        "owner": str(owner),
+        "party": str(emsp),
+        "uid": TOKEN,
+        "type": "RFID",
+        "ref": keys.token_ref(TOKEN),
+        "contract_id": "C",
+        "document": msgspec.json.encode(token).decode(),
+        "last_updated": now,
+    }
+    await spine.commit(Work(writes=(*puts, Put(t.token, row))))
+    gateway = Gateway(
+        spine, keys, clock, SystemChance(), NoPeers(), Findings(spine, clock), LocalPost(), (owner,)
+    )
+    await gateway.start()
+    server = await serve_stations(gateway, host="127.0.0.1", port=0, clock=clock)
+    print(server.port, flush=True)
+    await asyncio.Event().wait()
+
+
+async def serve_baseline(folder: Path, stations: int) -> None:
+    import ocpp.v16
+    import websockets
+    from ocpp.routing import on
+    from ocpp.v16 import call_result
+
+    pepper = b"pepper"
+    known = {name: hmac.digest(pepper, f"{name}:{PASSWORD}".encode(), "sha256") for name in names(stations)}
+    store = sqlite3.connect(folder / "baseline.db", isolation_level=None)
+    store.execute("PRAGMA journal_mode=WAL")
+    store.execute("PRAGMA synchronous=FULL")
+    store.execute("CREATE TABLE tx (id INTEGER PRIMARY KEY, station TEXT, key TEXT, UNIQUE (station, key))")
+    store.execute("CREATE TABLE message (id INTEGER PRIMARY KEY, station TEXT, action TEXT, tx INTEGER, body TEXT)")
+
+    def keep(station: str, action: str, tx: int, body: object) -> None:
+        store.execute("INSERT INTO message (station, action, tx, body) VALUES (?, ?, ?, ?)", (station, action, tx, json.dumps(body)))
+
+    class Csms(ocpp.v16.ChargePoint):
+        @on("StartTransaction")
+        def on_start(
+            self, connector_id: int, id_tag: str, meter_start: int, timestamp: str, **_: object
+        ) -> call_result.StartTransaction:
+            key = f"{connector_id}|{id_tag}|{timestamp}|{meter_start}"
+            store.execute("BEGIN IMMEDIATE")
+            row = store.execute("SELECT id FROM tx WHERE station = ? AND key = ?", (self.id, key)).fetchone()
+            if row is None:
+                added = store.execute("INSERT INTO tx (station, key) VALUES (?, ?)", (self.id, key))
+                row = (added.lastrowid,)
+            keep(self.id, "StartTransaction", row[0], key)
+            store.execute("COMMIT")
+            return call_result.StartTransaction(transaction_id=row[0], id_tag_info={"status": "Accepted"})
+
+        @on("MeterValues")
+        def on_meter(self, transaction_id: int, meter_value: object, **_: object) -> call_result.MeterValues:
+            keep(self.id, "MeterValues", transaction_id, meter_value)
+            return call_result.MeterValues()
+
+        @on("StopTransaction")
+        def on_stop(self, transaction_id: int, meter_stop: int, timestamp: str, **_: object) -> call_result.StopTransaction:
+            keep(self.id, "StopTransaction", transaction_id, [meter_stop, timestamp])
+            return call_result.StopTransaction()
+
+    def check(connection: websockets.ServerConnection, request: websockets.Request) -> websockets.Response | None:
+        basic = base64.b64decode(request.headers.get("Authorization", "")[6:])
+        name = request.path.rsplit("/", 1)[-1]
+        given = hmac.digest(pepper, basic, "sha256")
+        if not hmac.compare_digest(given, known.get(name, b"")):
+            return connection.respond(401, "")
+        return None
+
+    async def handle(connection: websockets.ServerConnection) -> None:
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await Csms(connection.request.path.rsplit("/", 1)[-1], connection).start()
+
+    import logging
+
+    logging.getLogger("ocpp").setLevel(logging.ERROR)
+    async with websockets.serve(handle, "127.0.0.1", 0, subprotocols=["ocpp1.6"], process_request=check) as server:
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await asyncio.Event().wait()
+
+
+# --- the load -------------------------------------------------------------------------------------------
+
+
+def names(stations: int) -> list[str]:
+    return [f"ST{number:05}" for number in range(stations)]
+
+
+class Load:
+    """Stations that charge without end, each sending its next message when it has its answer."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self.refused = 0
+
+
+async def drive(port: int, stations: int, seconds: float) -> tuple[int, float]:
+    from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+    load = Load()
+
+    class Station(WSListener):
+        def __init__(self, name: str) -> None:
+            self.name, self.number, self.step, self.tx = name, 0, 0, 0
+
+        def on_ws_connected(self, transport: WSTransport) -> None:
+            self.transport = transport
+            self.send()
+
+        def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+            if frame.msg_type != WSMsgType.TEXT:
+                return
+            answer = frame.get_payload_as_bytes()
+            if answer.startswith(b"[3,"):
+                load.answered += 1
+                if self.step == 0:
+                    self.tx = json.loads(answer)[2]["transactionId"]
+            else:
+                load.refused += 1
+            self.step = (self.step + 1) % (METERS + 2)
+            self.send()
+
+        def send(self) -> None:
+            self.number += 1
+            at = f"2026-03-{1 + self.number // 80000 % 28:02}T{self.number // 3600 % 24:02}:{self.number // 60 % 60:02}:{self.number % 60:02}Z"
+            id_ = f"{self.name}-{self.number}"
+            if self.step == 0:
+                text = f'[2,"{id_}","StartTransaction",{{"connectorId":1,"idTag":"{TOKEN}","meterStart":{self.number},"timestamp":"{at}"}}]'
+            elif self.step <= METERS:
+                text = (
+                    f'[2,"{id_}","MeterValues",{{"connectorId":1,"transactionId":{self.tx},"meterValue":[{{"timestamp":"{at}",'
+                    f'"sampledValue":[{{"value":"{self.number}","context":"Sample.Periodic","measurand":"Energy.Active.Import.Register","unit":"Wh"}},'
+                    f'{{"value":"7200","measurand":"Power.Active.Import","unit":"W"}}]}}]}}]'
+                )
+            else:
+                text = f'[2,"{id_}","StopTransaction",{{"transactionId":{self.tx},"meterStop":{self.number},"timestamp":"{at}","idTag":"{TOKEN}"}}]'
+            self.transport.send(WSMsgType.TEXT, text.encode())
+
+    transports = []
+    for name in names(stations):
+        basic = base64.b64encode(f"{name}:{PASSWORD}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}", "Sec-WebSocket-Protocol": "ocpp1.6"}
+        url = f"ws://127.0.0.1:{port}/ocpp/{name}"
+        transport, _ = await ws_connect(lambda name=name: Station(name), url, extra_headers=headers)
+        transports.append(transport)
+    await asyncio.sleep(1.0)
+    before, begun = load.answered, time.perf_counter()
+    await asyncio.sleep(seconds)
+    done, took = load.answered - before, time.perf_counter() - begun
+    for transport in transports:
+        transport.disconnect()
+    assert load.refused == 0, f"{load.refused} messages were refused"
+    return done, took
+
+
+# --- the run --------------------------------------------------------------------------------------------
+
+
+def measure(which: str, stations: int, seconds: float) -> float:
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        command = [sys.executable, __file__, "--serve", which, "--folder", folder, "--stations", str(stations)]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        pin(server.pid, 0)
+        assert server.stdout is not None
+        try:
+            port = int(server.stdout.readline())
+            done, took = uvloop.run(drive(port, stations, seconds))
+        finally:
+            server.send_signal(signal.SIGKILL)
+            server.wait()
+        rows = stored(Path(folder))
+        assert rows >= done, f"{done} messages were answered, {rows} are stored"
+        return done / took
+
+
+def stored(folder: Path) -> int:
+    if (folder / "baseline.db").exists():
+        return sqlite3.connect(folder / "baseline.db").execute("SELECT count(*) FROM message").fetchone()[0]
+    kinds = "('SessionStarted', 'MeterSampled', 'SessionEnded')"
+    return sqlite3.connect(folder / "elstrada.db").execute(f"SELECT count(*) FROM log WHERE kind IN {kinds}").fetchone()[0]
+
+
+def pin(process: int, core: int) -> None:
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(process, {core})
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument("--stations", type=int, default=200)
+    words.add_argument("--seconds", type=float, default=8.0)
+    words.add_argument("--rounds", type=int, default=2)
+    words.add_argument("--serve", choices=("elstrada", "baseline"))
+    words.add_argument("--folder", type=Path)
+    given = words.parse_args()
+    if given.serve:
+        serve = serve_elstrada if given.serve == "elstrada" else serve_baseline
+        # Each on the loop it would be run with: uvloop for both.
+        uvloop.run(serve(given.folder, given.stations))
+        return
+    pin(0, 1)
+    rates: dict[str, list[float]] = {"elstrada": [], "baseline": []}
+    for _ in range(given.rounds):
+        for which, measured in rates.items():
+            measured.append(measure(which, given.stations, given.seconds))
+            print(f"{which:9} {measured[-1]:9.0f} messages/s", flush=True)
+    ratio = sum(rates["elstrada"]) / sum(rates["baseline"])
+    print(f"ratio     {ratio:9.1f}  (wanted: at least 10)")
+
+
+if __name__ == "__main__":
+    main()
