@@ -1,0 +1,59 @@
+"""The migrations make the tables that the code names, whole or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from elstrada.spine import migrate as subject
+from elstrada.spine.migrate import migrate
+from elstrada.spine.tables import metadata
+
+
+def test_models_and_migrations_do_not_differ(tmp_path: Path) -> None:
+    migrate(tmp_path / "new.db")
+    engine = create_engine(f"sqlite:///{tmp_path / 'new.db'}", poolclass=NullPool)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    database = tmp_path / "twice.db"
+    migrate(database)
+    before = _schema(database)
+    migrate(database)
+    assert _schema(database) == before
+
+
+def test_a_migration_that_breaks_off_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F23: run again, it completes."""
+    upgrade = subject.upgrade
+
+    def breaks_off(connection: object) -> None:
+        upgrade(connection)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    database = tmp_path / "broken.db"
+    monkeypatch.setattr(subject, "upgrade", breaks_off)
+    with pytest.raises(KeyboardInterrupt):
+        migrate(database)
+    assert _schema(database) == []
+    monkeypatch.setattr(subject, "upgrade", upgrade)
+    migrate(database)
+    assert ("log",) in _schema(database)
+
+
+def _schema(database: Path) -> list[tuple[str]]:
+    connection = sqlite3.connect(database)
+    names = connection.execute("SELECT name FROM sqlite_master ORDER BY name").fetchall()
+    connection.close()
+    return names
