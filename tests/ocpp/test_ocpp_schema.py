@@ -163,7 +163,7 @@ def test_a_conforming_message_is_read_without_findings_and_written_back_the_same
 
 
 @given(messages(spoilt=True))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 def test_findings_are_reported_exactly_when_the_official_schema_objects(
     message: tuple[Protocol, str, bytes],
 ) -> None:
