@@ -41,8 +41,8 @@ def defects(template: Catalog, translation: Catalog) -> Iterable[str]:
     for message in template:
         if message.id:
             yield from _defects_of(message, translation.get(message.id))
-    known = {message.id for message in template}
-    yield from (f"no longer used: {message.id!r}" for message in translation if message.id not in known)
+    known = {str(message.id) for message in template}
+    yield from (f"no longer used: {message.id!r}" for message in translation if str(message.id) not in known)
 
 
 def _defects_of(message: Message, translated: Message | None) -> Iterable[str]:
@@ -59,8 +59,8 @@ def _defects_of(message: Message, translated: Message | None) -> Iterable[str]:
         )
 
 
-def _texts(text: str | Iterable[str]) -> list[str]:
-    return [text] if isinstance(text, str) else list(text)
+def _texts(text: str | Iterable[str] | None) -> list[str]:
+    return [text or ""] if text is None or isinstance(text, str) else list(text)
 
 
 def update(template: Catalog) -> None:

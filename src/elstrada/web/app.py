@@ -9,6 +9,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response, asgi, get
 from litestar.exceptions import HTTPException, NotFoundException
+from litestar.params import FromPath, FromQuery
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from elstrada import __version__
@@ -28,6 +29,20 @@ _YEAR_S = 365 * 24 * 3600
 _Request = Request[Any, Any, Any]
 
 
+class Pages:
+    """The application. A server that stops must call ``close`` first: open streams never end by themselves."""
+
+    def __init__(self, app: ASGIApp, feed: events.Feed) -> None:
+        self._app, self._feed = app, feed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def close(self) -> None:
+        """End every open stream and begin no new one."""
+        self._feed.closed.set()
+
+
 def make_app(
     spine: Spine,
     clock: Clock,
@@ -36,7 +51,7 @@ def make_app(
     hosts: Iterable[str] = guard.LOOPBACK,
     zone: tzinfo = UTC,
     pace: events.Pace | None = None,
-) -> ASGIApp:
+) -> Pages:
     """The pages over one spine. Needs no lifespan events: whatever runs, runs while a page is open.
 
     Args:
@@ -55,8 +70,9 @@ def make_app(
             Exception: _refused(renderers),
         },
         openapi_config=None,
+        logging_config=None,
     )
-    return guard.guarded(app, hosts)
+    return Pages(guard.guarded(app, hosts), feed)
 
 
 def _health(ready: Ready) -> list[Any]:
@@ -78,7 +94,7 @@ def _health(ready: Ready) -> list[Any]:
 
 def _static(files: Mapping[str, Asset]) -> Any:
     @get("/static/{name:path}", sync_to_thread=False)
-    def static(name: str, v: str = "") -> Response[bytes]:
+    def static(name: FromPath[str], v: FromQuery[str] = "") -> Response[bytes]:
         asset = files.get(name.lstrip("/"))
         if asset is None:
             raise NotFoundException

@@ -50,11 +50,13 @@ class Feed:
         self._rendered: dict[str, Fragments] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._open = 0
+        self.closed = asyncio.Event()
+        """The node stops: streams end, and no new one begins."""
 
     @property
     def full(self) -> bool:
         """No more pages may watch."""
-        return self._open >= self.pace.pages
+        return self._open >= self.pace.pages or self.closed.is_set()
 
     async def now(self) -> Overview:
         """A fresh reading.
@@ -118,20 +120,29 @@ async def messages(feed: Feed, language: str, seen: str) -> AsyncIterator[bytes]
         seen: mark of the last message that the page got, if it comes back (Last-Event-ID).
     """
     yield b"retry: 1000\n\n"
-    turn, last = 0, dict[str, str]()
+    now = asyncio.get_running_loop().time
+    turn = 0
+    last: Mapping[str, str] = {}
+    due = now() + feed.pace.heartbeat_s
     while True:
         try:
-            turn = await asyncio.wait_for(feed.turn(turn), feed.pace.heartbeat_s)
+            async with asyncio.timeout_at(due):
+                turn = await feed.turn(turn)
         except TimeoutError:
             yield b": still here\n\n"
+            due = now() + feed.pace.heartbeat_s
             continue
         fragments = feed.fragments(language)
-        if fragments.mark == seen and not last:
-            last = dict(fragments.html)
-        changed = {name: html for name, html in fragments.html.items() if last.get(name) != html}
-        if changed:
+        changed = changes(last, fragments.html)
+        if changed and fragments.mark != seen:
             yield message(changed, fragments.mark)
-            last = dict(fragments.html)
+            due = now() + feed.pace.heartbeat_s
+        last, seen = fragments.html, ""
+
+
+def changes(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """The parts that are not as they were."""
+    return {name: html for name, html in new.items() if old.get(name) != html}
 
 
 def message(changed: Mapping[str, str], mark: str) -> bytes:
@@ -145,7 +156,7 @@ def message(changed: Mapping[str, str], mark: str) -> bytes:
 
 
 async def serve(feed: Feed, language: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request for the stream, until the page goes away or stops reading."""
+    """Answer one request for the stream, until the page goes away, stops reading, or the node stops."""
     seen = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), "")
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -154,15 +165,20 @@ async def serve(feed: Feed, language: str, scope: Scope, receive: Receive, send:
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     async with feed.watched() as watcher:
-        sending = asyncio.create_task(_send_all(feed, language, seen, send))
-        leaving = asyncio.create_task(_gone(receive))
+        until = [
+            asyncio.create_task(_send_all(feed, language, seen, send)),
+            asyncio.create_task(_gone(receive)),
+            asyncio.create_task(feed.closed.wait()),
+        ]
         try:
-            done, _ = await asyncio.wait((sending, leaving, watcher), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait((*until, watcher), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sending.cancel()
-            leaving.cancel()
+            for task in until:
+                task.cancel()
     for task in done:
         task.result()
+    if feed.closed.is_set():
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _send_all(feed: Feed, language: str, seen: str, send: Send) -> None:

@@ -1,0 +1,213 @@
+"""The overview in a real browser: it moves, it is quiet, it fits, and everybody can read it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from web_world import Site, finding, here, keep, metered, serving, started, station, status, stranger, tell
+
+from elstrada.model.device import ConnectorStatus
+from elstrada.web.events import Pace
+
+CHROMIUM = shutil.which("chromium")
+AXE = "axe-core@4.14.1"
+CACHE = Path(__file__).parent.parent.parent / "build" / "axe"
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+LOOKS = [(language, scheme) for language in ("en", "sv", "it") for scheme in ("light", "dark")]
+MANY = Pace(least_s=0.05, most_s=0.5)
+H1 = {"en": "Network overview", "sv": "Nätöversikt", "it": "Panoramica della rete"}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with serving(MANY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The accessibility checker's source, from its npm package; never shipped, never committed."""
+    source = CACHE / "axe.min.js"
+    if not source.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        try:
+            packed = subprocess.run(
+                ["npm", "pack", "--silent", AXE],
+                cwd=CACHE,
+                check=True,
+                capture_output=True,
+                timeout=60,
+                text=True,
+            )
+        except (OSError, subprocess.SubprocessError) as problem:
+            pytest.skip(f"{AXE} cannot be had from npm here: {problem}")
+        with tarfile.open(CACHE / packed.stdout.strip()) as archive:
+            content = archive.extractfile("package/axe.min.js")
+            assert content is not None
+            source.write_bytes(content.read())
+    return source.read_text()
+
+
+@contextmanager
+def page_of(browser: Browser, site: Site, path: str = "/", **look: object) -> Iterator[Page]:
+    """An open page; no console message, no error and no request elsewhere may happen on it."""
+    context = browser.new_context(**look)  # type: ignore[arg-type]
+    page = context.new_page()
+    noise: list[str] = []
+    page.on("console", lambda said: noise.append(f"console: {said.text}"))
+    page.on("pageerror", lambda error: noise.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: (noise.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((site.address, "data:"))
+            else noise.append(f"left origin: {request.url}")
+        ),
+    )
+    page.goto(site.address + path)
+    yield page
+    context.close()
+    assert noise == []
+
+
+def live(page: Page) -> None:
+    expect(page.locator("html")).to_have_attribute("data-live", "on")
+
+
+def test_a_row_appears_changes_and_leaves_by_itself(browser: Browser, site: Site):
+    with page_of(browser, site) as page:
+        live(page)
+        expect(page.locator("#session-LIVE")).to_have_count(0)
+        site.do(tell(site.spine, "ELS-030", started("LIVE", minutes=0), metered("LIVE", 1_500, 43_000)))
+        row = page.locator("#session-LIVE")
+        expect(row).to_contain_text("43.0")
+        site.do(tell(site.spine, "ELS-030", metered("LIVE", 2_750, 41_000)))
+        expect(row).to_contain_text("2.75")
+        expect(page.locator("#figures")).to_contain_text("15")
+
+
+def test_a_changed_row_keeps_its_place_in_the_document(browser: Browser, site: Site):
+    """Morphing, not replacing: what the reader has selected or reads aloud stays."""
+    with page_of(browser, site) as page:
+        live(page)
+        page.evaluate("document.getElementById('session-S05').kept = true")
+        site.do(tell(site.spine, "ELS-006", metered("S05", 55_550, 9_990)))
+        expect(page.locator("#session-S05")).to_contain_text("55.55")
+        assert page.evaluate("document.getElementById('session-S05').kept") is True
+
+
+def test_a_lost_connection_is_said(browser: Browser):
+    with serving(MANY) as passing:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(passing.address)
+        live(page)
+    expect(page.locator(".live")).to_contain_text("Connection lost")
+    context.close()
+
+
+def test_the_page_is_whole_without_javascript(browser: Browser, site: Site):
+    with page_of(browser, site, java_script_enabled=False) as page:
+        expect(page.locator(".live")).to_contain_text("As of the last load")
+        expect(page.locator("#running tbody tr")).to_have_count(12)
+
+
+@pytest.mark.parametrize("language", H1)
+@pytest.mark.parametrize("width", [320, 360, 768, 1440])
+def test_no_width_scrolls_sideways(browser: Browser, site: Site, language: str, width: int):
+    with page_of(browser, site, f"/?lang={language}", viewport={"width": width, "height": 800}) as page:
+        live(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("language", "scheme"), LOOKS)
+def test_everybody_can_read_it_in_every_language_and_light(
+    browser: Browser, site: Site, axe: str, language: str, scheme: str
+):
+    with page_of(browser, site, f"/?lang={language}", color_scheme=scheme) as page:
+        live(page)
+        expect(page.locator("h1")).to_have_text(H1[language])
+        assert violations(page, axe) == []
+
+
+def test_the_narrow_page_can_be_read_too(browser: Browser, site: Site, axe: str):
+    with page_of(browser, site, viewport={"width": 360, "height": 740}, color_scheme="dark") as page:
+        live(page)
+        assert violations(page, axe) == []
+
+
+def violations(page: Page, axe: str) -> list[str]:
+    page.evaluate(axe)
+    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", STANDARDS)
+    assert len(found["passes"]) > 15, "axe did not look at the page"
+    return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
+
+
+def test_the_keyboard_reaches_content_and_languages(browser: Browser, site: Site):
+    with page_of(browser, site) as page:
+        page.keyboard.press("Tab")
+        expect(page.locator(".skip")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_be_focused()
+        page.get_by_role("link", name="Svenska").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text(H1["sv"])
+        page.goto(site.address)
+        expect(page.locator("h1")).to_have_text(H1["sv"])
+
+
+ATTACKS: tuple[Callable[[str], str], ...] = (
+    lambda mark: f"<script>alert('{mark}')</script>",
+    lambda mark: f"<img src=x onerror=alert('{mark}')>",
+    lambda mark: f"</td></tr></table><hx-partial hx-target='h1'>{mark}</hx-partial>",
+    lambda mark: f'" onmouseover="alert(\'{mark}\')" x="',
+    lambda mark: f"<div hx-get='/livez' hx-trigger='load' hx-target='h1'>{mark}</div>",
+    lambda mark: f"<svg><style>*{{display:none}}</style></svg>{mark}\r\ndata: <h1>{mark}</h1>\n\n",
+)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks_from_the_wire_are_shown_and_do_nothing(browser: Browser, attack: Callable[[str], str]):
+    """T14: vendor, model, status info, reasons and samples; first in the page, then in the stream."""
+    with serving(MANY) as attacked:
+        attacked.do(strike(attacked, "early", attack("early")))
+        with page_of(browser, attacked) as page:
+            live(page)
+            expect(page.locator("#trouble")).to_contain_text("early")
+            attacked.do(strike(attacked, "late", attack("late")))
+            expect(page.locator("#trouble")).to_contain_text("late")
+            expect(page.locator("#unknown")).to_contain_text("late")
+            expect(page.locator("h1")).to_have_text(H1["en"])
+            expect(page.locator("main script, main img, main style")).to_have_count(0)
+
+
+async def strike(site: Site, mark: str, attack: str) -> None:
+    id = f"X-{mark}"
+    await keep(
+        site.spine, station(id, "L1"), finding(f"peer:{mark}", attack, 1, attack), stranger(mark, attack)
+    )
+    broken = status(1, ConnectorStatus.FAULTED, error_code=attack, info=attack)
+    await tell(site.spine, id, *here(id, vendor=attack, model=attack), broken)
