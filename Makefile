@@ -1,7 +1,60 @@
+# Everything a newcomer, a developer and the continuous build do. `make` alone lists it.
 VENV := .venv
 PYTHON ?= python3
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: lock
-lock:
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 pyproject.toml -o requirements/runtime.txt
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.txt
+# make demo: a seed makes the world, SPEED is how much faster than life it runs, KEEP=folder keeps it.
+SEED ?= 1
+SPEED ?= 60
+STATIONS ?= 200
+PORT ?= 8000
+KEEP ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench soak docs lock clean
+
+help:  ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.runtime  ## A living network on this machine: SEED, SPEED, STATIONS, PORT, KEEP=folder
+	@$(BIN)/elstrada demo --seed $(SEED) --speed $(SPEED) --stations $(STATIONS) --port $(PORT) $(if $(KEEP),--keep $(KEEP))
+
+test: $(VENV)/.dev  ## Every test, on two cores, with coverage
+	$(BIN)/python -m pytest -n 2 -m "not soak" --cov --cov-report=term:skip-covered $(ARGS)
+
+check: $(VENV)/.dev  ## Style, types, layers, translations, vendored and generated files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	@set -e; for tool in tools/check_*.py; do echo "$$tool"; $(BIN)/python $$tool; done
+
+bench: $(VENV)/.dev  ## Figures, as ratios within one run
+	@set -e; for script in $(sort $(wildcard tests/bench/*.py)); do echo "$$script"; $(BIN)/python $$script; done
+
+soak: $(VENV)/.dev  ## Long worlds; takes an hour or more
+	$(BIN)/python -m pytest -n 2 -m soak --timeout=0 $(ARGS)
+
+docs: $(VENV)/.dev  ## Make the generated pages of docs/ again
+	$(BIN)/python tools/make_docs.py
+
+lock:  ## Resolve the dependencies again (needs uv)
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --extra build pyproject.toml -o requirements/runtime.txt
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --extra build --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+
+clean:  ## Remove the virtual environment and what tools left behind
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
+
+# A stamp is newer than all it was made of, so a second `make` does nothing.
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/runtime.txt
+	$(PIP) install --no-build-isolation --no-deps --no-index --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt requirements/runtime.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-build-isolation --no-deps --no-index --editable .
+	@touch $(VENV)/.runtime $@
