@@ -56,7 +56,11 @@ def split(usage: Usage, by: PriceList) -> tuple[ChargingPeriod, ...]:
 def first_change(
     by: PriceList, now: Situation, end: datetime, taken: Decimal, origin: datetime
 ) -> datetime | None:
-    """The first instant within a period at which some price differs from that at its start (A1)."""
+    """The first instant within a period at which some price differs from that at its start (A1).
+
+    Energy is taken to flow evenly, as nothing better is known of a period. Where limits of energy and
+    of the clock meet in one element, a period joined from uneven measurements may so be doubted wrongly.
+    """
     if not (by.edges.minutes or by.edges.seconds or by.edges.energies):
         return None
     start, zone = now.local, now.local.tzinfo
