@@ -54,12 +54,15 @@ class Draft:
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
         self._changed: dict[tuple[Table, Key], Row | None] = {}
+        self._holders: dict[tuple[Index, Key], Key | None] = {}
+        """Who has what must be unique, where that changes."""
 
     def write(self, write: Put | Delete) -> None:
         """Take in a write to a record.
 
         Raises:
-            RowMoved: the record is not as expected.
+            RowMoved: the record is not as expected, or another has what must be unique.
+            ValueError: a column that must be filled is empty.
         """
         table = write.table
         named = write.row if isinstance(write, Put) else write.key
@@ -68,29 +71,21 @@ class Draft:
         if not _as_expected(found, write.expected):
             raise _moved(table, key)
         if isinstance(write, Delete):
-            self._changed[table, key] = None
+            self._set(table, key, found, None)
         elif found is not None or needed_names(table) <= write.row.keys():
-            self._changed[table, key] = {**(found or _blank(table)), **write.row}
+            self._set(table, key, found, {**(found or _blank(table)), **write.row})
         else:
             raise _moved(table, key)
 
     def change(self, change: Change) -> None:
-        """Take in a change of a view."""
+        """Take in a change of a view; raises as ``write``."""
         table, key = change.table, change.key
         found = self._get(table, key)
-        if found is None:
-            found = {**_blank(table), **dict(zip(key_names(table), key, strict=True)), **change.first}
-        self._changed[table, key] = {**found, **change.columns}
+        row = found or {**_blank(table), **dict(zip(key_names(table), key, strict=True)), **change.first}
+        self._set(table, key, found, {**row, **change.columns})
 
     def keep(self) -> None:
-        """Make the changes.
-
-        Raises:
-            RowMoved: two rows would share what must be unique; nothing was changed.
-            ValueError: a column that must be filled is empty; nothing was changed.
-        """
-        self._check_filled()
-        self._check_unique()
+        """Make the changes; cannot fail."""
         # Everything old goes first, so that its unique values are free.
         for table, key in self._changed:
             self._tables.set(table, key, None)
@@ -102,21 +97,18 @@ class Draft:
             return self._changed[table, key]
         return self._tables.get(table, key)
 
-    def _check_filled(self) -> None:
-        for (table, _), row in self._changed.items():
-            empty = [] if row is None else [name for name in needed_names(table) if row[name] is None]
-            if empty:
-                raise ValueError(f"{table.name}.{empty[0]} must not be empty")
-
-    def _check_unique(self) -> None:
-        holders: dict[tuple[Index, Key], Key] = {}
-        for (table, key), row in self._changed.items():
-            for index, values in _unique_values(table, row):
-                holder = self._tables.holder(index, values)
-                if holder is not None and (table, holder) not in self._changed:
-                    raise RowMoved(table.name, {"unique": str(index.name)})
-                if holders.setdefault((index, values), key) != key:
-                    raise RowMoved(table.name, {"unique": str(index.name)})
+    def _set(self, table: Table, key: Key, old: Row | None, new: Row | None) -> None:
+        empty = [] if new is None else [name for name in needed_names(table) if new[name] is None]
+        if empty:
+            raise ValueError(f"{table.name}.{empty[0]} must not be empty")
+        for values in _unique_values(table, old):
+            self._holders[values] = None
+        for values in _unique_values(table, new):
+            holder = self._holders[values] if values in self._holders else self._tables.holder(*values)
+            if holder not in (None, key):
+                raise RowMoved(table.name, {"unique": str(values[0].name)})
+            self._holders[values] = key
+        self._changed[table, key] = new
 
 
 def _as_expected(row: Row | None, expected: Row | None) -> bool:
