@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# make demo: a seed makes the world, SPEED is how much faster than life it runs, KEEP=folder keeps it.
+# make demo: a seed makes the world, SPEED is how much faster than life it runs, KEEP=1 leaves its data.
 SEED ?= 1
 SPEED ?= 60
 STATIONS ?= 200
@@ -17,8 +17,8 @@ KEEP ?=
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.runtime  ## A living network on this machine: SEED, SPEED, STATIONS, PORT, KEEP=folder
-	@$(BIN)/elstrada demo --seed $(SEED) --speed $(SPEED) --stations $(STATIONS) --port $(PORT) $(if $(KEEP),--keep $(KEEP))
+demo: $(VENV)/.runtime  ## A living network on this machine: SEED, SPEED, STATIONS, PORT, KEEP=1
+	@$(BIN)/elstrada demo --seed $(SEED) --speed $(SPEED) --stations $(STATIONS) --port $(PORT) $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev  ## Every test, on two cores, with coverage
 	$(BIN)/python -m pytest -n 2 -m "not soak" --cov --cov-report=term:skip-covered $(ARGS)
