@@ -24,7 +24,7 @@ def authorize(state: StationState, ask: asks.Authorize, now: datetime) -> Decisi
     """Judge a token presented before a session."""
     verdict = ask.verdict or local_verdict(state, ask.token)
     if verdict is None:
-        return Decision(questions=(question(ask.token, ask.evse_id),))
+        return Decision(questions=(question(state, ask.token, ask.evse_id),))
     return Decision(answers.Judged(verdict), (decided(ask.token, ask.evse_id, verdict),))
 
 
@@ -46,7 +46,7 @@ def judge(
     grant = state.grants.get(token.ref)
     if grant is not None and now - grant.at <= GRANT_HOLDS and grant.verdict.allowed is Allowed.ALLOWED:
         return grant.verdict
-    return local_verdict(state, token) or question(token, evse_id)
+    return local_verdict(state, token) or question(state, token, evse_id)
 
 
 def remote_start_of(state: StationState, token: PresentedToken, evse_id: int | None) -> PendingCommand | None:
@@ -75,7 +75,7 @@ def local_verdict(state: StationState, token: PresentedToken) -> Verdict | None:
             return None
 
 
-def question(token: PresentedToken, evse_id: int | None) -> answers.AskParty:
+def question(state: StationState, token: PresentedToken, evse_id: int | None) -> answers.AskParty:
     """The question to the token's eMSP, with what holds when nobody answers."""
     known = token.known
     if known is None:
@@ -91,6 +91,7 @@ def question(token: PresentedToken, evse_id: int | None) -> answers.AskParty:
         token_type=token.type,
         party=known.party if known else None,
         evse_id=evse_id,
+        station_id=state.station_id,
         fallback=fallback,
     )
 

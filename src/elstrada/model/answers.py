@@ -63,6 +63,8 @@ class AskParty(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     party: PartyId | None
     """None: nobody knows the token; every eMSP peer that does real-time authorization may be asked."""
     evse_id: int | None
+    station_id: str | None = None
+    """Whose EVSE it is, so that the eMSP can be told where (R-48)."""
     fallback: Verdict
     """What holds when nobody answers in time."""
     deadline_s: int = 8
