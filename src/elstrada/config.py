@@ -129,6 +129,16 @@ class Config(BaseSettings):
     log: LogSection = LogSection()
     desk: DeskSection = DeskSection()
 
+    @property
+    def database(self) -> Path:
+        """The embedded store."""
+        return self.data_dir / "elstrada.db"
+
+    @property
+    def keys_file(self) -> Path:
+        """The installation's secrets."""
+        return self.data_dir / "keys.json"
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -14,8 +14,9 @@ import msgspec
 
 from elstrada.datex.defects import Defect, Rule, Severity
 from elstrada.datex.irve_plugs import read_connectors
-from elstrada.datex.irve_rows import Row, Unreadable, read_rows
+from elstrada.datex.irve_rows import Row, read_rows
 from elstrada.datex.irve_site import Site, read_site, same_place
+from elstrada.datex.packed import Unreadable
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Evse, EvseStatus, Location
 

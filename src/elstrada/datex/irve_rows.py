@@ -6,17 +6,14 @@ Source: schema etalab/schema-irve-statique 2.3.1.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from elstrada.datex.defects import Defect, Rule, Severity, strike
+from elstrada.datex.packed import Unreadable, unpacked
 
-MAX_BYTES = 1 << 30
-"""Of the file, unpacked. The whole French register is about 150 MB."""
 MAX_ROWS = 2_000_000
 MAX_LINE = 1 << 16
 
@@ -25,10 +22,6 @@ UNREADABLE = Rule("I-01", Severity.REJECTED, "the row cannot be read")
 _NOTHING = frozenset({"", "null", "none", "nan", "inconnu", "non renseigné", "non spécifié", "na"})
 """What publishers write where they mean nothing."""
 _KNOWN_BY = ("id_pdc_itinerance", "id_station_itinerance")
-
-
-class Unreadable(Exception):
-    """The file is not IRVE at all: no row of it can be read."""
 
 
 class Row:
@@ -64,25 +57,12 @@ def read_rows(content: bytes) -> Iterator[Row]:
     Raises:
         Unreadable: it is neither JSON lines nor a CSV with IRVE's columns, or it is too large.
     """
-    text = _text(_unpacked(content))
+    text = _text(unpacked(content))
     rows = _json_rows(text) if text.lstrip()[:1] == "{" else _csv_rows(text)
     for count, row in enumerate(rows, 1):
         if count > MAX_ROWS:
             raise Unreadable(f"the file has more than {MAX_ROWS} rows: split it")
         yield row
-
-
-def _unpacked(content: bytes) -> bytes:
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            unpacked = packed.read(MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as problem:
-        raise Unreadable(f"the gzip file is damaged: {problem}") from problem
-    if len(unpacked) > MAX_BYTES:
-        raise Unreadable(f"the file unpacks to more than {MAX_BYTES} bytes")
-    return unpacked
 
 
 def _text(content: bytes) -> str:

@@ -123,6 +123,10 @@ class Verb(msgspec.Struct, Generic[Params, Result], frozen=True):
     needs: Part | None = None
     show: Callable[[Result], str] | None = None
     """How the result reads for people; None: as a table of its fields."""
+    note: str = ""
+    """What people are told beside the result."""
+    arguments: int = 1
+    """How many of the required parameters a command line takes by their place."""
 
 
 AnyVerb = Verb[msgspec.Struct, object]

@@ -27,7 +27,6 @@ STATUS = {
     Kind.REFUSED: HTTPStatus.BAD_GATEWAY,
     Kind.UNREACHABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-_DECIMALS_AS_TEXT = msgspec.json.Encoder()
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -77,7 +76,7 @@ class DeskHandler:
         answer = params if isinstance(params, Refusal) else await perform(self._desk, verb, params)
         if isinstance(answer, Refusal):
             return _refused(answer)
-        return HttpResponse(200, _headers("application/json"), _DECIMALS_AS_TEXT.encode(answer))
+        return HttpResponse(200, _headers("application/json"), msgspec.json.encode(answer))
 
 
 def _refused(refusal: Refusal) -> HttpResponse:

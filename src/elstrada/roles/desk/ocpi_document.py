@@ -7,21 +7,24 @@ from typing import TypeVar
 
 import msgspec
 
+from elstrada.datex.packed import Unreadable, unpacked
 from elstrada.model.ids import PartyId
 from elstrada.ocpi.body import BadJson, Json, Mismatch, Object, parse, shape
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v221.limits import validate
 from elstrada.roles.desk.face import Desk, Kind, Problem, Refused
 
-MAX_DOCUMENT = 64 << 20
+MAX_DOCUMENT = 256 << 20
+"""The whole Dutch access point is about 200 MB."""
 _Wire = TypeVar("_Wire", bound=msgspec.Struct)
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 
 
 def read_json(content: bytes, limit: int = MAX_DOCUMENT) -> Json:
+    """Read a JSON document, perhaps gzipped."""
     try:
-        return parse(content, limit=limit)
-    except BadJson as problem:
+        return parse(unpacked(content, limit), limit=limit)
+    except (BadJson, Unreadable) as problem:
         says = f"the file cannot be read: {problem}"
         raise Refused(Kind.INVALID, says, "expected a JSON document in UTF-8") from None
 

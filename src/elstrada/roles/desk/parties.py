@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -12,7 +13,7 @@ from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import document, own_parties, party_id
 from elstrada.roles.desk.shapes import Currency, Name
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Work
+from elstrada.spine.face import Put, Spine, Work
 
 
 class ListParties(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,12 +45,19 @@ async def put_party(desk: Desk, params: PutParty) -> PartyLine:
         raise Refused(Kind.USAGE, "a party has at least one role", "add --roles CPO or the like", "/roles")
     business = BusinessDetails(params.name, website=params.website)
     party = Party(party_id(params.party), params.roles, business, params.currency)
-    await desk.spine.commit(Work(writes=(put(party),)))
+    await desk.spine.commit(Work(writes=(_put(party),)))
     return _line(party)
 
 
-def put(party: Party) -> Put:
-    """The write that makes a party ours."""
+async def settle_parties(spine: Spine, parties: Iterable[Party]) -> None:
+    """Make the parties that the configuration names ours, as it names them."""
+    known = {row["party"]: row["document"] for row in await spine.find(t.party)}
+    changed = [party for party in parties if known.get(str(party.id)) != document(party)]
+    if changed:
+        await spine.commit(Work(writes=tuple(_put(party) for party in changed)))
+
+
+def _put(party: Party) -> Put:
     return Put(t.party, {"party": str(party.id), "document": document(party)})
 
 

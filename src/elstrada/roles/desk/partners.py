@@ -112,6 +112,7 @@ VERBS = (
         Invitation,
         add_partner,
         Part.REGISTRAR,
+        note="The token is shown this once: give it to the partner now, by a safe way.",
     ),
     Verb(
         "partner handshake",

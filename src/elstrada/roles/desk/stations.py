@@ -25,6 +25,7 @@ from elstrada.spine.post import NobodyThere, NoReply
 MOST_LISTED = 10_000
 PASSWORD_LENGTH = 40
 """OCPP 2.0.1 takes 16 to 40 characters; those of ``Chance.secret`` carry at least 4 bits each."""
+SHOWN_ONCE = "The password is shown this once: put it into the station now."
 POST_SPARE_S = 5
 # OCPP 2.0.1 part 2, identifierString, and at most 48 characters.
 _STATION_ID = re.compile(r"[A-Za-z0-9*\-_=:+|@.]{1,48}")
@@ -277,7 +278,14 @@ def _end(command_id: str, params: CommandStation, answer: CommandDone) -> Comman
 
 
 VERBS = (
-    Verb("station add", "Add a station; its password is shown once.", AddStation, NewStation, add_station),
+    Verb(
+        "station add",
+        "Add a station; its password is shown once.",
+        AddStation,
+        NewStation,
+        add_station,
+        note=SHOWN_ONCE,
+    ),
     Verb(
         "station list",
         "List stations and how they are.",
@@ -299,6 +307,14 @@ VERBS = (
         CommandEnd,
         command_station,
         Part.POST,
+        arguments=2,
     ),
-    Verb("station adopt", "Take in a station that has knocked.", AdoptStation, NewStation, adopt_station),
+    Verb(
+        "station adopt",
+        "Take in a station that has knocked.",
+        AdoptStation,
+        NewStation,
+        adopt_station,
+        note=SHOWN_ONCE,
+    ),
 )

@@ -9,24 +9,8 @@ from importlib import import_module
 import msgspec
 
 from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Part, Refusal, Refused
+from elstrada.roles.desk.nouns import NOUNS
 from elstrada.spine.face import RowMoved, SpineDown
-
-NOUNS: dict[str, tuple[str, str]] = {
-    "party": ("parties", "The parties this installation acts for."),
-    "station": ("stations", "Charging stations we own."),
-    "partner": ("partners", "Roaming connections with other parties."),
-    "token": ("tokens", "Cards and apps of drivers."),
-    "customer": ("retail", "Customers of the retailer."),
-    "contract": ("retail", "Customers' contracts."),
-    "plan": ("retail", "Products the retailer sells."),
-    "tariff": ("tariffs", "Prices we offer."),
-    "location": ("locations", "Places where cars charge."),
-    "import": ("imports", "Public registers and other parties' catalogues."),
-    "cdr": ("cdrs", "Charge detail records and their prices."),
-    "bill": ("bills", "Lines for the electricity bill."),
-    "finding": ("findings", "What stations and peers sent that strayed."),
-}
-"""Noun: the module with its verbs, and a line of help."""
 
 STARTED_BY = "start `elstrada serve` on this data directory, then repeat the command"
 
@@ -45,11 +29,19 @@ def verb_named(name: str) -> AnyVerb | None:
     return next((verb for verb in verbs_of(name.split()[0] if name else "") if verb.name == name), None)
 
 
+def lacks(desk: Desk | None, verb: AnyVerb) -> Refusal | None:
+    """The refusal of a verb that needs a living part which is not there."""
+    parts = {Part.POST: desk and desk.post, Part.REGISTRAR: desk and desk.registrar}
+    if verb.needs is None or parts[verb.needs] is not None:
+        return None
+    return Refusal(Kind.UNREACHABLE, f"{verb.name} needs a running server", STARTED_BY)
+
+
 async def perform(desk: Desk, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
     """Do a verb; a refusal is an answer."""
-    parts = {Part.POST: desk.post, Part.REGISTRAR: desk.registrar}
-    if verb.needs is not None and parts[verb.needs] is None:
-        return Refusal(Kind.UNREACHABLE, f"{verb.name} needs a running server", STARTED_BY)
+    lacking = lacks(desk, verb)
+    if lacking is not None:
+        return lacking
     try:
         return await verb.do(desk, params)
     except Refused as refused:

@@ -1,0 +1,48 @@
+"""`elstrada serve` and `elstrada demo`: the commands that go on until they are stopped."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from elstrada.cli.configuration import config_of
+
+
+@click.command()
+@click.pass_context
+def serve(ctx: click.Context) -> None:
+    """Run the roles of this installation, until Ctrl-C."""
+    ctx.exit(import_module("elstrada.roles.node").serve(config_of(ctx)) or 0)
+
+
+@click.command()
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same world.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 3600),
+    default=60.0,
+    show_default=True,
+    help="World time to real time.",
+)
+@click.option(
+    "--stations",
+    type=click.IntRange(1, 5000),
+    default=100,
+    show_default=True,
+    help="How many charging stations.",
+)
+@click.option("--keep", is_flag=True, help="Leave the data behind.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Of the pages; 0 takes any.",
+)
+@click.pass_context
+def demo(ctx: click.Context, seed: int, speed: float, stations: int, keep: bool, port: int) -> None:
+    """Show a living network on this machine, until Ctrl-C."""
+    # The simulator stands beside the command line, so it is named here and not imported above.
+    run = import_module("elstrada.sim.demo").run
+    ctx.exit(run(seed=seed, speed=speed, stations=stations, keep=keep, port=port) or 0)

@@ -1,0 +1,169 @@
+"""Commands made from the desk's table: a verb's parameters are its arguments and options."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import cast
+
+import click
+import msgspec
+from msgspec import inspect
+
+from elstrada.cli.exits import Exit
+from elstrada.cli.output import write_refusal, write_result
+from elstrada.cli.reach import have_done
+from elstrada.cli.root import Given
+from elstrada.config import ConfigInvalid, load
+from elstrada.roles.desk.face import AnyVerb, Kind, Refusal
+from elstrada.roles.desk.nouns import NOUNS
+from elstrada.roles.desk.table import params_of, verbs_of
+
+EXITS = {
+    Kind.USAGE: Exit.USAGE,
+    Kind.INVALID: Exit.CHECKS,
+    Kind.MISSING: Exit.ERROR,
+    Kind.CONFLICT: Exit.ERROR,
+    Kind.REFUSED: Exit.REFUSED,
+    Kind.UNREACHABLE: Exit.UNREACHABLE,
+}
+MOST_BYTES = 1 << 30
+"""Of a file that is handed in."""
+
+
+class _File(click.ParamType[bytes]):
+    """The content of a file; ``-`` is standard input."""
+
+    name = "file"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            with sys.stdin.buffer if value == "-" else Path(str(value)).open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+        except OSError as problem:
+            self.fail(f"{value} cannot be read: {problem.strerror}", param, ctx)
+        if len(content) > MOST_BYTES:
+            self.fail(f"{value} has more than {MOST_BYTES} bytes", param, ctx)
+        return content
+
+
+def noun_group(noun: str) -> click.Group:
+    """The noun's verbs as commands."""
+    group = click.Group(noun, help=NOUNS[noun][1])
+    for verb in verbs_of(noun):
+        group.add_command(_command(verb))
+    return group
+
+
+def _command(verb: AnyVerb) -> click.Command:
+    struct = inspect.type_info(verb.params)
+    assert isinstance(struct, inspect.StructType)
+    left = verb.arguments
+    parameters: list[click.Parameter] = []
+    for field in struct.fields:
+        by_place = field.required and left > 0
+        left -= by_place
+        parameters.append(_argument(field) if by_place else _option(field))
+    parameters.append(click.Option(["--json"], is_flag=True, help="Write the result as JSON."))
+    return click.Command(
+        verb.name.split()[1], params=parameters, callback=_callback(verb), help=_help(verb, struct)
+    )
+
+
+def _callback(verb: AnyVerb) -> Callable[..., None]:
+    @click.pass_context
+    def callback(ctx: click.Context, json: bool, **values: object) -> None:
+        given = {name: value for name, value in values.items() if value not in (None, (), False)}
+        params = params_of(verb, given, strict=False)
+        answer = params if isinstance(params, Refusal) else _done(ctx, verb, params)
+        if isinstance(answer, Refusal):
+            write_refusal(answer, json=json)
+            ctx.exit(EXITS[answer.kind])
+        write_result(verb, answer, json=json)
+
+    return callback
+
+
+def _done(ctx: click.Context, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
+    given = ctx.find_object(Given) or Given({}, None)
+    try:
+        config = load(given.overrides, given.file).config
+    except ConfigInvalid as invalid:
+        for problem in invalid.problems:
+            click.echo(f"Error: {problem}", err=True)
+        ctx.exit(Exit.CONFIG)
+    return have_done(config, verb, params)
+
+
+# --- parameters -------------------------------------------------------------------------------------
+
+
+def _argument(field: inspect.Field) -> click.Argument:
+    kind, _ = _kind(field.type)
+    return click.Argument([field.name], type=kind, metavar=_metavar(field).upper())
+
+
+def _option(field: inspect.Field) -> click.Option:
+    kind, many = _kind(field.type)
+    flag = f"--{field.name.replace('_', '-')}"
+    if kind is click.BOOL:
+        return click.Option([flag, field.name], is_flag=True, help=_describe(field.type))
+    default = (
+        "" if field.required or field.default in (None, (), msgspec.NODEFAULT) else _shown(field.default)
+    )
+    told = _describe(field.type) + (f" By default {default}." if default else "")
+    return click.Option([flag, field.name], type=kind, multiple=many, required=field.required, help=told)
+
+
+def _kind(told: inspect.Type) -> tuple[click.ParamType[object], bool]:
+    """How click reads a parameter, and whether it may be given several times.
+
+    Numbers, dates and the like stay texts: the struct reads them, and says what it expected.
+    """
+    match told:
+        case inspect.Metadata(type=inner):
+            return _kind(inner)
+        case inspect.UnionType(types=types):
+            return _kind(next(each for each in types if not isinstance(each, inspect.NoneType)))
+        case inspect.VarTupleType(item_type=item):
+            return _kind(item)[0], True
+        case inspect.EnumType(cls=cls):
+            return cast("click.ParamType[object]", click.Choice([_shown(each) for each in cls], False)), False
+        case inspect.BoolType():
+            return cast("click.ParamType[object]", click.BOOL), False
+        case inspect.BytesType():
+            return cast("click.ParamType[object]", _File()), False
+        case _:
+            return cast("click.ParamType[object]", click.STRING), False
+
+
+def _describe(told: inspect.Type) -> str:
+    if not isinstance(told, inspect.Metadata):
+        return ""
+    # msgspec keeps a Meta's description among what it adds to a JSON schema.
+    extra = cast("dict[str, str] | None", told.extra_json_schema)  # pyright: ignore[reportUnknownMemberType]
+    return (extra or {}).get("description", "")
+
+
+def _metavar(field: inspect.Field) -> str:
+    return field.name.replace("_", "-")
+
+
+def _shown(value: object) -> str:
+    return str(value.value) if isinstance(value, Enum) else str(value)
+
+
+def _help(verb: AnyVerb, struct: inspect.StructType) -> str:
+    """The verb's line, and what its arguments are, which click does not tell."""
+    required = [field for field in struct.fields if field.required][: verb.arguments]
+    told = [f"{_metavar(field).upper()}: {_describe(field.type)}{_choices(field)}" for field in required]
+    return "\n\n".join([verb.says, *told])
+
+
+def _choices(field: inspect.Field) -> str:
+    kind, _ = _kind(field.type)
+    return f" One of {', '.join(map(str, kind.choices))}." if isinstance(kind, click.Choice) else ""

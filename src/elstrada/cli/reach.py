@@ -1,0 +1,133 @@
+"""Where a verb is done: by the server of this data directory, or on its store when none runs."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import http.client
+from urllib.parse import urlsplit
+
+import msgspec
+
+from elstrada.config import Config
+from elstrada.net.chance import SystemChance
+from elstrada.net.clock import SystemClock
+from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Refusal
+from elstrada.roles.desk.http import ProblemDocument, path_of
+from elstrada.roles.desk.parties import settle_parties
+from elstrada.roles.desk.server_file import FILE_NAME, ServerFile, find_server
+from elstrada.roles.desk.table import lacks, perform
+from elstrada.roles.keys import load_keys
+from elstrada.spine.face import SpineDown
+from elstrada.spine.lock import DatabaseInUse
+from elstrada.spine.sqlite import SqliteSpine
+
+TIMEOUT_S = 600
+"""The longest verb, the import of a whole register, is done in less."""
+
+
+class _Gone(Exception):
+    """Nobody answers at the server's address."""
+
+
+def have_done(config: Config, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
+    """Do a verb wherever it can be done."""
+    if config.desk.url is not None:
+        return _by_configured_server(config, config.desk.url, verb, params)
+    server = find_server(config.data_dir)
+    if server is not None:
+        try:
+            return _by_server(server, verb, params)
+        except _Gone:
+            pass  # The file is stale. If not, the store's lock says so.
+    return lacks(None, verb) or asyncio.run(_on_store(config, verb, params))
+
+
+# --- a server ---------------------------------------------------------------------------------------
+
+
+def _by_configured_server(
+    config: Config, url: str, verb: AnyVerb, params: msgspec.Struct
+) -> object | Refusal:
+    if config.desk.secret is None:
+        return Refusal(Kind.USAGE, "desk.url is set, and desk.secret is not", "set both, or neither")
+    try:
+        return _by_server(ServerFile(url, config.desk.secret.get_secret_value(), 0), verb, params)
+    except _Gone as gone:
+        return Refusal(Kind.UNREACHABLE, f"nobody answers at {url}: {gone}", "is the server running?")
+
+
+def _by_server(server: ServerFile, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
+    """Ask a server.
+
+    Raises:
+        _Gone: there is none.
+    """
+    headers = {"authorization": f"Bearer {server.secret}", "content-type": "application/json"}
+    status, body = _posted(server.url, path_of(verb.name), msgspec.json.encode(_packed(params)), headers)
+    try:
+        if status == 200:
+            return msgspec.json.decode(body, type=verb.result)
+        problem = msgspec.json.decode(body, type=ProblemDocument)
+    except msgspec.DecodeError:
+        return Refusal(Kind.UNREACHABLE, f"{server.url} answered {status}, and not as a desk does", _STALE)
+    if problem.kind is None:
+        return Refusal(Kind.UNREACHABLE, f"{server.url} refused the call: {problem.detail}", _STALE)
+    return Refusal(problem.kind, problem.detail, problem.hint, problem.pointer, problem.problems)
+
+
+_STALE = f"if no server runs on this data directory, remove its {FILE_NAME}"
+
+
+def _packed(params: msgspec.Struct) -> msgspec.Struct:
+    """Large files travel gzipped; every reader of a file takes them so."""
+    large = {
+        name: gzip.compress(value, 6)
+        for name in params.__struct_fields__
+        if isinstance(value := getattr(params, name), bytes) and len(value) > _LARGE and value[:2] != _GZIP
+    }
+    return msgspec.structs.replace(params, **large)
+
+
+_LARGE, _GZIP = 1 << 22, b"\x1f\x8b"
+
+
+def _posted(url: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    # The standard library's client: one request to our own server needs no pool and no proxy.
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    try:
+        connection.request("POST", parts.path.rstrip("/") + path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException) as problem:
+        raise _Gone(str(problem) or type(problem).__name__) from problem
+    finally:
+        connection.close()
+
+
+# --- the store --------------------------------------------------------------------------------------
+
+
+async def _on_store(config: Config, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys = load_keys(config.keys_file)
+    except (OSError, ValueError) as problem:
+        return Refusal(Kind.CONFLICT, f"the data directory cannot be used: {problem}", "say --data-dir")
+    clock = SystemClock()
+    spine = SqliteSpine(config.database, clock)
+    try:
+        await spine.start()
+    except DatabaseInUse as used:
+        hint = "wait for the other command, or ask the server that runs there"
+        return Refusal(Kind.UNREACHABLE, str(used), hint)
+    except SpineDown as down:
+        return Refusal(Kind.UNREACHABLE, f"the store cannot be opened: {down}", "see to the disk")
+    try:
+        await settle_parties(spine, (section.party() for section in config.parties))
+        desk = Desk(spine=spine, keys=keys, clock=clock, chance=SystemChance())
+        return await perform(desk, verb, params)
+    finally:
+        await spine.close()

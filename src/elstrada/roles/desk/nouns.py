@@ -1,0 +1,20 @@
+"""The nouns of the desk. Imports nothing, so that the command line's help is there at once."""
+
+from __future__ import annotations
+
+NOUNS: dict[str, tuple[str, str]] = {
+    "party": ("parties", "The parties this installation acts for."),
+    "station": ("stations", "Charging stations we own."),
+    "partner": ("partners", "Roaming connections with other parties."),
+    "token": ("tokens", "Cards and apps of drivers."),
+    "customer": ("retail", "Customers of the retailer."),
+    "contract": ("retail", "Customers' contracts."),
+    "plan": ("retail", "Products the retailer sells."),
+    "tariff": ("tariffs", "Prices we offer."),
+    "location": ("locations", "Places where cars charge."),
+    "import": ("imports", "Public registers and other parties' catalogues."),
+    "cdr": ("cdrs", "Charge detail records and their prices."),
+    "bill": ("bills", "Lines for the electricity bill."),
+    "finding": ("findings", "What stations and peers sent that strayed."),
+}
+"""Noun: the module with its verbs, and a line of help."""

@@ -1,0 +1,104 @@
+"""The desk over HTTP, and the file that tells commands where it is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elstrada.model.http import HttpRequest, HttpResponse
+from elstrada.roles.desk.face import Desk, Kind
+from elstrada.roles.desk.http import STATUS, DeskHandler, path_of
+from elstrada.roles.desk.server_file import FILE_NAME, ServerFile, announce, find_server, withdraw
+
+SECRET = "k" * 43
+CPO = {"party": "SE*ELS", "roles": ["CPO"], "name": "Elstrada Nord"}
+
+
+def call(desk: Desk, verb: str, body: object = None, **change: Any) -> HttpResponse:
+    request: dict[str, Any] = {
+        "method": "POST",
+        "path": path_of(verb),
+        "headers": {"authorization": f"Bearer {SECRET}"},
+        "body": body if isinstance(body, bytes) else json.dumps(body or {}).encode(),
+    }
+    handler = DeskHandler(desk, SECRET)
+    return asyncio.run(handler.handle(HttpRequest(**(request | change)), "127.0.0.1"))
+
+
+def test_a_verb_is_done_with_its_parameters_as_json(desk: Desk) -> None:
+    assert path_of("party put") == "/api/v1/desk/party-put"
+    answer = call(desk, "party put", CPO)
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert json.loads(answer.body)["party"] == "SE*ELS"
+    assert [line["party"] for line in json.loads(call(desk, "party list").body)] == ["SE*ELS"]
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer wrong", f"Token {SECRET}", f"Bearer {SECRET}x", "Bearer é"]
+)
+def test_without_the_secret_nothing_is_done_and_nothing_told(desk: Desk, header: str) -> None:
+    answer = call(desk, "party put", CPO, headers={"authorization": header})
+    assert answer.status == 401
+    assert SECRET not in answer.body.decode()
+    assert json.loads(call(desk, "party list").body) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"method": "GET"}, 405),
+        ({"path": "/api/v1/desk/party-burn"}, 404),
+        ({"path": "/elsewhere"}, 404),
+        ({"body": b"{"}, 400),
+        ({"body": b"[]"}, 400),
+        ({"body": b"\xff"}, 400),
+        ({"body": b"[" * 5000}, 400),
+        ({"body": b'{"party": 7}'}, 400),
+    ],
+)
+def test_what_is_no_verb_or_no_json_gets_a_problem_document(
+    desk: Desk, change: dict[str, Any], status: int
+) -> None:
+    answer = call(desk, "party put", **({"body": CPO} | change))
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["detail"]
+
+
+def test_a_refusal_travels_whole(desk: Desk) -> None:
+    answer = call(desk, "station add", {"station": "a/b", "party": "SE*XXX"})
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["kind"], problem["pointer"]) == (404, "missing", "/party")
+    assert problem["hint"]
+    assert set(STATUS) == set(Kind)
+
+
+def test_the_servers_file_is_for_its_owner_only_and_goes_with_its_server(tmp_path: Path) -> None:
+    assert find_server(tmp_path) is None
+    mine = ServerFile("http://127.0.0.1:8000", SECRET, os.getpid())
+    announce(tmp_path, mine)
+    assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
+    assert find_server(tmp_path) == mine
+    assert SECRET not in repr(mine)
+    withdraw(tmp_path, os.getpid() + 1)
+    assert find_server(tmp_path) == mine
+    withdraw(tmp_path, os.getpid())
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_a_file_whose_server_died_or_that_is_no_such_file_counts_as_none(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    announce(tmp_path, ServerFile("http://127.0.0.1:8000", SECRET, child))
+    assert find_server(tmp_path) is None
+    (tmp_path / FILE_NAME).write_text("{")
+    assert find_server(tmp_path) is None
