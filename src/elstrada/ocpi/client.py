@@ -18,6 +18,9 @@ from elstrada.ocpi.paging import next_link, total_count
 T = TypeVar("T")
 
 
+_PEER_FAULTS = frozenset({401, 403, 408, 429})
+
+
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
     """What to say to a peer: everything of a request but who says it, and its ids."""
 
@@ -103,6 +106,17 @@ def read_response(response: HttpResponse) -> Outcome:
         next_link(response.headers),
         total_count(response.headers),
     )
+
+
+def is_peers_fault(outcome: Outcome) -> bool:
+    """Does the outcome say something about the peer, so that anything else would fare the same?"""
+    match outcome:
+        case Received():
+            return False
+        case Declined(http):
+            return http >= 500 or http in _PEER_FAULTS
+        case _:
+            return True
 
 
 def describe(outcome: Outcome) -> str:

@@ -1,0 +1,73 @@
+"""A location with one of its EVSEs or connectors put or patched: what happens below raises what is above.
+
+Source: OCPI 2.2.1 mod_locations, receiver PUT and PATCH; R-33, R-34, R-35, R-38.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from elstrada.ocpi.body import Object, plain, shape
+from elstrada.ocpi.patch import merged, patch_time
+from elstrada.ocpi.scalars import Instant, same
+from elstrada.ocpi.v221.locations import Connector, Evse, Location
+
+
+def find_evse(location: Location, evse_uid: str) -> Evse | None:
+    return next((evse for evse in location.evses if same(evse.uid, evse_uid)), None)
+
+
+def find_connector(evse: Evse, connector_id: str) -> Connector | None:
+    return next((connector for connector in evse.connectors if same(connector.id, connector_id)), None)
+
+
+def with_evse(location: Location, evse: Evse) -> Location:
+    """The location with this EVSE in the place of the one of its uid, or added at the end."""
+    others = location.evses
+    if find_evse(location, evse.uid) is None:
+        evses = (*others, evse)
+    else:
+        evses = tuple(evse if same(known.uid, evse.uid) else known for known in others)
+    return msgspec.structs.replace(
+        location, evses=evses, last_updated=_later(location.last_updated, evse.last_updated)
+    )
+
+
+def with_connector(location: Location, evse: Evse, connector: Connector) -> Location:
+    """The location with this connector at one of its EVSEs."""
+    others = evse.connectors
+    if find_connector(evse, connector.id) is None:
+        connectors = (*others, connector)
+    else:
+        connectors = tuple(connector if same(known.id, connector.id) else known for known in others)
+    later = _later(evse.last_updated, connector.last_updated)
+    return with_evse(location, msgspec.structs.replace(evse, connectors=connectors, last_updated=later))
+
+
+def patched_location(location: Location, patch: Object) -> Location:
+    """The location with the patch's fields; unchanged where it knows better already (R-34).
+
+    Raises:
+        Mismatch: the patch has no last_updated, or a field that does not fit.
+    """
+    if patch_time(patch) < location.last_updated.at:
+        return location
+    return shape(merged(plain(location), patch), Location)
+
+
+def patched_evse(location: Location, evse: Evse, patch: Object) -> Location:
+    """The same for one EVSE of the location."""
+    if patch_time(patch) < evse.last_updated.at:
+        return location
+    return with_evse(location, shape(merged(plain(evse), patch), Evse))
+
+
+def patched_connector(location: Location, evse: Evse, connector: Connector, patch: Object) -> Location:
+    """The same for one connector of an EVSE."""
+    if patch_time(patch) < connector.last_updated.at:
+        return location
+    return with_connector(location, evse, shape(merged(plain(connector), patch), Connector))
+
+
+def _later(left: Instant, right: Instant) -> Instant:
+    return left if left.at >= right.at else right

@@ -1,0 +1,86 @@
+"""Which peer may see, and gets, which object.
+
+Locations and tariffs go to those who show them to drivers; sessions and CDRs only to the party that
+issued the token (they are personal data); tokens to those who run stations.
+Source: OCPI 2.2.1 topology, mod_locations (publish); R-39.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from elstrada.model.ids import PartyId
+from elstrada.model.location import Location, PublishToken
+from elstrada.model.party import Peer, PeerState, Role
+from elstrada.model.token import Token
+
+EMSP_LIKE = frozenset({Role.EMSP, Role.NSP, Role.NAP, Role.OTHER, Role.PTP})
+"""They receive locations and tariffs."""
+_PUBLIC_ONLY = frozenset({Role.NSP, Role.NAP, Role.OTHER})
+"""They tell everybody what they receive."""
+
+
+def listens(peer: Peer, module: str) -> bool:
+    """Is the peer registered, and does it take pushes of this module?"""
+    return peer.state is PeerState.ACTIVE and any(
+        endpoint.identifier == module and endpoint.role == "RECEIVER" for endpoint in peer.endpoints
+    )
+
+
+def parties_of(peer: Peer, roles: Iterable[Role]) -> frozenset[PartyId]:
+    """The peer's parties that have one of these roles."""
+    wanted = frozenset(roles)
+    return frozenset(entry.party for entry in peer.roles if entry.role in wanted)
+
+
+def may_see_location(peer: Peer, location: Location) -> bool:
+    """May the peer have this location of ours?
+
+    An unpublished one is for drivers it names: their eMSP needs it, open data does not. One that names
+    nobody, such as a private charge point, goes to no peer.
+    """
+    roles = {entry.role for entry in peer.roles} & EMSP_LIKE
+    if location.publish:
+        return bool(roles)
+    return bool(roles - _PUBLIC_ONLY) and bool(location.publish_allowed_to)
+
+
+def may_see_tariffs(peer: Peer) -> bool:
+    return any(entry.role in EMSP_LIKE for entry in peer.roles)
+
+
+def may_see_sessions_of(peer: Peer, token_party: PartyId | None) -> bool:
+    """May the peer have sessions and CDRs of tokens that this party issued?"""
+    return token_party is not None and token_party in parties_of(peer, (Role.EMSP,))
+
+
+def may_see_tokens(peer: Peer) -> bool:
+    return any(entry.role is Role.CPO for entry in peer.roles)
+
+
+def shown_to(location: Location, token: Token | None) -> bool:
+    """May a driver with this token (None: nobody we know) be shown the location?"""
+    if location.publish:
+        return True
+    return token is not None and any(_names(entry, token) for entry in location.publish_allowed_to)
+
+
+def _names(entry: PublishToken, token: Token) -> bool:
+    """Does an entry of publish_allowed_to mean this token? All that it says must fit; saying nothing fits nobody.
+
+    Source: OCPI 2.2.1 mod_locations, PublishTokenType: a visual number or group needs its issuer.
+    """
+    said = (
+        (entry.uid, token.uid),
+        (entry.type, token.type),
+        (entry.visual_number, token.visual_number),
+        (entry.issuer, token.issuer),
+        (entry.group_id, token.group_id),
+    )
+    meant = [(wanted, found) for wanted, found in said if wanted is not None]
+    identifies = entry.uid is not None or (
+        entry.issuer is not None and (entry.visual_number is not None or entry.group_id is not None)
+    )
+    return identifies and all(
+        found is not None and wanted.casefold() == found.casefold() for wanted, found in meant
+    )

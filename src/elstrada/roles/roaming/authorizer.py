@@ -1,0 +1,143 @@
+"""The authorizer: asks a token's eMSP in real time whether it may charge (R-47 to R-51).
+
+Nobody waits longer than the question's deadline, and an eMSP that cannot be reached never refuses a
+driver who may charge: then the question's own fallback holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from elstrada.model.answers import AskParty
+from elstrada.model.ids import PartyId
+from elstrada.model.party import Peer, Role
+from elstrada.model.token import Allowed, AuthMethod, Token, Verdict
+from elstrada.ocpi.body import Mismatch
+from elstrada.ocpi.client import Declined, Outcome, Received, describe, object_of
+from elstrada.ocpi.registration import endpoint_url
+from elstrada.ocpi.v221 import tokens as wire
+from elstrada.ocpi.v221 import translate
+from elstrada.roaming.visibility import parties_of
+from elstrada.roles.roaming.line import Line
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.peers import Peers
+from elstrada.roles.roaming.rows import identity_of, identity_row
+from elstrada.roles.roaming.stock import Stock
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, SpineDown, Work
+
+_UNKNOWN_TOKEN = 2004
+_MOST_ASKED = 50
+"""Peers asked about a token that nobody has told us of."""
+
+
+class Authorizer:
+    """Gets verdicts from eMSP peers."""
+
+    def __init__(self, means: Means, peers: Peers, stock: Stock, line: Line) -> None:
+        self._means, self._peers, self._stock, self._line = means, peers, stock, line
+
+    async def authorize(self, owner: PartyId, question: AskParty) -> Verdict:
+        """The eMSP's verdict, or the question's fallback when there is none in time."""
+        try:
+            async with asyncio.timeout(question.deadline_s):
+                return await self._ask(owner, question)
+        except TimeoutError:
+            return _fallback(question, f"no answer in {question.deadline_s} s")
+        except SpineDown:
+            return _fallback(question, "the store is down")
+
+    async def _ask(self, owner: PartyId, question: AskParty) -> Verdict:
+        peers = [peer for peer in await self._peers.of(owner) if _issues(peer, question.party)]
+        if not peers:
+            return _fallback(question, "no peer to ask")
+        place = await self._place(owner, question)
+        asked = [asyncio.ensure_future(self._ask_peer(peer, question, place)) for peer in peers[:_MOST_ASKED]]
+        try:
+            return await _best(asked, question)
+        finally:
+            for task in asked:
+                task.cancel()
+
+    async def _ask_peer(
+        self, peer: Peer, question: AskParty, place: wire.LocationReferences | None
+    ) -> Verdict | str:
+        """One peer's verdict, or why there is none."""
+        outcome = await self._line.tell(
+            peer,
+            "authorize",
+            to=question.party or min(parties_of(peer, (Role.EMSP,))),
+            path={"token_uid": question.token_uid},
+            query={"type": question.token_type},
+            body=place,
+            timeout_s=question.deadline_s,
+        )
+        if _says_unknown(outcome):
+            note = f"peer {peer.id} does not know the token"
+            return Verdict(Allowed.NOT_ALLOWED, AuthMethod.AUTH_REQUEST, question.party, note=note)
+        if not isinstance(outcome, Received):
+            return f"peer {peer.id}: {describe(outcome)}"
+        try:
+            info = object_of(outcome, wire.AuthorizationInfo)
+            token = translate.token_from_wire(info.token).value
+            allowed = Allowed(info.allowed)
+        except (Mismatch, ValueError) as problem:
+            return f"peer {peer.id}: {problem}"
+        if token.party not in parties_of(peer, (Role.EMSP,)):
+            return f"peer {peer.id}: answered for a token of {token.party}"
+        await self._remember(peer.owner, question, token)
+        return Verdict(
+            allowed,
+            AuthMethod.AUTH_REQUEST,
+            token.party,
+            info.authorization_reference,
+            self._means.keys.token_ref(token.group_id) if token.group_id else None,
+            f"peer {peer.id} answered",
+        )
+
+    async def _remember(self, owner: PartyId, question: AskParty, token: Token) -> None:
+        """Whom the pseudonym means: the session and CDR will have to say so."""
+        row = identity_row(owner, identity_of(token), question.token_ref)
+        await self._means.spine.commit(Work(writes=(Put(t.identity, row),)))
+
+    async def _place(self, owner: PartyId, question: AskParty) -> wire.LocationReferences | None:
+        if question.station_id is None or not question.evse_id:
+            return None
+        key = await self._stock.place(owner, question.station_id, question.evse_id)
+        return None if key is None else wire.LocationReferences(key[0], (key[1],))
+
+
+async def _best(asked: Sequence[asyncio.Future[Verdict | str]], question: AskParty) -> Verdict:
+    """The first peer that allows wins; a refusal counts only when nobody is left who might allow."""
+    refusals: list[Verdict] = []
+    silences: list[str] = []
+    for next_one in asyncio.as_completed(asked):
+        answer = await next_one
+        if isinstance(answer, str):
+            silences.append(answer)
+        elif answer.allowed is Allowed.ALLOWED:
+            return answer
+        else:
+            refusals.append(answer)
+    if silences:
+        return _fallback(question, "; ".join(silences))
+    # A reason given by the issuer says more than "unknown" from all the others.
+    return min(refusals, key=lambda verdict: verdict.allowed is Allowed.NOT_ALLOWED)
+
+
+def _issues(peer: Peer, party: PartyId | None) -> bool:
+    """Could this peer have issued the token, and does it authorize in real time?"""
+    parties = parties_of(peer, (Role.EMSP,))
+    answers = endpoint_url(peer.endpoints, "tokens", "SENDER") is not None
+    return answers and (bool(parties) if party is None else party in parties)
+
+
+def _says_unknown(outcome: Outcome) -> bool:
+    return isinstance(outcome, Declined) and outcome.code == _UNKNOWN_TOKEN
+
+
+def _fallback(question: AskParty, note: str) -> Verdict:
+    return msgspec.structs.replace(question.fallback, note=f"{note}; {question.fallback.note}"[:300])

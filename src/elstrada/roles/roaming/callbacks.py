@@ -1,0 +1,134 @@
+"""Callbacks: each command we took for a peer gets exactly one result, also after a crash (P5, R-54).
+
+What we owe is a record, made before the command is accepted and removed by whoever is about to send
+the result: so it is sent once, and by one. The station's own answer is a fact (``CommandAnswered``);
+after a restart the result is taken from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from elstrada.model.answers import CommandDone
+from elstrada.model.asks import Command
+from elstrada.model.device import CommandResult
+from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.location import DisplayText
+from elstrada.model.party import Peer
+from elstrada.ocpi.v221 import commands as wire
+from elstrada.ocpi.v221.commands import ResultType
+from elstrada.roles.roaming.line import Line
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.peers import Peers
+from elstrada.spine import tables as t
+from elstrada.spine.face import Delete, Put, Row, RowMoved, Work
+from elstrada.spine.post import NobodyThere, NoReply, Post
+
+STATION_S = 25
+"""How long the station has."""
+TIMEOUT_S = 30
+"""What we tell the peer: the result comes by then."""
+_POST_S = 28.0
+_MOST_OWED = 1000
+
+RESULTS: dict[CommandResult, ResultType] = {
+    CommandResult.ACCEPTED: ResultType.ACCEPTED,
+    CommandResult.SCHEDULED: ResultType.ACCEPTED,
+    CommandResult.REJECTED: ResultType.REJECTED,
+    CommandResult.NOT_SUPPORTED: ResultType.NOT_SUPPORTED,
+    CommandResult.UNKNOWN: ResultType.REJECTED,
+    # Nothing was sent to the station, so nothing will come of it.
+    CommandResult.OFFLINE: ResultType.FAILED,
+    CommandResult.TIMEOUT: ResultType.TIMEOUT,
+    CommandResult.FAILED: ResultType.FAILED,
+}
+
+
+class Callbacks:
+    """Has commands done and tells the peer how they ended."""
+
+    def __init__(self, means: Means, peers: Peers, line: Line, post: Post) -> None:
+        self._means, self._peers, self._line, self._post = means, peers, line, post
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    async def take(self, peer: Peer, station_id: str, command: Command, url: str) -> None:
+        """Owe the peer a result, and have the command done in the background.
+
+        Raises:
+            SpineDown: nothing was taken.
+        """
+        due_at = self._means.clock.now() + timedelta(seconds=TIMEOUT_S)
+        owed: Row = {
+            "owner": str(peer.owner),
+            "command_id": command.command_id,
+            "peer_id": peer.id,
+            "asked_by": str(command.asked_by),
+            "url": url,
+            "due_at": due_at,
+        }
+        await self._means.spine.commit(Work(writes=(Put(t.callback, owed, {}),)))
+        task = asyncio.ensure_future(self._do(peer, station_id, command, owed))
+        self._under_way[command.command_id] = task
+        task.add_done_callback(lambda _: self._under_way.pop(command.command_id, None))
+
+    async def settle(self) -> None:
+        """Pay what a former life of this node still owes: the station's answer, or TIMEOUT once due."""
+        for owed in await self._means.spine.find(t.callback, limit=_MOST_OWED):
+            if str(owed["command_id"]) not in self._under_way:
+                await self._settle(owed)
+
+    async def run(self, every_s: float = 2.0) -> None:
+        """Settle until cancelled. What is under way then is left to the next life."""
+        try:
+            while True:
+                await self.settle()
+                await asyncio.sleep(every_s)
+        finally:
+            for task in list(self._under_way.values()):
+                task.cancel()
+
+    async def _do(self, peer: Peer, station_id: str, command: Command, owed: Row) -> None:
+        address = station_stream(peer.owner, station_id)
+        try:
+            answer = await self._post.ask(address, command, timeout_s=_POST_S)
+        except NobodyThere:
+            answer = CommandDone(CommandResult.OFFLINE, "the station is not connected")
+        except NoReply:
+            answer = CommandDone(CommandResult.TIMEOUT)
+        assert isinstance(answer, CommandDone), "a Command is answered by how it ended"
+        await self._tell(peer, owed, answer.result, answer.detail)
+
+    async def _settle(self, owed: Row) -> None:
+        owner = PartyId.parse(str(owed["owner"]))
+        peer = await self._peers.get(owner, str(owed["peer_id"]))
+        if peer is None:
+            await self._claim(owed)
+            return
+        known = await self._means.spine.get(t.command, owner=str(owner), command_id=owed["command_id"])
+        if known is not None and known["result"] is not None:
+            await self._tell(peer, owed, CommandResult(str(known["result"])), str(known["detail"] or ""))
+        elif isinstance(due_at := owed["due_at"], datetime) and due_at <= self._means.clock.now():
+            await self._tell(peer, owed, CommandResult.TIMEOUT, "")
+
+    async def _tell(self, peer: Peer, owed: Row, result: CommandResult, detail: str) -> None:
+        if not await self._claim(owed):
+            return
+        message = (DisplayText("en", detail[:512]),) if detail else ()
+        body = wire.CommandResult(result=RESULTS[result].value, message=message)
+        await self._line.tell(
+            peer,
+            "command_result",
+            to=PartyId.parse(str(owed["asked_by"])),
+            url=str(owed["url"]),
+            body=body,
+        )
+
+    async def _claim(self, owed: Row) -> bool:
+        """Take the debt away; only who succeeds may pay it. Commands are never retried (DESIGN 5.4)."""
+        key = {"owner": owed["owner"], "command_id": owed["command_id"]}
+        try:
+            await self._means.spine.commit(Work(writes=(Delete(t.callback, key, {"url": owed["url"]}),)))
+        except RowMoved:
+            return False
+        return True

@@ -1,0 +1,147 @@
+"""The courier: brings each peer the present state of what is marked, and fetches what we lack.
+
+Peers are served side by side and each by one task, so that a slow one holds up nobody else (P7); a
+peer that fails is left alone for a while, longer each time, with jitter (F20). An object that a peer
+refuses rests on its own. CDRs are brought until they are accepted (P4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import datetime, timedelta
+
+import msgspec
+
+from elstrada.model.facts import CdrDelivered
+from elstrada.model.ids import PartyId, cdr_stream
+from elstrada.model.party import Peer, PeerState
+from elstrada.ocpi.client import Outcome, Received, describe, is_peers_fault
+from elstrada.roaming.news import Kind
+from elstrada.roaming.patience import GIVE_UP_AFTER, pause
+from elstrada.roles.roaming.marks import Mark, read_mark
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.parcels import Parcels
+from elstrada.roles.roaming.peers import Peers
+from elstrada.spine import tables as t
+from elstrada.spine.face import Append, Between, Delete, Put, RowMoved, SpineDown, StreamMoved, Work
+
+_AT_ONCE = 200
+"""Marks taken for one peer at a time."""
+_DUE = 2000
+
+PeerKey = tuple[PartyId, str]
+
+
+class _Rest(msgspec.Struct, frozen=True):
+    """A peer that failed, and until when it is left alone."""
+
+    failures: int
+    until: datetime
+
+
+class Courier:
+    """Works marks off."""
+
+    def __init__(self, means: Means, peers: Peers, parcels: Parcels) -> None:
+        self._means, self._peers, self._parcels = means, peers, parcels
+        self._resting: dict[PeerKey, _Rest] = {}
+        self._rounds: dict[PeerKey, asyncio.Task[None]] = {}
+
+    async def run(self, every_s: float = 0.5) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                await self.start_rounds()
+                await asyncio.sleep(every_s)
+        finally:
+            for round_ in list(self._rounds.values()):
+                round_.cancel()
+
+    async def settle(self) -> None:
+        """Work until nothing is due that can be done now."""
+        while await self.start_rounds():
+            await asyncio.gather(*self._rounds.values(), return_exceptions=True)
+
+    async def start_rounds(self) -> int:
+        """Start a round for each peer that has something due and is not being served or left alone."""
+        now = self._means.clock.now()
+        due: Between = Between(high=now + timedelta(microseconds=1))
+        try:
+            rows = await self._means.spine.find(t.mark, {"next_at": due}, order=("next_at",), limit=_DUE)
+        except SpineDown:
+            return 0
+        waiting: dict[PeerKey, list[Mark]] = {}
+        for found in map(read_mark, rows):
+            waiting.setdefault((found.owner, found.peer_id), []).append(found)
+        started = 0
+        for key, marks in waiting.items():
+            rest = self._resting.get(key)
+            if key in self._rounds or (rest is not None and now < rest.until):
+                continue
+            self._rounds[key] = asyncio.ensure_future(self._round(key, marks[:_AT_ONCE]))
+            self._rounds[key].add_done_callback(lambda ended, key=key: self._ended(key, ended))
+            started += 1
+        return started
+
+    def _ended(self, key: PeerKey, ended: asyncio.Task[None]) -> None:
+        """A round is over; one that broke off (the store is down, or a bug) is begun again later."""
+        self._rounds.pop(key, None)
+        if not ended.cancelled() and (problem := ended.exception()) is not None:
+            self._leave_alone(key, f"{type(problem).__name__}: {problem}")
+
+    async def _round(self, key: PeerKey, marks: list[Mark]) -> None:
+        peer = await self._peers.get(*key)
+        for found in marks:
+            if peer is None or peer.state is not PeerState.ACTIVE:
+                await self._commit(found.done())
+                continue
+            outcome = await self._parcels.bring(peer, found)
+            if outcome is not None and is_peers_fault(outcome):
+                self._leave_alone(key, describe(outcome))
+                return
+            self._resting.pop(key, None)
+            await self._settle(peer, found, outcome)
+
+    async def _settle(self, peer: Peer, found: Mark, outcome: Outcome | None) -> None:
+        """Note how it went: None means that there is nothing to bring any more."""
+        if outcome is None:
+            await self._commit(found.done())
+        elif isinstance(outcome, Received):
+            await self._delivered(found, outcome)
+        else:
+            await self._refused(peer, found, outcome)
+
+    async def _delivered(self, found: Mark, received: Received) -> None:
+        if found.kind is not Kind.CDR:
+            await self._commit(found.done())
+            return
+        stream = cdr_stream(found.owner, found.owner, found.object_id)
+        fact = CdrDelivered(found.peer_id, received.location)
+        version = (await self._means.spine.load(stream)).version
+        work = Work(appends=(Append(stream, version, (fact,)),), writes=(found.done(),))
+        # If it cannot be noted, the mark stays; the peer takes the same CDR again as a success (R-41).
+        with contextlib.suppress(RowMoved, StreamMoved, SpineDown):
+            await self._means.spine.commit(work)
+
+    async def _refused(self, peer: Peer, found: Mark, outcome: Outcome) -> None:
+        error = describe(outcome)
+        source = f"peer:{peer.owner}/{peer.id}"
+        self._means.findings.note(source, f"refused {found.kind.value}", error)
+        if found.attempts + 1 >= GIVE_UP_AFTER and found.kind is not Kind.CDR:
+            await self._commit(found.done())
+            return
+        wait = pause(found.attempts + 1, self._means.chance.spread())
+        await self._commit(found.later(self._means.clock.now() + wait, error))
+
+    def _leave_alone(self, key: PeerKey, problem: str) -> None:
+        before = self._resting.get(key)
+        failures = before.failures + 1 if before else 1
+        until = self._means.clock.now() + pause(failures, self._means.chance.spread())
+        self._resting[key] = _Rest(failures, until)
+        self._means.findings.note(f"peer:{key[0]}/{key[1]}", "unreachable", problem)
+
+    async def _commit(self, write: Put | Delete) -> None:
+        """Write, unless the mark was set anew meanwhile: then there is more to bring."""
+        with contextlib.suppress(RowMoved, SpineDown):
+            await self._means.spine.commit(Work(writes=(write,)))

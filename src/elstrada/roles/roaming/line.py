@@ -1,0 +1,101 @@
+"""The line to peers: the one way by which anything is said to one (R-14, R-15).
+
+Pushes, pulls, authorizations, results of commands and handshakes all go through here, so that each
+has its token, fresh ids and routing headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from elstrada.model.http import Unreachable
+from elstrada.model.ids import PartyId
+from elstrada.model.party import Peer
+from elstrada.ocpi import versions
+from elstrada.ocpi.client import Outcome, Sending, Silent, read_response, request
+from elstrada.ocpi.headers import Ids, Routing
+from elstrada.ocpi.registration import Conversation, Discovered, endpoint_url
+from elstrada.ocpi.server import Refusal
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.peers import Peers
+
+
+class Line:
+    """Says things to peers and reads what they answer. Never raises for what a peer does."""
+
+    def __init__(self, means: Means, peers: Peers) -> None:
+        self._means, self._peers = means, peers
+
+    async def tell(
+        self,
+        peer: Peer,
+        name: str,
+        *,
+        to: PartyId | None = None,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        url: str | None = None,
+        timeout_s: float = 10.0,
+    ) -> Outcome:
+        """Send one request to a peer's endpoint.
+
+        Args:
+            name: of the endpoint in the version's table.
+            to: the peer's party that is meant; by default its first.
+            url: an address the peer gave, instead of its endpoint's.
+        """
+        version = peer.version or next(iter(versions.TABLES))
+        endpoint = versions.endpoint(version, name)
+        base = url or endpoint_url(peer.endpoints, endpoint.module, endpoint.interface.value)
+        token = await self._peers.token_out(peer)
+        if base is None or token is None:
+            return Silent(
+                f"the peer offers no {endpoint.module} {endpoint.interface.value.lower()} interface"
+            )
+        receiver = to or (peer.roles[0].party if peer.roles else None)
+        sending = Sending(
+            endpoint=endpoint, base=base, path=path or {}, query=query or {}, body=body, url=url
+        )
+        return await self._send(sending, token, Routing(receiver, peer.owner), timeout_s)
+
+    async def converse(self, conversation: Conversation, token: str) -> Discovered | Refusal:
+        """Lead a conversation of the handshake with a token, to its end."""
+        sending = next(conversation)
+        while True:
+            outcome = await self._send(sending, token, Routing(), 10.0)
+            try:
+                sending = conversation.send(outcome)
+            except StopIteration as end:
+                return end.value
+
+    async def say(self, sending: Sending, token: str) -> Outcome:
+        """Send one request of the handshake, before the peer has a record to go by."""
+        return await self._send(sending, token, Routing(), 30.0)
+
+    async def _send(self, sending: Sending, token: str, routing: Routing, timeout_s: float) -> Outcome:
+        ids = Ids(self._means.chance.uuid(), self._means.chance.uuid())
+        try:
+            response = await self._means.http.send(request(sending, token, ids, routing), timeout_s=timeout_s)
+        except Unreachable as problem:
+            return Silent(str(problem)[:300])
+        return read_response(response)
+
+
+def belongs_to(peer: Peer, url: str) -> bool:
+    """Is the address at a host the peer registered with? Its token goes nowhere else (T16)."""
+    known = [endpoint.url for endpoint in peer.endpoints]
+    if peer.versions_url is not None:
+        known.append(peer.versions_url)
+    return _origin(url) in {_origin(address) for address in known}
+
+
+def _origin(url: str) -> tuple[str, str] | None:
+    """Scheme and host with port, or None where there is no web address (which equals nothing known)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}[parts.scheme.lower()]
+    except (ValueError, KeyError):
+        return ("", url)
+    return (parts.scheme.lower(), f"{(parts.hostname or '').lower()}:{port}")

@@ -1,0 +1,27 @@
+"""What every actor of roaming works with."""
+
+from __future__ import annotations
+
+import msgspec
+
+from elstrada.net.face import Chance, Clock, HttpClient
+from elstrada.ocpi import versions
+from elstrada.roles.findings import Findings
+from elstrada.roles.keys import Keys
+from elstrada.spine.face import Spine
+
+
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    spine: Spine
+    clock: Clock
+    chance: Chance
+    keys: Keys
+    http: HttpClient
+    """The guarded client: every address a peer gives goes through it (R-13, T16)."""
+    findings: Findings
+    public_url: str
+    """Scheme, host and port under which peers reach us, without a slash at the end."""
+
+    @property
+    def versions_url(self) -> str:
+        return f"{self.public_url}{versions.PREFIX}/versions"

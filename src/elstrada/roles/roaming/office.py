@@ -1,0 +1,158 @@
+"""The office: where peers call. It knows the caller by its token, lets it only where it belongs, and
+has the call served (T17, T18, R-01 to R-24).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from elstrada.model.http import HttpRequest, HttpResponse
+from elstrada.model.party import PeerState, Role
+from elstrada.ocpi import versions
+from elstrada.ocpi.body import Mismatch
+from elstrada.ocpi.codes import Why
+from elstrada.ocpi.endpoints import Interface, Side
+from elstrada.ocpi.headers import token_of
+from elstrada.ocpi.registration import CREDENTIALS, sides_of
+from elstrada.ocpi.scalars import party
+from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
+from elstrada.ocpi.v221.versions import Version, VersionDetails
+from elstrada.roaming.visibility import EMSP_LIKE, parties_of
+from elstrada.roles.roaming.callbacks import Callbacks
+from elstrada.roles.roaming.commander import Commander
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.peers import Caller, Peers
+from elstrada.roles.roaming.registrar import Registrar
+from elstrada.roles.roaming.serving import cdrs, commands, credentials, locations, sessions, tariffs, tokens
+from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
+from elstrada.roles.roaming.stock import Stock
+from elstrada.spine.face import SpineDown
+
+HANDLERS: Mapping[str, Handler] = {
+    **credentials.HANDLERS,
+    **locations.HANDLERS,
+    **tariffs.HANDLERS,
+    **tokens.HANDLERS,
+    **sessions.HANDLERS,
+    **cdrs.HANDLERS,
+    **commands.HANDLERS,
+}
+_FACING: dict[Side, frozenset[Role]] = {
+    Side.CPO: EMSP_LIKE | {Role.SCSP},
+    Side.EMSP: frozenset({Role.CPO}),
+}
+"""Which roles of the caller each of our sides is there for."""
+
+
+class Office:
+    """Serves OCPI requests. See ``net.face.HttpHandler``."""
+
+    def __init__(
+        self,
+        means: Means,
+        peers: Peers,
+        stock: Stock,
+        registrar: Registrar,
+        callbacks: Callbacks,
+        commander: Commander,
+    ) -> None:
+        self._means, self._peers, self._stock = means, peers, stock
+        self._registrar, self._callbacks, self._commander = registrar, callbacks, commander
+
+    async def handle(self, request: HttpRequest, remote: str) -> HttpResponse:
+        """Answer one request, whatever it holds."""
+        call: Call | None = None
+        caller: Caller | None = None
+        try:
+            caller = await self._peers.by_token(token_of(request.headers))
+            if caller is None:
+                result: Result = Refusal(Why.UNAUTHORIZED, "no valid credentials token")
+            else:
+                call, result = await self._serve(request, caller)
+        except SpineDown:
+            result = Refusal(Why.BUSY, "nothing can be stored now")
+        if isinstance(result, Refusal):
+            source = f"peer:{caller.peer.owner}/{caller.peer.id}" if caller else f"address:{remote}"
+            self._means.findings.note(source, f"OCPI {result.why.name}", result.message)
+        return respond(request, result, self._means.clock.now(), call)
+
+    async def _serve(self, request: HttpRequest, caller: Caller) -> tuple[Call | None, Result]:
+        version, _, path = request.path.removeprefix(versions.PREFIX).strip("/").partition("/")
+        if not request.path.startswith(versions.PREFIX + "/"):
+            return None, NOT_HERE
+        if version == "versions" and not path:
+            return None, self._versions(request)
+        if version not in versions.ROUTERS:
+            return None, NOT_HERE
+        if not path:
+            return None, self._details(request, version, caller)
+        if caller.peer.state is not PeerState.ACTIVE and path.partition("/")[0] != CREDENTIALS:
+            # Token A opens versions and credentials alone (R-04).
+            return None, Refusal(Why.UNAUTHORIZED, "register first")
+        call = read(request, path, versions.ROUTERS[version])
+        if isinstance(call, Refusal):
+            return None, call
+        refusal = _out_of_place(caller, call)
+        if refusal is not None:
+            return call, refusal
+        return call, await self._handled(caller, version, call)
+
+    async def _handled(self, caller: Caller, version: str, call: Call) -> Result:
+        visit = Visit(
+            means=self._means,
+            stock=self._stock,
+            registrar=self._registrar,
+            callbacks=self._callbacks,
+            commander=self._commander,
+            own=caller.own,
+            peer=caller.peer,
+            version=version,
+            call=call,
+        )
+        try:
+            return await HANDLERS[call.endpoint.name](visit)
+        except Mismatch as problem:
+            return Refusal(Why.INVALID, str(problem))
+
+    def _versions(self, request: HttpRequest) -> Result:
+        if request.method != "GET":
+            return Refusal(Why.NOT_ALLOWED, "versions can only be read")
+        urls = (
+            (version, versions.details_url(version, self._means.public_url)) for version in versions.TABLES
+        )
+        return Listing(tuple(Version(version, url) for version, url in urls))
+
+    def _details(self, request: HttpRequest, version: str, caller: Caller) -> Result:
+        if request.method != "GET":
+            return Refusal(Why.NOT_ALLOWED, "version details can only be read")
+        sides = sides_of(caller.own.roles)
+        return Found(VersionDetails(version, versions.endpoint_urls(version, self._means.public_url, sides)))
+
+
+def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
+    """Is the caller where it may not be? Its token says who it is; headers and paths only choose (T18)."""
+    endpoint = call.endpoint
+    if endpoint.side is Side.NONE:
+        return None
+    if endpoint.side not in sides_of(caller.own.roles):
+        return NOT_HERE
+    theirs = parties_of(caller.peer, _FACING[endpoint.side])
+    to_party, from_party = call.routing.to_party, call.routing.from_party
+    if to_party is not None and to_party != caller.own.id:
+        return Refusal(Why.INVALID, f"OCPI-to: {to_party} is not served here")
+    if from_party is not None and from_party not in parties_of(caller.peer, Role):
+        return Refusal(Why.INVALID, f"OCPI-from: {from_party} is not among your roles (R-09)")
+    if not theirs:
+        return NOT_HERE
+    if endpoint.interface is Interface.RECEIVER and "party_id" in call.path:
+        return _foreign(call, theirs)
+    return None
+
+
+def _foreign(call: Call, theirs: frozenset[object]) -> Refusal | None:
+    """Is the object of the path owned by another than the caller (R-09, R-32)?"""
+    try:
+        owner = party(call.path["country_code"], call.path["party_id"])
+    except ValueError:
+        return NOT_HERE
+    return None if owner in theirs else NOT_HERE

@@ -1,0 +1,159 @@
+"""The book of peers: who they are, by which token they show themselves, and which one we show them."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+
+import msgspec
+
+from elstrada.model.facts import PeerChanged
+from elstrada.model.ids import PartyId, peer_stream
+from elstrada.model.party import Party, Peer, PeerState
+from elstrada.roles.roaming.means import Means
+from elstrada.spine import tables as t
+from elstrada.spine.face import Append, Cell, Put, Row, RowMoved, Work
+
+INVITATION_LASTS = timedelta(days=30)
+"""How long token A can be used (T17)."""
+_MOST_PEERS = 10_000
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Whoever showed a token: which of our parties it deals with, and who it is."""
+
+    own: Party
+    peer: Peer
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """New tokens for a peer's record; None forgets, UNSET leaves as it is."""
+
+    token_in: str | msgspec.UnsetType | None = msgspec.UNSET
+    """What the peer must show us."""
+    token_out: str | msgspec.UnsetType | None = msgspec.UNSET
+    """What we must show the peer."""
+    overlap: bool = False
+    """The former token_in holds until the new one is first shown (R-07)."""
+
+    def __repr__(self) -> str:
+        return "Secrets(***)"
+
+
+class Peers:
+    """Reads and writes the records of peers, and tells the log when one changes."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def party(self, owner: PartyId) -> Party | None:
+        """One of our own parties."""
+        row = await self._means.spine.get(t.party, party=str(owner))
+        return None if row is None else msgspec.json.decode(str(row["document"]), type=Party)
+
+    async def get(self, owner: PartyId, peer_id: str) -> Peer | None:
+        row = await self._row(owner, peer_id)
+        return None if row is None else _peer(row)
+
+    async def of(self, owner: PartyId) -> list[Peer]:
+        """The peers registered with one of our parties."""
+        where = {"owner": str(owner), "state": PeerState.ACTIVE.value}
+        rows = await self._means.spine.find(t.peer, where, limit=_MOST_PEERS)
+        return [_peer(row) for row in rows]
+
+    async def by_token(self, token: str | None) -> Caller | None:
+        """Who shows this token (R-10: identity is the token, never an address).
+
+        The work is the same whether the token is known, unknown or missing: two look-ups by keyed hash.
+        """
+        shown = self._means.keys.token_hash(token or "")
+        current = await self._means.spine.find(t.peer, {"token_in_hash": shown}, limit=1)
+        former = await self._means.spine.find(t.peer, {"token_in_old_hash": shown}, limit=1)
+        rows = (current or former) if token else []
+        if not rows:
+            return None
+        row, peer = rows[0], _peer(rows[0])
+        if current and row["token_in_old_hash"] is not None:
+            await self._forget_former(row)
+        expired = self._means.clock.now() - peer.changed_at > INVITATION_LASTS
+        if peer.state is PeerState.INVITED and expired:
+            return None
+        own = await self.party(peer.owner)
+        return None if own is None else Caller(own, peer)
+
+    async def token_out(self, peer: Peer) -> str | None:
+        """The token we must show a peer."""
+        row = await self._row(peer.owner, peer.id)
+        sealed = None if row is None else row["token_out_sealed"]
+        return self._means.keys.unseal(sealed, _seal(peer, "out")) if isinstance(sealed, bytes) else None
+
+    async def token_in(self, peer: Peer) -> str | None:
+        """The token the peer must show us (R-11)."""
+        row = await self._row(peer.owner, peer.id)
+        sealed = None if row is None else row["token_in_sealed"]
+        return self._means.keys.unseal(sealed, _seal(peer, "in")) if isinstance(sealed, bytes) else None
+
+    async def write(self, peer: Peer, secrets: Secrets, *, before: Peer | None, note: str = "") -> None:
+        """Store a peer's new state, and say so in the log, at once.
+
+        Args:
+            before: the state this one follows; None demands that there is none yet.
+        Raises:
+            RowMoved: somebody else changed the peer meanwhile.
+            StreamMoved: likewise.
+        """
+        spine = self._means.spine
+        row: dict[str, Cell] = {
+            "owner": str(peer.owner),
+            "peer_id": peer.id,
+            "state": peer.state.value,
+            "document": msgspec.json.encode(peer).decode(),
+            "changed_at": peer.changed_at,
+        }
+        stored = await self._row(peer.owner, peer.id)
+        row |= self._sealed(peer, secrets, stored)
+        expected: Row = {} if before is None else {"document": msgspec.json.encode(before).decode()}
+        stream = peer_stream(peer.owner, peer.id)
+        version = (await spine.load(stream)).version
+        fact = PeerChanged(
+            peer.id, peer.state, peer.version, tuple(sorted({role.party for role in peer.roles})), note
+        )
+        await spine.commit(
+            Work(appends=(Append(stream, version, (fact,)),), writes=(Put(t.peer, row, expected),))
+        )
+
+    def _sealed(self, peer: Peer, secrets: Secrets, stored: Row | None) -> dict[str, Cell]:
+        keys, columns = self._means.keys, dict[str, Cell]()
+        if secrets.token_in is None:
+            columns |= {"token_in_hash": None, "token_in_sealed": None, "token_in_old_hash": None}
+        elif isinstance(secrets.token_in, str):
+            former = stored["token_in_hash"] if secrets.overlap and stored is not None else None
+            columns["token_in_old_hash"] = former
+            columns["token_in_hash"] = keys.token_hash(secrets.token_in)
+            columns["token_in_sealed"] = keys.seal(secrets.token_in, _seal(peer, "in"))
+        if secrets.token_out is None:
+            columns["token_out_sealed"] = None
+        elif isinstance(secrets.token_out, str):
+            columns["token_out_sealed"] = keys.seal(secrets.token_out, _seal(peer, "out"))
+        return columns
+
+    async def _forget_former(self, row: Row) -> None:
+        """The new token has arrived at the peer: the former one is refused from now (R-07)."""
+        key = {"owner": row["owner"], "peer_id": row["peer_id"]}
+        expected = {"token_in_hash": row["token_in_hash"]}
+        put = Put(t.peer, {**key, "token_in_old_hash": None}, expected)
+        # Renewed again meanwhile? Then that writer has said what holds.
+        with contextlib.suppress(RowMoved):
+            await self._means.spine.commit(Work(writes=(put,)))
+
+    async def _row(self, owner: PartyId, peer_id: str) -> Row | None:
+        return await self._means.spine.get(t.peer, owner=str(owner), peer_id=peer_id)
+
+
+def _peer(row: Row) -> Peer:
+    return msgspec.json.decode(str(row["document"]), type=Peer)
+
+
+def _seal(peer: Peer, direction: str) -> str:
+    """The name under which a token is sealed: it can be read again only for the same record."""
+    return f"peer/{peer.owner}/{peer.id}/{direction}"

@@ -1,0 +1,165 @@
+"""The puller: fetches all that a peer has of a module, page by page, within a budget (R-28, T24).
+
+What is kept already and newer stays. Objects of parties that the peer does not speak for are passed
+over and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from elstrada.model.ids import PartyId
+from elstrada.model.party import Peer, Role
+from elstrada.ocpi.body import Mismatch
+from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
+from elstrada.ocpi.scalars import Instant
+from elstrada.ocpi.v221 import locations, tariffs, tokens, translate
+from elstrada.roaming.visibility import parties_of
+from elstrada.roles.roaming.line import Line, belongs_to
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.rows import (
+    identity_of,
+    identity_row,
+    location_row,
+    source_of,
+    tariff_row,
+    token_row,
+)
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Work
+
+MOST_PAGES = 10_000
+_RESTARTS = 3
+_PAGE_S = 30.0
+
+
+class Pulled(msgspec.Struct, frozen=True):
+    """How a pull went."""
+
+    outcome: Outcome
+    """Of the last page asked for."""
+    kept: int = 0
+    passed_over: int = 0
+
+
+class _Page(msgspec.Struct, frozen=True):
+    writes: tuple[Put, ...]
+    kept: int
+    passed_over: int
+
+
+_Rows = tuple[PartyId, tuple[Put, ...]]
+"""Whose an object is, and the records that keep it; the first bears its date."""
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """How a module is pulled."""
+
+    name: str
+    """Of the endpoint."""
+    wire: type[msgspec.Struct]
+    role: Role
+    """Of the parties whose objects these are."""
+    rows: Callable[[Peer, msgspec.Struct], _Rows]
+
+
+class Puller:
+    """Reads peers' lists."""
+
+    def __init__(self, means: Means, line: Line) -> None:
+        self._means, self._line = means, line
+        self._ways = {
+            "locations": _Way("list_locations", locations.Location, Role.CPO, self._location),
+            "tariffs": _Way("list_tariffs", tariffs.Tariff, Role.CPO, self._tariff),
+            "tokens": _Way("list_tokens", tokens.Token, Role.EMSP, self._token),
+        }
+
+    async def pull(self, peer: Peer, module: str, date_from: datetime | None = None) -> Pulled:
+        """Fetch a module's objects, all or those changed since a time.
+
+        When the number of objects changes on the way, the walk begins again, because a page may have
+        moved; keeping an object twice does no harm.
+        """
+        pulled = await self._walk(peer, module, date_from)
+        for _ in range(_RESTARTS):
+            if pulled is not None:
+                return pulled
+            pulled = await self._walk(peer, module, date_from)
+        return pulled or Pulled(Garbled(200, "the list changes faster than it can be read"))
+
+    async def _walk(self, peer: Peer, module: str, date_from: datetime | None) -> Pulled | None:
+        way = self._ways[module]
+        query = {} if date_from is None else {"date_from": str(Instant(date_from))}
+        url: str | None = None
+        visited: set[str] = set()
+        total: int | None = None
+        kept = passed_over = 0
+        while True:
+            outcome = await self._line.tell(peer, way.name, query=query, url=url, timeout_s=_PAGE_S)
+            if not isinstance(outcome, Received):
+                return Pulled(outcome, kept, passed_over)
+            if total is not None and outcome.total is not None and outcome.total != total:
+                return None
+            total = outcome.total
+            page = await self._keep(peer, outcome, way)
+            await self._means.spine.commit(Work(writes=page.writes))
+            kept, passed_over = kept + page.kept, passed_over + page.passed_over
+            url = outcome.next
+            if url is None:
+                return Pulled(outcome, kept, passed_over)
+            if url in visited or len(visited) >= MOST_PAGES or not belongs_to(peer, url):
+                return Pulled(Garbled(200, "the Link runs in circles or to another host"), kept, passed_over)
+            visited.add(url)
+
+    async def _keep(self, peer: Peer, page: Received, way: _Way) -> _Page:
+        """Keep what a page holds of the peer's own parties and is news to us."""
+        found, problems = objects_of(page, way.wire)
+        theirs = parties_of(peer, (way.role,))
+        writes: list[Put] = []
+        kept = 0
+        for wire in found:
+            try:
+                party, puts = way.rows(peer, wire)
+            except Mismatch as problem:
+                problems.append(str(problem))
+                continue
+            if party not in theirs:
+                problems.append(f"an object of {party}, for whom the peer does not speak")
+            elif await self._is_news(puts[0]):
+                writes.extend(puts)
+                kept += 1
+        for problem in problems:
+            self._means.findings.note(f"peer:{peer.owner}/{peer.id}", "unreadable object", problem)
+        return _Page(tuple(writes), kept, len(problems))
+
+    async def _is_news(self, put: Put) -> bool:
+        """Is this newer than what is kept?"""
+        key = {column.name: put.row[column.name] for column in put.table.primary_key.columns}
+        known = await self._means.spine.get(put.table, **key)
+        if known is None:
+            return True
+        before, now = known["last_updated"], put.row["last_updated"]
+        assert isinstance(before, datetime)
+        assert isinstance(now, datetime)
+        return now > before
+
+    def _location(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
+        assert isinstance(wire, locations.Location)
+        location = translate.location_from_wire(wire).value
+        row = location_row(peer.owner, location, source_of(peer.id))
+        return location.party, (Put(t.location, row),)
+
+    def _tariff(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
+        assert isinstance(wire, tariffs.Tariff)
+        tariff = translate.tariff_from_wire(wire).value
+        return tariff.party, (Put(t.tariff, tariff_row(peer.owner, tariff)),)
+
+    def _token(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
+        assert isinstance(wire, tokens.Token)
+        token = translate.token_from_wire(wire).value
+        ref = self._means.keys.token_ref(token.uid)
+        identity = identity_row(peer.owner, identity_of(token), ref)
+        return token.party, (Put(t.token, token_row(peer.owner, token, ref)), Put(t.identity, identity))

@@ -1,0 +1,228 @@
+"""The registrar: makes, renews and ends connections with peers (R-04 to R-11, T17).
+
+Every step that changes a registration is one commit: the record with its sealed tokens and the fact
+that tells of it. A handshake that fails leaves the registration as it was before (R-05).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from elstrada.model.ids import PartyId
+from elstrada.model.party import Party, Peer, PeerState
+from elstrada.ocpi import versions
+from elstrada.ocpi.body import Mismatch
+from elstrada.ocpi.client import Received, Sending, describe, object_of
+from elstrada.ocpi.codes import Why
+from elstrada.ocpi.registration import (
+    CREDENTIALS,
+    discover,
+    endpoint_url,
+    may,
+    read_roles,
+    write_credentials,
+)
+from elstrada.ocpi.server import Done, Found, Refusal
+from elstrada.ocpi.v221.credentials import Credentials
+from elstrada.roles.roaming.line import Line
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.peers import Peers, Secrets
+from elstrada.spine.face import RowMoved, StreamMoved
+
+_LONGEST_TOKEN = 64
+
+
+class NotRegistered(Exception):
+    """A handshake that we began did not succeed; the message says at which step and why."""
+
+
+class Registrar:
+    """Meets peers, from either side."""
+
+    def __init__(self, means: Means, peers: Peers, line: Line) -> None:
+        self._means, self._peers, self._line = means, peers, line
+
+    # --- we begin -----------------------------------------------------------------------------------
+
+    async def invite(self, owner: PartyId, peer_id: str) -> str:
+        """Expect a new peer.
+
+        Returns:
+            Token A, to be given to the peer by other means, with our versions URL.
+        Raises:
+            NotRegistered: the peer is registered already.
+        """
+        before = await self._vacant(owner, peer_id)
+        token_a = self._means.chance.secret()
+        peer = Peer(owner=owner, id=peer_id, state=PeerState.INVITED, changed_at=self._means.clock.now())
+        await self._peers.write(peer, Secrets(token_a, None), before=before, note="invited")
+        return token_a
+
+    async def register(self, owner: PartyId, peer_id: str, versions_url: str, token_a: str) -> Peer:
+        """Register with a peer that gave us a token A.
+
+        Raises:
+            NotRegistered: why, and nothing is registered.
+        """
+        before = await self._vacant(owner, peer_id)
+        own = await self._peers.party(owner)
+        if own is None:
+            raise NotRegistered(f"{owner} is no party of ours")
+        found = await self._line.converse(discover(versions_url), token_a)
+        if isinstance(found, Refusal):
+            raise NotRegistered(found.message)
+        token_b = self._means.chance.secret()
+        waiting = Peer(
+            owner=owner,
+            id=peer_id,
+            state=PeerState.INVITED,
+            version=found.version,
+            versions_url=versions_url,
+            endpoints=found.endpoints,
+            changed_at=self._means.clock.now(),
+        )
+        # The peer calls back with token B before it answers, so B must open our versions by then.
+        await self._peers.write(waiting, Secrets(token_b, None), before=before, note="asking")
+        try:
+            theirs = await self._exchange(own, waiting, "register", token_a, token_b)
+            return await self._settle(waiting, theirs, Secrets(token_out=theirs.token))
+        except NotRegistered as failure:
+            await self._end(waiting, f"handshake failed: {failure}"[:500])
+            raise
+
+    async def renew(self, owner: PartyId, peer_id: str) -> Peer:
+        """Exchange new tokens with a peer, and learn anew what it offers.
+
+        Raises:
+            NotRegistered: why; the former tokens hold.
+        """
+        peer = await self._peers.get(owner, peer_id)
+        own = await self._peers.party(owner)
+        token = None if peer is None else await self._peers.token_out(peer)
+        if peer is None or own is None or token is None or peer.versions_url is None:
+            raise NotRegistered(f"{peer_id} is not registered with {owner}")
+        found = await self._line.converse(discover(peer.versions_url), token)
+        if isinstance(found, Refusal):
+            raise NotRegistered(found.message)
+        former, token_b = await self._peers.token_in(peer), self._means.chance.secret()
+        renewing = msgspec.structs.replace(
+            peer, version=found.version, endpoints=found.endpoints, changed_at=self._means.clock.now()
+        )
+        await self._peers.write(renewing, Secrets(token_b, overlap=True), before=peer, note="renewing")
+        try:
+            theirs = await self._exchange(own, renewing, "renew", token, token_b)
+        except NotRegistered:
+            # Whether the peer has our new token is not known: both hold until one of them is shown.
+            kept = msgspec.structs.replace(peer, changed_at=self._means.clock.now())
+            await self._peers.write(kept, Secrets(former, overlap=True), before=renewing, note="not renewed")
+            raise
+        return await self._settle(renewing, theirs, Secrets(token_out=theirs.token))
+
+    async def unregister(self, owner: PartyId, peer_id: str) -> None:
+        """End a connection, here even if the peer does not answer.
+
+        Raises:
+            NotRegistered: there is none.
+        """
+        peer = await self._peers.get(owner, peer_id)
+        if peer is None or peer.state is not PeerState.ACTIVE:
+            raise NotRegistered(f"{peer_id} is not registered with {owner}")
+        outcome = await self._line.tell(peer, "unregister")
+        await self._end(peer, f"ended by us; the peer: {describe(outcome)}"[:500])
+
+    # --- the peer begins ----------------------------------------------------------------------------
+
+    async def show(self, own: Party, peer: Peer) -> Found | Refusal:
+        """Our credentials as the peer has them: with the token it shows us (R-11)."""
+        token = await self._peers.token_in(peer)
+        assert token is not None, "the peer has just shown it"
+        return Found(write_credentials(own, token, self._means.versions_url))
+
+    async def met(self, own: Party, peer: Peer, method: str, credentials: Credentials) -> Found | Refusal:
+        """A peer registers (POST) or renews (PUT): call it back, then answer with a new token (R-08)."""
+        roles = read_roles(credentials)
+        refusal = may(method, peer.state) or _unusable(credentials.token)
+        if refusal is not None or isinstance(roles, Refusal):
+            return refusal or Refusal(Why.INVALID, "roles")
+        found = await self._line.converse(discover(credentials.url), credentials.token)
+        if isinstance(found, Refusal):
+            return found
+        token_c = self._means.chance.secret()
+        met = msgspec.structs.replace(
+            peer,
+            state=PeerState.ACTIVE,
+            version=found.version,
+            versions_url=credentials.url,
+            roles=roles,
+            endpoints=found.endpoints,
+            changed_at=self._means.clock.now(),
+        )
+        # Token A is void from now (R-05); a renewed token's former one until the new one is shown (R-07).
+        secrets = Secrets(token_c, credentials.token, overlap=method == "PUT")
+        try:
+            await self._peers.write(met, secrets, before=peer, note=method)
+        except (RowMoved, StreamMoved):
+            return Refusal(Why.NOT_ALLOWED, "the registration changed meanwhile")
+        return Found(write_credentials(own, token_c, self._means.versions_url))
+
+    async def left(self, peer: Peer) -> Done | Refusal:
+        """A peer ends the connection."""
+        refusal = may("DELETE", peer.state)
+        if refusal is None:
+            await self._end(peer, "ended by the peer")
+        return refusal or Done()
+
+    # --- below --------------------------------------------------------------------------------------
+
+    async def _vacant(self, owner: PartyId, peer_id: str) -> Peer | None:
+        peer = await self._peers.get(owner, peer_id)
+        if peer is not None and peer.state is PeerState.ACTIVE:
+            raise NotRegistered(f"{peer_id} is registered with {owner} already")
+        return peer
+
+    async def _exchange(self, own: Party, peer: Peer, name: str, token: str, token_b: str) -> Credentials:
+        """Give the peer our credentials and get its own."""
+        url = endpoint_url(peer.endpoints, CREDENTIALS, "")
+        assert url is not None, "discover finds no peer without credentials"
+        assert peer.version is not None
+        sending = Sending(
+            endpoint=versions.endpoint(peer.version, name),
+            base=url,
+            body=write_credentials(own, token_b, self._means.versions_url),
+        )
+        outcome = await self._line.say(sending, token)
+        if not isinstance(outcome, Received):
+            raise NotRegistered(f"credentials: {describe(outcome)}")
+        try:
+            theirs = object_of(outcome, Credentials)
+        except Mismatch as problem:
+            raise NotRegistered(f"credentials: {problem}") from None
+        unusable = _unusable(theirs.token)
+        if unusable is not None:
+            raise NotRegistered(f"credentials: {unusable.message}")
+        return theirs
+
+    async def _settle(self, peer: Peer, theirs: Credentials, secrets: Secrets) -> Peer:
+        roles = read_roles(theirs)
+        if isinstance(roles, Refusal):
+            raise NotRegistered(f"credentials: {roles.message}")
+        active = msgspec.structs.replace(
+            peer,
+            state=PeerState.ACTIVE,
+            versions_url=theirs.url,
+            roles=roles,
+            changed_at=self._means.clock.now(),
+        )
+        await self._peers.write(active, secrets, before=peer, note="registered")
+        return active
+
+    async def _end(self, peer: Peer, note: str) -> None:
+        ended = msgspec.structs.replace(peer, state=PeerState.ENDED, changed_at=self._means.clock.now())
+        await self._peers.write(ended, Secrets(None, None), before=peer, note=note)
+
+
+def _unusable(token: str) -> Refusal | None:
+    """A token that could not stand in a header would lock us out for good."""
+    if 0 < len(token) <= _LONGEST_TOKEN and all("!" <= character <= "~" for character in token):
+        return None
+    return Refusal(Why.INVALID, f"token: expected 1 to {_LONGEST_TOKEN} printable ASCII characters")

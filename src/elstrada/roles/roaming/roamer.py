@@ -1,0 +1,180 @@
+"""The roamer: follows the log and marks what each peer no longer knows as it is (DESIGN 5.4).
+
+It sends nothing itself; the courier does. Marks commit together with the cursor, so that none is
+ever missing, and setting one twice is setting it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from sqlalchemy import Table
+
+from elstrada.model.ids import PartyId
+from elstrada.model.location import Location
+from elstrada.model.party import Peer, PeerState, Role
+from elstrada.roaming.news import MODULE_OF, CdrNews, Kind, News, PeerNews, SessionNews, StatusNews, news
+from elstrada.roaming.visibility import (
+    listens,
+    may_see_location,
+    may_see_sessions_of,
+    may_see_tariffs,
+    may_see_tokens,
+)
+from elstrada.roles.roaming.marks import mark
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.peers import Peers
+from elstrada.roles.roaming.rows import location_row
+from elstrada.roles.roaming.stock import OWN, Stock, location_of
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Recorded, Row, Where, Work
+
+FOLLOWER = "roamer"
+_PAGE = 1000
+_PULLED = {Role.CPO: ("tokens",), Role.EMSP: ("locations", "tariffs")}
+"""What a party in this role wants to have of its peers."""
+
+
+class Roamer:
+    """Turns facts into marks."""
+
+    def __init__(self, means: Means, peers: Peers, stock: Stock) -> None:
+        self._means, self._peers, self._stock = means, peers, stock
+
+    async def handle(self, facts: list[Recorded]) -> Work:
+        """The follower's step: the marks of a batch, and locations whose EVSEs have news (R-35)."""
+        latest: dict[News, int] = {}
+        for recorded in facts:
+            told = news(recorded.stream, recorded.fact)
+            if told is not None:
+                latest[told] = recorded.position
+        owners = {told.owner for told in latest}
+        known = {owner: await self._peers.of(owner) for owner in owners}
+        writes: dict[tuple[object, ...], Put] = {}
+        for told, position in latest.items():
+            async for put in self._marks(told, known[told.owner], position):
+                writes[(put.table.name, *(put.row[name] for name in _KEYS[put.table.name]))] = put
+        return Work(writes=tuple(writes.values()))
+
+    async def changed(self, owner: PartyId, kind: Kind, *parts: str) -> tuple[Put, ...]:
+        """The marks for a record of ours that somebody changes, to be committed with the change.
+
+        Args:
+            kind: LOCATION, TARIFF or TOKEN.
+            parts: the object's id; of a token, uid and type.
+        """
+        now = self._means.clock.now()
+        position = await self._means.spine.commit(Work())
+        return tuple(
+            mark(peer, kind, *parts, position=position, now=now)
+            for peer in await self._peers.of(owner)
+            if listens(peer, MODULE_OF[kind])
+        )
+
+    async def resync(self, peer: Peer) -> None:
+        """Send a peer everything anew, and fetch everything anew from it."""
+        position = await self._means.spine.commit(Work())
+        puts = [put async for put in self._everything(peer, position)]
+        await self._means.spine.commit(Work(writes=tuple(puts)))
+
+    # --- below --------------------------------------------------------------------------------------
+
+    async def _marks(self, told: News, peers: list[Peer], position: int) -> AsyncIterator[Put]:
+        match told:
+            case SessionNews(owner, session_id):
+                row = await self._stock.session_row(owner, session_id)
+                for put in self._of_token(peers, Kind.SESSION, session_id, _token_party(row), position):
+                    yield put
+            case CdrNews(_, cdr_id, token_party):
+                for put in self._of_token(peers, Kind.CDR, cdr_id, token_party, position):
+                    yield put
+            case StatusNews():
+                async for put in self._of_status(told, peers, position):
+                    yield put
+            case PeerNews(owner, peer_id):
+                peer = await self._peers.get(owner, peer_id)
+                if peer is not None and peer.state is PeerState.ACTIVE:
+                    async for put in self._everything(peer, position):
+                        yield put
+
+    def _of_token(
+        self, peers: Iterable[Peer], kind: Kind, object_id: str, token_party: PartyId | None, position: int
+    ) -> list[Put]:
+        now = self._means.clock.now()
+        return [
+            mark(peer, kind, object_id, position=position, now=now)
+            for peer in peers
+            if listens(peer, MODULE_OF[kind]) and may_see_sessions_of(peer, token_party)
+        ]
+
+    async def _of_status(self, told: StatusNews, peers: list[Peer], position: int) -> AsyncIterator[Put]:
+        """News of an EVSE, or of all of a station's (EVSE 0)."""
+        if told.evse_id:
+            place = await self._stock.place(told.owner, told.station_id, told.evse_id)
+            places = [] if place is None else [place]
+        else:
+            places = await self._stock.places_of(told.owner, told.station_id)
+        now = self._means.clock.now()
+        for location_id in {location_id for location_id, _ in places}:
+            row = await self._means.spine.get(
+                t.location, owner=str(told.owner), party=str(told.owner), location_id=location_id
+            )
+            if row is None or row["source"] != OWN:
+                continue
+            location = (await self._stock.living(told.owner, [location_of(row)]))[0]
+            yield _raised(location, row)
+            uids = [uid for at, uid in places if at == location_id]
+            for peer in peers:
+                if listens(peer, "locations") and may_see_location(peer, location):
+                    for uid in uids:
+                        yield mark(peer, Kind.EVSE, location_id, uid, position=position, now=now)
+
+    async def _everything(self, peer: Peer, position: int) -> AsyncIterator[Put]:
+        """All that a peer may have, and all that we want of it."""
+        now, owner = self._means.clock.now(), str(peer.owner)
+        ours: Where = {"owner": owner, "party": owner}
+        if listens(peer, "locations"):
+            async for row in self._rows(t.location, {**ours, "source": OWN}):
+                if may_see_location(peer, location_of(row)):
+                    object_id = str(row["location_id"])
+                    yield mark(peer, Kind.LOCATION, object_id, position=position, now=now)
+        if listens(peer, "tariffs") and may_see_tariffs(peer):
+            async for row in self._rows(t.tariff, ours):
+                yield mark(peer, Kind.TARIFF, str(row["tariff_id"]), position=position, now=now)
+        if listens(peer, "tokens") and may_see_tokens(peer):
+            async for row in self._rows(t.token, ours):
+                yield mark(peer, Kind.TOKEN, str(row["uid"]), str(row["type"]), position=position, now=now)
+        own = await self._peers.party(peer.owner)
+        for module in _wanted(own.roles if own else (), peer):
+            yield mark(peer, Kind.PULL, module, position=position, now=now)
+
+    async def _rows(self, table: Table, where: Where) -> AsyncIterator[Row]:
+        offset = 0
+        while rows := await self._means.spine.find(table, where, limit=_PAGE, offset=offset):
+            for row in rows:
+                yield row
+            offset += len(rows)
+
+
+_KEYS = {
+    "mark": ("owner", "peer_id", "kind", "object_id"),
+    "location": ("owner", "party", "location_id"),
+}
+
+
+def _wanted(roles: Iterable[Role], peer: Peer) -> list[str]:
+    """The modules we pull from a peer: those that our roles want and it offers."""
+    offered = {endpoint.identifier for endpoint in peer.endpoints if endpoint.role == "SENDER"}
+    wanted = [module for role in roles for module in _PULLED.get(role, ())]
+    return [module for module in wanted if module in offered]
+
+
+def _token_party(row: Row | None) -> PartyId | None:
+    party = None if row is None else row["token_party"]
+    return PartyId.parse(party) if isinstance(party, str) else None
+
+
+def _raised(location: Location, row: Row) -> Put:
+    """The record with its EVSEs as they are now, so that a list by date finds it (R-35)."""
+    raised = location_row(location.party, location, OWN)
+    return Put(t.location, raised, {"document": row["document"]})

@@ -1,0 +1,244 @@
+"""The stock: the present state of everything a peer may get, as the model has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from elstrada.model.cdr import Cdr
+from elstrada.model.device import ConnectorStatus, Station
+from elstrada.model.ids import PartyId
+from elstrada.model.location import Location
+from elstrada.model.party import Party
+from elstrada.model.session import ChargingPeriod, PeriodDimension, Session, SessionStatus
+from elstrada.model.tariff import Tariff
+from elstrada.model.token import AuthMethod, Token, TokenIdentity
+from elstrada.roaming.places import Condition, condition, living
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.rows import identity_of
+from elstrada.spine import tables as t
+from elstrada.spine.face import AnyOf, Row
+
+OWN = "own"
+"""Source of the locations that are ours."""
+_STATIONS_KNOWN_FOR = timedelta(seconds=10)
+"""How long a station that was just placed may be missing from a location's status."""
+_MOST_STATIONS = 100_000
+_MOST_CONNECTORS = 10_000
+
+EvseKey = tuple[str, str]
+"""Location id and EVSE uid."""
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """Which station is behind an EVSE of a location."""
+
+    station_id: str
+    evse_id: int
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    at: datetime
+    seats: Mapping[EvseKey, Seat]
+    places: Mapping[tuple[str, int], EvseKey]
+
+
+class Stock:
+    """Reads records and views into the model's objects."""
+
+    def __init__(self, means: Means) -> None:
+        self._spine, self._clock = means.spine, means.clock
+        self._plans: dict[PartyId, _Plan] = {}
+
+    # --- where stations stand -----------------------------------------------------------------------
+
+    async def seat(self, owner: PartyId, location_id: str, evse_uid: str) -> Seat | None:
+        """The station behind an EVSE."""
+        return (await self._plan(owner)).seats.get((location_id, evse_uid))
+
+    async def place(self, owner: PartyId, station_id: str, evse_id: int) -> EvseKey | None:
+        """Where one of a station's EVSEs stands."""
+        return (await self._plan(owner)).places.get((station_id, evse_id))
+
+    async def places_of(self, owner: PartyId, station_id: str) -> list[EvseKey]:
+        """Where all EVSEs of a station stand."""
+        plan = await self._plan(owner)
+        return [key for key, seat in plan.seats.items() if seat.station_id == station_id]
+
+    # --- objects ------------------------------------------------------------------------------------
+
+    async def location(self, owner: PartyId, location_id: str) -> Location | None:
+        """One of our own locations, with its EVSEs as they are now."""
+        row = await self._spine.get(t.location, owner=str(owner), party=str(owner), location_id=location_id)
+        if row is None or row["source"] != OWN:
+            return None
+        return (await self.living(owner, [location_of(row)]))[0]
+
+    async def living(self, owner: PartyId, locations: Iterable[Location]) -> list[Location]:
+        """Our locations with the present condition of their EVSEs."""
+        wanted = list(locations)
+        plan = await self._plan(owner)
+        keys = [(location.id, evse.uid) for location in wanted for evse in location.evses]
+        stations = {plan.seats[key].station_id for key in keys if key in plan.seats}
+        said = await self._said(owner, stations)
+        conditions: dict[str, dict[str, Condition]] = {}
+        for location_id, uid in keys:
+            seat = plan.seats.get((location_id, uid))
+            now = condition(said.get((seat.station_id, seat.evse_id), ())) if seat else None
+            if now is not None:
+                conditions.setdefault(location_id, {})[uid] = now
+        return [living(location, conditions.get(location.id, {})) for location in wanted]
+
+    async def tariff(self, owner: PartyId, tariff_id: str) -> Tariff | None:
+        """One of our own tariffs."""
+        row = await self._spine.get(t.tariff, owner=str(owner), party=str(owner), tariff_id=tariff_id)
+        return None if row is None else tariff_of(row)
+
+    async def token(self, owner: PartyId, uid: str, kind: str) -> Token | None:
+        """One of the tokens we issued (R-44: its key is party, uid and type)."""
+        row = await self._spine.get(t.token, owner=str(owner), party=str(owner), uid=uid, type=kind)
+        return None if row is None else token_of(row)
+
+    async def identity(self, owner: PartyId, row: Row) -> TokenIdentity | None:
+        """Whose token a session or CDR names by its pseudonym, as long as we may know it.
+
+        Two issuers may have given out the same uid: only a token of the row's party is meant.
+        """
+        ref, party = _text(row, "token_ref"), _text(row, "token_party")
+        if ref is None or party is None:
+            return None
+        kept = await self._spine.get(t.identity, owner=str(owner), ref=ref)
+        if kept is not None:
+            identity = msgspec.json.decode(str(kept["document"]), type=TokenIdentity)
+            if str(identity.party) == party:
+                return identity
+        where = {"owner": str(owner), "ref": ref, "party": party}
+        tokens = await self._spine.find(t.token, where, limit=1)
+        return identity_of(token_of(tokens[0])) if tokens else None
+
+    async def session(self, own: Party, row: Row) -> tuple[Session, TokenIdentity] | None:
+        """A session of ours from its row of the view.
+
+        Returns:
+            None while something another party must know is not known: its start, its place, its token.
+        """
+        identity = await self.identity(own.id, row)
+        evse_id, started_at, updated_at = row["evse_id"], row["started_at"], row["updated_at"]
+        if identity is None or not isinstance(started_at, datetime) or not isinstance(evse_id, int):
+            return None
+        key = await self.place(own.id, str(row["station_id"]), evse_id)
+        if key is None:
+            return None
+        assert isinstance(updated_at, datetime)
+        kwh = _kwh(row)
+        ended_at = row["ended_at"]
+        session = Session(
+            party=own.id,
+            id=str(row["session_id"]),
+            start_date_time=started_at,
+            end_date_time=ended_at if isinstance(ended_at, datetime) else None,
+            kwh=kwh,
+            token_ref=str(row["token_ref"]),
+            token_party=identity.party,
+            auth_method=AuthMethod(_text(row, "auth_method") or AuthMethod.AUTH_REQUEST),
+            authorization_reference=_text(row, "authorization_reference"),
+            location_id=key[0],
+            evse_uid=key[1],
+            connector_id=await self._connector(own.id, key, row["connector_id"]),
+            currency=own.currency,
+            charging_periods=(ChargingPeriod(started_at, (PeriodDimension("ENERGY", kwh),)),),
+            status=SessionStatus.ACTIVE if ended_at is None else SessionStatus.COMPLETED,
+            last_updated=updated_at,
+        )
+        return session, identity
+
+    async def session_row(self, owner: PartyId, session_id: str) -> Row | None:
+        return await self._spine.get(t.session, owner=str(owner), session_id=session_id)
+
+    async def cdr(self, owner: PartyId, cdr_id: str) -> tuple[Cdr, TokenIdentity] | None:
+        """A CDR we issued, or None while its token's identity is not known."""
+        row = await self._spine.get(t.cdr, owner=str(owner), party=str(owner), cdr_id=cdr_id)
+        return None if row is None else await self.cdr_of(owner, row)
+
+    async def cdr_of(self, owner: PartyId, row: Row) -> tuple[Cdr, TokenIdentity] | None:
+        """The same from its row.
+
+        On the wire a CDR is dated by when it was recorded, because that is what a peer's date filter
+        is held against (R-26): it could otherwise be dated into a window the peer has already read.
+        """
+        identity = await self.identity(owner, row)
+        recorded_at = row["recorded_at"]
+        if identity is None or not isinstance(recorded_at, datetime):
+            return None
+        cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
+        return msgspec.structs.replace(cdr, last_updated=recorded_at), identity
+
+    # --- below --------------------------------------------------------------------------------------
+
+    async def _connector(self, owner: PartyId, key: EvseKey, number: object) -> str:
+        """The location's name for the connector that the station counts as ``number``.
+
+        OCPP counts an EVSE's connectors from 1; the location lists them in that order.
+        """
+        row = await self._spine.get(t.location, owner=str(owner), party=str(owner), location_id=key[0])
+        evses = () if row is None else location_of(row).evses
+        connectors = next((evse.connectors for evse in evses if evse.uid == key[1]), ())
+        index = number - 1 if isinstance(number, int) and 0 < number <= len(connectors) else 0
+        return connectors[index].id if connectors else "1"
+
+    async def _said(
+        self, owner: PartyId, stations: Iterable[str]
+    ) -> dict[tuple[str, int], list[tuple[ConnectorStatus, datetime]]]:
+        """What the connectors of stations say, by station and EVSE."""
+        where = {"owner": str(owner), "station_id": AnyOf(tuple(stations))}
+        rows = await self._spine.find(t.connector_state, where, limit=_MOST_CONNECTORS)
+        said: dict[tuple[str, int], list[tuple[ConnectorStatus, datetime]]] = {}
+        for row in rows:
+            evse_id, changed_at = row["evse_id"], row["changed_at"]
+            assert isinstance(evse_id, int)
+            assert isinstance(changed_at, datetime)
+            key = (str(row["station_id"]), evse_id)
+            said.setdefault(key, []).append((ConnectorStatus(str(row["status"])), changed_at))
+        return said
+
+    async def _plan(self, owner: PartyId) -> _Plan:
+        now = self._clock.now()
+        known = self._plans.get(owner)
+        if known is None or now - known.at > _STATIONS_KNOWN_FOR:
+            known = self._plans[owner] = await self._read_plan(owner, now)
+        return known
+
+    async def _read_plan(self, owner: PartyId, now: datetime) -> _Plan:
+        rows = await self._spine.find(t.station, {"owner": str(owner)}, limit=_MOST_STATIONS)
+        stations = [msgspec.json.decode(str(row["document"]), type=Station) for row in rows]
+        seats = {
+            (place.location_id, place.evse_uid): Seat(station.id, place.evse_id)
+            for station in stations
+            for place in station.places
+        }
+        return _Plan(now, seats, {(seat.station_id, seat.evse_id): key for key, seat in seats.items()})
+
+
+def location_of(row: Row) -> Location:
+    return msgspec.json.decode(str(row["document"]), type=Location)
+
+
+def tariff_of(row: Row) -> Tariff:
+    return msgspec.json.decode(str(row["document"]), type=Tariff)
+
+
+def token_of(row: Row) -> Token:
+    return msgspec.json.decode(str(row["document"]), type=Token)
+
+
+def _kwh(row: Row) -> Decimal:
+    energy_wh = row["energy_wh"]
+    return Decimal(energy_wh if isinstance(energy_wh, int) else 0).scaleb(-3)
+
+
+def _text(row: Row, column: str) -> str | None:
+    value = row[column]
+    return None if value is None else str(value)

@@ -1,0 +1,57 @@
+"""Wires the actors of roaming to one another."""
+
+from __future__ import annotations
+
+import msgspec
+
+from elstrada.roles.roaming.authorizer import Authorizer
+from elstrada.roles.roaming.callbacks import Callbacks
+from elstrada.roles.roaming.commander import Commander
+from elstrada.roles.roaming.courier import Courier
+from elstrada.roles.roaming.line import Line
+from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.office import Office
+from elstrada.roles.roaming.parcels import Parcels
+from elstrada.roles.roaming.peers import Peers
+from elstrada.roles.roaming.puller import Puller
+from elstrada.roles.roaming.registrar import Registrar
+from elstrada.roles.roaming.roamer import Roamer
+from elstrada.roles.roaming.stock import Stock
+from elstrada.spine.post import Post
+
+
+class Roaming(msgspec.Struct, frozen=True, kw_only=True):
+    """All actors of one node.
+
+    ``roamer.handle`` is to be run as the follower ``roamer.FOLLOWER``; ``courier.run`` and
+    ``callbacks.run`` as tasks; ``office.handle`` behind the HTTP server.
+    """
+
+    office: Office
+    registrar: Registrar
+    roamer: Roamer
+    courier: Courier
+    callbacks: Callbacks
+    authorizer: Authorizer
+    commander: Commander
+    puller: Puller
+    peers: Peers
+
+
+def wire(means: Means, post: Post) -> Roaming:
+    """Make the actors of a node."""
+    peers, stock = Peers(means), Stock(means)
+    line = Line(means, peers)
+    registrar, puller = Registrar(means, peers, line), Puller(means, line)
+    callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line)
+    return Roaming(
+        office=Office(means, peers, stock, registrar, callbacks, commander),
+        registrar=registrar,
+        roamer=Roamer(means, peers, stock),
+        courier=Courier(means, peers, Parcels(peers, stock, line, puller)),
+        callbacks=callbacks,
+        authorizer=Authorizer(means, peers, stock, line),
+        commander=commander,
+        puller=puller,
+        peers=peers,
+    )
