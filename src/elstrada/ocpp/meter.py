@@ -97,11 +97,12 @@ def _default_unit(measurand: str) -> str:
     return _DEFAULT_UNITS.get(".".join(words[:2])) or _DEFAULT_UNITS.get(words[0], "")
 
 
-def samples_of(at: datetime, clock_suspect: bool, values: Sequence[Value]) -> Iterable[MeterSample]:
+def samples_of(at: datetime, clock_suspect: bool, values: Iterable[Value]) -> Iterable[MeterSample]:
     """Fold the values of one instant: one sample per reading context, in order of appearance."""
-    contexts = dict.fromkeys(value.context for value in values)
-    for context in contexts:
-        of_context = values if len(contexts) == 1 else [value for value in values if value.context == context]
+    by_context: dict[str, list[Value]] = {}
+    for value in values:
+        by_context.setdefault(value.context, []).append(value)
+    for context, of_context in by_context.items():
         yield _sample(at, clock_suspect, context, of_context)
 
 
@@ -116,7 +117,8 @@ def _sample(at: datetime, clock_suspect: bool, context: str, values: Sequence[Va
     figures: dict[str, Decimal | None] = {}
     for measurand, of_measurand in main.items():
         figures[measurand], repeated = _figure(of_measurand)
-        readings.extend(_reading(value) for value in of_measurand if value is not repeated)
+        if len(of_measurand) > 1 or repeated is None:
+            readings.extend(_reading(value) for value in of_measurand if value is not repeated)
     return MeterSample(
         at,
         _whole(figures.get(ENERGY)),
@@ -135,7 +137,7 @@ def _figure(values: Sequence[Value]) -> tuple[Decimal | None, Value | None]:
     Best location first; there the value without phase, else the sum of the phases. What a phase showed
     stays a reading, and so does a signed value: neither can be had back from the figure.
     """
-    here = _at_best_location(values)
+    here = _at_best_location(values) if len(values) > 1 else values
     for value in here:
         if value.phase is None:
             return value.value, None if value.signed else value

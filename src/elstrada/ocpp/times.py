@@ -27,5 +27,4 @@ def read_time(text: str, received_at: datetime) -> datetime | None:
 
 def wire_time(at: datetime) -> str:
     """RFC 3339 in UTC with ``Z`` and whole milliseconds, which every version accepts."""
-    text = at.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -23,7 +23,7 @@ from elstrada.ocpp.wire import encode
 MAX_DETAIL = 250
 
 
-class Version(msgspec.Struct, frozen=True, kw_only=True):
+class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One version of OCPP: wire bytes to our words and back."""
 
     protocol: Protocol
@@ -55,7 +55,10 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             ask = row.to_ask(read.message, intake)
         except Unreadable as problem:
             return problem.refusal
-        return ReadCall(ask, encode(row.plain) if ask is None else None, intake.findings)
+        if ask is not None:
+            return ReadCall(ask, None, intake.findings)
+        assert row.plain is not None, f"{action}: with nothing to ask, the row says what to answer"
+        return ReadCall(None, encode(row.plain), intake.findings)
 
     def write_answer(self, action: str, answer: StationAnswer) -> bytes:
         """The payload that answers a CALL of this action."""

@@ -215,11 +215,14 @@ def _samples(
         yield from samples_of(at, suspect, [one for one in known if one is not None])
 
 
+_SIGNED_DATA = m.ValueFormat.SIGNED_DATA.value
+
+
 def _value(sampled: m.SampledValue | m.StopTransactionSampledValue) -> Value | None:
     """A sampled value in its base unit; None if it is no number."""
     measurand, context = sampled.measurand or ENERGY, sampled.context or PERIODIC
     phase, location = sampled.phase, sampled.location or OUTLET
-    if sampled.format == m.ValueFormat.SIGNED_DATA:
+    if sampled.format == _SIGNED_DATA:
         return Value(measurand, None, sampled.unit or "", context, phase, location, sampled.value)
     number = read_number(sampled.value)
     based = None if number is None else in_base_unit(number, sampled.unit, measurand)

@@ -233,9 +233,12 @@ def _place(evse: m.EVSEType | None, intake: Intake, pointer: str = "/evse") -> t
     return intake.number(evse.id, f"{pointer}/id"), connector_id
 
 
+_CHARGING = m.ChargingStateEnumType.CHARGING.value
+
+
 def _charging(transaction: m.TransactionType) -> bool | None:
     state = transaction.charging_state
-    return None if state is None else state == m.ChargingStateEnumType.CHARGING
+    return None if state is None else state == _CHARGING
 
 
 # --- tokens ---------------------------------------------------------------------------------------
@@ -261,9 +264,12 @@ def _token(token: m.IdTokenType, intake: Intake) -> asks.PresentedToken:
     )
 
 
+_NO_AUTHORIZATION = m.IdTokenEnumType.NO_AUTHORIZATION.value
+
+
 def _presented(token: m.IdTokenType | None, intake: Intake) -> asks.PresentedToken | None:
     """The token of a transaction; NoAuthorization says that none was presented (C02)."""
-    if token is None or token.type == m.IdTokenEnumType.NO_AUTHORIZATION:
+    if token is None or token.type == _NO_AUTHORIZATION:
         return None
     return _token(token, intake)
 
