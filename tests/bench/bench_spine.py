@@ -1,6 +1,6 @@
 """Facts per second through ``SqliteSpine.commit`` with full durability.
 
-Usage: ``taskset -c 0 python tests/bench/bench_spine.py [--streams 200] [--seconds 5] [--busy]``.
+Usage: ``taskset -c 0 python tests/bench/bench_spine.py [--streams 1000] [--seconds 5] [--busy]``.
 Each stream appends one meter sample at a time and waits for its commit, as a station does.
 """
 
@@ -70,7 +70,7 @@ async def _measure(path: Path, streams: int, seconds: float, busy: bool) -> None
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--streams", type=int, default=2000)
+    parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument(
         "--busy", action="store_true", help="let the event loop do other work half of the time"

@@ -8,11 +8,15 @@ from functools import cache
 from sqlalchemy import Table
 
 from elstrada.spine.face import Cell
-from elstrada.spine.statements import Bound, Insert, bound, filled, upsert
+from elstrada.spine.statements import Bound, bound, filled, upsert
 from elstrada.spine.views import Change
 
 _RowKey = tuple[Table, tuple[Cell, ...]]
 _Cells = dict[str, Cell]
+_Row = tuple[tuple[Cell, ...], _Cells, _Cells]
+"""Key, columns, and columns only for a new row."""
+_Shape = tuple[Table, tuple[str, ...], tuple[str, ...]]
+"""Table, names of the columns, and of those only for a new row."""
 
 
 class Merged:
@@ -43,24 +47,26 @@ class Merged:
 
     def statements(self) -> Iterator[tuple[str, list[Bound]]]:
         """The statements that write every row, each with its parameters."""
-        groups: dict[Insert, list[list[Bound]]] = {}
+        shapes: dict[_Shape, list[_Row]] = {}
         for (table, key), (columns, first) in self._rows.items():
-            insert, cells = _row(table, key, columns, first)
-            groups.setdefault(insert, []).append(cells)
-        for insert, rows in groups.items():
-            yield from filled(insert, rows)
+            shape = table, tuple(columns), tuple(first)
+            shapes.setdefault(shape, []).append((key, columns, first))
+        for shape, rows in shapes.items():
+            yield from _filled(shape, rows)
         for change in self._apart:
-            insert, cells = _row(change.table, change.key, change.columns, change.first)
-            yield from filled(insert, [cells])
+            shape = change.table, tuple(change.columns), tuple(change.first)
+            yield from _filled(shape, [(change.key, change.columns, change.first)])
 
 
-def _row(table: Table, key: tuple[Cell, ...], columns: _Cells, first: _Cells) -> tuple[Insert, list[Bound]]:
-    names = tuple(sorted(columns))
-    only_first = tuple(name for name in first if name not in columns)
-    cells = [bound(cell) for cell in key]
-    cells += [bound(first[name]) for name in only_first]
-    cells += [bound(columns[name]) for name in names]
-    return upsert(table, names, only_first), cells
+def _filled(shape: _Shape, rows: list[_Row]) -> Iterator[tuple[str, list[Bound]]]:
+    """The statements for rows that set the same columns in the same order."""
+    table, names, first_names = shape
+    only_first = tuple(name for name in first_names if name not in names)
+    cells = [
+        [*map(bound, key), *[bound(first[name]) for name in only_first], *map(bound, columns.values())]
+        for key, columns, first in rows
+    ]
+    return filled(upsert(table, names, only_first), cells)
 
 
 @cache

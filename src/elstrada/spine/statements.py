@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
@@ -63,7 +63,11 @@ def _text(insert: Insert, rows: int) -> str:
 
 
 # The same types as ``columns`` and SQLAlchemy's Boolean make of them.
-_BINDERS: dict[type, Callable[[Any], Bound]] = {datetime: moment_text, Decimal: str, bool: int}
+_BINDERS: dict[type, Callable[[Any], Bound]] = {
+    datetime: lru_cache(1024)(moment_text),  # A batch has one time of record, in every row.
+    Decimal: str,
+    bool: int,
+}
 
 
 def bound(cell: Cell) -> Bound:
