@@ -65,6 +65,9 @@ def _by_server(server: ServerFile, verb: AnyVerb, params: msgspec.Struct) -> obj
     """
     headers = {"authorization": f"Bearer {server.secret}", "content-type": "application/json"}
     status, body = _posted(server.url, path_of(verb.name), msgspec.json.encode(_packed(params)), headers)
+    if status == http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        hint = "stop the server and repeat the command, which then writes to the store itself"
+        return Refusal(Kind.UNREACHABLE, f"the file is too large for {server.url}", hint)
     try:
         if status == 200:
             return msgspec.json.decode(body, type=verb.result)

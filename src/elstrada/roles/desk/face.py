@@ -65,23 +65,14 @@ class Refused(Exception):
         self.refusal = Refusal(kind, says, hint, pointer, problems)
 
 
-class Invited(Protocol):
-    """What a new peer needs to register with us."""
-
-    @property
-    def versions_url(self) -> str: ...
-    @property
-    def token(self) -> str: ...
-
-
 class Registrar(Protocol):
-    """Makes and ends roaming connections."""
+    """Makes roaming connections (``roles.roaming.registrar``). Both raise NotRegistered, with the reason."""
 
-    async def invite(self, owner: PartyId, peer_id: str) -> Invited:
-        """Expect a new peer."""
+    async def invite(self, owner: PartyId, peer_id: str) -> str:
+        """Expect a new peer; returns token A, which it needs to register with us."""
         ...
 
-    async def register(self, owner: PartyId, peer_id: str, versions_url: str, token_a: str) -> Peer | Refusal:
+    async def register(self, owner: PartyId, peer_id: str, versions_url: str, token_a: str) -> Peer:
         """Register with a peer that gave us a token A."""
         ...
 
@@ -95,6 +86,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     chance: Chance
     post: Post | None = None
     registrar: Registrar | None = None
+    versions_url: str = ""
+    """Where peers find our OCPI versions; known to a serving node only."""
 
 
 class Part(StrEnum):

@@ -12,6 +12,7 @@ from msgspec import Meta
 from elstrada.model.party import Peer, PeerState
 from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
 from elstrada.roles.desk.lookups import all_rows, own_party, plain_id
+from elstrada.roles.roaming.registrar import NotRegistered
 from elstrada.spine import tables as t
 from elstrada.spine.face import Row, Where
 
@@ -60,12 +61,11 @@ async def add_partner(desk: Desk, params: AddPartner) -> Invitation:
     assert desk.registrar is not None, "the table says that this verb needs the registrar"
     owner = (await own_party(desk, params.party)).id
     partner = plain_id(params.partner, what="a partner's name", pointer="/partner")
-    known = await desk.spine.get(t.peer, owner=str(owner), peer_id=partner)
-    if known is not None and known["state"] == PeerState.ACTIVE.value:
-        says = f"{owner} is connected with {partner} already"
-        raise Refused(Kind.CONFLICT, says, "see `elstrada partner list`", "/partner")
-    invited = await desk.registrar.invite(owner, partner)
-    return Invitation(str(owner), partner, invited.versions_url, invited.token)
+    try:
+        token = await desk.registrar.invite(owner, partner)
+    except NotRegistered as problem:
+        raise Refused(Kind.CONFLICT, str(problem), "see `elstrada partner list`", "/partner") from None
+    return Invitation(str(owner), partner, desk.versions_url, token)
 
 
 async def handshake(desk: Desk, params: Handshake) -> PartnerLine:
@@ -76,10 +76,11 @@ async def handshake(desk: Desk, params: Handshake) -> PartnerLine:
     if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", params.url) is None:
         says = f"not a versions URL: {params.url[:80]!r}; expected like https://partner.example/ocpi/versions"
         raise Refused(Kind.USAGE, says, pointer="/url")
-    outcome = await desk.registrar.register(owner, partner, params.url, params.token)
-    if not isinstance(outcome, Peer):
-        raise Refused(outcome.kind, outcome.says, outcome.hint)
-    return _line(outcome)
+    try:
+        return _line(await desk.registrar.register(owner, partner, params.url, params.token))
+    except NotRegistered as problem:
+        hint = "nothing is registered; ask the partner for a new token A if it has used up this one"
+        raise Refused(Kind.REFUSED, str(problem), hint) from None
 
 
 async def list_partners(desk: Desk, params: ListPartners) -> tuple[PartnerLine, ...]:
