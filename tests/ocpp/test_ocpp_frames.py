@@ -244,20 +244,20 @@ def altered(call: tuple[str, dict[str, object]], chance: random.Random) -> bytes
 def test_t9_two_hundred_thousand_mutated_frames_never_raise() -> None:
     """Takes some seconds, for each frame walks all the way to an answer."""
     chance = random.Random(20261121)
-    began, slowest, answered = time.perf_counter(), 0.0, 0
+    began, slowest, answered = time.process_time(), 0.0, 0
     for number in range(100_000):
         version, action, payload = CALLS[number % len(CALLS)]
         for seeded, frame in (
             (version, altered((action, payload), chance)),
             (SEEDS[number % len(SEEDS)][0], mutated(SEEDS[number % len(SEEDS)][1], chance)),
         ):
-            before = time.perf_counter()
+            before = time.process_time()
             said = serve(seeded, Connection(seeded.dialect), frame)
-            slowest = max(slowest, time.perf_counter() - before)
+            slowest = max(slowest, time.process_time() - before)
             answered += bool(said) and isinstance(said[0], bytes) and said[0].startswith(b"[3,")
             assert len(said) <= 1
     assert answered > 10_000, "the mutations no longer reach the tables"
-    assert time.perf_counter() - began < 90
+    assert time.process_time() - began < 90
     assert slowest < 1, "one frame held everybody up"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import timeit
 
 import msgspec
@@ -400,5 +401,5 @@ def test_a_transaction_message_is_decoded_and_validated_in_under_10_us(version: 
         for payload in payloads:
             reader.read(payload)
 
-    best = min(timeit.repeat(read_all, number=500, repeat=10)) / 500 / len(payloads)
+    best = min(timeit.repeat(read_all, number=500, repeat=10, timer=time.process_time)) / 500 / len(payloads)
     assert best < 10e-6

@@ -21,8 +21,11 @@ TIMESTAMP = (
 _URI = r"^[A-Za-z][A-Za-z0-9+.\-]*:[!-~]*$"
 
 
-class Wire(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """A message or a part of one: snake_case here, camelCase on the wire, absent means None."""
+class Wire(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
+    """A message or a part of one: snake_case here, camelCase on the wire, absent means None.
+
+    Immutable and never part of a cycle, so the collector need not look at it.
+    """
 
 
 class Rule(msgspec.Struct, frozen=True):
