@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Coroutine
 
 import pytest
+import uvloop
 
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.net.http import HttpLimits, HttpServer, Message, Receive, Send, serve_http
@@ -87,7 +88,7 @@ def played(
             await server.close()
         return stage
 
-    return asyncio.run(whole())
+    return uvloop.run(whole())
 
 
 def request(target: str, body: bytes = b"", method: str = "POST", *headers: str) -> bytes:
@@ -226,4 +227,4 @@ def test_an_application_that_cannot_start_is_an_error_and_no_exit() -> None:
         with pytest.raises(RuntimeError, match="failed to start"):
             await serve_http(Desk(), broken, host="127.0.0.1", port=0)
 
-    asyncio.run(whole())
+    uvloop.run(whole())

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Coroutine
 
 import pytest
+import uvloop
 import websockets
 from station_scene import (
     BINARY,
@@ -24,11 +25,15 @@ from station_scene import (
     until,
 )
 
-from elstrada.net.engines import STATION_ENGINES
 from elstrada.net.station_server import StationLimits
 from elstrada.net.throttle import Rate
 
-pytestmark = pytest.mark.parametrize("engine", sorted(STATION_ENGINES))
+LOOPS = {"asyncio": asyncio.run, "uvloop": uvloop.run}
+"""uvloop is what serves; the other is what every Python has. The fallback runs on the one that serves."""
+
+pytestmark = pytest.mark.parametrize(
+    "engine", ["picows on uvloop", "picows on asyncio", "websockets on uvloop"]
+)
 
 Play = Callable[[Scene], Coroutine[object, object, None]]
 
@@ -37,12 +42,13 @@ def played(
     engine: str, play: Play, limits: StationLimits | None = None, *, ping: float | None = None
 ) -> None:
     """Run a play in a scene."""
+    library, loop = engine.split(" on ")
 
     async def whole() -> None:
-        async with scene(engine, limits, ping_interval_s=ping) as stage:
+        async with scene(library, limits, ping_interval_s=ping) as stage:
             await play(stage)
 
-    asyncio.run(whole())
+    LOOPS[loop](whole())
 
 
 # Knocks.
