@@ -137,7 +137,7 @@ def test_the_overview_tells_stations_sessions_cdrs_bills_peers_and_strays():
     words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     for said in (
         "Stations online 29 / 31",
-        "Charging now 14 sessions",
+        "Charging now 14 sessions 40 EVSEs are free",
         "122.5 kW",
         "CDRs delivered 6 2 on their way",
         "Bad input 1,224",
