@@ -63,7 +63,7 @@ def first_change(
     """
     if not (by.edges.minutes or by.edges.seconds or by.edges.energies):
         return None
-    start, zone = now.local, now.local.tzinfo
+    start, zone = now.local.astimezone(UTC), now.local.tzinfo
     assert isinstance(zone, ZoneInfo)
     before = _offers(by, now)
     for at, energy in _cuts(by, start, end, now.energy_kwh, taken, origin, zone):
@@ -82,7 +82,7 @@ def _pieces(usage: Usage, by: PriceList) -> Iterator[Piece]:
         taken = volumes.get("ENERGY", _ZERO)
         start = period.start_date_time
         cuts = _cuts(by, start, end, energy, taken, usage.start, zone)
-        marks = [(start, _ZERO), *_rising(cuts, taken), (end, taken)]
+        marks = [(start, _ZERO), *cuts, (end, taken)]
         shares = _shares(volumes, marks)
         for (begin, before), (stop, _), share in zip(marks, marks[1:], shares, strict=False):
             elapsed = (begin - usage.start) // _SECOND
@@ -114,14 +114,6 @@ def _cuts(
             crossed = ((bound - energy) * length / taken).to_integral_value()
             cuts[start + min(max(int(crossed), 1), length - 1) * _SECOND] = bound - energy
     return sorted((at, share) for at, share in cuts.items() if start < at < end)
-
-
-def _rising(cuts: list[tuple[datetime, Decimal]], taken: Decimal) -> Iterator[tuple[datetime, Decimal]]:
-    """Rounded shares near a threshold may pass it by a few Wh; none may fall."""
-    highest = _ZERO
-    for at, share in cuts:
-        highest = max(highest, min(share, max(taken, _ZERO)))
-        yield at, highest
 
 
 def _shares(
@@ -159,9 +151,9 @@ def _clock_changes(
             yield turn
         for minute in minutes:
             wall = datetime.combine(day, time(minute // 60, minute % 60), zone)
-            yield wall.astimezone(start.tzinfo)
+            yield wall.astimezone(UTC)
             if turn is not None:
-                yield wall.replace(fold=1).astimezone(start.tzinfo)
+                yield wall.replace(fold=1).astimezone(UTC)
         day += _DAY
 
 

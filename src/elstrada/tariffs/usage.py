@@ -51,6 +51,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a session or CDR that its price depends on."""
 
     start: datetime
+    """Of any offset, but not on a zone's wall clock, which cannot be reckoned with over a change of clocks."""
     end: datetime
     """So far, for a session that still runs."""
     time_zone: str
