@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from ocpi_fixtures import SESSION
 
-from elstrada.ocpi.body import Mismatch, Object
+from elstrada.ocpi.body import Mismatch, Object, plain, shape
 from elstrada.ocpi.patch import changes_identity, merged, patch_time
+from elstrada.ocpi.v221.sessions import APPENDED, Session, without_repeats
 
 STORED: Object = {
     "id": "L1",
@@ -38,12 +40,20 @@ def test_objects_inside_are_replaced_whole():
     assert merged(STORED, {"operator": {"name": "B"}})["operator"] == {"name": "B"}
 
 
-def test_r37_named_lists_grow_and_a_resend_does_not_double_them():
-    once = merged(
-        {"charging_periods": [1]}, {"charging_periods": [2, 3]}, appended=frozenset({"charging_periods"})
+def test_r37_named_lists_grow():
+    patched = merged(
+        {"charging_periods": [1]}, {"charging_periods": [2]}, appended=frozenset({"charging_periods"})
     )
-    twice = merged(once, {"charging_periods": [2, 3]}, appended=frozenset({"charging_periods"}))
-    assert once == twice == {"charging_periods": [1, 2, 3]}
+    assert patched == {"charging_periods": [1, 2]}
+
+
+def test_r37_a_patch_of_a_session_sent_again_adds_nothing():
+    session = shape(SESSION, Session)
+    period = SESSION["charging_periods"][0]
+    again = {"charging_periods": [period | {"start_date_time": "2026-02-03T10:00:00.000+00:00"}]}
+    patched = shape(merged(plain(session), again, appended=APPENDED), Session)
+    assert len(patched.charging_periods) == 2
+    assert without_repeats(patched) == session
 
 
 def test_r32_a_patch_must_not_rename_the_object():

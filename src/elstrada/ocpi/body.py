@@ -84,7 +84,7 @@ def shape(value: Json, kind: type[T]) -> T:
 
 def plain(struct: msgspec.Struct) -> Object:
     """A wire struct as a JSON document, for merging patches into it."""
-    return msgspec.to_builtins(struct, enc_hook=str, builtin_types=(Decimal,))
+    return _READER.decode(encode(struct).decode())
 
 
 def _check_depth(body: bytes) -> None:

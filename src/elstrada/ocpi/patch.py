@@ -42,7 +42,7 @@ def merged(stored: Object, patch: Object, *, appended: frozenset[str] = frozense
         if value is None:
             result.pop(name, None)
         elif name in appended and isinstance(before, list) and isinstance(value, list):
-            result[name] = before + [item for item in value if item not in before]
+            result[name] = before + value
         else:
             result[name] = value
     return result

@@ -38,6 +38,11 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     last_updated: Instant
 
 
+def without_repeats(session: Session) -> Session:
+    """The session with each charging period once: a PATCH sent again adds nothing (R-37)."""
+    return msgspec.structs.replace(session, charging_periods=tuple(dict.fromkeys(session.charging_periods)))
+
+
 LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     Session: Limits(
         lengths=OWNER

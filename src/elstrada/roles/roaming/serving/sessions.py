@@ -79,7 +79,7 @@ async def patch_session(visit: Visit) -> Result:
     if at < known.last_updated.at:
         return Done()  # We know better already.
     document = merged(plain(known), patch, appended=wire.APPENDED)
-    return await _store(visit, shape(document, wire.Session))
+    return await _store(visit, wire.without_repeats(shape(document, wire.Session)))
 
 
 async def _store(visit: Visit, session: wire.Session) -> Result:
