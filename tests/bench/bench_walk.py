@@ -60,7 +60,12 @@ async def serve_elstrada(folder: Path, stations: int) -> None:
         async def authorize(self, owner: PartyId, question: AskParty) -> Verdict:
             return question.fallback
 
-    keys, owner, emsp, now = derived_keys("bench"), PartyId("SE", "ELS"), PartyId("SE", "RET"), datetime.now(UTC)
+    keys, owner, emsp, now = (
+        derived_keys("bench"),
+        PartyId("SE", "ELS"),
+        PartyId("SE", "RET"),
+        datetime.now(UTC),
+    )
     clock = SystemClock()
     spine = SqliteSpine(folder / "elstrada.db", clock)
     await spine.start()
@@ -78,7 +83,13 @@ async def serve_elstrada(folder: Path, stations: int) -> None:
         for name in names(stations)
     ]
     token = Token(
-        party=emsp, uid=TOKEN, contract_id="C", issuer="I", valid=True, whitelist=Whitelist.ALLOWED, last_updated=now
+        party=emsp,
+        uid=TOKEN,
+        contract_id="C",
+        issuer="I",
+        valid=True,
+        whitelist=Whitelist.ALLOWED,
+        last_updated=now,
     )
     row = {
         "owner": str(owner),
@@ -112,10 +123,15 @@ async def serve_baseline(folder: Path, stations: int) -> None:
     store.execute("PRAGMA journal_mode=WAL")
     store.execute("PRAGMA synchronous=FULL")
     store.execute("CREATE TABLE tx (id INTEGER PRIMARY KEY, station TEXT, key TEXT, UNIQUE (station, key))")
-    store.execute("CREATE TABLE message (id INTEGER PRIMARY KEY, station TEXT, action TEXT, tx INTEGER, body TEXT)")
+    store.execute(
+        "CREATE TABLE message (id INTEGER PRIMARY KEY, station TEXT, action TEXT, tx INTEGER, body TEXT)"
+    )
 
     def keep(station: str, action: str, tx: int, body: object) -> None:
-        store.execute("INSERT INTO message (station, action, tx, body) VALUES (?, ?, ?, ?)", (station, action, tx, json.dumps(body)))
+        store.execute(
+            "INSERT INTO message (station, action, tx, body) VALUES (?, ?, ?, ?)",
+            (station, action, tx, json.dumps(body)),
+        )
 
     class Csms(ocpp.v16.ChargePoint):
         @on("StartTransaction")
@@ -138,11 +154,15 @@ async def serve_baseline(folder: Path, stations: int) -> None:
             return call_result.MeterValues()
 
         @on("StopTransaction")
-        def on_stop(self, transaction_id: int, meter_stop: int, timestamp: str, **_: object) -> call_result.StopTransaction:
+        def on_stop(
+            self, transaction_id: int, meter_stop: int, timestamp: str, **_: object
+        ) -> call_result.StopTransaction:
             keep(self.id, "StopTransaction", transaction_id, [meter_stop, timestamp])
             return call_result.StopTransaction()
 
-    def check(connection: websockets.ServerConnection, request: websockets.Request) -> websockets.Response | None:
+    def check(
+        connection: websockets.ServerConnection, request: websockets.Request
+    ) -> websockets.Response | None:
         basic = base64.b64decode(request.headers.get("Authorization", "")[6:])
         name = request.path.rsplit("/", 1)[-1]
         given = hmac.digest(pepper, basic, "sha256")
@@ -157,7 +177,9 @@ async def serve_baseline(folder: Path, stations: int) -> None:
     import logging
 
     logging.getLogger("ocpp").setLevel(logging.ERROR)
-    async with websockets.serve(handle, "127.0.0.1", 0, subprotocols=["ocpp1.6"], process_request=check) as server:
+    async with websockets.serve(
+        handle, "127.0.0.1", 0, subprotocols=["ocpp1.6"], process_request=check
+    ) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Event().wait()
 
@@ -177,7 +199,8 @@ class Load:
         self.refused = 0
 
 
-async def drive(port: int, stations: int, seconds: float) -> tuple[int, float]:
+async def drive(port: int, stations: int, seconds: float) -> tuple[int, float, int]:
+    """Load a server; returns answers within the time measured, that time, and all answers."""
     from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
     load = Load()
@@ -233,34 +256,59 @@ async def drive(port: int, stations: int, seconds: float) -> tuple[int, float]:
     for transport in transports:
         transport.disconnect()
     assert load.refused == 0, f"{load.refused} messages were refused"
-    return done, took
+    return done, took, load.answered
 
 
 # --- the run --------------------------------------------------------------------------------------------
 
 
-def measure(which: str, stations: int, seconds: float) -> float:
+def cpu_s(process: int) -> float:
+    """Processor time a process has used, where the system tells; else not a number."""
+    stat = Path(f"/proc/{process}/stat")
+    if not stat.exists():
+        return float("nan")
+    fields = stat.read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(which: str, stations: int, seconds: float) -> tuple[float, float]:
+    """Messages per second, and the server's processor time per message in microseconds."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        command = [sys.executable, __file__, "--serve", which, "--folder", folder, "--stations", str(stations)]
+        command = [
+            sys.executable,
+            __file__,
+            "--serve",
+            which,
+            "--folder",
+            folder,
+            "--stations",
+            str(stations),
+        ]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         pin(server.pid, 0)
         assert server.stdout is not None
         try:
             port = int(server.stdout.readline())
-            done, took = uvloop.run(drive(port, stations, seconds))
+            used = cpu_s(server.pid)
+            done, took, sent = uvloop.run(drive(port, stations, seconds))
+            used = cpu_s(server.pid) - used
         finally:
             server.send_signal(signal.SIGKILL)
             server.wait()
         rows = stored(Path(folder))
         assert rows >= done, f"{done} messages were answered, {rows} are stored"
-        return done / took
+        return done / took, used / sent * 1e6
 
 
 def stored(folder: Path) -> int:
     if (folder / "baseline.db").exists():
         return sqlite3.connect(folder / "baseline.db").execute("SELECT count(*) FROM message").fetchone()[0]
     kinds = "('SessionStarted', 'MeterSampled', 'SessionEnded')"
-    return sqlite3.connect(folder / "elstrada.db").execute(f"SELECT count(*) FROM log WHERE kind IN {kinds}").fetchone()[0]
+    return (
+        sqlite3.connect(folder / "elstrada.db")
+        .execute(f"SELECT count(*) FROM log WHERE kind IN {kinds}")
+        .fetchone()[0]
+    )
 
 
 def pin(process: int, core: int) -> None:
@@ -285,8 +333,9 @@ def main() -> None:
     rates: dict[str, list[float]] = {"elstrada": [], "baseline": []}
     for _ in range(given.rounds):
         for which, measured in rates.items():
-            measured.append(measure(which, given.stations, given.seconds))
-            print(f"{which:9} {measured[-1]:9.0f} messages/s", flush=True)
+            rate, cpu_us = measure(which, given.stations, given.seconds)
+            measured.append(rate)
+            print(f"{which:9} {rate:9.0f} messages/s, {cpu_us:6.0f} us of processor time each", flush=True)
     ratio = sum(rates["elstrada"]) / sum(rates["baseline"])
     print(f"ratio     {ratio:9.1f}  (wanted: at least 10)")
 

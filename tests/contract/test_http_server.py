@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from elstrada.model.http import HttpRequest, HttpResponse
-from elstrada.net.http import HttpLimits, HttpServer, Message, Receive, Send, serve_http
+from elstrada.net.http import HttpLimits, HttpServer, Message, Mount, Receive, Send, listen, serve_http
 
 
 class Desk:
@@ -80,7 +80,7 @@ def played(
 ) -> Stage:
     async def whole() -> Stage:
         desk, pages = Desk(), Pages()
-        server = await serve_http(desk, pages, host="127.0.0.1", port=0, limits=limits)
+        server = await serve_http([Mount("/ocpi", desk)], pages, listen("127.0.0.1", 0), limits=limits)
         stage = Stage(server, desk, pages)
         try:
             await play(stage)
@@ -225,6 +225,6 @@ def test_an_application_that_cannot_start_is_an_error_and_no_exit() -> None:
 
     async def whole() -> None:
         with pytest.raises(RuntimeError, match="failed to start"):
-            await serve_http(Desk(), broken, host="127.0.0.1", port=0)
+            await serve_http([Mount("/ocpi", Desk())], broken, listen("127.0.0.1", 0))
 
     uvloop.run(whole())

@@ -1,4 +1,4 @@
-"""One HTTP server for everything: OCPI straight to its handler, the rest to an ASGI application."""
+"""One HTTP server for everything: OCPI and the desk straight to their handlers, the rest to an application."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -45,6 +45,19 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     """For requests in hand when the server stops; event streams end with it."""
 
 
+class Mount(msgspec.Struct, frozen=True):
+    """A part of the address space that a handler serves by itself."""
+
+    prefix: str
+    """Such as ``/ocpi``; it and everything below it."""
+    handler: HttpHandler
+    body_bytes: int | None = None
+    """Largest body; None: as ``HttpLimits`` says."""
+
+    def serves(self, path: str) -> bool:
+        return path == self.prefix or path.startswith(self.prefix.rstrip("/") + "/")
+
+
 class HttpServer:
     """A running HTTP server."""
 
@@ -71,17 +84,23 @@ class HttpServer:
         await self._serving
 
 
-async def serve_http(
-    ocpi: HttpHandler, pages: App, *, host: str, port: int, limits: HttpLimits | None = None
-) -> HttpServer:
-    """Start serving ``/ocpi`` by a handler and every other path by an application.
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address before anything is served there, so that its port is known to who will serve.
 
     Args:
-        port: 0 for any that is free; ``HttpServer.port`` tells which.
+        port: 0 for any that is free.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=1024)
+
+
+async def serve_http(
+    mounts: Sequence[Mount], pages: App, listening: socket.socket, *, limits: HttpLimits | None = None
+) -> HttpServer:
+    """Start serving each mount by its handler and every other path by an application."""
     limits = limits or HttpLimits()
     config = uvicorn.Config(
-        dispatch(ocpi, pages, limits),
+        dispatch(mounts, pages, limits),
         http=_bounded(limits),
         ws="none",
         lifespan="on",
@@ -93,18 +112,16 @@ async def serve_http(
         timeout_keep_alive=limits.idle_s,
         timeout_graceful_shutdown=limits.stopping_s,
     )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=1024)
     return await HttpServer(_GuestServer(config), listening).started()
 
 
-def dispatch(ocpi: HttpHandler, pages: App, limits: HttpLimits) -> App:
+def dispatch(mounts: Sequence[Mount], pages: App, limits: HttpLimits) -> App:
     """An application that hands each request to whom it is for, its body bounded in size and time."""
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if scope["type"] == "http" and (path == "/ocpi" or path.startswith("/ocpi/")):
-            await _respond(send, await _handle(ocpi, scope, receive, limits))
+        mount = next((one for one in mounts if one.serves(scope.get("path", ""))), None)
+        if scope["type"] == "http" and mount is not None:
+            await _respond(send, await _handle(mount, scope, receive, limits))
         elif scope["type"] == "http":
             if _said_length(scope) > limits.body_bytes:
                 await _respond(send, HttpResponse(413, {"connection": "close"}))
@@ -116,9 +133,10 @@ def dispatch(ocpi: HttpHandler, pages: App, limits: HttpLimits) -> App:
     return app
 
 
-async def _handle(ocpi: HttpHandler, scope: Message, receive: Receive, limits: HttpLimits) -> HttpResponse:
+async def _handle(mount: Mount, scope: Message, receive: Receive, limits: HttpLimits) -> HttpResponse:
     """Read one whole request and let the handler answer it. What is too big or too slow it never sees."""
-    if _said_length(scope) > limits.body_bytes:
+    most = mount.body_bytes or limits.body_bytes
+    if _said_length(scope) > most:
         return HttpResponse(413, {"connection": "close"})
     try:
         query = dict(_query(scope["query_string"]))
@@ -126,13 +144,13 @@ async def _handle(ocpi: HttpHandler, scope: Message, receive: Receive, limits: H
         return HttpResponse(400)
     try:
         async with asyncio.timeout(limits.body_s):
-            body = await _whole_body(receive, limits.body_bytes)
+            body = await _whole_body(receive, most)
     except TimeoutError:
         return HttpResponse(408, {"connection": "close"})
     if body is None:
         return HttpResponse(413, {"connection": "close"})
     request = HttpRequest(scope["method"], scope["path"], query, _headers(scope), body)
-    return await ocpi.handle(request, str((scope.get("client") or ("?",))[0]))
+    return await mount.handler.handle(request, str((scope.get("client") or ("?",))[0]))
 
 
 async def _whole_body(receive: Receive, limit: int) -> bytes | None:
