@@ -6,7 +6,7 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 
 import msgspec
 
@@ -118,10 +118,8 @@ class Speaker(ABC):
     async def _speak(self, talk: Talk) -> None:
         """Make use of an open line until it is lost or falls silent."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(talk.listen())
-                tasks.create_task(self._talk_on(talk))
-        except* (LineLost, NoReply):
+            await until_first(talk.listen(), self._talk_on(talk))
+        except (LineLost, NoReply):
             self._talk = None
 
     async def _talk_on(self, talk: Talk) -> None:
@@ -130,9 +128,7 @@ class Speaker(ABC):
         self._talk = talk
         self._remarks.extend(self.greetings())
         self._work.set()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._deliver_all(talk))
-            tasks.create_task(self._beat(talk))
+        await until_first(self._deliver_all(talk), self._beat(talk))
 
     async def _boot(self, talk: Talk) -> None:
         while True:
@@ -198,3 +194,21 @@ class Speaker(ABC):
 
     def _note(self, outcome: Outcome, message: Message, answer: Payload | None = None) -> None:
         self.book.write(self.clock.now(), outcome, message, answer)
+
+
+async def until_first(*works: Coroutine[object, object, None]) -> None:
+    """Work at several things until the first ends or fails; the others are given up.
+
+    A ``TaskGroup`` will not do: cancelled while one of its tasks fails, it tells of the failure and
+    forgets that it was cancelled, and a station would live on after its power is cut.
+    """
+    tasks = [asyncio.get_running_loop().create_task(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ended = [task for task in tasks if task.done()]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in ended:
+        task.result()

@@ -61,6 +61,8 @@ class VirtualStation(Speaker):
 
     def power_on(self) -> None:
         """Start up: end what a power cut interrupted, then go on the line."""
+        if self.powered:
+            return
         self.powered = True
         self.come_up()
         for socket in self.sockets.values():
@@ -246,15 +248,13 @@ class VirtualStation(Speaker):
     async def _draw(self, charge: Charge, stay_s: float) -> None:
         """Let energy flow, and say so, until the driver comes back or something else ends it."""
         leaves_s = charge.elapsed_s(self.clock.now()) + stay_s
-        while not charge.over.is_set():
-            elapsed_s = charge.elapsed_s(self.clock.now())
-            if elapsed_s >= leaves_s:
+        while True:
+            left_s = leaves_s - charge.elapsed_s(self.clock.now())
+            if left_s < 1:
                 charge.stop("Local")
-            elif await self.clock.happens_within(
-                charge.over, min(self.habits.sample_every_s, leaves_s - elapsed_s)
-            ):
+            if await self.clock.happens_within(charge.over, min(self.habits.sample_every_s, left_s)):
                 return
-            elif charge.elapsed_s(self.clock.now()) < leaves_s:
+            if left_s > self.habits.sample_every_s:
                 self._sample(charge)
 
     def _sample(self, charge: Charge) -> None:

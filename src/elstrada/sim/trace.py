@@ -7,7 +7,8 @@ from collections import deque
 
 from elstrada.sim.clock import SimClock
 
-KEPT = 4_000
+KEPT = 20_000
+WIDTH = 220
 
 
 class Trace:
@@ -32,4 +33,4 @@ class Trace:
     def about(self, *words: str, most: int = 60) -> list[str]:
         """The last lines that name one of these words; of all lines, if no word is given."""
         found = [line for line in self._lines if not words or any(word in line for word in words)]
-        return found[-most:]
+        return [line[:WIDTH] for line in found[-most:]]

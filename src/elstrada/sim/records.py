@@ -1,0 +1,100 @@
+"""Records as a spine takes them, from the model's nouns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from elstrada.model.device import Station
+from elstrada.model.ids import PartyId
+from elstrada.model.invoice import Contract, Customer, Plan
+from elstrada.model.location import Location
+from elstrada.model.party import Party
+from elstrada.model.tariff import Tariff
+from elstrada.model.token import Token
+from elstrada.roles.keys import Keys
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put
+
+
+def put_party(party: Party) -> Put:
+    return Put(t.party, {"party": str(party.id), "document": _document(party)})
+
+
+def put_station(station: Station, password: str, keys: Keys, at: datetime) -> Put:
+    row = {
+        "owner": str(station.owner),
+        "station_id": station.id,
+        "password_hash": keys.station_hash(station.id, password.encode()),
+        "document": _document(station),
+        "changed_at": at,
+    }
+    return Put(t.station, row)
+
+
+def put_location(location: Location) -> Put:
+    """A location of our own."""
+    row = {
+        "owner": str(location.party),
+        "party": str(location.party),
+        "location_id": location.id,
+        "source": "own",
+        "country": location.country,
+        "latitude": location.coordinates.latitude,
+        "longitude": location.coordinates.longitude,
+        "evses": len(location.evses),
+        "document": _document(location),
+        "last_updated": location.last_updated,
+    }
+    return Put(t.location, row)
+
+
+def put_tariff(tariff: Tariff) -> Put:
+    """A tariff of our own."""
+    row = {
+        "owner": str(tariff.party),
+        "party": str(tariff.party),
+        "tariff_id": tariff.id,
+        "document": _document(tariff),
+        "last_updated": tariff.last_updated,
+    }
+    return Put(t.tariff, row)
+
+
+def put_token(owner: PartyId, token: Token, keys: Keys) -> Put:
+    """A token as ``owner`` knows it."""
+    row = {
+        "owner": str(owner),
+        "party": str(token.party),
+        "uid": token.uid,
+        "type": token.type,
+        "ref": keys.token_ref(token.uid),
+        "contract_id": token.contract_id,
+        "document": _document(token),
+        "last_updated": token.last_updated,
+    }
+    return Put(t.token, row)
+
+
+def put_customer(customer: Customer) -> Put:
+    row = {"owner": str(customer.owner), "customer_id": customer.id, "document": _document(customer)}
+    return Put(t.customer, row)
+
+
+def put_contract(contract: Contract) -> Put:
+    row = {
+        "owner": str(contract.owner),
+        "contract_id": contract.id,
+        "customer_id": contract.customer_id,
+        "document": _document(contract),
+    }
+    return Put(t.contract, row)
+
+
+def put_plan(plan: Plan) -> Put:
+    return Put(t.plan, {"owner": str(plan.owner), "plan_id": plan.id, "document": _document(plan)})
+
+
+def _document(noun: object) -> str:
+    return msgspec.json.encode(noun).decode()
