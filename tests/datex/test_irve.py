@@ -106,7 +106,13 @@ DEFECTS: list[tuple[dict[str, object], str, Severity, str]] = [
     ({"nbre_pdc": "4"}, "I-09", Severity.DOUBTFUL, "1 points"),
     ({"coordonneesXY": "[-1.68, 48.11]"}, "I-10", Severity.DOUBTFUL, "a kilometre wrong"),
     ({"adresse_station": " "}, "I-11", Severity.MENDED, "taken as Place de la Mairie"),
-    ({"adresse_station": "1 place de la Mairie"}, "I-12", Severity.DOUBTFUL, "commune 35238"),
+    ({"adresse_station": "1 place de la Mairie"}, "I-12", Severity.MENDED, "taken as Rennes"),
+    (
+        {"adresse_station": "1 rue du Port", "code_insee_commune": "35288"},
+        "I-12",
+        Severity.DOUBTFUL,
+        "commune 35288",
+    ),
     ({"horaires": "le matin"}, "I-13", Severity.DOUBTFUL, "left out"),
     ({"horaires": "Mo 00:00-00:01"}, "I-14", Severity.DOUBTFUL, "taken over"),
     ({"telephone_operateur": "tel:+33-1-00-00-00-00"}, "I-15", Severity.DOUBTFUL, "left out"),
@@ -244,9 +250,9 @@ def test_no_bytes_do_more_than_be_refused(content: bytes) -> None:
 def test_the_real_register_is_read_whole_with_every_rejection_explained() -> None:
     if not REAL.exists():
         pytest.skip(f"no real register at {REAL}")
-    started = time.perf_counter()
+    started = time.process_time()
     found = import_irve(REAL.read_bytes(), NOW)
-    assert time.perf_counter() - started < 15
+    assert time.process_time() - started < 15  # Of the processor: other work on the machine does not count.
     assert (found.rows, found.points, found.rejected) == (29_109, 28_849, 260)
     assert len(found.locations) == 5_548
     rejections = [line for line in tally(found.defects) if line.severity is Severity.REJECTED]

@@ -8,6 +8,7 @@ Source: schema etalab/schema-irve-statique 2.3.1; ids after AFIREV and eMI3.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from elstrada.datex.defects import Defect, Rule, Severity
 from elstrada.datex.irve_plugs import read_connectors
 from elstrada.datex.irve_rows import Row, read_rows
-from elstrada.datex.irve_site import Site, read_site, same_place
+from elstrada.datex.irve_site import Site, cities_of, read_site, same_place, settle_city
 from elstrada.datex.packed import Unreadable
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Evse, EvseStatus, Location
@@ -77,7 +78,8 @@ def import_irve(content: bytes, now: datetime) -> Imported:
     stations: dict[str, list[_Point]] = {}
     for point in points.values():
         stations.setdefault(point.station_id, []).append(point)
-    locations = tuple(_location(station_id, members) for station_id, members in stations.items())
+    cities = cities_of(point.site for point in points.values())
+    locations = tuple(_location(station_id, members, cities) for station_id, members in stations.items())
     defects = tuple(defect for row in rows for defect in row.defects)
     return Imported(len(rows), len(points), len(rows) - len(points), locations, defects)
 
@@ -142,13 +144,15 @@ def _keep_newest(points: dict[str, _Point], point: _Point) -> None:
     points[point.evse.uid] = newer
 
 
-def _location(station_id: str, points: list[_Point]) -> Location:
+def _location(station_id: str, points: list[_Point], cities: Mapping[str, str]) -> Location:
     """One station; its first point says where and whose it is."""
     first = points[0]
     _check_count(first.row, len(points))
+    city, *_ = [settle_city(point.row, point.site, cities) for point in points]
     return first.site.location(
         party=PartyId(station_id[:2], station_id[2:5]),
         station_id=station_id,
+        city=city,
         evses=tuple(_placed(point, first.site) for point in points),
         last_updated=max(point.changed for point in points),
     )

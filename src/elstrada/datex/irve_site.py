@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -21,6 +23,7 @@ SWAPPED = Rule("Q-04", Severity.MENDED, "latitude and longitude are swapped")
 OTHER_TERRITORY = Rule("Q-04", Severity.DOUBTFUL, "the coordinates lie in another territory than the commune")
 COARSE = Rule("I-10", Severity.DOUBTFUL, "the coordinates have fewer than three decimals")
 NO_ADDRESS = Rule("I-11", Severity.MENDED, "the address is missing")
+CITY_OF_OTHERS = Rule("I-12", Severity.MENDED, "the address names no city, but other rows of its commune do")
 NO_CITY = Rule("I-12", Severity.DOUBTFUL, "the address names no city, and the schema has no field for it")
 NO_HOURS = Rule("I-13", Severity.DOUBTFUL, "the opening hours are missing or not understood")
 HARDLY_OPEN = Rule("I-14", Severity.DOUBTFUL, "the opening hours are less than an hour a week")
@@ -49,6 +52,9 @@ class Site(msgspec.Struct, frozen=True):
     address: str
     postal_code: str | None
     city: str
+    """Empty where the address names none."""
+    commune: str
+    """INSEE code."""
     coordinates: GeoLocation
     territory: Territory
     opening_times: Hours | None
@@ -58,7 +64,7 @@ class Site(msgspec.Struct, frozen=True):
     help_phone: str | None
 
     def location(
-        self, *, party: PartyId, station_id: str, evses: tuple[Evse, ...], last_updated: datetime
+        self, *, party: PartyId, station_id: str, city: str, evses: tuple[Evse, ...], last_updated: datetime
     ) -> Location:
         """The site with its points."""
         return Location(
@@ -66,7 +72,7 @@ class Site(msgspec.Struct, frozen=True):
             id=station_id,
             name=self.name,
             address=self.address,
-            city=self.city,
+            city=city,
             postal_code=self.postal_code,
             country=self.territory.country,
             coordinates=self.coordinates,
@@ -79,6 +85,27 @@ class Site(msgspec.Struct, frozen=True):
             help_phone=self.help_phone,
             last_updated=last_updated,
         )
+
+
+def cities_of(sites: Iterable[Site]) -> dict[str, str]:
+    """The city of each commune, as most of those of its rows that name one have it."""
+    counts: dict[str, Counter[str]] = {}
+    for site in sites:
+        if site.city and site.commune:
+            counts.setdefault(site.commune, Counter())[site.city] += 1
+    return {commune: found.most_common(1)[0][0] for commune, found in counts.items()}
+
+
+def settle_city(row: Row, site: Site, cities: Mapping[str, str]) -> str:
+    """The city of a row's address, or that of its commune's other rows."""
+    if site.city:
+        return site.city
+    city = cities.get(site.commune)
+    if city is not None:
+        row.note(CITY_OF_OTHERS, "adresse_station", f"taken as {city}")
+        return city
+    row.note(NO_CITY, "adresse_station", f"the city is given as commune {site.commune}")
+    return f"commune {site.commune}".strip()
 
 
 def same_place(one: Site, other: Site) -> bool:
@@ -97,6 +124,7 @@ def read_site(row: Row) -> Site | None:
         address=address,
         postal_code=postal_code,
         city=city,
+        commune=row.text("code_insee_commune"),
         coordinates=coordinates,
         territory=territory,
         opening_times=_read_hours(row),
@@ -149,10 +177,7 @@ def _read_address(row: Row) -> tuple[str, str | None, str]:
     text = _COUNTRY_AT_END.sub("", address)
     post = _POST.search(text)
     at_end = _CITY_AT_END.search(text)
-    city = city_of(insee) or (post and post[2]) or (at_end and at_end[1])
-    if not city:
-        city = f"commune {insee}" if insee else "?"
-        row.note(NO_CITY, "adresse_station", f"the city is given as {city}")
+    city = city_of(insee) or (post and post[2]) or (at_end and at_end[1]) or ""
     return address, post and post[1], _tidy_city(city)
 
 

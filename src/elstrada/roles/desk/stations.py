@@ -9,24 +9,20 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from elstrada.model.answers import CommandDone
-from elstrada.model.asks import Command, PresentedToken
-from elstrada.model.device import CommandName, CommandResult, EvsePlace, Station
-from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.device import EvsePlace, Station
+from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Role
-from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
+from elstrada.roles.desk.commands import COMMAND
+from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import all_rows, document, line_of, needed, own_party
-from elstrada.roles.desk.shapes import Number, Text36, Text50
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Delete, Put, Row, Work
-from elstrada.spine.post import NobodyThere, NoReply
 
 MOST_LISTED = 10_000
 PASSWORD_LENGTH = 40
 """OCPP 2.0.1 takes 16 to 40 characters; those of ``Chance.secret`` carry at least 4 bits each."""
 SHOWN_ONCE = "The password is shown this once: put it into the station now."
-POST_SPARE_S = 5
 # OCPP 2.0.1 part 2, identifierString, and at most 48 characters.
 _STATION_ID = re.compile(r"[A-Za-z0-9*\-_=:+|@.]{1,48}")
 _PLACE = re.compile(r"(\d{1,4})=([^/\s]{1,36})/([^/\s]{1,36})")
@@ -57,20 +53,6 @@ class ListUnknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class CommandStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    station: Annotated[str, Meta(description="Its identity.")]
-    command: Annotated[CommandName, Meta(description="What it shall do.")]
-    party: _OwnCpo = None
-    evse: Annotated[Number | None, Meta(description="EVSE number (1.6: connector).")] = None
-    connector: Annotated[Number | None, Meta(description="Connector of the EVSE.")] = None
-    session: Annotated[str | None, Meta(description="STOP: which session.")] = None
-    token: Annotated[Text36 | None, Meta(description="START: uid of the token to charge.")] = None
-    hard: Annotated[bool, Meta(description="RESET: at once, ending sessions.")] = False
-    inoperative: Annotated[bool, Meta(description="CHANGE_AVAILABILITY: out of service.")] = False
-    message: Annotated[Text50 | None, Meta(description="TRIGGER: which OCPP message.")] = None
-    deadline_s: Annotated[int, Meta(ge=1, le=300, description="How long to wait for it.")] = 30
-
-
 class NewStation(msgspec.Struct, frozen=True):
     party: str
     station: str
@@ -98,12 +80,6 @@ class UnknownLine(msgspec.Struct, frozen=True):
     reason: str
     count: int
     last_at: datetime
-
-
-class CommandEnd(msgspec.Struct, frozen=True):
-    command_id: str
-    result: CommandResult
-    detail: str
 
 
 async def add_station(desk: Desk, params: AddStation) -> NewStation:
@@ -215,68 +191,6 @@ def _station_line(row: Row, state: Row | None) -> StationLine:
 _NEVER_SEEN: Row = {column.name: None for column in t.station_state.columns}
 
 
-async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
-    """Have a station do something, and wait for how it ended."""
-    assert desk.post is not None, "the table says that this verb needs the post"
-    owner = (await own_party(desk, params.party, Role.CPO)).id
-    hint = "see `elstrada station list`"
-    what = f"station {params.station[:48]!r} of {owner}"
-    await needed(desk, t.station, what, hint, owner=str(owner), station_id=params.station)
-    _check_command(params)
-    command = Command(
-        command_id=desk.chance.uuid(),
-        name=params.command,
-        asked_by=owner,
-        evse_id=params.evse,
-        connector_id=params.connector,
-        session_id=params.session,
-        token=PresentedToken(params.token) if params.token else None,
-        hard=params.hard,
-        operative=not params.inoperative,
-        message=params.message,
-        deadline_s=params.deadline_s,
-    )
-    try:
-        # The station's own deadline ends the command; the post's is there in case the node is gone.
-        answer = await desk.post.ask(
-            station_stream(owner, params.station), command, timeout_s=params.deadline_s + POST_SPARE_S
-        )
-    except NobodyThere:
-        answer = CommandDone(CommandResult.OFFLINE)
-    except NoReply as problem:
-        answer = CommandDone(CommandResult.TIMEOUT, str(problem))
-    assert isinstance(answer, CommandDone), "a command is answered by how it ended"
-    return _end(command.command_id, params, answer)
-
-
-_NEEDED = {
-    CommandName.START: ("token", "evse"),
-    CommandName.STOP: ("session",),
-    CommandName.UNLOCK: ("evse",),
-    CommandName.TRIGGER: ("message",),
-}
-"""What a command cannot do without."""
-
-
-def _check_command(params: CommandStation) -> None:
-    for name in _NEEDED.get(params.command, ()):
-        if getattr(params, name) is None:
-            raise Refused(Kind.USAGE, f"{params.command.value} needs --{name}", pointer=f"/{name}")
-
-
-_DONE = {CommandResult.ACCEPTED, CommandResult.SCHEDULED}
-_AWAY = {CommandResult.OFFLINE, CommandResult.TIMEOUT}
-
-
-def _end(command_id: str, params: CommandStation, answer: CommandDone) -> CommandEnd:
-    if answer.result in _DONE:
-        return CommandEnd(command_id, answer.result, answer.detail)
-    kind = Kind.UNREACHABLE if answer.result in _AWAY else Kind.REFUSED
-    detail = f" ({answer.detail})" if answer.detail else ""
-    says = f"{params.station} answered {params.command.value} with {answer.result.value}{detail}"
-    raise Refused(kind, says, f"the command is {command_id}")
-
-
 VERBS = (
     Verb(
         "station add",
@@ -300,15 +214,7 @@ VERBS = (
         tuple[UnknownLine, ...],
         list_unknown,
     ),
-    Verb(
-        "station command",
-        "Have a station do something.",
-        CommandStation,
-        CommandEnd,
-        command_station,
-        Part.POST,
-        arguments=2,
-    ),
+    COMMAND,
     Verb(
         "station adopt",
         "Take in a station that has knocked.",
