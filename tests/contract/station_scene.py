@@ -54,6 +54,8 @@ class Gatekeeper:
         self.knocks.append(knock)
         if knock.path == "/ocpp/unready":
             return Refused(503, {"retry-after": "7"})
+        if knock.path == "/ocpp/boom":
+            raise RuntimeError("an inner secret")
         if knock.headers.get("authorization") != RIGHT:
             return Refused(401, {"www-authenticate": 'Basic realm="stations"'})
         offered = [name.strip() for name in knock.headers.get("sec-websocket-protocol", "").split(",")]

@@ -114,6 +114,18 @@ def test_without_a_common_subprotocol_the_handshake_completes_and_is_closed(
     played(engine, play)
 
 
+def test_a_bug_of_ours_at_a_knock_is_a_500_that_tells_nothing(
+    engine: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play(stage: Scene) -> None:
+        wire, reply = await stage.knock(path="/ocpp/boom")
+        assert (reply.status, await wire.reader.read()) == (500, b"")
+        assert "secret" not in str(reply)
+
+    played(engine, play)
+    assert "an inner secret" in caplog.text
+
+
 REFUSED = {400, 431, 0}
 """0: cut off without a word."""
 

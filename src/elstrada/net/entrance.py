@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -13,6 +14,8 @@ from elstrada.net.station_server import StationLimits
 from elstrada.net.throttle import KnockThrottle, prefix_of
 
 _PATH_CHARACTERS = 2_000
+
+_LOG = logging.getLogger("elstrada.net.stations")
 
 
 class Opener(Protocol):
@@ -45,7 +48,11 @@ class Entrance:
         wait_s = self._throttle.wait_s(remote, path, now)
         if wait_s > 0:
             return Refused(429, {"retry-after": str(math.ceil(wait_s))})
-        verdict = self._doorman.admit(Knock(path, headers, remote, self._clock.now()))
+        try:
+            verdict = self._doorman.admit(Knock(path, headers, remote, self._clock.now()))
+        except Exception:  # noqa: BLE001  The libraries would show its text to the caller.
+            _LOG.exception("a knock could not be decided")
+            return Refused(500)
         if isinstance(verdict, Admitted):
             self._throttle.succeeded(remote, path)
         elif verdict.status < 500:

@@ -51,10 +51,11 @@ _SMALLEST_READ_BUFFER = 2048
 
 
 class _QuietLogger(logging.LoggerAdapter[logging.Logger]):
-    """What a station does wrong is no error of ours: only exceptions, which are, are logged as such."""
+    """What a station does wrong is no error of ours, and picows is chatty about the rest."""
 
     def error(self, msg: object, *args: object, **kwargs: object) -> None:
-        self.logger.debug(msg, *args)
+        level = logging.DEBUG if str(msg).startswith("WS parser error") else logging.ERROR
+        self.logger.log(level, msg, *args)
 
     def warning(self, msg: object, *args: object, **kwargs: object) -> None:
         self.logger.debug(msg, *args)
