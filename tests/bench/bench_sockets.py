@@ -1,0 +1,233 @@
+"""Memory per idle connection, and echoed messages per second against npm ``ws``.
+
+    python tests/bench/bench_sockets.py [memory|echo|all] [--connections 5000] [--engine picows]
+
+A script, not a test. Servers run in child processes; clients in this one. ``echo`` needs node and npm
+and installs ``ws`` into tests/bench/ws_echo on first use. Pin it to two cores for figures to compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import cast
+
+import uvloop
+
+from elstrada.net.clock import SystemClock
+from elstrada.net.engines import STATION_ENGINES
+from elstrada.net.face import Admitted, Knock, Line, Refused, StationSocket
+from elstrada.net.station_server import StationLimits
+
+HERE = Path(__file__).parent
+CREDENTIALS = "Basic " + base64.b64encode(b"CP:secret").decode()
+FRAME = b'[2,"19223201","MeterValues",{"connectorId":1,"meterValue":[{"timestamp":"2026-03-01T17:00:00Z",'
+FRAME += b'"sampledValue":[{"value":"1234567","measurand":"Energy.Active.Import.Register"}]}]}]'
+LOOPBACKS = 20
+"""Client addresses: one has 28,000 ports only."""
+
+
+class Echo:
+    """The smallest Line."""
+
+    __slots__ = ("received",)
+
+    def __init__(self, socket: StationSocket) -> None:
+        self.received = socket.send
+
+    def closed(self, code: int, reason: str) -> None: ...
+
+
+class Porter:
+    """Admits whoever shows the password."""
+
+    def admit(self, knock: Knock) -> Admitted | Refused:
+        if knock.headers.get("authorization") != CREDENTIALS:
+            return Refused(401)
+        return Admitted("SE*ELS", knock.path, "ocpp1.6")
+
+    def opened(self, socket: StationSocket, admitted: Admitted) -> Line:
+        return Echo(socket)
+
+
+async def serve(engine: str) -> None:
+    """Serve until standard input ends; prints the port, and the memory after each line of input."""
+    limits = StationLimits(opening_sockets=10_000, opening_per_address=10_000, ping_interval_s=600)
+    server = await STATION_ENGINES[engine](
+        Porter(), host="127.0.0.1", port=0, clock=SystemClock(), limits=limits
+    )
+    print(server.port, flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(rss_bytes(), len(server.open), flush=True)
+
+
+def rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def child(*command: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def line(process: subprocess.Popen[str]) -> list[int]:
+    assert process.stdout is not None
+    return [int(word) for word in process.stdout.readline().split()]
+
+
+def memory(process: subprocess.Popen[str]) -> tuple[int, int]:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    rss, count = line(process)
+    return rss, count
+
+
+def opening(n: int) -> bytes:
+    key = base64.b64encode(n.to_bytes(16, "big")).decode()
+    head = f"GET /ocpp/CP{n} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    head += f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n"
+    return (head + f"Authorization: {CREDENTIALS}\r\nUser-Agent: bench\r\n\r\n").encode()
+
+
+class Station(asyncio.Protocol):
+    """A client down to bytes: it opens, and may then play ping-pong with one frame."""
+
+    def __init__(self, n: int, rounds_until: float) -> None:
+        self._opening, self._until = opening(n), rounds_until
+        self._frame = b"\x81\xfe" + len(FRAME).to_bytes(2, "big") + bytes(4) + FRAME
+        self._echo_bytes = 4 + len(FRAME)
+        self._got = 0
+        self.rounds = 0
+        self.opened = asyncio.get_running_loop().create_future()
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.write(self._opening)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.opened.done():
+            assert data.startswith(b"HTTP/1.1 101"), data
+            self.opened.set_result(None)
+            return
+        self._got += len(data)
+        if self._got >= self._echo_bytes:
+            self._got = 0
+            self.rounds += 1
+            self.play()
+
+    def play(self) -> None:
+        if time.monotonic() < self._until:
+            self.transport.write(self._frame)
+        elif not self.ended.done():
+            self.ended.set_result(None)
+
+
+async def connect(port: int, count: int, until: float = 0.0) -> list[Station]:
+    """Open so many stations, a hundred at a time."""
+    loop, stations = asyncio.get_running_loop(), list[Station]()
+    for first in range(0, count, 100):
+        made = await asyncio.gather(
+            *(
+                loop.create_connection(
+                    lambda n=n: Station(n, until),
+                    "127.0.0.1",
+                    port,
+                    local_addr=(f"127.0.0.{2 + n % LOOPBACKS}", 0),
+                )
+                for n in range(first, min(first + 100, count))
+            )
+        )
+        batch = [protocol for _, protocol in made]
+        await asyncio.gather(*(station.opened for station in batch))
+        stations += batch
+    return stations
+
+
+async def measure_memory(engine: str, connections: int) -> None:
+    with child(sys.executable, __file__, "serve", "--engine", engine) as server:
+        (port,) = line(server)
+        warm = await connect(port, 100)
+        before, at_first = memory(server)
+        stations = await connect(port, connections)
+        await asyncio.sleep(0.5)
+        after, count = memory(server)
+        assert count == at_first + connections, f"{count} open"
+        kept = len(warm) + len(stations)
+        print(f"{engine}: {(after - before) / connections / 1000:.2f} kB per idle connection ({kept} open)")
+
+
+async def rate(port: int, connections: int, seconds: float) -> float:
+    until = time.monotonic() + seconds + 0.5
+    stations = await connect(port, connections, until)
+    start = time.monotonic()
+    for station in stations:
+        station.play()
+    await asyncio.gather(*(station.ended for station in stations))
+    spent = time.monotonic() - start
+    for station in stations:
+        station.transport.abort()
+    return sum(station.rounds for station in stations) / spent
+
+
+def install_ws() -> Path:
+    """npm's ``ws`` beside its server; returns the server."""
+    npm, folder = shutil.which("npm"), HERE / "ws_echo"
+    if npm is None:
+        sys.exit("echo needs npm")
+    if not (folder / "node_modules").exists():
+        quiet = ["--no-audit", "--no-fund", "--silent", "--no-package-lock"]
+        subprocess.run([npm, "install", *quiet], cwd=folder, check=True)
+    return folder / "server.js"
+
+
+async def measure_echo(server: Path, engine: str, connections: int, seconds: float) -> None:
+    """Ours, theirs, ours, theirs, so that a busy machine is busy for both."""
+    rates: dict[str, list[float]] = {engine: [], "npm ws": []}
+    ours = child(sys.executable, __file__, "serve", "--engine", engine)
+    with ours as first, child("node", str(server)) as second:
+        ports = {engine: line(first)[0], "npm ws": line(second)[0]}
+        for name in [engine, "npm ws"] * 3:
+            rates[name].append(await rate(ports[name], connections, seconds))
+    for name, runs in rates.items():
+        print(f"{name}: {median(runs):,.0f} echoes/s (runs: {', '.join(f'{run:,.0f}' for run in runs)})")
+    print(f"ratio {median(rates[engine]) / median(rates['npm ws']):.2f}")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("what", nargs="?", default="all", choices=["memory", "echo", "all", "serve"])
+    arguments.add_argument("--engine", default="picows", choices=sorted(STATION_ENGINES))
+    arguments.add_argument("--connections", type=int, default=5_000)
+    arguments.add_argument("--talkers", type=int, default=50)
+    arguments.add_argument("--seconds", type=float, default=3.0)
+    chosen = arguments.parse_args()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if chosen.what == "serve":
+        uvloop.run(serve(chosen.engine))
+    if chosen.what in ("memory", "all"):
+        uvloop.run(measure_memory(chosen.engine, chosen.connections))
+    if chosen.what in ("echo", "all"):
+        uvloop.run(measure_echo(install_ws(), chosen.engine, chosen.talkers, chosen.seconds))
+
+
+if __name__ == "__main__":
+    main()
