@@ -262,6 +262,16 @@ def test_a_key_that_stands_twice_is_always_noticed(extra: dict[str, str], data: 
     assert read.fault is Fault.FORMAT_VIOLATION
 
 
+def test_escaped_quotation_marks_hide_no_key_that_stands_twice() -> None:
+    """Four marks escaped as code points weigh up the four of the second key and value."""
+    payload = changed()[:-1] + rb',"idTag":"\u0022\u0022\u0022\u0022"}'
+
+    assert isinstance(read_of(Protocol.OCPP16, "StartTransactionRequest", payload), Refusal)
+    assert read_of(Protocol.OCPP16, "AuthorizeRequest", rb'{"idTag":"\u0022"}') == Read(
+        v16.AuthorizeRequest(id_tag='"')
+    )
+
+
 def test_decimals_stay_exact() -> None:
     payload = (
         b'{"evseId":1,"meterValue":[{"timestamp":"2026-11-21T12:00:00Z","sampledValue":[{"value":0.1}]}]}'

@@ -53,6 +53,7 @@ class Reader(Generic[_M]):
             return self._read_leniently(payload)
         # The strict decoder cannot see that a key stands twice, or that a number stands in quotes.
         # Both leave more quotation marks than the message, written again, would need.
+        # A backslash may hide such a mark, so that then the dear look is taken.
         if b"\\" in payload or payload.count(b'"') != encode(message).count(b'"'):
             return self._read_leniently(payload)
         return Read(message)
