@@ -21,10 +21,12 @@ from elstrada.web.render import Fragments, Renderer
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How often what happens, in seconds; and how many may watch."""
+    """How often what happens; and how many may watch."""
 
     least_s: float = 0.5
     """Between two readings: at most two updates a second."""
+    rest: float = 10.0
+    """Between two readings, in times of what the last one took: pages cost a tenth of the node at most."""
     most_s: float = 5.0
     """Without any fact: minutes pass, and records such as findings change without one."""
     heartbeat_s: float = 15.0
@@ -96,14 +98,16 @@ class Feed:
     async def _watch(self) -> None:
         if self._committed is None:
             self._committed = self._spine.watch()
+        now = asyncio.get_running_loop().time
         while True:
+            began = now()
             self._committed.clear()
             # A store that is down is tried again at the same pace; pages keep what they have.
             with suppress(SpineDown):
                 await self._read()
-            await asyncio.sleep(self.pace.least_s)
+            await asyncio.sleep(max(self.pace.least_s, self.pace.rest * (now() - began)))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._committed.wait(), self.pace.most_s - self.pace.least_s)
+                await asyncio.wait_for(self._committed.wait(), self.pace.most_s)
 
     async def _read(self) -> None:
         shown = await self.now()
