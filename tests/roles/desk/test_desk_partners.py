@@ -10,13 +10,20 @@ import pytest
 from desk_book import done
 
 from elstrada.model.http import HttpRequest, HttpResponse, Unreachable
+from elstrada.model.ids import PartyId
+from elstrada.model.party import Peer, PeerEndpoint, PeerState
 from elstrada.roles.desk.face import Desk, Kind, Refusal
 from elstrada.roles.findings import Findings
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Work
 from elstrada.spine.post import LocalPost
 
+TARIFF = (
+    b'{"id": "T1", "currency": "SEK", "elements": '
+    b'[{"price_components": [{"type": "ENERGY", "price": 4.5, "step_size": 1}]}]}'
+)
 HANDSHAKE = {"partner": "nord", "url": "https://peer.example/ocpi/versions", "token": "token-a"}
 
 
@@ -68,6 +75,33 @@ def test_a_handshake_that_fails_says_at_which_step_and_registers_nothing(living:
         assert refused.kind is Kind.REFUSED
         assert "token-a" not in str(refused)
         assert [line.state for line in await listed(living)] != ["ACTIVE"]
+
+    asyncio.run(steps())
+
+
+def test_what_the_desk_changes_is_marked_for_the_peers_that_take_it(living: Desk) -> None:
+    """DESIGN 5.4: the mark stands in the commit of the change, so no peer misses it."""
+
+    async def steps() -> None:
+        both = {"party": "SE*ELS", "roles": ["CPO", "EMSP"], "name": "Elstrada Nord"}
+        await done(living, "party put", **both)
+        peer = Peer(
+            owner=PartyId("SE", "ELS"),
+            id="nord",
+            state=PeerState.ACTIVE,
+            endpoints=(PeerEndpoint("tokens", "RECEIVER", "u"), PeerEndpoint("tariffs", "RECEIVER", "u")),
+            changed_at=living.clock.now(),
+        )
+        row = {"owner": "SE*ELS", "peer_id": "nord", "state": "ACTIVE", "changed_at": peer.changed_at}
+        document = msgspec.json.encode(peer).decode()
+        await living.spine.commit(Work(writes=(Put(t.peer, row | {"document": document}),)))
+        await done(living, "token add", uid="A1", contract="C1")
+        await done(living, "tariff put", file=msgspec.to_builtins(TARIFF))
+        found = await living.spine.find(t.mark, order=("kind",))
+        assert [(mark["kind"], mark["object_id"]) for mark in found] == [
+            ("tariff", "T1"),
+            ("token", "A1\nRFID"),
+        ]
 
     asyncio.run(steps())
 

@@ -11,11 +11,12 @@ from msgspec import Meta
 
 from elstrada.datex.defects import Defect, Severity, Tally, tally
 from elstrada.datex.irve import Imported, Unreadable, import_irve
+from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.desk.locations import location_row
 from elstrada.roles.desk.lookups import own_party
 from elstrada.roles.desk.ocpi_catalogue import import_ocpi
+from elstrada.roles.roaming.rows import location_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Put, Work
 
@@ -53,7 +54,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
 
 async def irve(desk: Desk, params: ImportIrve) -> ImportReport:
     """Load a French register."""
-    owner = str((await own_party(desk, params.party)).id)
+    owner = (await own_party(desk, params.party)).id
     try:
         # Reading the whole register takes seconds, in which a server's event loop goes on.
         found = await asyncio.to_thread(import_irve, params.file, desk.clock.now())
@@ -64,18 +65,19 @@ async def irve(desk: Desk, params: ImportIrve) -> ImportReport:
 
 async def ocpi(desk: Desk, params: ImportOcpi) -> ImportReport:
     """Load locations that another party publishes."""
-    owner = str((await own_party(desk, params.party)).id)
+    owner = (await own_party(desk, params.party)).id
     found = await asyncio.to_thread(import_ocpi, params.file, desk.clock.now())
     return await _stored(desk, found, owner, "ocpi-file")
 
 
-async def _stored(desk: Desk, found: Imported, owner: str, source: str) -> ImportReport:
+async def _stored(desk: Desk, found: Imported, party: PartyId, source: str) -> ImportReport:
+    owner = str(party)
     kept: list[str] = []
     for batch in _batches(found.locations):
         better = await _from_elsewhere(desk, batch, owner, source)
-        kept += sorted(f"{party}/{location_id}" for party, location_id in better)
+        kept += sorted(f"{of}/{location_id}" for of, location_id in better)
         rows = (
-            location_row(location, owner=owner, source=source)
+            location_row(party, location, source)
             for location in batch
             if (str(location.party), location.id) not in better
         )

@@ -13,14 +13,15 @@ from elstrada.model.party import Role
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.v221 import locations as wire
 from elstrada.ocpi.v221.translate import location_from_wire
+from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk.face import Desk, Verb
-from elstrada.roles.desk.lookups import document, own_party
+from elstrada.roles.desk.lookups import own_party
 from elstrada.roles.desk.ocpi_document import fitted, invalid, own_object, problem_of
+from elstrada.roles.desk.tidings import tidings
+from elstrada.roles.roaming.rows import location_row
+from elstrada.roles.roaming.stock import OWN
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Where, Work
-
-OWN = "own"
-"""Source of the locations that are ours."""
 
 
 class PutLocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,8 +56,9 @@ async def put_location(desk: Desk, params: PutLocation) -> LocationLine:
         location = location_from_wire(found).value
     except Mismatch as mismatch:
         raise invalid("location", (problem_of(mismatch),)) from None
-    row = location_row(location, owner=str(owner), source=OWN)
-    await desk.spine.commit(Work(writes=(Put(t.location, row),)))
+    row = location_row(owner, location, OWN)
+    marks = await tidings(desk, owner, News.LOCATION, location.id)
+    await desk.spine.commit(Work(writes=(Put(t.location, row), *marks)))
     return _line(row)
 
 
@@ -67,22 +69,6 @@ async def list_locations(desk: Desk, params: ListLocations) -> tuple[LocationLin
     order = ("owner", "party", "location_id")
     rows = await desk.spine.find(t.location, where, order=order, limit=params.limit, offset=params.offset)
     return tuple(_line(row) for row in rows)
-
-
-def location_row(location: Location, *, owner: str, source: str) -> Row:
-    """The record of a location as ``owner`` keeps it."""
-    return {
-        "owner": owner,
-        "party": str(location.party),
-        "location_id": location.id,
-        "source": source,
-        "country": location.country,
-        "latitude": location.coordinates.latitude,
-        "longitude": location.coordinates.longitude,
-        "evses": len(location.evses),
-        "document": document(location),
-        "last_updated": location.last_updated,
-    }
 
 
 def _line(row: Row) -> LocationLine:

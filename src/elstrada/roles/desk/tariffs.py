@@ -13,9 +13,12 @@ from elstrada.model.tariff import Tariff
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.v221 import tariffs as wire
 from elstrada.ocpi.v221.translate import tariff_from_wire
+from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk.face import Desk, Kind, Problem, Refused, Verb
-from elstrada.roles.desk.lookups import all_rows, document, own_party
+from elstrada.roles.desk.lookups import all_rows, own_party
 from elstrada.roles.desk.ocpi_document import fitted, invalid, own_object, problem_of
+from elstrada.roles.desk.tidings import tidings
+from elstrada.roles.roaming.rows import tariff_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
 from elstrada.tariffs.compile import compiled
@@ -54,14 +57,9 @@ async def put_tariff(desk: Desk, params: PutTariff) -> TariffLine:
     except UnusableTariff as unusable:
         problem = Problem("/elements", str(unusable))
         raise Refused(Kind.INVALID, f"the tariff cannot be used: {unusable}", problems=(problem,)) from None
-    row: Row = {
-        "owner": str(owner.id),
-        "party": str(tariff.party),
-        "tariff_id": tariff.id,
-        "document": document(tariff),
-        "last_updated": tariff.last_updated,
-    }
-    await desk.spine.commit(Work(writes=(Put(t.tariff, row),)))
+    row = tariff_row(owner.id, tariff)
+    marks = await tidings(desk, owner.id, News.TARIFF, tariff.id)
+    await desk.spine.commit(Work(writes=(Put(t.tariff, row), *marks)))
     return _line(row)
 
 

@@ -9,10 +9,13 @@ import msgspec
 from msgspec import Meta
 
 from elstrada.model.party import Role
-from elstrada.model.token import Token, TokenIdentity, Whitelist
+from elstrada.model.token import Token, Whitelist
+from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.desk.lookups import all_rows, document, own_party
+from elstrada.roles.desk.lookups import all_rows, own_party
 from elstrada.roles.desk.shapes import Language, Text36, Text64
+from elstrada.roles.desk.tidings import tidings
+from elstrada.roles.roaming.rows import identity_of, identity_row, token_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
 
@@ -74,8 +77,11 @@ async def add_token(desk: Desk, params: AddToken) -> TokenLine:
         language=params.language,
         last_updated=desk.clock.now(),
     )
-    row, identity = _rows(desk, token)
-    await desk.spine.commit(Work(writes=(Put(t.token, row), Put(t.identity, identity))))
+    ref = desk.keys.token_ref(token.uid)
+    row = token_row(party.id, token, ref)
+    identity = identity_row(party.id, identity_of(token), ref)
+    marks = await tidings(desk, party.id, News.TOKEN, token.uid, token.type)
+    await desk.spine.commit(Work(writes=(Put(t.token, row), Put(t.identity, identity), *marks)))
     return _line(row)
 
 
@@ -87,23 +93,6 @@ async def list_tokens(desk: Desk, params: ListTokens) -> tuple[TokenLine, ...]:
         where["contract_id"] = params.contract
     rows = all_rows(desk, t.token, where, "owner", "party", "contract_id", limit=MOST_LISTED)
     return tuple([_line(row) async for row in rows])
-
-
-def _rows(desk: Desk, token: Token) -> tuple[Row, Row]:
-    """The record of the token, and that of whom its pseudonym means."""
-    owner, ref = str(token.party), desk.keys.token_ref(token.uid)
-    identity = TokenIdentity(token.party, token.uid, token.type, token.contract_id)
-    row = {
-        "owner": owner,
-        "party": str(token.party),
-        "uid": token.uid,
-        "type": token.type,
-        "ref": ref,
-        "contract_id": token.contract_id,
-        "document": document(token),
-        "last_updated": token.last_updated,
-    }
-    return row, {"owner": owner, "ref": ref, "document": document(identity)}
 
 
 def _line(row: Row) -> TokenLine:
