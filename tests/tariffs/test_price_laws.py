@@ -347,3 +347,54 @@ def test_a_time_the_clock_leaps_over_is_no_change_of_price(window: tuple[str, st
     usual = TariffElement((PriceComponent(Dimension.ENERGY, Decimal(9)),))
     cost = price(usage([10_000], minutes=12 * 60), [one_element(elements=(night, usual))])
     assert len([note for note in cost.notes if "A1" in note]) == notes
+
+
+def test_tax_lines_too_small_to_round_alone_still_add_up_and_none_is_negative() -> None:
+    # Rule 12: four rates with half a cent of tax each owe two cents together, not three and one back.
+    parts = [PriceComponent(Dimension.FLAT, Decimal("0.5") / rate, Decimal(rate)) for rate in (5, 10, 20, 25)]
+    kinds = (Dimension.FLAT, Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME)
+    parts = [
+        msgspec.structs.replace(part, type=kind, step_size=0) for part, kind in zip(parts, kinds, strict=True)
+    ]
+    dimensions = tuple(PeriodDimension(kind.value, Decimal(1)) for kind in kinds[1:])
+    one = msgspec.structs.replace(usage([0]), periods=(ChargingPeriod(START, dimensions),))
+    total = price(one, [one_element(*parts)]).total
+    assert total.taxes is not None
+    assert [tax.amount for tax in total.taxes] == [0, Decimal("0.01"), 0, Decimal("0.01")]
+
+
+@pytest.mark.parametrize(
+    ("limits", "at", "dear"),
+    [
+        (TariffRestrictions(end_time="00:00"), datetime(2026, 3, 28, 22, 59, tzinfo=UTC), True),
+        (TariffRestrictions(start_date="2026-03-28"), datetime(2026, 3, 27, 22, 59, tzinfo=UTC), False),
+        (TariffRestrictions(start_date="2026-03-28"), datetime(2026, 3, 27, 23, 0, tzinfo=UTC), True),
+        (TariffRestrictions(end_date="2026-03-28"), datetime(2026, 3, 27, 22, 59, tzinfo=UTC), True),
+        (TariffRestrictions(end_date="2026-03-28"), datetime(2026, 3, 27, 23, 0, tzinfo=UTC), False),
+        (TariffRestrictions(day_of_week=("SATURDAY",)), datetime(2026, 3, 27, 23, 0, tzinfo=UTC), True),
+        (TariffRestrictions(start_time="17:00"), datetime(2026, 3, 28, 15, 59, 59, tzinfo=UTC), False),
+        (TariffRestrictions(start_time="17:00"), datetime(2026, 3, 28, 16, 0, tzinfo=UTC), True),
+        (
+            TariffRestrictions(start_time="16:00", end_time="17:00"),
+            datetime(2026, 3, 28, 16, 0, tzinfo=UTC),
+            False,
+        ),
+        (
+            TariffRestrictions(start_time="22:00", end_time="06:00"),
+            datetime(2026, 3, 28, 4, 59, tzinfo=UTC),
+            True,
+        ),
+        (
+            TariffRestrictions(start_time="22:00", end_time="06:00"),
+            datetime(2026, 3, 28, 5, 0, tzinfo=UTC),
+            False,
+        ),
+    ],
+)
+def test_bounds_are_half_open_on_the_places_clock(
+    limits: TariffRestrictions, at: datetime, dear: bool
+) -> None:
+    # Rules 4, 5 and 17; A3.
+    nine = TariffElement((PriceComponent(Dimension.ENERGY, Decimal(9)),), limits)
+    cost = price(usage([1_000], start=at), [one_element(elements=(nine, TariffElement((ENERGY_4,))))])
+    assert cost.lines[0].unit_price == (9 if dear else 4)

@@ -142,14 +142,18 @@ def _shared(wanted: Decimal, taxes: dict[Decimal, Decimal], implied: Decimal) ->
 
 
 def _price(whole: Sum, decimals: int, policy: Policy) -> Price:
-    """Round once; the last tax line absorbs what rounding leaves (rule 12)."""
-    before = rounded(whole.net, decimals)
+    """Round once; every tax line takes what rounding leaves of those before it (rule 12).
+
+    Each is the difference of two rounded sums. So they add up exactly, none is negative that was not,
+    and none is a cent or more from its exact amount.
+    """
+    before = reached = rounded(whole.net, decimals)
     if whole.taxes is None:
         return Price(before, None)
-    left = rounded(sum(whole.taxes.values(), whole.net), decimals) - before
+    exact = whole.net
     lines: list[TaxAmount] = []
-    for position, (rate, amount) in enumerate(sorted(whole.taxes.items()), 1):
-        share = left if position == len(whole.taxes) else rounded(amount, decimals)
-        lines.append(TaxAmount(policy.tax_name, share, rate))
-        left -= share
+    for rate, amount in sorted(whole.taxes.items()):
+        exact += amount
+        lines.append(TaxAmount(policy.tax_name, rounded(exact, decimals) - reached, rate))
+        reached = rounded(exact, decimals)
     return Price(before, tuple(lines))
