@@ -13,7 +13,7 @@ from elstrada.cli.configuration import config_of
 @click.pass_context
 def serve(ctx: click.Context) -> None:
     """Run the roles of this installation, until Ctrl-C."""
-    ctx.exit(import_module("elstrada.roles.node").serve(config_of(ctx)) or 0)
+    ctx.exit(import_module("elstrada.roles.serve").serve(config_of(ctx)) or 0)
 
 
 @click.command()
