@@ -112,6 +112,15 @@ def test_p2_a_resent_start_gets_the_same_answer_and_no_new_fact() -> None:
     assert again.facts == ()
 
 
+def test_p2_a_resent_start_of_a_station_with_a_wrong_clock_is_known() -> None:
+    desk = Desk()
+    first = desk.ask(start16(0, clock_suspect=True), at(0))
+    again = desk.ask(start16(300, clock_suspect=True), at(300))
+    assert (again.answer, again.facts) == (first.answer, ())
+    following = desk.ask(start16(900, clock_suspect=True, meter_wh=6000), at(900))
+    assert len(following.facts) == 1
+
+
 def test_p2_a_resent_start_is_known_after_its_session_has_ended() -> None:
     desk = Desk()
     first = noted(desk.ask(start16(), at(0)))

@@ -133,7 +133,9 @@ def start_key(ask: StartSession) -> str:
     if ask.transaction_id is not None:
         return f"tx|{ask.transaction_id}"
     token = ask.token.ref if ask.token else ""
-    return f"{ask.connector_id}|{ask.evse_id}|{token}|{ask.at.isoformat()}|{ask.meter_wh}"
+    # A time not believed became the time of receipt, which a resend does not share.
+    at = "?" if ask.clock_suspect else ask.at.isoformat()
+    return f"{ask.connector_id}|{ask.evse_id}|{token}|{at}|{ask.meter_wh}"
 
 
 # --- parts ------------------------------------------------------------------------------------------

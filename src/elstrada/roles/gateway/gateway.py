@@ -129,7 +129,15 @@ class Gateway:
         assert admitted.protocol is not None, "the network closes a socket without a subprotocol"
         owner = PartyId.parse(admitted.owner)
         seat = Seat(owner, admitted.station_id, self._spine, self.clock, self.chance, self._authorizer)
-        link = Link(self, socket, VERSIONS[admitted.protocol], seat, self.chance.uuid())
+        record = self.roll.station(admitted.owner, admitted.station_id)
+        link = Link(
+            self,
+            socket,
+            VERSIONS[admitted.protocol],
+            seat,
+            connection_id=self.chance.uuid(),
+            lenient=record is None or record.lenient,
+        )
         before = self._links.get(seat.stream)
         self._links[seat.stream] = link
         if before is not None:

@@ -49,6 +49,7 @@ class Link:
         "_connection",
         "_early",
         "_gateway",
+        "_lenient",
         "_serving",
         "_socket",
         "_timer",
@@ -61,11 +62,18 @@ class Link:
     )
 
     def __init__(
-        self, gateway: Gateway, socket: StationSocket, version: Version, seat: Seat, connection_id: str
+        self,
+        gateway: Gateway,
+        socket: StationSocket,
+        version: Version,
+        seat: Seat,
+        *,
+        connection_id: str,
+        lenient: bool,
     ) -> None:
         self._gateway, self._socket, self._version, self.seat = gateway, socket, version, seat
         self._connection = Connection(version.dialect, answers=gateway.answers_of(seat))
-        self.connection_id = connection_id
+        self.connection_id, self._lenient = connection_id, lenient
         self.source = f"station:{seat.owner}/{seat.station_id}"
         self._early: list[bytes] | None = []
         self._serving: asyncio.Task[None] | None = None
@@ -190,7 +198,7 @@ class Link:
         self._handle(following)
 
     async def _answer(self, call: CallReceived, received_at: datetime) -> bytes | Refusal:
-        read = self._version.read_call(call.action, call.payload, received_at)
+        read = self._version.read_call(call.action, call.payload, received_at, lenient=self._lenient)
         if isinstance(read, Refusal):
             return read
         for finding in read.findings:
