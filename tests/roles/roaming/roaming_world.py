@@ -406,11 +406,12 @@ class StationDouble:
     """Stands where the gateway serves the station's stream, and answers commands as told."""
 
     def __init__(self, world: World, result: CommandResult | None = CommandResult.ACCEPTED) -> None:
-        self.result, self.asked = result, list[Command]()
+        self.result, self.asked, self.heard = result, list[Command](), asyncio.Event()
         self.release = world.els.post.serve(station_stream(ELS, STATION), self.decide)  # type: ignore[arg-type]
 
     async def decide(self, ask: Command) -> CommandDone:
         self.asked.append(ask)
+        self.heard.set()
         if self.result is None:
             await asyncio.sleep(3600)
         return CommandDone(self.result or CommandResult.FAILED)

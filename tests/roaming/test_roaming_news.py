@@ -1,0 +1,59 @@
+"""What facts mean for peers, and how long a peer is left alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elstrada.model import facts as f
+from elstrada.model.device import ConnectorStatus
+from elstrada.model.ids import PartyId, peer_stream, station_stream
+from elstrada.model.party import PeerState
+from elstrada.roaming.news import MODULE_OF, Kind, PeerNews, SessionNews, StatusNews, news
+from elstrada.roaming.patience import LONGEST_S, pause
+
+NOW = datetime(2026, 2, 3, tzinfo=UTC)
+ELS = PartyId("SE", "ELS")
+STATION = station_stream(ELS, "CP/1")
+
+
+@pytest.mark.parametrize(
+    ("fact", "told"),
+    [
+        (f.SessionStarted("S1", "1", "k", 1, 1, NOW), SessionNews(ELS, "S1")),
+        (f.SessionUpdated("S1", NOW), SessionNews(ELS, "S1")),
+        (f.MeterSampled(1, 1, (), "S1"), SessionNews(ELS, "S1")),
+        (f.SessionEnded("S1", NOW), SessionNews(ELS, "S1")),
+        (f.SessionCompleted("S1", NOW, NOW, 1), SessionNews(ELS, "S1")),
+        (f.MeterSampled(1, 1, ()), None),
+        (f.StationBooted("v", "m"), None),
+        (f.ConnectorStatusChanged(2, 1, ConnectorStatus.FAULTED, NOW), StatusNews(ELS, "CP/1", 2)),
+    ],
+)
+def test_what_a_stations_facts_mean(fact: f.Fact, told: object):
+    assert news(STATION, fact) == told
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (PeerState.ACTIVE, PeerNews(ELS, "p")),
+        (PeerState.INVITED, None),
+        (PeerState.ENDED, None),
+    ],
+)
+def test_a_peer_that_registered_shall_have_everything(state: PeerState, told: object):
+    assert news(peer_stream(ELS, "p"), f.PeerChanged("p", state)) == told
+
+
+def test_every_kind_that_is_pushed_has_a_module():
+    assert set(MODULE_OF) == set(Kind) - {Kind.PULL}
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_pauses_grow_to_a_limit_and_are_never_none(failures: int, spread: float):
+    assert timedelta(seconds=0.5) <= pause(failures, spread) <= timedelta(seconds=LONGEST_S)
+    assert pause(failures, 1) <= pause(failures + 1, 1)

@@ -1,0 +1,188 @@
+"""Commands from end to end: one result each, whatever happens (P5)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from roaming_world import (
+    ELS,
+    StationDouble,
+    World,
+    aio,
+    at_station,
+    call,
+    furnished,
+    location,
+    started,
+    token,
+)
+from wire_documents import TOKEN
+
+from elstrada.model import facts as f
+from elstrada.model.device import CommandName, CommandResult
+from elstrada.model.ids import PartyId
+from elstrada.ocpi.v221.commands import ResponseType, ResultType
+from elstrada.roles.roaming.callbacks import RESULTS
+from elstrada.roles.roaming.commander import Ended
+from elstrada.roles.roaming.wiring import wire
+from elstrada.spine import tables as t
+
+
+async def _start(world: World) -> Ended:
+    evse = location().evses[0]
+    return await world.ret.roaming.commander.start(
+        await world.els_at_ret(), ELS, token(), "L1", evse, evse.connectors[0].id
+    )
+
+
+def test_every_end_of_a_command_has_its_word():
+    assert set(RESULTS) == set(CommandResult)
+
+
+@pytest.mark.parametrize(
+    ("station", "result"),
+    [
+        (CommandResult.ACCEPTED, ResultType.ACCEPTED),
+        (CommandResult.REJECTED, ResultType.REJECTED),
+        (CommandResult.OFFLINE, ResultType.FAILED),
+        (CommandResult.TIMEOUT, ResultType.TIMEOUT),
+    ],
+)
+def test_a_commands_result_reaches_whoever_gave_it(station: CommandResult, result: ResultType):
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        StationDouble(world, station)
+        assert (await _start(world)).result is result
+        assert await world.els.spine.find(t.callback) == []
+
+    check()
+
+
+@aio
+async def test_a_station_that_nobody_serves_is_a_failure_told():
+    world = await furnished()
+    assert (await _start(world)).result is ResultType.FAILED
+
+
+@aio
+async def test_r52_the_result_is_posted_bare_with_all_headers():
+    world = await furnished()
+    StationDouble(world)
+    await _start(world)
+    [result] = world.net.requests("POST", "emsp/commands/START_SESSION/")
+    assert json.loads(result.body) == {"result": "ACCEPTED"}
+    assert sum(name.startswith("ocpi-") for name in result.headers) == 4
+
+
+@aio
+async def test_r53_two_commands_at_once_get_their_own_results():
+    world = await furnished()
+    station = StationDouble(world)
+    first = asyncio.ensure_future(_start(world))
+    await station.heard.wait()
+    station.result = CommandResult.REJECTED
+    second = asyncio.ensure_future(_start(world))
+    assert [(await first).result, (await second).result] == [ResultType.ACCEPTED, ResultType.REJECTED]
+    urls = {json.loads(sent.body)["response_url"] for sent in world.net.requests("POST", "cpo/commands")}
+    assert len(urls) == 2
+
+
+@aio
+async def test_r60_our_emsp_always_names_the_connector():
+    world = await furnished()
+    StationDouble(world)
+    await _start(world)
+    [sent] = world.net.requests("POST", "cpo/commands/START_SESSION")
+    assert json.loads(sent.body)["connector_id"] == "1"
+    assert json.loads(sent.body)["authorization_reference"]
+
+
+@aio
+async def test_a_command_that_is_not_taken_says_so():
+    world = await furnished()
+    ended = await world.ret.roaming.commander.stop(await world.els_at_ret(), ELS, "NONE")
+    assert ended.result is ResponseType.UNKNOWN_SESSION
+    world.net.down.add("els.example")
+    assert (await _start(world)).result is ResponseType.REJECTED
+
+
+@aio
+async def test_a_session_is_stopped_from_the_other_side():
+    world = await furnished()
+    station = StationDouble(world)
+    await at_station(world, started(world))
+    ended = await world.ret.roaming.commander.stop(await world.els_at_ret(), ELS, "S1")
+    assert ended.result is ResultType.ACCEPTED
+    assert station.asked[0].session_id == "S1"
+
+
+@aio
+async def test_r54_a_result_counts_once_and_only_from_the_peer_that_was_asked():
+    world = await furnished()
+    station = StationDouble(world, None)
+    waiting = asyncio.ensure_future(_start(world))
+    await station.heard.wait()
+    [sent] = world.net.requests("POST", "cpo/commands")
+    path = json.loads(sent.body)["response_url"].removeprefix("https://ret.example/ocpi/")
+    stranger = await _another_cpo(world)
+    assert (await call(world.ret, stranger, "POST", path, {"result": "ACCEPTED"})).status == 404
+    assert not waiting.done()
+    assert (await world.as_els("POST", path, {"result": "REJECTED"})).status == 200
+    assert (await world.as_els("POST", path, {"result": "ACCEPTED"})).status == 404
+    assert (await waiting).result is ResultType.REJECTED
+
+
+async def _another_cpo(world: World) -> str:
+    """The token of a second connection to the same eMSP."""
+    token_a = await world.ret.roaming.registrar.invite(PartyId("SE", "RET"), "els-2")
+    peer = await world.els.roaming.registrar.register(ELS, "ret-2", world.ret.versions_url, token_a)
+    shown = await world.els.roaming.peers.token_out(peer)
+    assert shown is not None
+    return shown
+
+
+async def _taken_then_crashed(world: World) -> str:
+    """A command was taken, its station asked; then the node died. Returns the command's id."""
+    station = StationDouble(world, None)
+    body = {
+        "response_url": "https://ret.example/ocpi/2.2.1/emsp/commands/START_SESSION/x",
+        "token": TOKEN,
+        "location_id": "L1",
+        "evse_uid": "E1",
+    }
+    assert (await world.as_ret("POST", "2.2.1/cpo/commands/START_SESSION", body)).data["result"] == "ACCEPTED"
+    await station.heard.wait()
+    station.release()
+    for task in list(world.els.roaming.callbacks._under_way.values()):
+        task.cancel()
+    await asyncio.sleep(0)
+    world.els.roaming = wire(world.els.means, world.els.post)
+    return station.asked[0].command_id
+
+
+@aio
+async def test_p5_after_a_crash_the_stations_own_answer_is_told_once():
+    world = await furnished()
+    command_id = await _taken_then_crashed(world)
+    requested = f.CommandRequested(command_id, CommandName.START, PartyId("SE", "RET"))
+    await at_station(world, requested, f.CommandAnswered(command_id, CommandResult.REJECTED))
+    await asyncio.gather(world.els.roaming.callbacks.settle(), world.els.roaming.callbacks.settle())
+    await world.els.roaming.callbacks.settle()
+    results = [json.loads(sent.body) for sent in world.net.requests("POST", "emsp/commands/START_SESSION/x")]
+    assert results == [{"result": "REJECTED"}]
+
+
+@aio
+async def test_p5_after_a_crash_without_an_answer_it_is_timeout_when_due_and_not_before():
+    world = await furnished()
+    await _taken_then_crashed(world)
+    await world.els.roaming.callbacks.settle()
+    assert world.net.requests("POST", "emsp/commands/START_SESSION/x") == []
+    world.clock.pass_by(seconds=31)
+    await world.els.roaming.callbacks.settle()
+    results = [json.loads(sent.body) for sent in world.net.requests("POST", "emsp/commands/START_SESSION/x")]
+    assert results == [{"result": "TIMEOUT"}]
+    assert await world.els.spine.find(t.callback) == []
