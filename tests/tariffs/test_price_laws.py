@@ -398,3 +398,56 @@ def test_bounds_are_half_open_on_the_places_clock(
     nine = TariffElement((PriceComponent(Dimension.ENERGY, Decimal(9)),), limits)
     cost = price(usage([1_000], start=at), [one_element(elements=(nine, TariffElement((ENERGY_4,))))])
     assert cost.lines[0].unit_price == (9 if dear else 4)
+
+
+@pytest.mark.parametrize(
+    ("limits", "power", "dear"),
+    [
+        (TariffRestrictions(min_power=Decimal(11)), 11, True),
+        (TariffRestrictions(min_power=Decimal(11)), 10, False),
+        (TariffRestrictions(max_power=Decimal(11)), 11, False),
+        (TariffRestrictions(max_power=Decimal(11)), 10, True),
+    ],
+)
+def test_a_band_of_power_holds_from_its_least_and_below_its_most(
+    limits: TariffRestrictions, power: int, dear: bool
+) -> None:
+    # Rule 4: max_power means "less than".
+    band = tuple(PeriodDimension(name, Decimal(power)) for name in ("MIN_POWER", "MAX_POWER"))
+    one = usage([1_000])
+    period = msgspec.structs.replace(one.periods[0], dimensions=(*one.periods[0].dimensions, *band))
+    nine = TariffElement((PriceComponent(Dimension.ENERGY, Decimal(9)),), limits)
+    tariff = one_element(elements=(nine, TariffElement((ENERGY_4,))))
+    cost = price(msgspec.structs.replace(one, periods=(period,)), [tariff])
+    assert cost.lines[0].unit_price == (9 if dear else 4)
+
+
+def test_a_session_lasts_from_its_first_charging_not_from_the_reservation() -> None:
+    # A11: the hour reserved before does not count towards the first half hour.
+    first = TariffElement((ENERGY_4,), TariffRestrictions(max_duration=1800))
+    tariff = one_element(elements=(first, TariffElement((PriceComponent(Dimension.ENERGY, Decimal(9)),))))
+    reserved = ChargingPeriod(START - timedelta(hours=1), (PeriodDimension("RESERVATION_TIME", Decimal(1)),))
+    one = usage([1_000], minutes=20)
+    one = msgspec.structs.replace(one, start=reserved.start_date_time, periods=(reserved, *one.periods))
+    assert price(one, [tariff]).total.before_taxes == Decimal("4.00")
+
+
+def test_tax_inside_the_price_is_taken_out_by_its_rate() -> None:
+    # Rule 14, YES.
+    tariff = one_element(ENERGY_4, tax_included=TaxIncluded.YES)
+    total = price(usage([1_000]), [tariff]).total
+    assert (total.before_taxes, total.after_taxes) == (Decimal("3.20"), Decimal("4.00"))
+
+
+def test_a_limit_that_knows_its_tax_names_the_rate_it_implies() -> None:
+    tariff = one_element(ENERGY_4, min_price=PriceLimit(Decimal("0.50"), Decimal("0.55")))
+    (tax,) = price(usage([0]), [tariff]).total.taxes or ()
+    assert (tax.amount, tax.percentage) == (Decimal("0.05"), 10)
+
+
+def test_two_tariffs_of_one_session_must_speak_of_one_money() -> None:
+    one = usage([1_000, 1_000])
+    second = msgspec.structs.replace(one.periods[1], tariff_id="E")
+    one = msgspec.structs.replace(one, periods=(one.periods[0], second))
+    with pytest.raises(NoTariff, match="tariff E in SEK"):
+        price(one, [one_element(ENERGY_4), one_element(ENERGY_4, id="E", currency="EUR")])
