@@ -124,7 +124,7 @@ def _moved(table: Table, key: Key) -> RowMoved:
 
 
 def _blank(table: Table) -> Mapping[str, Cell]:
-    return dict.fromkeys(column.name for column in table.columns)
+    return dict.fromkeys(str(column.name) for column in table.columns)
 
 
 @cache
