@@ -105,13 +105,15 @@ class DemoNetwork(msgspec.Struct, frozen=True, kw_only=True):
     contracts: tuple[Contract, ...]
     plans: tuple[Plan, ...]
 
-    def puts(self, keys: Keys, at: datetime) -> tuple[Put, ...]:
-        """The records of it, for a spine: each party's own, as its operator would have entered them."""
+    def puts(self, party: PartyId, keys: Keys, at: datetime) -> tuple[Put, ...]:
+        """The records of one of its parties, as its operator would have entered them."""
+        if party == CPO:
+            return (
+                *(records.put_location(location) for location in self.locations),
+                *(records.put_tariff(tariff) for tariff in self.tariffs),
+                *(records.put_station(post.station, post.password, keys, at) for post in self.posts),
+            )
         return (
-            *(records.put_party(party) for party in self.parties),
-            *(records.put_location(location) for location in self.locations),
-            *(records.put_tariff(tariff) for tariff in self.tariffs),
-            *(records.put_station(post.station, post.password, keys, at) for post in self.posts),
             *(records.put_customer(customer) for customer in self.customers),
             *(records.put_plan(plan) for plan in self.plans),
             *(records.put_contract(contract) for contract in self.contracts),

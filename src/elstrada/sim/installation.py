@@ -1,89 +1,122 @@
-"""The system under test in a world: the real roles on a memory that outlives them."""
+"""The system under test in a world: one party's node, the real one, on a memory that outlives it."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 
-from elstrada.model.answers import AskParty
 from elstrada.model.asks import Command
 from elstrada.model.ids import PartyId, station_stream
-from elstrada.model.token import Allowed, AuthMethod, Verdict
+from elstrada.model.party import Party, Peer, Role
 from elstrada.net.chance import SeededChance
-from elstrada.roles.findings import Findings
-from elstrada.roles.gateway.gateway import Gateway
 from elstrada.roles.keys import derived_keys
-from elstrada.roles.rater import NAME as RATER
-from elstrada.roles.rater import Rater
+from elstrada.roles.node import Hands, Node
+from elstrada.sim.app import start_session
 from elstrada.sim.clock import SimClock
-from elstrada.sim.demo_network import CPO
 from elstrada.sim.network import House, Lines
 from elstrada.sim.process import Process
 from elstrada.sim.store_weather import StoreWeather
-from elstrada.spine.followers import run_follower
+from elstrada.sim.web import Web
+from elstrada.spine import tables as t
+from elstrada.spine.face import SpineDown
 from elstrada.spine.memory import MemorySpine, MemoryStore
-from elstrada.spine.post import Letter, LocalPost
-
-
-class _Emsp:
-    """Answers every question with yes, in its own time."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-
-    async def authorize(self, owner: PartyId, question: AskParty) -> Verdict:
-        await asyncio.sleep(self._chance.choice((0.1, 0.1, 2.0, 6.0)))
-        return Verdict(allowed=Allowed.ALLOWED, method=AuthMethod.AUTH_REQUEST, party=PartyId("SE", "RET"))
+from elstrada.spine.post import Letter
 
 
 class Installation:
-    """One node, started again and again on the same store."""
+    """One party's node, started again and again on the same store."""
 
     def __init__(
-        self, seed: int, clock: SimClock, lines: Lines, weather: StoreWeather, store: MemoryStore
+        self, party: Party, seed: int, *, clock: SimClock, lines: Lines, web: Web, weather: StoreWeather
     ) -> None:
-        self.store = store
-        self._seed, self._clock, self._lines, self._weather = seed, clock, lines, weather
+        self.party, self.weather = party, weather
+        self.name = str(party.id)
+        self.url = f"http://{party.id.party_id.lower()}.example"
+        self.keys = derived_keys(f"{self.name}/{seed}")
+        self.store = MemoryStore()
+        self.node: Node | None = None
+        """None while it is down."""
+        self._seed, self._clock, self._lines, self._web = seed, clock, lines, web
         self._starts = 0
-        self.process: Process | None = None
-        self.post = LocalPost()
-        self.gateway: Gateway | None = None
-        self.spine: MemorySpine | None = None
+
+    @property
+    def up(self) -> bool:
+        return self.node is not None
 
     async def start(self) -> None:
-        self._starts += 1
-        self.process = Process(f"node-{self._starts}")
-        self.spine = MemorySpine(
-            self._clock, self.store, before=self._weather.before, after=self._weather.after
-        )
-        chance = SeededChance(f"node/{self._seed}/{self._starts}")
-        self.post = LocalPost()
-        findings = Findings(self.spine, self._clock)
-        emsp = _Emsp(random.Random(f"emsp/{self._seed}"))  # noqa: S311  Repeating is its purpose.
-        self.gateway = Gateway(
-            self.spine, derived_keys(str(self._seed)), self._clock, chance, emsp, findings, self.post, (CPO,)
-        )
-        await self.process.spawn(self.gateway.start())
-        self.process.spawn(run_follower(self.spine, RATER, Rater(self.spine).handle, clock=self._clock))
-        self._lines.open_house(House(self.gateway, self.process))
+        """Start a new process on what the last one left.
 
-    def crash(self) -> None:
-        assert self.process is not None
-        assert self.spine is not None
-        self.spine.crash()
-        self.process.kill()
-        self._lines.crash(self.process)
-        self.gateway = None
+        Raises:
+            SpineDown: it could not; nothing of it is left running.
+        """
+        self._starts += 1
+        self._process = Process(f"{self.name}#{self._starts}")
+        self._spine = MemorySpine(
+            self._clock, self.store, before=self.weather.before, after=self.weather.after
+        )
+        hands = Hands(
+            spine=self._spine,
+            keys=self.keys,
+            clock=self._clock,
+            chance=SeededChance(f"{self.name}/{self._seed}/{self._starts}"),
+            http=self._web.client(self._process),
+            public_url=self.url,
+        )
+        node = self._process.call(Node, hands, (self.party,))
+        starting = self._process.spawn(node.start())
+        await asyncio.wait({starting})
+        if starting.cancelled() or starting.exception() is not None:
+            self.kill()
+        starting.result()
+        self.node = node
+        self._web.serve(self.url, node.roaming.office, self._process)
+        if Role.CPO in self.party.roles:
+            self._lines.open_house(House(node.gateway, self._process))
+
+    def kill(self) -> None:
+        """End it as SIGKILL does."""
+        self.node = None
+        self._spine.crash()
+        self._process.kill()
+        self._lines.crash(self._process)
+
+    async def invite(self, peer_id: str) -> str:
+        """Make a token A for a peer."""
+        assert self.node is not None
+        return await self._process.spawn(self.node.roaming.registrar.invite(self.party.id, peer_id))
+
+    async def register(self, peer_id: str, url: str, token_a: str) -> Peer:
+        """Register with a peer: the OCPI handshake."""
+        assert self.node is not None
+        registering = self.node.roaming.registrar.register(
+            self.party.id, peer_id, f"{url}/ocpi/versions", token_a
+        )
+        return await self._process.spawn(registering)
 
     async def command(self, station_id: str, ask: Command) -> Letter | None:
         """Give a station a command, as the operator's desk would; None if nobody answered."""
-        if self.process is None or not self.process.alive:
+        if self.node is None:
             return None
-        address = station_stream(CPO, station_id)
-        task = self.process.spawn(self.post.ask(address, ask, timeout_s=ask.deadline_s + 5))
+        address = station_stream(self.party.id, station_id)
+        task = self._process.spawn(self.node.post.ask(address, ask, timeout_s=ask.deadline_s + 5))
         await asyncio.wait({task})
         return None if task.cancelled() or task.exception() else task.result()
 
-    def quiet(self) -> bool:
-        """Is nothing left to be done?"""
-        return True
+    async def start_remotely(self, cpo: PartyId, token_uid: str, evse_uid: str) -> str:
+        """Start a session as a driver's app does, by OCPI's START_SESSION; says how it ended."""
+        if self.node is None:
+            return "the eMSP is down"
+        task = self._process.spawn(start_session(self.node, self.party.id, cpo, token_uid, evse_uid))
+        await asyncio.wait({task})
+        return "the eMSP failed" if task.cancelled() or task.exception() else task.result()
+
+    def unfinished(self) -> list[str]:
+        """What still has to be done, in words."""
+        if self.node is None:
+            return [f"{self.name} is down"]
+        marks = len(list(self.store.tables.rows(t.mark)))
+        behind = {name: len(self.store.log) - at for (name, _), at in self.store.cursors.items()}
+        return [
+            *([f"{self.name}: {marks} marks are not worked off"] if marks else []),
+            *(f"{self.name}: {name} is {lag} facts behind" for name, lag in behind.items() if lag),
+            *([f"{self.name}: {why}"] if (why := self.node.unready()) else []),
+        ]

@@ -6,6 +6,7 @@ The same program on it does the same every time, in as little real time as its c
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import selectors
 from collections import deque
@@ -31,6 +32,7 @@ class _VirtualSelector(selectors.BaseSelector):
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.horizon_s = math.inf
         self.shut = False
         self.before_waiting = _nothing
 
@@ -38,6 +40,9 @@ class _VirtualSelector(selectors.BaseSelector):
         if timeout is None:
             raise Stuck("nothing is ready and no timer runs; some coroutine waits for what will never come")
         self.now += max(timeout, 0.0)
+        if self.now > self.horizon_s:
+            self.horizon_s = math.inf  # So that what still runs can be ended.
+            raise Stuck("the world goes on and on; what it waits for never comes")
         self.before_waiting()
         return []
 
@@ -62,12 +67,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     Args:
         shuffle: a seed; callbacks that are ready at the same time then run in an order drawn from it,
             which explores interleavings that a real loop would show once in a million runs.
+        horizon_s: a world that lasts longer is stuck.
     """
 
-    def __init__(self, shuffle: str | None = None) -> None:
+    def __init__(self, shuffle: str | None = None, horizon_s: float = math.inf) -> None:
         self._virtual = _VirtualSelector()
         super().__init__(self._virtual)
         self._virtual.shut = True
+        self._virtual.horizon_s = horizon_s
         if shuffle is not None:
             self._order = random.Random(shuffle)  # noqa: S311  Repeating is its purpose.
             self._virtual.before_waiting = self._shuffle
@@ -88,13 +95,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             ready.extend(handles)
 
 
-def run(world: Coroutine[object, object, _Result], shuffle: str | None = None) -> _Result:
+def run(
+    world: Coroutine[object, object, _Result], shuffle: str | None = None, horizon_s: float = math.inf
+) -> _Result:
     """Run a coroutine to its end in virtual time.
 
     Raises:
         Stuck: it waits for what will never come.
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(shuffle)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(shuffle, horizon_s)) as runner:
         return runner.run(world)
 
 

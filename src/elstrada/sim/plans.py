@@ -50,6 +50,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     lasts_s: float
     station: int = 0
     """Index of the station it befalls, where it befalls one."""
+    at_emsp: bool = False
+    """Where it befalls a node: the eMSP's, else the CPO's."""
 
 
 class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +89,7 @@ _WEIGHTS: dict[FaultKind, int] = dict.fromkeys(FaultKind, 2) | {
 def world_plan(seed: int) -> WorldPlan:
     """Draw a world."""
     chance = random.Random(f"world/{seed}")  # noqa: S311  Repeating is its purpose.
-    span_s = chance.uniform(1_200, 4_800)
+    span_s = chance.uniform(900, 3_000)
     stations = tuple(_station(chance, number) for number in range(chance.randint(2, 12)))
     calm = chance.random() < 0.05
     faults = (
@@ -153,4 +155,5 @@ def _fault(chance: random.Random, span_s: float, stations: int) -> Fault:
         kind=kind,
         lasts_s=chance.uniform(*_LASTS_S[kind]),
         station=chance.randrange(stations),
+        at_emsp=chance.random() < 0.3,
     )

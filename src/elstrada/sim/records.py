@@ -10,16 +10,11 @@ from elstrada.model.device import Station
 from elstrada.model.ids import PartyId
 from elstrada.model.invoice import Contract, Customer, Plan
 from elstrada.model.location import Location
-from elstrada.model.party import Party
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Token
 from elstrada.roles.keys import Keys
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put
-
-
-def put_party(party: Party) -> Put:
-    return Put(t.party, {"party": str(party.id), "document": _document(party)})
 
 
 def put_station(station: Station, password: str, keys: Keys, at: datetime) -> Put:

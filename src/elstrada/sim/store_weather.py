@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from elstrada.spine.face import SpineDown, Work
 
@@ -15,8 +17,14 @@ class StoreWeather:
         self.slow = self.down = self.doubtful = False
         self._chance = chance
 
-    def clear_up(self) -> None:
-        self.slow = self.down = self.doubtful = False
+    @contextmanager
+    def turned(self, name: str) -> Generator[None]:
+        """For a while the store is ``slow``, ``down`` or ``doubtful``."""
+        setattr(self, name, True)
+        try:
+            yield
+        finally:
+            setattr(self, name, False)
 
     async def before(self, _: Work) -> None:
         """What happens before a work is durable."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Generator
+from contextlib import contextmanager
 from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -59,12 +61,23 @@ class Web:
         self._sites = [site for site in self._sites if site.base_url != base_url]
         self._sites.append(_Site(base_url, handler, process))
 
-    def close(self, base_url: str) -> None:
-        """Nobody answers at these addresses (an outage), until ``reopen``."""
+    @contextmanager
+    def closed(self, base_url: str) -> Generator[None]:
+        """For a while nobody answers at these addresses."""
         self._closed[base_url] = None
+        try:
+            yield
+        finally:
+            self._closed.pop(base_url, None)
 
-    def reopen(self, base_url: str) -> None:
-        self._closed.pop(base_url, None)
+    @contextmanager
+    def worse(self, traffic: Traffic) -> Generator[None]:
+        """For a while the way between all parties is like this."""
+        self.traffic = traffic
+        try:
+            yield
+        finally:
+            self.traffic = FLOWING
 
     def client(self, process: Process) -> WebClient:
         """The ``HttpClient`` of a process."""
