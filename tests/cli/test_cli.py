@@ -144,6 +144,7 @@ def test_people_get_tables_on_stdout_and_notes_on_stderr() -> None:
         ("cdr explain X", Exit.ERROR, "no CDR 'X'"),
         ("cdr list --limit 0", Exit.USAGE, "expected `int` >= 1"),
         ("cdr list --since yesterday", Exit.USAGE, "invalid RFC3339"),
+        ("cdr list --since 0001-01-01T00:00:00+23:59", Exit.USAGE, "years 2000 to 2200"),
         ("bill export --month 26-3", Exit.USAGE, "matching regex"),
         ("import irve no-such-file", Exit.USAGE, "no-such-file cannot be read"),
         ("import irve broken.csv --party SE*RET", Exit.CHECKS, "no column id_pdc_itinerance"),

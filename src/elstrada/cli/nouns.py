@@ -29,6 +29,7 @@ EXITS = {
     Kind.REFUSED: Exit.REFUSED,
     Kind.UNREACHABLE: Exit.UNREACHABLE,
 }
+MOST_LINE = 4096
 MOST_BYTES = 1 << 30
 """Of a file that is handed in."""
 
@@ -49,6 +50,15 @@ class _File(click.ParamType[bytes]):
         if len(content) > MOST_BYTES:
             self.fail(f"{value} has more than {MOST_BYTES} bytes", param, ctx)
         return content
+
+
+class _Text(click.ParamType[str]):
+    """A text; ``-`` is a line of standard input, for secrets, which others could read in the process list."""
+
+    name = "text"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return sys.stdin.readline(MOST_LINE).rstrip("\r\n") if value == "-" else str(value)
 
 
 def noun_group(noun: str) -> click.Group:
@@ -138,7 +148,7 @@ def _kind(told: inspect.Type) -> tuple[click.ParamType[object], bool]:
         case inspect.BytesType():
             return cast("click.ParamType[object]", _File()), False
         case _:
-            return cast("click.ParamType[object]", click.STRING), False
+            return cast("click.ParamType[object]", _Text()), False
 
 
 def _describe(told: inspect.Type) -> str:

@@ -10,11 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from desk_book import StepClock
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from elstrada.model.http import HttpRequest, HttpResponse
+from elstrada.net.chance import SeededChance
 from elstrada.roles.desk.face import Desk, Kind
 from elstrada.roles.desk.http import STATUS, DeskHandler, path_of
+from elstrada.roles.desk.nouns import NOUNS
 from elstrada.roles.desk.server_file import FILE_NAME, ServerFile, announce, find_server, withdraw
+from elstrada.roles.desk.table import verbs_of
+from elstrada.roles.keys import derived_keys
+from elstrada.spine.memory import MemorySpine
 
 SECRET = "k" * 43
 CPO = {"party": "SE*ELS", "roles": ["CPO"], "name": "Elstrada Nord"}
@@ -78,6 +86,28 @@ def test_a_refusal_travels_whole(desk: Desk) -> None:
     assert (answer.status, problem["kind"], problem["pointer"]) == (404, "missing", "/party")
     assert problem["hint"]
     assert set(STATUS) == set(Kind)
+
+
+_plain = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)
+    | st.sampled_from(["SE*ELS", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-03", "1=L/E", "e30="])
+)  # fmt: skip
+_VERBS = [verb for noun in NOUNS for verb in verbs_of(noun)]
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_no_parameters_do_more_than_be_refused(data: st.DataObject) -> None:
+    """Whatever comes over the wire, the answer is the verb's or a problem document, never a crash."""
+    clock = StepClock()
+    desk = Desk(spine=MemorySpine(clock), keys=derived_keys("x"), clock=clock, chance=SeededChance("x"))
+    call(desk, "party put", CPO | {"roles": ["CPO", "EMSP"]})
+    verb = data.draw(st.sampled_from(_VERBS))
+    values = _plain | st.lists(_plain, max_size=2)
+    names = st.sampled_from(verb.params.__struct_fields__ or ("x",))
+    answer = call(desk, verb.name, data.draw(st.dictionaries(names, values, max_size=6)))
+    assert answer.status in (200, 400, 404, 409, 422, 503)
+    json.loads(answer.body)
 
 
 def test_the_servers_file_is_for_its_owner_only_and_goes_with_its_server(tmp_path: Path) -> None:

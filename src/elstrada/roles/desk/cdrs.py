@@ -12,8 +12,8 @@ from msgspec import Meta
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Cost
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.desk.lookups import line_of, own_parties, own_party, party_id
-from elstrada.roles.desk.shapes import Moment
+from elstrada.roles.desk.lookups import line_of, own_parties, own_party, party_id, sane_moment
+from elstrada.roles.desk.shapes import Count, Moment, Offset
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Between, Row, Where
 from elstrada.tariffs.explain import explain
@@ -27,8 +27,8 @@ class ListCdrs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     state: Annotated[str | None, Meta(description="ISSUED, DELIVERED; RECEIVED, ACCEPTED or HELD.")] = None
     since: Annotated[Moment | None, Meta(description="Recorded at or after.")] = None
     until: Annotated[Moment | None, Meta(description="Recorded before.")] = None
-    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most lines, the newest first.")] = 100
-    offset: Annotated[int, Meta(ge=0, description="Lines passed over.")] = 0
+    limit: Annotated[Count, Meta(description="Most lines, the newest first.")] = 100
+    offset: Annotated[Offset, Meta(description="Lines passed over.")] = 0
 
 
 class ExplainCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,7 +66,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_cdrs(desk: Desk, params: ListCdrs) -> tuple[CdrLine, ...]:
-    where: Where = {"recorded_at": Between(params.since, params.until)}
+    since, until = sane_moment(params.since, "/since"), sane_moment(params.until, "/until")
+    where: Where = {"recorded_at": Between(since, until)}
     if params.party is not None:
         where = {**where, "owner": str((await own_party(desk, params.party)).id)}
     if params.state is not None:

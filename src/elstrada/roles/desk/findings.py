@@ -10,12 +10,13 @@ from msgspec import Meta
 
 from elstrada.roles.desk.face import Desk, Verb
 from elstrada.roles.desk.lookups import line_of
+from elstrada.roles.desk.shapes import Count
 from elstrada.spine import tables as t
 
 
 class ListFindings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     source: Annotated[str | None, Meta(description="Only this one, like station:SE*ELS/S1.")] = None
-    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most lines, the newest first.")] = 100
+    limit: Annotated[Count, Meta(description="Most lines, the newest first.")] = 100
 
 
 class FindingLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk.face import Desk, Verb
 from elstrada.roles.desk.lookups import own_party
 from elstrada.roles.desk.ocpi_document import fitted, invalid, own_object, problem_of
+from elstrada.roles.desk.shapes import Count, Offset
 from elstrada.roles.desk.tidings import tidings
 from elstrada.roles.roaming.rows import location_row
 from elstrada.roles.roaming.stock import OWN
@@ -32,8 +33,8 @@ class PutLocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class ListLocations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     party: Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")] = None
     source: Annotated[str | None, Meta(description="own, irve, ocpi-file or ocpi:<peer>.")] = None
-    limit: Annotated[int, Meta(ge=1, le=10_000, description="Most lines.")] = 100
-    offset: Annotated[int, Meta(ge=0, description="Lines passed over.")] = 0
+    limit: Annotated[Count, Meta(description="Most lines.")] = 100
+    offset: Annotated[Offset, Meta(description="Lines passed over.")] = 0
 
 
 class LocationLine(msgspec.Struct, frozen=True, kw_only=True):

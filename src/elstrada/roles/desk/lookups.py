@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -83,6 +84,13 @@ async def all_rows(desk: Desk, table: Table, where: Where, *order: str, limit: i
             yield row
         if len(rows) < PAGE:
             return
+
+
+def sane_moment(moment: datetime | None, pointer: str) -> datetime | None:
+    """A moment that every engine can store and every zone can show (T10)."""
+    if moment is not None and not 2000 <= moment.year <= 2200:
+        raise Refused(Kind.USAGE, f"not a usable time: {moment}; expected years 2000 to 2200", "", pointer)
+    return moment
 
 
 def plain_id(text: str, *, what: str, pointer: str, most: int = 36) -> str:

@@ -29,7 +29,12 @@ class AddPartner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 class Handshake(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     partner: _Name
     url: Annotated[str, Meta(max_length=255, description="The partner's versions URL.")]
-    token: Annotated[str, Meta(min_length=1, max_length=64, description="The token A it gave us.")]
+    token: Annotated[
+        str,
+        Meta(
+            min_length=1, max_length=64, description="The token A it gave us; - reads it from standard input."
+        ),
+    ]
     party: _Own = None
 
 

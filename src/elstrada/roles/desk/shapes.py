@@ -18,4 +18,6 @@ Language = Annotated[str, Meta(pattern="^[a-z]{2}$")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 """ISO 4217."""
 Month = Annotated[str, Meta(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
+Count = Annotated[int, Meta(ge=1, le=10_000)]
+Offset = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Moment = Annotated[datetime, Meta(tz=True)]
