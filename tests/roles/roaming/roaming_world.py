@@ -37,7 +37,7 @@ from elstrada.roles.roaming.roamer import FOLLOWER
 from elstrada.roles.roaming.rows import identity_of, identity_row, location_row, tariff_row, token_row
 from elstrada.roles.roaming.wiring import Roaming, wire
 from elstrada.spine import tables as t
-from elstrada.spine.face import Advance, Append, Put, Work
+from elstrada.spine.face import Advance, Append, Put, Spine, Work
 from elstrada.spine.memory import MemorySpine
 from elstrada.spine.post import LocalPost
 
@@ -92,14 +92,14 @@ class Net:
 class Node:
     """One installation: its spine, its actors, its address."""
 
-    def __init__(self, net: Net, clock: Clock, host: str, seed: int) -> None:
+    def __init__(self, net: Net, clock: Clock, host: str, spine: Spine) -> None:
         self.net, self.clock, self.host = net, clock, host
-        self.spine = MemorySpine(clock)
+        self.spine = spine
         self.post = LocalPost()
         self.means = Means(
             spine=self.spine,
             clock=clock,
-            chance=SeededChance(seed),
+            chance=SeededChance(host),
             keys=derived_keys(host),
             http=net,
             findings=Findings(self.spine, clock),
@@ -145,12 +145,12 @@ class Node:
 
 
 class World:
-    """A CPO and an eMSP."""
+    """A CPO and an eMSP, by default on spines in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, spine_of: Callable[[str, Clock], Spine] = lambda _, clock: MemorySpine(clock)) -> None:
         self.net, self.clock = Net(), Clock()
-        self.els = Node(self.net, self.clock, "els.example", 1)
-        self.ret = Node(self.net, self.clock, "ret.example", 2)
+        self.els = Node(self.net, self.clock, "els.example", spine_of("els", self.clock))
+        self.ret = Node(self.net, self.clock, "ret.example", spine_of("ret", self.clock))
 
     async def open(self) -> World:
         await self.els.party(ELS, Role.CPO)
@@ -327,9 +327,9 @@ async def give(node: Node, given: Token) -> None:
     )
 
 
-async def furnished() -> World:
+async def furnished(world: World | None = None) -> World:
     """Registered, furnished, and all of it told to each other."""
-    world = await World().open()
+    world = await (world or World()).open()
     await furnish(world)
     token_a = await world.ret.roaming.registrar.invite(RET, "els")
     await world.els.roaming.registrar.register(ELS, "ret", world.ret.versions_url, token_a)

@@ -93,20 +93,18 @@ def _answers(status: int, document: object) -> HttpResponse:
     return HttpResponse(status, {}, body)
 
 
-_INFO = {
-    "allowed": "ALLOWED",
-    "token": {
-        "country_code": "SE",
-        "party_id": "RET",
-        "uid": "X",
-        "type": "RFID",
-        "contract_id": "C",
-        "issuer": "R",
-        "valid": True,
-        "whitelist": "ALLOWED",
-        "last_updated": "2026-01-01T00:00:00Z",
-    },
+_TOKEN = {
+    "country_code": "SE",
+    "party_id": "RET",
+    "uid": "04A1B2C3D4E5F6",
+    "type": "RFID",
+    "contract_id": "C",
+    "issuer": "R",
+    "valid": True,
+    "whitelist": "ALLOWED",
+    "last_updated": "2026-01-01T00:00:00Z",
 }
+_INFO = {"allowed": "ALLOWED", "token": _TOKEN}
 
 
 @pytest.mark.parametrize(
@@ -120,10 +118,8 @@ _INFO = {
         _answers(200, {"status_code": 1000, "data": {"allowed": "YES"}}),
         _answers(200, {"status_code": 1000, "data": _INFO | {"allowed": "PERHAPS"}}),
         _answers(200, {"status_code": 1000, "data": [_INFO]}),
-        _answers(
-            200,
-            {"status_code": 1000, "data": _INFO | {"token": _INFO["token"] | {"party_id": "EVL"}}},  # type: ignore[operator]
-        ),
+        _answers(200, {"status_code": 1000, "data": _INFO | {"token": _TOKEN | {"party_id": "EVL"}}}),
+        _answers(200, {"status_code": 1000, "data": _INFO | {"token": _TOKEN | {"uid": "OTHER"}}}),
     ],
 )
 def test_r49_an_answer_that_is_none_is_like_no_answer(response: HttpResponse):
@@ -138,6 +134,17 @@ def test_r49_an_answer_that_is_none_is_like_no_answer(response: HttpResponse):
         assert (await _ask(world)).method is AuthMethod.WHITELIST
 
     check()
+
+
+@aio
+async def test_t28_a_verdicts_note_has_no_word_of_the_peers():
+    world = await furnished()
+
+    async def blabs(_: HttpRequest) -> HttpResponse:
+        return _answers(200, {"status_code": 2001, "status_message": "04A1B2C3D4E5F6 is Anna"})
+
+    world.net.hosts["ret.example"] = blabs
+    assert "04A1" not in (await _ask(world)).note
 
 
 @aio

@@ -21,6 +21,7 @@ from roaming_world import (
     furnished,
     give,
     issue,
+    known,
     location,
     started,
     status,
@@ -41,6 +42,7 @@ from elstrada.model.tariff import TaxIncluded
 from elstrada.ocpi.body import encode
 from elstrada.ocpi.headers import token_of
 from elstrada.roaming.news import Kind
+from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.rows import location_row, tariff_row
 from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
@@ -303,6 +305,25 @@ async def test_an_unreachable_peer_is_left_alone_and_then_gets_everything():
     world.clock.pass_by(seconds=2)
     await world.els.settle()
     assert await world.els.marks() == []
+    assert await _session(world) is not None
+
+
+@aio
+async def test_p7_marks_of_a_resting_peer_hide_nobody_elses():
+    world = await furnished()
+    token_a = await world.ret.roaming.registrar.invite(RET, "els-2")
+    await world.els.roaming.registrar.register(ELS, "a-second", world.ret.versions_url, token_a)
+    await world.settle()
+    down = known(await world.els.roaming.peers.get(ELS, "a-second"))
+    many = tuple(
+        mark(down, Kind.TOKEN, f"T{number}", "RFID", position=1, now=START) for number in range(3_000)
+    )
+    world.net.down.add("ret.example")
+    await world.els.put(*many)
+    await world.els.settle()
+    world.net.down.clear()
+    await at_station(world, started(world))
+    await world.els.settle()
     assert await _session(world) is not None
 
 

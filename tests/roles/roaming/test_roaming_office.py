@@ -582,6 +582,16 @@ async def test_version_details_name_only_our_roles_sides():
 
 
 @aio
+async def test_what_strays_from_the_standard_is_taken_and_counted_by_field():
+    world = await World().registered()
+    long_city = but(LOCATION, city="x" * 46, evses=[but(EVSE, connectors=None)])
+    assert (await world.as_els("PUT", L9, long_city)).code == 1000
+    counted = await world.ret.found()
+    assert counted["peer:SE*RET/els", "LENGTH Location/city"] == 1
+    assert counted["peer:SE*RET/els", "EMPTY Location/evses/*/connectors"] == 1
+
+
+@aio
 async def test_a_store_that_is_down_is_503_and_says_so():
     world = await World().registered()
 

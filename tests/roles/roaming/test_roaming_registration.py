@@ -127,6 +127,16 @@ async def test_r09_a_role_twice_is_2001():
 
 
 @aio
+async def test_r09_a_platform_cannot_claim_our_own_party_or_one_another_speaks_for():
+    world = await World().registered()
+    token_a = await world.ret.roaming.registrar.invite(RET, "evil")
+    for role in (_role("CPO", "RET"), _role("CPO", "ELS")):
+        body = {"token": "t", "url": "https://evil.example/versions", "roles": [role]}
+        assert (await call(world.ret, token_a, "POST", CREDENTIALS, body)).code == 2001
+    assert not [sent for sent in world.net.sent if "evil" in sent.path]
+
+
+@aio
 async def test_r10_two_peers_with_one_versions_url_stay_apart():
     world = await World().registered()
     token_a = await world.ret.roaming.registrar.invite(RET, "els-again")

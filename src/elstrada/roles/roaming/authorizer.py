@@ -16,8 +16,9 @@ from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer, Role
 from elstrada.model.token import Allowed, AuthMethod, Token, Verdict
 from elstrada.ocpi.body import Mismatch
-from elstrada.ocpi.client import Declined, Outcome, Received, describe, object_of
+from elstrada.ocpi.client import Declined, Outcome, Received, Silent, object_of
 from elstrada.ocpi.registration import endpoint_url
+from elstrada.ocpi.scalars import same
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.ocpi.v221 import translate
 from elstrada.roaming.visibility import parties_of
@@ -79,15 +80,15 @@ class Authorizer:
             note = f"peer {peer.id} does not know the token"
             return Verdict(Allowed.NOT_ALLOWED, AuthMethod.AUTH_REQUEST, question.party, note=note)
         if not isinstance(outcome, Received):
-            return f"peer {peer.id}: {describe(outcome)}"
+            return f"peer {peer.id}: {_kind(outcome)}"
         try:
             info = object_of(outcome, wire.AuthorizationInfo)
             token = translate.token_from_wire(info.token).value
             allowed = Allowed(info.allowed)
-        except (Mismatch, ValueError) as problem:
-            return f"peer {peer.id}: {problem}"
-        if token.party not in parties_of(peer, (Role.EMSP,)):
-            return f"peer {peer.id}: answered for a token of {token.party}"
+        except (Mismatch, ValueError):
+            return f"peer {peer.id}: not understood"
+        if token.party not in parties_of(peer, (Role.EMSP,)) or not same(token.uid, question.token_uid):
+            return f"peer {peer.id}: answered for another token"
         await self._remember(peer.owner, question, token)
         return Verdict(
             allowed,
@@ -137,6 +138,17 @@ def _issues(peer: Peer, party: PartyId | None) -> bool:
 
 def _says_unknown(outcome: Outcome) -> bool:
     return isinstance(outcome, Declined) and outcome.code == _UNKNOWN_TOKEN
+
+
+def _kind(outcome: Outcome) -> str:
+    """What kind of answer it was. The note becomes part of a fact, so no word of the peer's goes in (T28)."""
+    match outcome:
+        case Declined(http, code):
+            return f"HTTP {http}, OCPI {code}"
+        case Silent():
+            return "no answer"
+        case _:
+            return "not understood"
 
 
 def _fallback(question: AskParty, note: str) -> Verdict:

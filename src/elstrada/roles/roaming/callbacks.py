@@ -8,6 +8,7 @@ after a restart the result is taken from there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import datetime, timedelta
 
 from elstrada.model.answers import CommandDone
@@ -22,7 +23,7 @@ from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.spine import tables as t
-from elstrada.spine.face import Delete, Put, Row, RowMoved, Work
+from elstrada.spine.face import Delete, Put, Row, RowMoved, SpineDown, Work
 from elstrada.spine.post import NobodyThere, NoReply, Post
 
 STATION_S = 25
@@ -82,7 +83,8 @@ class Callbacks:
         """Settle until cancelled. What is under way then is left to the next life."""
         try:
             while True:
-                await self.settle()
+                with contextlib.suppress(SpineDown):
+                    await self.settle()
                 await asyncio.sleep(every_s)
         finally:
             for task in list(self._under_way.values()):
@@ -97,7 +99,9 @@ class Callbacks:
         except NoReply:
             answer = CommandDone(CommandResult.TIMEOUT)
         assert isinstance(answer, CommandDone), "a Command is answered by how it ended"
-        await self._tell(peer, owed, answer.result, answer.detail)
+        # While the store is down nothing can be claimed: ``settle`` tells it later.
+        with contextlib.suppress(SpineDown):
+            await self._tell(peer, owed, answer.result, answer.detail)
 
     async def _settle(self, owed: Row) -> None:
         owner = PartyId.parse(str(owed["owner"]))

@@ -114,6 +114,7 @@ class Commander:
             del self._awaited[command_id]
 
     def _url(self, peer: Peer, name: str, command_id: str) -> str:
-        results = endpoint(peer.version or "2.2.1", "command_result")
+        assert peer.version is not None, "a registered peer has a version"
+        results = endpoint(peer.version, "command_result")
         base = f"{self._means.public_url}{PREFIX}/{peer.version}/{module_path(results)}"
         return join(base, name.upper(), command_id)

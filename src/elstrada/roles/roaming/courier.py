@@ -19,16 +19,16 @@ from elstrada.model.party import Peer, PeerState
 from elstrada.ocpi.client import Outcome, Received, describe, is_peers_fault
 from elstrada.roaming.news import Kind
 from elstrada.roaming.patience import GIVE_UP_AFTER, pause
+from elstrada.roles.roaming.conduct import source
 from elstrada.roles.roaming.marks import Mark, read_mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.parcels import Parcels
 from elstrada.roles.roaming.peers import Peers
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Between, Delete, Put, RowMoved, SpineDown, StreamMoved, Work
+from elstrada.spine.face import Append, Between, Delete, Put, RowMoved, SpineDown, StreamMoved, Where, Work
 
 _AT_ONCE = 200
 """Marks taken for one peer at a time."""
-_DUE = 2000
 
 PeerKey = tuple[PartyId, str]
 
@@ -52,7 +52,8 @@ class Courier:
         """Work until cancelled."""
         try:
             while True:
-                await self.start_rounds()
+                with contextlib.suppress(SpineDown):
+                    await self.start_rounds()
                 await asyncio.sleep(every_s)
         finally:
             for round_ in list(self._rounds.values()):
@@ -66,20 +67,13 @@ class Courier:
     async def start_rounds(self) -> int:
         """Start a round for each peer that has something due and is not being served or left alone."""
         now = self._means.clock.now()
-        due: Between = Between(high=now + timedelta(microseconds=1))
-        try:
-            rows = await self._means.spine.find(t.mark, {"next_at": due}, order=("next_at",), limit=_DUE)
-        except SpineDown:
-            return 0
-        waiting: dict[PeerKey, list[Mark]] = {}
-        for found in map(read_mark, rows):
-            waiting.setdefault((found.owner, found.peer_id), []).append(found)
         started = 0
-        for key, marks in waiting.items():
+        for row in await self._means.spine.count(t.mark, {"next_at": _until(now)}, by=("owner", "peer_id")):
+            key = (PartyId.parse(str(row["owner"])), str(row["peer_id"]))
             rest = self._resting.get(key)
             if key in self._rounds or (rest is not None and now < rest.until):
                 continue
-            self._rounds[key] = asyncio.ensure_future(self._round(key, marks[:_AT_ONCE]))
+            self._rounds[key] = asyncio.ensure_future(self._round(key, now))
             self._rounds[key].add_done_callback(lambda ended, key=key: self._ended(key, ended))
             started += 1
         return started
@@ -90,9 +84,12 @@ class Courier:
         if not ended.cancelled() and (problem := ended.exception()) is not None:
             self._leave_alone(key, f"{type(problem).__name__}: {problem}")
 
-    async def _round(self, key: PeerKey, marks: list[Mark]) -> None:
+    async def _round(self, key: PeerKey, now: datetime) -> None:
+        """Bring a peer what is due, until it fails."""
         peer = await self._peers.get(*key)
-        for found in marks:
+        where: Where = {"owner": str(key[0]), "peer_id": key[1], "next_at": _until(now)}
+        rows = await self._means.spine.find(t.mark, where, order=("next_at",), limit=_AT_ONCE)
+        for found in map(read_mark, rows):
             if peer is None or peer.state is not PeerState.ACTIVE:
                 await self._commit(found.done())
                 continue
@@ -126,8 +123,7 @@ class Courier:
 
     async def _refused(self, peer: Peer, found: Mark, outcome: Outcome) -> None:
         error = describe(outcome)
-        source = f"peer:{peer.owner}/{peer.id}"
-        self._means.findings.note(source, f"refused {found.kind.value}", error)
+        self._means.findings.note(source(peer.owner, peer.id), f"refused {found.kind.value}", error)
         if found.attempts + 1 >= GIVE_UP_AFTER and found.kind is not Kind.CDR:
             await self._commit(found.done())
             return
@@ -139,9 +135,14 @@ class Courier:
         failures = before.failures + 1 if before else 1
         until = self._means.clock.now() + pause(failures, self._means.chance.spread())
         self._resting[key] = _Rest(failures, until)
-        self._means.findings.note(f"peer:{key[0]}/{key[1]}", "unreachable", problem)
+        self._means.findings.note(source(*key), "unreachable", problem)
 
     async def _commit(self, write: Put | Delete) -> None:
         """Write, unless the mark was set anew meanwhile: then there is more to bring."""
         with contextlib.suppress(RowMoved, SpineDown):
             await self._means.spine.commit(Work(writes=(write,)))
+
+
+def _until(now: datetime) -> Between:
+    """Everything due by now, now included."""
+    return Between(high=now + timedelta(microseconds=1))

@@ -91,8 +91,13 @@ def belongs_to(peer: Peer, url: str) -> bool:
     return _origin(url) in {_origin(address) for address in known}
 
 
-def _origin(url: str) -> tuple[str, str] | None:
-    """Scheme and host with port, or None where there is no web address (which equals nothing known)."""
+def same_host(left: str, right: str) -> bool:
+    """Are two addresses at one scheme, host and port?"""
+    return _origin(left) == _origin(right)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Scheme and host with port; what is no web address has only itself as its origin."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 80}[parts.scheme.lower()]

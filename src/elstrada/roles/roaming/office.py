@@ -20,6 +20,7 @@ from elstrada.ocpi.v221.versions import Version, VersionDetails
 from elstrada.roaming.visibility import EMSP_LIKE, parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
+from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Caller, Peers
 from elstrada.roles.roaming.registrar import Registrar
@@ -72,8 +73,8 @@ class Office:
         except SpineDown:
             result = Refusal(Why.BUSY, "nothing can be stored now")
         if isinstance(result, Refusal):
-            source = f"peer:{caller.peer.owner}/{caller.peer.id}" if caller else f"address:{remote}"
-            self._means.findings.note(source, f"OCPI {result.why.name}", result.message)
+            who = source(caller.peer.owner, caller.peer.id) if caller else f"address:{remote}"
+            self._means.findings.note(who, f"OCPI {result.why.name}", result.message)
         return respond(request, result, self._means.clock.now(), call)
 
     async def _serve(self, request: HttpRequest, caller: Caller) -> tuple[Call | None, Result]:
@@ -95,6 +96,8 @@ class Office:
         refusal = _out_of_place(caller, call)
         if refusal is not None:
             return call, refusal
+        if call.body is not None:
+            note_findings(self._means.findings, caller.peer.owner, caller.peer.id, call.body)
         return call, await self._handled(caller, version, call)
 
     async def _handled(self, caller: Caller, version: str, call: Call) -> Result:

@@ -18,6 +18,7 @@ from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v221 import locations, tariffs, tokens, translate
 from elstrada.roaming.visibility import parties_of
+from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.rows import (
@@ -128,11 +129,13 @@ class Puller:
                 continue
             if party not in theirs:
                 problems.append(f"an object of {party}, for whom the peer does not speak")
-            elif await self._is_news(puts[0]):
+                continue
+            note_findings(self._means.findings, peer.owner, peer.id, wire)
+            if await self._is_news(puts[0]):
                 writes.extend(puts)
                 kept += 1
         for problem in problems:
-            self._means.findings.note(f"peer:{peer.owner}/{peer.id}", "unreadable object", problem)
+            self._means.findings.note(source(peer.owner, peer.id), "object passed over", problem)
         return _Page(tuple(writes), kept, len(problems))
 
     async def _is_news(self, put: Put) -> bool:

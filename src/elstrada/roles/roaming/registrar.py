@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from elstrada.model.ids import PartyId
-from elstrada.model.party import Party, Peer, PeerState
+from elstrada.model.party import Party, PartyRole, Peer, PeerState
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Received, Sending, describe, object_of
@@ -24,7 +24,7 @@ from elstrada.ocpi.registration import (
 )
 from elstrada.ocpi.server import Done, Found, Refusal
 from elstrada.ocpi.v221.credentials import Credentials
-from elstrada.roles.roaming.line import Line
+from elstrada.roles.roaming.line import Line, same_host
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers, Secrets
 from elstrada.spine.face import RowMoved, StreamMoved
@@ -144,6 +144,9 @@ class Registrar:
         refusal = may(method, peer.state) or _unusable(credentials.token)
         if refusal is not None or isinstance(roles, Refusal):
             return refusal or Refusal(Why.INVALID, "roles")
+        refusal = await self._impersonation(peer, roles, credentials.url)
+        if refusal is not None:
+            return refusal
         found = await self._line.converse(discover(credentials.url), credentials.token)
         if isinstance(found, Refusal):
             return found
@@ -202,10 +205,26 @@ class Registrar:
             raise NotRegistered(f"credentials: {unusable.message}")
         return theirs
 
+    async def _impersonation(self, peer: Peer, roles: tuple[PartyRole, ...], url: str) -> Refusal | None:
+        """Does a platform claim a party that is ours, or that another platform speaks for (R-09)?
+
+        A party that moves to another platform ends its old connection first. Several connections of
+        one platform may share a party (R-10).
+        """
+        claimed = {role.party for role in roles}
+        if peer.owner in claimed:
+            return Refusal(Why.INVALID, f"roles: {peer.owner} is ours")
+        for other in await self._peers.of(peer.owner):
+            taken = claimed & {role.party for role in other.roles}
+            if other.id != peer.id and taken and not same_host(other.versions_url or "", url):
+                return Refusal(Why.INVALID, f"roles: another platform speaks for {min(taken)}")
+        return None
+
     async def _settle(self, peer: Peer, theirs: Credentials, secrets: Secrets) -> Peer:
         roles = read_roles(theirs)
-        if isinstance(roles, Refusal):
-            raise NotRegistered(f"credentials: {roles.message}")
+        refusal = roles if isinstance(roles, Refusal) else await self._impersonation(peer, roles, theirs.url)
+        if refusal is not None or isinstance(roles, Refusal):
+            raise NotRegistered(f"credentials: {refusal.message if refusal else ''}")
         active = msgspec.structs.replace(
             peer,
             state=PeerState.ACTIVE,
