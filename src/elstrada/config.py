@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, cast
+from zoneinfo import available_timezones
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
@@ -75,6 +76,15 @@ class HttpSection(Section):
 
     host: str = "127.0.0.1"
     port: Port = 8000
+    zone: str = "UTC"
+    """Time zone in which pages show times, such as Europe/Stockholm."""
+
+    @field_validator("zone")
+    @classmethod
+    def _is_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"{name!r} is no time zone; expected an IANA name such as Europe/Stockholm")
+        return name
 
 
 class OutboundSection(Section):

@@ -1,11 +1,15 @@
-"""Durable transaction messages per second through the whole walk, against a CSMS on the ``ocpp`` package.
+"""Transaction messages per second over real sockets, against what others would build on.
 
-Both servers do the same: check the station's password, decode, validate, decide (a new transaction id,
-resends known by content), commit with ``synchronous=FULL``, and only then answer. The server is pinned
-to one core, the load (200 stations, each waiting for its answer before its next message) to the other.
-Runs A B A B and prints each rate and the ratio of the sums.
+``durable``: the whole walk against a CSMS on the ``ocpp`` package. Both check the station's password,
+decode, validate, decide (a new transaction id, resends known by content), commit with
+``synchronous=FULL``, and only then answer.
 
-    .venv/bin/python tests/bench/bench_walk.py [--seconds 8] [--stations 200]
+``words``: the same without a store, against npm ``ws`` with ``ajv`` and a fixed answer per action.
+
+The server is pinned to one core, the load (200 stations, each waiting for its answer before its next
+message) to the other. Runs A B A B and prints each rate, and the ratio of the sums.
+
+    .venv/bin/python tests/bench/bench_walk.py [durable|words|all] [--seconds 8] [--stations 200]
 """
 
 from __future__ import annotations
@@ -14,7 +18,6 @@ import argparse
 import asyncio
 import base64
 import contextlib
-import hashlib
 import hmac
 import json
 import os
@@ -51,6 +54,7 @@ async def serve_elstrada(folder: Path, stations: int) -> None:
     from elstrada.roles.findings import Findings
     from elstrada.roles.gateway.gateway import Gateway
     from elstrada.roles.keys import derived_keys
+    from elstrada.roles.serve import settle
     from elstrada.spine import tables as t
     from elstrada.spine.face import Put, Work
     from elstrada.spine.post import LocalPost
@@ -106,12 +110,13 @@ async def serve_elstrada(folder: Path, stations: int) -> None:
         spine, keys, clock, SystemChance(), NoPeers(), Findings(spine, clock), LocalPost(), (owner,)
     )
     await gateway.start()
+    settle()
     server = await serve_stations(gateway, host="127.0.0.1", port=0, clock=clock)
     print(server.port, flush=True)
     await asyncio.Event().wait()
 
 
-async def serve_baseline(folder: Path, stations: int) -> None:
+async def serve_ocpp(folder: Path, stations: int) -> None:
     import ocpp.v16
     import websockets
     from ocpp.routing import on
@@ -119,7 +124,7 @@ async def serve_baseline(folder: Path, stations: int) -> None:
 
     pepper = b"pepper"
     known = {name: hmac.digest(pepper, f"{name}:{PASSWORD}".encode(), "sha256") for name in names(stations)}
-    store = sqlite3.connect(folder / "baseline.db", isolation_level=None)
+    store = sqlite3.connect(folder / "ocpp.db", isolation_level=None)
     store.execute("PRAGMA journal_mode=WAL")
     store.execute("PRAGMA synchronous=FULL")
     store.execute("CREATE TABLE tx (id INTEGER PRIMARY KEY, station TEXT, key TEXT, UNIQUE (station, key))")
@@ -182,6 +187,99 @@ async def serve_baseline(folder: Path, stations: int) -> None:
     ) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Event().wait()
+
+
+async def serve_words(folder: Path, stations: int) -> None:
+
+    import msgspec
+
+    from elstrada.charging.state import StationState, evolve
+    from elstrada.charging.station import decide
+    from elstrada.charging.trust import Credential, claimed, may_enter
+    from elstrada.model import asks
+    from elstrada.model.ids import PartyId
+    from elstrada.model.token import Token, Whitelist
+    from elstrada.net.chance import SystemChance
+    from elstrada.net.clock import SystemClock
+    from elstrada.net.face import Admitted, Knock, Refused, StationSocket
+    from elstrada.net.stations import serve_stations
+    from elstrada.ocpp.connection import CallReceived, Connection
+    from elstrada.ocpp.versions import OCPP16
+    from elstrada.roles.keys import derived_keys
+    from elstrada.roles.serve import settle
+
+    keys, clock, chance = derived_keys("bench"), SystemClock(), SystemChance()
+    owner, emsp = PartyId("SE", "ELS"), PartyId("SE", "RET")
+    hashes = {name: keys.station_hash(name, PASSWORD.encode()) for name in names(stations)}
+    token = Token(
+        party=emsp,
+        uid=TOKEN,
+        contract_id="C",
+        issuer="I",
+        valid=True,
+        whitelist=Whitelist.ALLOWED,
+        last_updated=clock.now(),
+    )
+
+    class Line:
+        def __init__(self, socket: StationSocket, name: str) -> None:
+            self.socket, self.connection = socket, Connection(OCPP16.dialect)
+            self.state = StationState(owner=owner, station_id=name)
+
+        def received(self, frame: bytes) -> None:
+            now = clock.now()
+            (call,) = self.connection.receive(frame, now)
+            assert isinstance(call, CallReceived)
+            ask = OCPP16.read_call(call.action, call.payload, now).ask
+            if getattr(ask, "token", None) is not None:
+                known = asks.PresentedToken(uid=ask.token.uid, ref=keys.token_ref(ask.token.uid), known=token)
+                ask = msgspec.structs.replace(ask, token=known)
+            decision = decide(self.state, ask, now, chance.fresh())
+            for fact in decision.facts:
+                self.state = evolve(self.state, fact, now)
+            self.connection.answer(call.id, OCPP16.write_answer(call.action, decision.answer))
+            for answer in self.connection.frames_to_send():
+                self.socket.send(answer)
+
+        def closed(self, code: int, reason: str) -> None: ...
+
+    class Porter:
+        def admit(self, knock: Knock) -> Admitted | Refused:
+            entry = claimed(knock.path, knock.headers.get("authorization"))
+            assert not isinstance(entry, str)
+            credential = Credential(str(owner), entry.station_id, hashes.get(entry.station_id))
+            if may_enter(entry, [credential], keys.station_hash) is None:
+                return Refused(401)
+            return Admitted(str(owner), entry.station_id, "ocpp1.6")
+
+        def opened(self, socket: StationSocket, admitted: Admitted) -> Line:
+            return Line(socket, admitted.station_id)
+
+    server = await serve_stations(Porter(), host="127.0.0.1", port=0, clock=clock)
+    settle()
+    print(server.port, flush=True)
+    await asyncio.Event().wait()
+
+
+def own_command(which: str, folder: str, stations: int) -> list[str]:
+    return [sys.executable, __file__, "--serve", which, "--folder", folder, "--stations", str(stations)]
+
+
+def node_command() -> list[str]:
+    """The ws + ajv peer; installs its packages on first use."""
+    import ocpp
+
+    folder = Path(__file__).parent / "ws_ajv"
+    if not (folder / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True)
+    schemas = Path(ocpp.__file__).parent
+    return [
+        "node",
+        str(folder / "peer.mjs"),
+        "serve",
+        str(schemas / "v16/schemas"),
+        str(schemas / "v201/schemas"),
+    ]
 
 
 # --- the load -------------------------------------------------------------------------------------------
@@ -274,16 +372,7 @@ def cpu_s(process: int) -> float:
 def measure(which: str, stations: int, seconds: float) -> tuple[float, float]:
     """Messages per second, and the server's processor time per message in microseconds."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        command = [
-            sys.executable,
-            __file__,
-            "--serve",
-            which,
-            "--folder",
-            folder,
-            "--stations",
-            str(stations),
-        ]
+        command = node_command() if which == "ws+ajv" else own_command(which, folder, stations)
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         pin(server.pid, 0)
         assert server.stdout is not None
@@ -295,14 +384,14 @@ def measure(which: str, stations: int, seconds: float) -> tuple[float, float]:
         finally:
             server.send_signal(signal.SIGKILL)
             server.wait()
-        rows = stored(Path(folder))
+        rows = stored(Path(folder)) if which in ("elstrada", "ocpp") else done
         assert rows >= done, f"{done} messages were answered, {rows} are stored"
         return done / took, used / sent * 1e6
 
 
 def stored(folder: Path) -> int:
-    if (folder / "baseline.db").exists():
-        return sqlite3.connect(folder / "baseline.db").execute("SELECT count(*) FROM message").fetchone()[0]
+    if (folder / "ocpp.db").exists():
+        return sqlite3.connect(folder / "ocpp.db").execute("SELECT count(*) FROM message").fetchone()[0]
     kinds = "('SessionStarted', 'MeterSampled', 'SessionEnded')"
     return (
         sqlite3.connect(folder / "elstrada.db")
@@ -317,27 +406,39 @@ def pin(process: int, core: int) -> None:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words = argparse.ArgumentParser(description="Transaction messages per second over real sockets.")
+    words.add_argument("what", nargs="?", choices=("durable", "words", "all"), default="all")
     words.add_argument("--stations", type=int, default=200)
     words.add_argument("--seconds", type=float, default=8.0)
     words.add_argument("--rounds", type=int, default=2)
-    words.add_argument("--serve", choices=("elstrada", "baseline"))
+    words.add_argument("--serve", choices=tuple(SERVERS))
     words.add_argument("--folder", type=Path)
     given = words.parse_args()
     if given.serve:
-        serve = serve_elstrada if given.serve == "elstrada" else serve_baseline
-        # Each on the loop it would be run with: uvloop for both.
-        uvloop.run(serve(given.folder, given.stations))
+        # Each on the loop it would be run with: uvloop for all.
+        uvloop.run(SERVERS[given.serve](given.folder, given.stations))
         return
     pin(0, 1)
-    rates: dict[str, list[float]] = {"elstrada": [], "baseline": []}
-    for _ in range(given.rounds):
-        for which, measured in rates.items():
-            rate, cpu_us = measure(which, given.stations, given.seconds)
-            measured.append(rate)
-            print(f"{which:9} {rate:9.0f} messages/s, {cpu_us:6.0f} us of processor time each", flush=True)
-    ratio = sum(rates["elstrada"]) / sum(rates["baseline"])
-    print(f"ratio     {ratio:9.1f}  (wanted: at least 10)")
+    for what, (ours, theirs, wanted) in PAIRS.items():
+        if given.what in (what, "all"):
+            print(f"{what}: {ours} against {theirs}")
+            ratio = compare(ours, theirs, given.stations, given.seconds, given.rounds)
+            print(f"{'ratio':14} {ratio:9.2f}  (wanted: at least {wanted})")
+
+
+def compare(ours: str, theirs: str, stations: int, seconds: float, rounds: int) -> float:
+    """Measure both, in turn; ours to theirs."""
+    rates: dict[str, float] = {ours: 0.0, theirs: 0.0}
+    for _ in range(rounds):
+        for which in rates:
+            rate, cpu_us = measure(which, stations, seconds)
+            rates[which] += rate
+            print(f"{which:14} {rate:9.0f} messages/s, {cpu_us:6.0f} us of processor time each", flush=True)
+    return rates[ours] / rates[theirs]
+
+
+SERVERS = {"elstrada": serve_elstrada, "ocpp": serve_ocpp, "elstrada-words": serve_words}
+PAIRS = {"durable": ("elstrada", "ocpp", 10), "words": ("elstrada-words", "ws+ajv", 1.5)}
 
 
 if __name__ == "__main__":

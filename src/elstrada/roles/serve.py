@@ -11,6 +11,7 @@ import signal
 import sys
 from typing import cast
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import uvloop
 
@@ -92,7 +93,7 @@ class House:
         async with contextlib.AsyncExitStack() as stack:
             await self._open(stack)
             self._stack = stack.pop_all()
-        _settle()
+        settle()
 
     async def close(self) -> None:
         """Stop in the opposite order: listeners first, then what they use."""
@@ -127,10 +128,12 @@ class House:
             Mount(desk_http.PREFIX, desk_http.DeskHandler(self._desk(node), secret), desk_http.MAX_BODY),
         ]
         hosts = _hosts(config, public_url)
+        zone = ZoneInfo(config.http.zone)
+        pages = make_app(self._spine, self._clock, ready=node.unready, hosts=hosts, zone=zone)
         # Both are ASGI 3; each library writes its types in its own way.
-        pages = cast(App, make_app(self._spine, self._clock, ready=node.unready, hosts=hosts))
-        server = await serve_http(mounts, pages, listening)
+        server = await serve_http(mounts, cast(App, pages), listening)
         stack.push_async_callback(server.close)
+        stack.callback(pages.close)
         stations = await serve_stations(
             node.gateway, host=config.stations.host, port=config.stations.port, clock=self._clock
         )
@@ -160,6 +163,7 @@ class House:
 def _hosts(config: Config, public_url: str) -> list[str]:
     """The names under which the pages may be called."""
     named = urlsplit(public_url).hostname or ""
+    named = f"[{named}]" if ":" in named else named
     return sorted({*LOOPBACK, _shown(config.http.host), named} - {""})
 
 
@@ -168,7 +172,7 @@ def _shown(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
 
 
-def _settle() -> None:
+def settle() -> None:
     """What lives as long as the process is left out of garbage collection, and the rest is looked at less often.
 
     Every message makes a few dozen short-lived objects; the default would walk all stations' states

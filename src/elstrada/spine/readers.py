@@ -66,7 +66,10 @@ class Readers:
 
     def _selected(self, query: Query) -> list[Row]:
         with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            result = connection.execute(query)
+            # Plain names: SQLAlchemy's own are a kind of str that strict readers of a row refuse.
+            names = [str(name) for name in result.keys()]  # noqa: SIM118  A result is no mapping.
+            return [dict(zip(names, row, strict=True)) for row in result]
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._address, uri=True, isolation_level=None, check_same_thread=False)
