@@ -23,8 +23,8 @@ HOUR_WEIGHTS = (2, 1, 1, 1, 1, 3, 8, 14, 16, 14, 13, 14, 16, 15, 14, 15, 18, 20,
 
 
 def short_visit(chance: random.Random, socket: Socket) -> Visit:
-    """A visit that fits a simulated hour: 2 to 15 minutes."""
-    stay_s = chance.uniform(120, 900)
+    """A visit that fits a simulated hour: 1 to 10 minutes."""
+    stay_s = chance.uniform(60, 600)
     most_wh = max(int(socket.power_w * stay_s / 3600), 200)
     return visit(chance, socket, energy_wh=chance.randint(100, most_wh), stay_s=stay_s)
 

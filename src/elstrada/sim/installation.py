@@ -17,7 +17,6 @@ from elstrada.sim.process import Process
 from elstrada.sim.store_weather import StoreWeather
 from elstrada.sim.web import Web
 from elstrada.spine import tables as t
-from elstrada.spine.face import SpineDown
 from elstrada.spine.memory import MemorySpine, MemoryStore
 from elstrada.spine.post import Letter
 
@@ -115,8 +114,10 @@ class Installation:
             return [f"{self.name} is down"]
         marks = len(list(self.store.tables.rows(t.mark)))
         behind = {name: len(self.store.log) - at for (name, _), at in self.store.cursors.items()}
+        running = [row for row in self.store.tables.rows(t.session) if row["completed_at"] is None]
         return [
             *([f"{self.name}: {marks} marks are not worked off"] if marks else []),
             *(f"{self.name}: {name} is {lag} facts behind" for name, lag in behind.items() if lag),
+            *(f"{self.name}: session {row['session_id']} is not complete" for row in running),
             *([f"{self.name}: {why}"] if (why := self.node.unready()) else []),
         ]

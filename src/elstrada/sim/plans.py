@@ -89,7 +89,7 @@ _WEIGHTS: dict[FaultKind, int] = dict.fromkeys(FaultKind, 2) | {
 def world_plan(seed: int) -> WorldPlan:
     """Draw a world."""
     chance = random.Random(f"world/{seed}")  # noqa: S311  Repeating is its purpose.
-    span_s = chance.uniform(900, 3_000)
+    span_s = chance.uniform(300, 1_500)
     stations = tuple(_station(chance, number) for number in range(chance.randint(2, 12)))
     calm = chance.random() < 0.05
     faults = (
@@ -121,7 +121,7 @@ def _station(chance: random.Random, number: int) -> StationPlan:
 
 def _habits(chance: random.Random, version: str) -> Habits:
     """Half the stations are honest; the rest have a few of the quirks that are met in the field."""
-    sample_every_s = chance.choice((60.0, 120.0, 300.0))
+    sample_every_s = chance.choice((30.0, 60.0, 180.0))
     honest = msgspec.structs.replace(HONEST, sample_every_s=sample_every_s)
     if chance.random() < 0.5:
         return honest

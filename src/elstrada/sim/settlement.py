@@ -7,10 +7,15 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
+from sqlalchemy import Table
+
 from elstrada.model import facts as f
+from elstrada.sim.clock import SimClock
 from elstrada.sim.stations import VirtualStation
-from elstrada.spine.face import Recorded
-from elstrada.spine.memory import MemoryStore
+from elstrada.spine.face import Cell, Recorded, Row
+from elstrada.spine.memory import MemorySpine, MemoryStore
+from elstrada.spine.rules import key_names
+from elstrada.spine.tables import VIEWS
 
 _Fact = TypeVar("_Fact")
 
@@ -86,3 +91,18 @@ def _wh(energies_kwh: Iterable[Decimal]) -> Decimal:
 
 def _of(log: Sequence[Recorded], kind: type[_Fact]) -> list[_Fact]:
     return [recorded.fact for recorded in log if isinstance(recorded.fact, kind)]
+
+
+async def views_agree(clock: SimClock, name: str, store: MemoryStore) -> list[str]:
+    """Every view, made again from the log alone, is the view there was."""
+    before = {table: _rows(store, table) for table in VIEWS}
+    await MemorySpine(clock, store).rebuild()
+    return [
+        f"views of {name}: {table.name} differs from what its log says"
+        for table in VIEWS
+        if _rows(store, table) != before[table]
+    ]
+
+
+def _rows(store: MemoryStore, table: Table) -> dict[tuple[Cell, ...], Row]:
+    return {tuple(row[key] for key in key_names(table)): row for row in store.tables.rows(table)}

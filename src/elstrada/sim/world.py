@@ -101,7 +101,7 @@ class World:
         """Live through a plan, and judge."""
         world = cls(plan)
         await world._live()
-        report = world._judge()
+        report = await world._judge()
         for station in world.stations:
             await station.retire()
         for installation in world._installations:
@@ -242,7 +242,7 @@ class World:
 
     # --- judgement ----------------------------------------------------------------------------------------
 
-    def _judge(self) -> Report:
+    async def _judge(self) -> Report:
         logs = invariants.station_logs(self.cpo.store.log, self.stations, CPO)
         problems = [
             problem
@@ -251,6 +251,8 @@ class World:
         ]
         problems += [f"P6 {what}" for one in self._installations for what in one.unfinished()]
         problems += settlement.of_parties(self.cpo.store, self.emsp.store, self.stations)
+        for one in self._installations:
+            problems += await settlement.views_agree(self.clock, one.name, one.store)
         truths = [truth for station in self.stations for truth in station.book.sessions]
         return Report(
             seed=self.plan.seed,

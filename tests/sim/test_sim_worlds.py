@@ -1,0 +1,52 @@
+"""Three hundred worlds of the real roles, and what must hold after each (P1 to P6, and the sums)."""
+
+import msgspec
+import pytest
+
+from elstrada.sim.plans import world_plan
+from elstrada.sim.world import simulate
+
+CHUNK = 10
+
+
+@pytest.mark.parametrize("first", range(0, 300, CHUNK))
+def test_every_promise_holds_in_the_world_of(first: int):
+    for seed in range(first, first + CHUNK):
+        report = simulate(seed)
+        assert not report.problems, str(report)
+
+
+@pytest.mark.parametrize("seed", [3, 8, 21])
+def test_the_same_seed_gives_the_same_world_to_the_last_frame(seed: int):
+    first, second = simulate(seed), simulate(seed)
+
+    assert first == second
+
+
+def test_worlds_differ_and_are_worth_living_in():
+    reports = [simulate(seed) for seed in range(1000, 1010)]
+
+    assert len({report.digest for report in reports}) == 10
+    assert sum(report.sessions for report in reports) > 40
+    assert sum(report.energy_wh for report in reports) > 10_000
+
+
+def test_a_broken_promise_is_told_with_its_trace_and_how_to_see_it_again():
+    report = simulate(4)
+    broken = msgspec.structs.replace(report, problems=("P1 V01: lost",), trace=("07:00 V01 -> ...",))
+
+    assert "elstrada sim 4" in str(broken)
+    assert "P1 V01: lost" in str(broken)
+
+
+def test_plans_hold_every_kind_of_fault_and_both_versions():
+    plans = [world_plan(seed) for seed in range(100)]
+    kinds = {fault.kind.name for plan in plans for fault in plan.faults}
+    versions = {station.version for plan in plans for station in plan.stations}
+
+    assert kinds == {
+        "CUT", "DEAD", "POWER", "CRASH", "STORE_SLOW", "STORE_DOWN", "STORE_DOUBTFUL", "PEER_OUTAGE", "PEER_BAD",
+    }  # fmt: skip
+    assert versions == {"1.6", "2.0.1"}
+    assert min(len(plan.stations) for plan in plans) >= 2
+    assert max(len(plan.stations) for plan in plans) <= 12
