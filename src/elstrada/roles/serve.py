@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import uvloop
 
 from elstrada.config import Config
+from elstrada.model.party import Party
 from elstrada.net.chance import SystemChance
 from elstrada.net.client import GuardedClient
 from elstrada.net.clock import SystemClock
@@ -26,6 +27,8 @@ from elstrada.net.stations import serve_stations
 from elstrada.ocpi import versions
 from elstrada.roles.desk import http as desk_http
 from elstrada.roles.desk.face import Desk
+from elstrada.roles.desk.lookups import own_parties
+from elstrada.roles.desk.parties import settle_parties
 from elstrada.roles.desk.server_file import ServerFile, announce, withdraw
 from elstrada.roles.keys import Keys, load_keys
 from elstrada.roles.node import Hands, Node
@@ -36,7 +39,7 @@ from elstrada.web.guard import LOOPBACK
 
 log = logging.getLogger(__name__)
 
-EXIT_CONFIG, EXIT_ERROR = 3, 1
+EXIT_OK, EXIT_ERROR, EXIT_CONFIG = 0, 1, 3
 _STATIONS_PER_SECOND = 500.0
 """How fast stations are told to leave, so that they do not all return at once."""
 
@@ -54,34 +57,50 @@ def serve(config: Config) -> int:
 
 
 async def _serve(config: Config) -> int:
-    if not config.parties:
-        text = "no party is configured: add [[parties]] with id, roles and name to elstrada.toml"
-        print(f"elstrada: {text}", file=sys.stderr)  # noqa: T201
-        return EXIT_CONFIG
     data_dir = config.data_dir
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys, clock, chance = load_keys(data_dir / "keys.json"), SystemClock(), SystemChance()
     spine = SqliteSpine(data_dir / "elstrada.db", clock)
     await spine.start()
     try:
-        house = House(config, spine, keys, clock, chance)
+        await settle_parties(spine, [section.party() for section in config.parties])
+        parties = await own_parties(spine)
+        if not parties:
+            text = (
+                "there is no party to act for: add [[parties]] to elstrada.toml, or use `elstrada party put`"
+            )
+            print(f"elstrada: {text}", file=sys.stderr)  # noqa: T201  To the person who started it.
+            return EXIT_CONFIG
+        house = House(config, parties, spine, keys, clock, chance)
         await house.open()
-        for url in house.addresses:
-            print(url, flush=True)  # noqa: T201
+        for address in house.addresses:
+            print(address, flush=True)  # noqa: T201
         try:
             await _told_to_stop(spine)
         finally:
+            failure = spine.failure
             await house.close()
     finally:
         await spine.close()
-    return EXIT_ERROR if spine.failure else 0
+    if failure is not None:
+        log.error("%s", failure)
+    return EXIT_OK if failure is None else EXIT_ERROR
 
 
 class House:
     """A node, its listeners, and the file that tells the command line where it is."""
 
-    def __init__(self, config: Config, spine: SqliteSpine, keys: Keys, clock: Clock, chance: Chance) -> None:
-        self._config, self._spine, self._keys, self._clock, self._chance = config, spine, keys, clock, chance
+    def __init__(
+        self,
+        config: Config,
+        parties: tuple[Party, ...],
+        spine: SqliteSpine,
+        keys: Keys,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._config, self._parties = config, parties
+        self._spine, self._keys, self._clock, self._chance = spine, keys, clock, chance
         self._stack = contextlib.AsyncExitStack()
         self.addresses: list[str] = []
         """What a person may want to open, in words."""
@@ -101,7 +120,6 @@ class House:
 
     async def _open(self, stack: contextlib.AsyncExitStack) -> None:
         config = self._config
-        parties = tuple(section.party() for section in config.parties)
         networks = tuple(str(network) for network in config.outbound.networks)
         client = GuardedClient(EgressRules(plain_http=config.outbound.http, networks=networks))
         stack.push_async_callback(client.close)
@@ -118,7 +136,7 @@ class House:
                 http=client,
                 public_url=public_url,
             ),
-            parties,
+            self._parties,
         )
         await node.start()
         stack.push_async_callback(node.stop)

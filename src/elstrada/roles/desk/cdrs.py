@@ -102,7 +102,7 @@ async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
 
 async def _one(desk: Desk, params: ExplainCdr) -> Row:
     """The CDR meant; our own pricing of it goes before a copy we received of the same."""
-    owners = [await own_party(desk, params.party)] if params.party else await own_parties(desk)
+    owners = [await own_party(desk, params.party)] if params.party else await own_parties(desk.spine)
     where: Where = {"cdr_id": params.cdr, "owner": AnyOf(tuple(str(owner.id) for owner in owners))}
     if params.issuer is not None:
         where = {**where, "party": str(party_id(params.issuer, pointer="/issuer"))}

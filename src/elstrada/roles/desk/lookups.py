@@ -14,7 +14,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.party import Party, Role
 from elstrada.roles.desk.face import Desk, Kind, Refused
 from elstrada.spine import tables as t
-from elstrada.spine.face import Cell, Row, Where
+from elstrada.spine.face import Cell, Row, Spine, Where
 
 PAGE = 1000
 Line = TypeVar("Line", bound=msgspec.Struct)
@@ -33,15 +33,15 @@ def party_id(text: str, *, pointer: str = "/party") -> PartyId:
         raise Refused(Kind.USAGE, str(problem), pointer=pointer) from None
 
 
-async def own_parties(desk: Desk) -> list[Party]:
+async def own_parties(spine: Spine) -> tuple[Party, ...]:
     """The parties this installation acts for, in order of id."""
-    rows = await desk.spine.find(t.party, order=("party",))
-    return [msgspec.json.decode(str(row["document"]), type=Party) for row in rows]
+    rows = await spine.find(t.party, order=("party",))
+    return tuple(msgspec.json.decode(str(row["document"]), type=Party) for row in rows)
 
 
 async def own_party(desk: Desk, named: str | None, role: Role | None = None) -> Party:
     """Our party of that id; where none is named, the only one there is (with ``role``)."""
-    parties = await own_parties(desk)
+    parties = await own_parties(desk.spine)
     ids = ", ".join(str(party.id) for party in parties)
     if named is not None:
         wanted = party_id(named)

@@ -36,7 +36,7 @@ class PartyLine(msgspec.Struct, frozen=True):
 
 
 async def list_parties(desk: Desk, params: ListParties) -> tuple[PartyLine, ...]:
-    return tuple(_line(party) for party in await own_parties(desk))
+    return tuple(_line(party) for party in await own_parties(desk.spine))
 
 
 async def put_party(desk: Desk, params: PutParty) -> PartyLine:
