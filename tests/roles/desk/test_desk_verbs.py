@@ -20,9 +20,11 @@ from elstrada.model.asks import Command
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost, CostLine, Price, TaxAmount
 from elstrada.model.device import CommandResult, Station
-from elstrada.model.facts import CdrIssued
+from elstrada.model.facts import CdrIssued, CdrReceived
 from elstrada.model.ids import PartyId, cdr_stream
 from elstrada.model.location import GeoLocation
+from elstrada.model.session import ChargingPeriod, PeriodDimension
+from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
 from elstrada.model.token import AuthMethod
 from elstrada.roles.desk.face import Desk, Kind, Refusal
 from elstrada.roles.desk.table import NOUNS, verb_named, verbs_of
@@ -400,6 +402,33 @@ def test_cdrs_are_listed_and_explained_step_by_step(desk: Desk, clock: StepClock
         assert verb is not None
         assert verb.show is not None
         assert verb.show(told).endswith("Total: 56.25 SEK")
+
+    run(steps)
+
+
+def test_a_received_cdr_is_explained_by_the_tariffs_it_carries(desk: Desk, clock: StepClock) -> None:
+    start = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    tariff = Tariff(
+        party=PartyId("SE", "ELS"),
+        id="T1",
+        currency="SEK",
+        elements=(TariffElement((PriceComponent(Dimension.ENERGY, Decimal("4.40"), Decimal(25)),)),),
+        last_updated=start,
+    )
+    period = ChargingPeriod(start, (PeriodDimension("ENERGY", Decimal(10)),))
+    bare = _cdr(PartyId("SE", "ELS"))
+    cdr = msgspec.structs.replace(bare, tariffs=(tariff,), charging_periods=(period,))
+
+    async def steps() -> None:
+        await stocked(desk)
+        owner = PartyId("SE", "RET")
+        for number, one in enumerate((cdr, msgspec.structs.replace(bare, id="CDR2"))):
+            fact = CdrReceived(cdr=one, content_hash=str(number))
+            await desk.spine.commit(Work((Append(cdr_stream(owner, cdr.party, one.id), 0, (fact,)),)))
+        told: Any = await done(desk, "cdr explain", cdr="CDR1")
+        assert any("10 kWh at 4.40 SEK/kWh" in text for text in told.lines)
+        assert told.lines[-1] == "SE*ELS asks 45.00 SEK before taxes, 1.00 apart from this"
+        refusal(await done(desk, "cdr explain", cdr="CDR2"), Kind.INVALID)
 
     run(steps)
 

@@ -16,8 +16,10 @@ from elstrada.roles.desk.lookups import line_of, own_parties, own_party, party_i
 from elstrada.roles.desk.shapes import Count, Moment, Offset
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Between, Row, Where
-from elstrada.tariffs.explain import explain
-from elstrada.tariffs.refusals import UnknownZone
+from elstrada.tariffs.explain import explain, money
+from elstrada.tariffs.price import price
+from elstrada.tariffs.refusals import NotPriced, UnknownZone
+from elstrada.tariffs.usage import usage_of
 
 _Own = Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")]
 
@@ -79,24 +81,34 @@ async def list_cdrs(desk: Desk, params: ListCdrs) -> tuple[CdrLine, ...]:
 
 
 async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
-    """Tell how a CDR's price came about."""
+    """Tell how a CDR's price came about: as we reckoned it, or as its own tariffs give it."""
     row = await _one(desk, params)
     cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
-    if row["cost"] is None:
-        says = f"CDR {cdr.id} was priced by {cdr.party}, and a CDR does not tell how"
-        raise Refused(Kind.MISSING, says, "its total and its tariffs stand in the CDR itself")
-    cost = msgspec.json.decode(str(row["cost"]), type=Cost)
     try:
-        lines = explain(cost, cdr.time_zone or "UTC")
-    except UnknownZone as unknown:
-        raise Refused(Kind.INVALID, str(unknown)) from None
+        usage = usage_of(cdr)
+        ours = row["cost"] is not None
+        cost = msgspec.json.decode(str(row["cost"]), type=Cost) if ours else price(usage, cdr.tariffs)
+        lines = explain(cost, usage.time_zone)
+    except (UnknownZone, NotPriced) as problem:
+        says = f"CDR {cdr.id} cannot be reckoned: {problem}"
+        raise Refused(Kind.INVALID, says, "its total stands as its issuer sent it") from None
     return Explanation(
         owner=str(row["owner"]),
         party=str(cdr.party),
         cdr_id=cdr.id,
         currency=cdr.currency,
-        lines=lines,
+        lines=lines if ours else (*lines, _compared(cdr, cost)),
         cost=cost,
+    )
+
+
+def _compared(cdr: Cdr, cost: Cost) -> str:
+    """What the issuer asks, beside what its tariffs give."""
+    asked, found = cdr.total_cost.before_taxes, cost.total.before_taxes
+    if asked == found:
+        return f"{cdr.party} asks the same: {money(asked)} {cdr.currency} before taxes"
+    return (
+        f"{cdr.party} asks {money(asked)} {cdr.currency} before taxes, {money(asked - found)} apart from this"
     )
 
 
