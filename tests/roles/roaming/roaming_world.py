@@ -30,8 +30,10 @@ from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffEleme
 from elstrada.model.token import AuthMethod, Token, Whitelist
 from elstrada.net.chance import SeededChance
 from elstrada.ocpi.headers import authorization
+from elstrada.roaming.news import Kind
 from elstrada.roles.findings import Findings
 from elstrada.roles.keys import derived_keys
+from elstrada.roles.roaming.changes import marks_of_change
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.roamer import FOLLOWER
 from elstrada.roles.roaming.rows import identity_of, identity_row, location_row, tariff_row, token_row
@@ -118,6 +120,9 @@ class Node:
     async def happen(self, stream: str, *facts: f.Fact) -> None:
         version = (await self.spine.load(stream)).version
         await self.spine.commit(Work(appends=(Append(stream, version, facts),)))
+
+    async def changed(self, owner: PartyId, kind: Kind, *parts: str) -> tuple[Put, ...]:
+        return await marks_of_change(self.spine, self.clock.now(), owner, kind, *parts)
 
     async def follow(self) -> None:
         """Let the roamer catch up with the log."""

@@ -34,7 +34,7 @@ from elstrada.model import facts as f
 from elstrada.model.cdr import Cdr
 from elstrada.model.device import ConnectorStatus
 from elstrada.model.http import HttpRequest, HttpResponse
-from elstrada.model.ids import cdr_stream
+from elstrada.model.ids import PartyId, cdr_stream
 from elstrada.model.location import EvseStatus, Location
 from elstrada.model.quantity import MeterSample
 from elstrada.model.session import Session, SessionStatus
@@ -43,7 +43,7 @@ from elstrada.ocpi.body import encode
 from elstrada.ocpi.headers import token_of
 from elstrada.roaming.news import Kind
 from elstrada.roles.roaming.marks import mark
-from elstrada.roles.roaming.rows import location_row, tariff_row
+from elstrada.roles.roaming.rows import identity_of, identity_row, location_row, tariff_row
 from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put
@@ -154,6 +154,18 @@ async def test_r14_every_request_has_an_id_of_its_own():
     assert len(set(ids)) == len(ids) > 5
 
 
+@aio
+async def test_a_uid_that_two_issuers_gave_out_never_mixes_up_their_drivers():
+    world = await furnished()
+    other = token(party=PartyId("NO", "XYZ"), contract_id="NOXYZC00000001")
+    ref = world.els.means.keys.token_ref(other.uid)
+    await world.els.put(Put(t.identity, identity_row(ELS, identity_of(other), ref)))
+    await at_station(world, started(world))
+    await world.els.settle()
+    [push] = world.net.requests("PUT", "emsp/sessions")
+    assert json.loads(push.body)["cdr_token"]["contract_id"] == token().contract_id
+
+
 # --- places -----------------------------------------------------------------------------------------
 
 
@@ -190,7 +202,7 @@ async def test_r36_after_a_failed_patch_the_whole_location_is_put():
 async def test_a_change_of_a_record_is_told_with_it():
     world = await furnished()
     changed = location(name="Södra torget", last_updated=START + timedelta(minutes=1))
-    marks = await world.els.roaming.roamer.changed(ELS, Kind.LOCATION, "L1")
+    marks = await world.els.changed(ELS, Kind.LOCATION, "L1")
     await world.els.put(Put(t.location, location_row(ELS, changed, "own")), *marks)
     await world.els.settle()
     kept = await _location(world)
@@ -201,13 +213,13 @@ async def test_a_change_of_a_record_is_told_with_it():
 @aio
 async def test_a_tariff_that_is_gone_is_deleted_at_the_peer_and_a_misleading_one_never_sent():
     world = await furnished()
-    marks = await world.els.roaming.roamer.changed(ELS, Kind.TARIFF, "T1")
+    marks = await world.els.changed(ELS, Kind.TARIFF, "T1")
     key = {"owner": str(ELS), "party": str(ELS), "tariff_id": "T1"}
     await world.els.put(Delete(t.tariff, key), *marks)  # type: ignore[arg-type]
     await world.els.settle()
     assert await world.ret.spine.find(t.tariff) == []
     gross = tariff(id="T2", tax_included=TaxIncluded.YES)
-    marks = await world.els.roaming.roamer.changed(ELS, Kind.TARIFF, "T2")
+    marks = await world.els.changed(ELS, Kind.TARIFF, "T2")
     await world.els.put(Put(t.tariff, tariff_row(ELS, gross)), *marks)
     await world.els.settle()
     assert world.net.requests("PUT", "tariffs/SE/ELS/T2") == []
@@ -218,7 +230,7 @@ async def test_a_tariff_that_is_gone_is_deleted_at_the_peer_and_a_misleading_one
 async def test_a_blocked_token_is_told_to_the_cpo():
     world = await furnished()
     await give(world.ret, token(valid=False, last_updated=START + timedelta(minutes=1)))
-    await world.ret.put(*await world.ret.roaming.roamer.changed(RET, Kind.TOKEN, token().uid, "RFID"))
+    await world.ret.put(*await world.ret.changed(RET, Kind.TOKEN, token().uid, "RFID"))
     await world.ret.settle()
     [kept] = await world.els.spine.find(t.token)
     assert '"valid":false' in str(kept["document"])

@@ -56,21 +56,6 @@ class Roamer:
                 writes[(put.table.name, *(put.row[name] for name in _KEYS[put.table.name]))] = put
         return Work(writes=tuple(writes.values()))
 
-    async def changed(self, owner: PartyId, kind: Kind, *parts: str) -> tuple[Put, ...]:
-        """The marks for a record of ours that somebody changes, to be committed with the change.
-
-        Args:
-            kind: LOCATION, TARIFF or TOKEN.
-            parts: the object's id; of a token, uid and type.
-        """
-        now = self._means.clock.now()
-        position = await self._means.spine.commit(Work())
-        return tuple(
-            mark(peer, kind, *parts, position=position, now=now)
-            for peer in await self._peers.of(owner)
-            if listens(peer, MODULE_OF[kind])
-        )
-
     async def resync(self, peer: Peer) -> None:
         """Send a peer everything anew, and fetch everything anew from it."""
         position = await self._means.spine.commit(Work())
