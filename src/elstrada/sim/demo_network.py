@@ -121,24 +121,22 @@ class DemoNetwork(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def demo_network(seed: int, at: datetime, *, evses: int = 200, drivers: int = 400) -> DemoNetwork:
-    """Make the network of a seed.
+def demo_network(seed: int, at: datetime, *, stations: int = 100) -> DemoNetwork:
+    """Make the network of a seed: five EVSEs a site, two a station, four drivers a station.
 
     Args:
         at: when everything was last changed.
-        evses: about how many there are in all; the last station may be cut short.
-        drivers: customers of the retailer, each with one contract and one token.
     """
     chance = random.Random(f"network/{seed}")  # noqa: S311  Repeating is its purpose.
     locations: list[Location] = []
     posts: list[Post] = []
-    for land, town, street in _addresses(chance, sites=max(evses // 5, 1)):
-        left = evses - sum(len(post.sockets_w) for post in posts)
-        if left > 0:
-            location, here = _site(chance, land, town, street, len(locations) + 1, left, at)
+    for land, town, street in _addresses(chance, sites=max(stations, 1)):
+        if len(posts) < stations:
+            room = stations - len(posts)
+            location, here = _site(chance, land, town, street, len(locations) + 1, room, at)
             locations.append(location)
             posts += here
-    people, contracts, tokens = customers(chance, drivers, at)
+    people, contracts, tokens = customers(chance, 4 * stations, at)
     return DemoNetwork(
         parties=PARTIES,
         locations=tuple(locations),
@@ -155,42 +153,36 @@ PARTIES = (
     Party(CPO, (Role.CPO,), BusinessDetails("Elstrada Laddning"), "SEK"),
     Party(RETAILER, (Role.EMSP,), BusinessDetails("Elstrada Energi"), "SEK"),
 )
-PLANS = (
-    Plan(
-        owner=RETAILER,
-        id="FAST",
-        name="Fast laddpris",
-        mode=RetailMode.FIXED_PER_KWH,
-        currency="SEK",
-        price_per_kwh=Decimal("3.90"),
-    ),
-    Plan(
-        owner=RETAILER,
-        id="PASLAG",
-        name="Laddpris med påslag",
-        mode=RetailMode.COST_PLUS,
-        currency="SEK",
-        price_per_kwh=Decimal("0.15"),
-        markup_percent=Decimal(4),
-    ),
+FIXED_PRICE = Plan(
+    owner=RETAILER,
+    id="FAST",
+    name="Fast laddpris",
+    mode=RetailMode.FIXED_PER_KWH,
+    currency="SEK",
+    price_per_kwh=Decimal("3.90"),
 )
+COST_PLUS = Plan(
+    owner=RETAILER,
+    id="PASLAG",
+    name="Laddpris med påslag",
+    mode=RetailMode.COST_PLUS,
+    currency="SEK",
+    price_per_kwh=Decimal("0.15"),
+    markup_percent=Decimal(4),
+)
+PLANS = (FIXED_PRICE, COST_PLUS)
 
 
 # --- sites --------------------------------------------------------------------------------------------------
 
 
 def _addresses(chance: random.Random, sites: int) -> list[tuple[Land, Town, str]]:
-    """Streets for the sites, two in three in Sweden."""
-    streets = {
-        land: [(land, town, s) for town in land.towns for s in town.streets] for land in (SWEDEN, ITALY)
-    }
-    for known in streets.values():
-        chance.shuffle(known)
-    swedish = min(sites * 2 // 3, len(streets[SWEDEN]))
-    chosen = streets[SWEDEN][:swedish] + streets[ITALY][: sites - swedish]
-    while len(chosen) < sites:
-        chosen.append(chance.choice(streets[SWEDEN] + streets[ITALY]))
-    return chosen
+    """Streets for the sites: each is taken once before any is taken again."""
+    streets = [
+        (land, town, street) for land in (SWEDEN, ITALY) for town in land.towns for street in town.streets
+    ]
+    chance.shuffle(streets)
+    return [streets[number % len(streets)] for number in range(sites)]
 
 
 def _site(
@@ -201,12 +193,10 @@ def _site(
     location_id = f"L{number:03d}"
     evses: list[Evse] = []
     posts: list[Post] = []
-    for place in range(1, chance.randint(2, 4) + 1):
-        powers = _powers(chance, fast)[: room - len(evses)]
-        if powers:
-            post, here = _station(chance, land, number, place, powers, at)
-            posts.append(post)
-            evses += here
+    for place in range(1, min(chance.randint(2, 3), room) + 1):
+        post, here = _station(chance, land, number, place, _powers(chance, fast), at)
+        posts.append(post)
+        evses += here
     location = Location(
         party=CPO,
         id=location_id,
@@ -228,7 +218,7 @@ def _site(
 def _powers(chance: random.Random, fast: bool) -> tuple[int, ...]:
     if fast:
         return (chance.choice((50_000, 100_000, 150_000, 300_000)),) * 2
-    return (chance.choice((11_000, 22_000)),) * chance.choice((1, 2, 2))
+    return (chance.choice((11_000, 22_000)),) * 2
 
 
 def _station(
@@ -306,12 +296,13 @@ def _tariff(
         per_kwh = PriceComponent(Dimension.ENERGY, Decimal(price), vat, 1)
         return TariffElement((per_kwh, *components), TariffRestrictions(start_time=begin, end_time=end))
 
-    kind = "snabbladdning" if direct else "laddning"
+    language, cheaper = ("it", "meno cara di notte") if land is ITALY else ("sv", "billigare på natten")
+    kind = {"sv": ("Laddning", "Snabbladdning"), "it": ("Ricarica", "Ricarica rapida")}[language][direct]
     return Tariff(
         party=CPO,
         id=tariff_id(land, direct=direct),
         currency=currency,
-        tariff_alt_text=(DisplayText("sv", f"{kind.capitalize()}, billigare på natten"),),
+        tariff_alt_text=(DisplayText(language, f"{kind}, {cheaper}"),),
         elements=(energy(day, "06:00", "22:00"), energy(night, "22:00", "06:00")),
         last_updated=at - timedelta(days=30),
     )

@@ -1,0 +1,198 @@
+"""``elstrada demo``: a network living on this machine, everything real but the cars.
+
+One process with SQLite: a CPO and an electricity retailer, who talk OCPI to each other over HTTP on
+loopback; stations on real WebSockets; drivers from the distribution of real sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvloop
+
+from elstrada.config import Config, HttpSection, OutboundSection, StationsSection
+from elstrada.net.chance import SeededChance
+from elstrada.roles.keys import Keys, load_keys
+from elstrada.roles.serve import House
+from elstrada.sim.clock import SimClock
+from elstrada.sim.demo_drivers import DemoDrivers
+from elstrada.sim.demo_network import CPO, PARTIES, RETAILER, DemoNetwork, Post, demo_network
+from elstrada.sim.habits import Habits
+from elstrada.sim.real_wire import RealDial
+from elstrada.sim.sockets import Socket
+from elstrada.sim.station16 import Station16
+from elstrada.sim.station201 import Station201
+from elstrada.sim.stations import VirtualStation
+from elstrada.spine.face import Put, Work
+from elstrada.spine.sqlite import SqliteSpine
+
+EPOCH = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+"""A Monday morning. Always the same, so that a seed always gives the same world."""
+_SOCKETS = 16
+"""Lines opened at a time: the page must be there before all stations are."""
+
+
+def run(*, seed: int, speed: float, stations: int, keep: bool, port: int) -> int:
+    """Show the network until Ctrl-C; returns the exit code.
+
+    Args:
+        speed: seconds of the world in a real second. Timeouts between processes stay real.
+        keep: leave the data folder behind.
+        port: of the pages; if it is taken, any other.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with _folder(keep=keep) as folder:
+        uvloop.run(_show(folder, seed, speed, stations, port))
+        return 0
+
+
+async def _show(folder: Path, seed: int, speed: float, stations: int, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with living(folder, seed=seed, speed=speed, stations=stations, port=port) as network:
+        _say(*network.house.addresses, f"data      {folder}")
+        _say(
+            f"The world's clock began at {EPOCH:%Y-%m-%d %H:%M} UTC and runs {speed:g} times as fast. Ctrl-C ends it."
+        )
+        await stop.wait()
+
+
+class LivingNetwork:
+    """The demo while it runs."""
+
+    def __init__(
+        self, house: House, clock: SimClock, stations: list[VirtualStation], drivers: DemoDrivers
+    ) -> None:
+        self.house, self.clock, self.stations, self.drivers = house, clock, stations, drivers
+
+
+@asynccontextmanager
+async def living(
+    folder: Path, *, seed: int, speed: float, stations: int, port: int
+) -> AsyncGenerator[LivingNetwork]:
+    """A network that lives for as long as the context is open, and leaves no task behind."""
+    clock, network, keys = (
+        SimClock(EPOCH, speed),
+        demo_network(seed, EPOCH, stations=stations),
+        load_keys(folder / "keys.json"),
+    )
+    spine = SqliteSpine(folder / "elstrada.db", clock)
+    await spine.start()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(spine.close)
+        await spine.commit(Work(writes=_puts(network, keys)))
+        house = await _opened(folder, spine, keys, clock, SeededChance(f"demo/{seed}"), port)
+        stack.push_async_callback(house.close)
+        await _shake_hands(house)
+        virtual = _stations(network, house.stations_url, clock, seed)
+        drivers = DemoDrivers(network, virtual, house.node, clock, seed)
+        living_tasks = [asyncio.create_task(_switch_on(virtual)), asyncio.create_task(drivers.come())]
+        stack.push_async_callback(_retire, virtual, living_tasks)
+        yield LivingNetwork(house, clock, virtual, drivers)
+
+
+def _puts(network: DemoNetwork, keys: Keys) -> tuple[Put, ...]:
+    return tuple(put for party in (CPO, RETAILER) for put in network.puts(party, keys, EPOCH))
+
+
+async def _opened(
+    folder: Path, spine: SqliteSpine, keys: Keys, clock: SimClock, chance: SeededChance, port: int
+) -> House:
+    """Open the house; where its port is taken, on any that is free."""
+    for attempt in (port, 0):
+        house = House(_config(folder, attempt), PARTIES, spine, keys, clock, chance)
+        try:
+            await house.open()
+        except OSError as taken:
+            if attempt == 0:
+                raise
+            _say(f"port {port} is taken ({taken.strerror}); using another")
+        else:
+            return house
+    raise AssertionError("the second attempt returns or raises")
+
+
+def _config(folder: Path, port: int) -> Config:
+    loopback = OutboundSection.model_validate({"networks": ["127.0.0.0/8"], "http": True})
+    return Config(
+        data_dir=folder,
+        http=HttpSection(port=port, zone="Europe/Stockholm"),
+        stations=StationsSection(port=0),
+        outbound=loopback,
+    )
+
+
+async def _shake_hands(house: House) -> None:
+    """The retailer invites the CPO, which registers with it over OCPI."""
+    registrar = house.node.roaming.registrar
+    token_a = await registrar.invite(RETAILER, "ELS")
+    await registrar.register(CPO, "RET", f"{house.http_url}/ocpi/versions", token_a)
+
+
+# --- stations -----------------------------------------------------------------------------------------------
+
+
+def _stations(network: DemoNetwork, url: str, clock: SimClock, seed: int) -> list[VirtualStation]:
+    dial = RealDial(url)
+    return [_station(post, dial, clock, random.Random(f"{post.station.id}/{seed}")) for post in network.posts]  # noqa: S311  Repeating is its purpose.
+
+
+def _station(post: Post, dial: RealDial, clock: SimClock, chance: random.Random) -> VirtualStation:
+    kind = Station16 if post.version == "1.6" else Station201
+    # However fast the world, a real second has room for so many messages only.
+    habits = Habits(
+        sample_every_s=max(60.0, 5.0 * clock.speed),
+        heartbeat_s=max(300.0, 30.0 * clock.speed),
+        back_off_s=(2.0 * clock.speed, 10.0 * clock.speed),
+    )
+    sockets = tuple(
+        Socket(
+            evse_id=number,
+            power_w=power_w,
+            phases=0 if power_w >= 50_000 else 3,
+            register_wh=chance.randrange(10_000, 9_000_000),
+        )
+        for number, power_w in enumerate(post.sockets_w, 1)
+    )
+    return kind(post.station.id, post.password, sockets, habits=habits, dial=dial, clock=clock, chance=chance)
+
+
+async def _switch_on(stations: list[VirtualStation]) -> None:
+    """Not all at once: a thousand handshakes in one moment would hold up the page."""
+    for number, station in enumerate(stations):
+        station.power_on()
+        if number % _SOCKETS == _SOCKETS - 1:
+            await asyncio.sleep(0.1)
+
+
+async def _retire(stations: list[VirtualStation], tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, *(station.retire() for station in stations), return_exceptions=True)
+
+
+@contextmanager
+def _folder(*, keep: bool) -> Generator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="elstrada-demo-"))
+    try:
+        yield folder
+    finally:
+        if keep:
+            _say(f"The data is kept in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _say(*lines: str) -> None:
+    print(*lines, sep="\n", flush=True)  # noqa: T201  To the person who started it.
