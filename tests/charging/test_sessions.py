@@ -393,6 +393,32 @@ def test_r50_a_session_after_a_remote_start_asks_nobody() -> None:
     )
 
 
+def test_p5_a_session_that_begins_before_the_station_replies_leaves_the_command_its_result() -> None:
+    desk = connected()
+    desk.ask(command(CommandName.START, token=CARD, evse_id=1), at(1))
+    desk.ask(start16(2), at(2))
+    (started,) = desk.told(f.SessionStarted)
+    assert isinstance(started, f.SessionStarted)
+    assert started.command_id == "k1"
+    done = desk.ask(asks.CommandReply(command_id="k1", result=CommandResult.ACCEPTED), at(3))
+    assert done.answer == answers.CommandDone(CommandResult.ACCEPTED)
+    second = desk.ask(start16(900), at(900))
+    (fact,) = second.facts
+    assert isinstance(fact, f.SessionStarted)
+    assert fact.command_id is None
+
+
+def test_an_accepted_remote_start_explains_no_session_long_after() -> None:
+    desk = connected()
+    desk.ask(command(CommandName.START, token=CARD, evse_id=1), at(1))
+    desk.ask(asks.CommandReply(command_id="k1", result=CommandResult.ACCEPTED), at(2))
+    assert not desk.state.waits
+    late = desk.ask(start16(3600), at(3600))
+    (fact,) = late.facts
+    assert isinstance(fact, f.SessionStarted)
+    assert (fact.command_id, fact.auth_method) == (None, AuthMethod.WHITELIST)
+
+
 def test_p5_a_command_has_exactly_one_result() -> None:
     desk = connected()
     desk.ask(command(CommandName.RESET), at(1))

@@ -34,7 +34,7 @@ def judge(
     """Judge the token of a session that has begun: by remote start, an earlier grant, ourselves or its eMSP."""
     if replied is not None:
         return replied
-    started_by = remote_start_of(state, token, evse_id)
+    started_by = remote_start_of(state, token, evse_id, now)
     if started_by is not None:
         return Verdict(
             allowed=Allowed.ALLOWED,
@@ -49,10 +49,14 @@ def judge(
     return local_verdict(state, token) or question(state, token, evse_id)
 
 
-def remote_start_of(state: StationState, token: PresentedToken, evse_id: int | None) -> PendingCommand | None:
+def remote_start_of(
+    state: StationState, token: PresentedToken, evse_id: int | None, now: datetime
+) -> PendingCommand | None:
     """The remote start that this token's session answers, if there is one."""
     for command in state.commands.values():
         if command.name is not CommandName.START or command.token_ref != token.ref:
+            continue
+        if command.started or command.due < now:
             continue
         if command.evse_id is None or not evse_id or command.evse_id == evse_id:
             return command

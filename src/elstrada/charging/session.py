@@ -44,7 +44,7 @@ def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -
         return Decision(questions=(verdict,))
     session_id = known.session_id if known is not None else fresh.id
     transaction_id = ask.transaction_id or str(fresh.number)
-    started = _started(state, ask, verdict, session_id, transaction_id, key)
+    started = _started(ask, verdict, _command_of(state, ask, now), session_id, transaction_id, key)
     facts: tuple[f.StationFact, ...] = (started,)
     if ask.token is not None and verdict is not None and ask.verdict is not None:
         facts = (authorize.decided(ask.token, ask.evse_id, verdict), started)
@@ -142,14 +142,13 @@ def start_key(ask: StartSession) -> str:
 
 
 def _started(
-    state: StationState,
     ask: StartSession,
     verdict: Verdict | None,
+    command_id: str | None,
     session_id: str,
     transaction_id: str,
     key: str,
 ) -> f.SessionStarted:
-    command_id = _command_of(state, ask)
     meter_wh = (
         ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.Begin", last=False)
     )
@@ -176,12 +175,12 @@ def _started(
     )
 
 
-def _command_of(state: StationState, ask: StartSession) -> str | None:
+def _command_of(state: StationState, ask: StartSession, now: datetime) -> str | None:
     """The remote start that led to this session: by its number, else by its token."""
     for command in state.commands.values():
         if command.name is CommandName.START and command.remote_start_id == ask.remote_start_id is not None:
             return command.command_id
-    found = ask.token and authorize.remote_start_of(state, ask.token, ask.evse_id)
+    found = ask.token and authorize.remote_start_of(state, ask.token, ask.evse_id, now)
     return found.command_id if found else None
 
 

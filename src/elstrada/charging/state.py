@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from elstrada.model import facts as f
-from elstrada.model.device import CommandName, ConnectorStatus
+from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
 from elstrada.model.ids import PartyId
 from elstrada.model.token import Allowed, AuthMethod, Verdict
 
@@ -101,6 +101,8 @@ class PendingCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     authorization_reference: str | None = None
     remote_start_id: int | None = None
     answered: bool = False
+    started: bool = False
+    """Its session has begun, which a station may tell before it replies."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -142,7 +144,8 @@ class StationState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def waits(self) -> bool:
         """Does a Tick have something to do here, now or later?"""
-        return bool(self.commands) or any(session.waiting for session in self.sessions.values())
+        open_commands = any(not command.answered for command in self.commands.values())
+        return open_commands or any(session.waiting for session in self.sessions.values())
 
     def recalling(self, facts: Iterable[tuple[f.StationFact, datetime]]) -> StationState:
         """Remember a session again that had been forgotten, from its facts and their times of record."""
@@ -207,9 +210,11 @@ def _started(state: StationState, fact: f.SessionStarted, at: datetime) -> Stati
         authorization_reference=fact.authorization_reference or session.authorization_reference,
     )
     commands = state.commands
-    if fact.command_id in commands:
-        # The remote start has led to its session: nothing more is expected of it once answered.
-        commands = {cid: command for cid, command in commands.items() if cid != fact.command_id}
+    begun_by = commands.get(fact.command_id or "")
+    if begun_by is not None:
+        commands = {cid: command for cid, command in commands.items() if command is not begun_by}
+        if not begun_by.answered:
+            commands[begun_by.command_id] = _with(begun_by, started=True)
     return _keep(_with(state, commands=commands), _sequenced(session, fact.seq_no))
 
 
@@ -310,7 +315,9 @@ def _requested(state: StationState, fact: f.CommandRequested, at: datetime) -> S
         authorization_reference=fact.authorization_reference,
         remote_start_id=fact.remote_start_id,
     )
-    return _with(state, commands=state.commands | {fact.command_id: command})
+    # Accepted remote starts that nobody followed up are forgotten here.
+    awaited = {cid: known for cid, known in state.commands.items() if not known.answered or known.due > at}
+    return _with(state, commands=awaited | {fact.command_id: command})
 
 
 REMOTE_START_WAIT = timedelta(minutes=10)
@@ -320,7 +327,8 @@ REMOTE_START_WAIT = timedelta(minutes=10)
 def _answered(state: StationState, fact: f.CommandAnswered, at: datetime) -> StationState:
     commands = dict(state.commands)
     command = commands.pop(fact.command_id, None)
-    if command is not None and command.name is CommandName.START and fact.result == "ACCEPTED":
+    expected = command is not None and command.name is CommandName.START and not command.started
+    if command is not None and expected and fact.result is CommandResult.ACCEPTED:
         commands[fact.command_id] = _with(command, answered=True, due=at + REMOTE_START_WAIT)
     return _with(state, commands=commands)
 
