@@ -38,6 +38,24 @@ def test_one_connector_in_use_takes_the_evse_and_one_that_works_is_enough(
     assert found.status is status
 
 
+@pytest.mark.parametrize(
+    ("own", "whole", "status"),
+    [
+        ([S.AVAILABLE], [S.FAULTED], EvseStatus.OUTOFORDER),
+        ([S.AVAILABLE], [S.UNAVAILABLE], EvseStatus.INOPERATIVE),
+        ([], [S.FAULTED], EvseStatus.OUTOFORDER),
+        ([S.CHARGING], [S.UNAVAILABLE], EvseStatus.CHARGING),
+        ([S.FAULTED], [S.AVAILABLE], EvseStatus.OUTOFORDER),
+    ],
+)
+def test_a_station_out_of_order_takes_its_evses_with_it_but_for_one_that_charges(
+    own: list[ConnectorStatus], whole: list[ConnectorStatus], status: EvseStatus
+):
+    found = condition(((one, NOW) for one in own), ((one, LATER) for one in whole))
+    assert found is not None
+    assert found.status is status
+
+
 def test_an_evse_that_said_nothing_has_no_condition():
     assert condition(()) is None
 

@@ -29,8 +29,29 @@ class Condition(msgspec.Struct, frozen=True):
     since: datetime
 
 
-def condition(connectors: Iterable[tuple[ConnectorStatus, datetime]]) -> Condition | None:
-    """The condition of an EVSE, or None while its connectors have said nothing."""
+_OUT = (EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER)
+
+Said = Iterable[tuple[ConnectorStatus, datetime]]
+"""What connectors say, and since when."""
+
+
+def condition(connectors: Said, station: Said = ()) -> Condition | None:
+    """The condition of an EVSE, or None while nothing has been said of it.
+
+    Args:
+        connectors: of the EVSE.
+        station: what is said of the station as a whole (EVSE 0). Out of order, it takes all its EVSEs
+            with it, but for one that still charges.
+    """
+    own, whole = _judged(connectors), _judged(station)
+    if whole is None or whole.status not in _OUT:
+        return own
+    if own is not None and own.status is EvseStatus.CHARGING:
+        return own
+    return Condition(whole.status, max(whole.since, own.since) if own else whole.since)
+
+
+def _judged(connectors: Said) -> Condition | None:
     said = [(EVSE_STATUS_OF[status], at) for status, at in connectors]
     if not said:
         return None

@@ -21,6 +21,7 @@ from roaming_world import (
     furnished,
     give,
     issue,
+    json_text,
     known,
     location,
     started,
@@ -32,9 +33,9 @@ from wire_documents import LOCATION, but
 
 from elstrada.model import facts as f
 from elstrada.model.cdr import Cdr
-from elstrada.model.device import ConnectorStatus
+from elstrada.model.device import ConnectorStatus, EvsePlace, Station
 from elstrada.model.http import HttpRequest, HttpResponse
-from elstrada.model.ids import PartyId, cdr_stream
+from elstrada.model.ids import PartyId, cdr_stream, station_stream
 from elstrada.model.location import EvseStatus, Location
 from elstrada.model.quantity import MeterSample
 from elstrada.model.session import Session, SessionStatus
@@ -181,6 +182,37 @@ async def test_a_status_is_patched_and_only_the_latest():
     kept = await _location(world)
     assert kept is not None
     assert kept.evses[0].status is EvseStatus.BLOCKED
+
+
+@aio
+async def test_a_station_placed_a_moment_ago_is_not_overlooked():
+    world = await furnished()
+    await at_station(world, status(ConnectorStatus.AVAILABLE))
+    await world.els.settle()
+    evses = (location().evses[0], msgspec.structs.replace(location().evses[0], uid="E2"))
+    new = Station(owner=ELS, id="NEW", places=(EvsePlace(1, "L1", "E2"),))
+    await world.els.put(
+        Put(t.location, location_row(ELS, location(evses=evses), "own")),
+        Put(
+            t.station,
+            {"owner": str(ELS), "station_id": "NEW", "document": json_text(new), "changed_at": START},
+        ),
+    )
+    await world.els.happen(station_stream(ELS, "NEW"), status(ConnectorStatus.CHARGING))
+    await world.els.settle()
+    kept = await _location(world)
+    assert kept is not None
+    assert [evse.status for evse in kept.evses] == [EvseStatus.AVAILABLE, EvseStatus.CHARGING]
+
+
+@aio
+async def test_a_fault_of_the_whole_station_is_told_of_all_its_evses():
+    world = await furnished()
+    await at_station(world, f.ConnectorStatusChanged(0, 0, ConnectorStatus.FAULTED, START))
+    await world.els.settle()
+    kept = await _location(world)
+    assert kept is not None
+    assert kept.evses[0].status is EvseStatus.OUTOFORDER
 
 
 @aio
@@ -348,6 +380,25 @@ async def test_p6_after_a_long_outage_a_peer_is_tried_within_five_minutes():
         await world.els.settle()
         world.clock.pass_by(minutes=5)
     world.net.down.clear()
+    await world.els.settle()
+    assert await world.els.marks() == []
+
+
+@aio
+async def test_after_a_recovery_patience_begins_anew():
+    world = await furnished()
+    await at_station(world, started(world))
+    world.net.down.add("ret.example")
+    for _ in range(10):
+        await world.els.settle()
+        world.clock.pass_by(minutes=6)
+    world.net.down.clear()
+    await world.els.settle()
+    world.net.down.add("ret.example")
+    await at_station(world, _meter(100))
+    await world.els.settle()
+    world.net.down.clear()
+    world.clock.pass_by(seconds=2)
     await world.els.settle()
     assert await world.els.marks() == []
 

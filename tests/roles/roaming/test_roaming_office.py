@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import date
 
 import msgspec
 import pytest
@@ -30,6 +31,7 @@ from wire_documents import CDR, CDR_TOKEN, CONNECTOR, EVSE, LOCATION, SESSION, T
 from elstrada.model import facts as f
 from elstrada.model.device import ConnectorStatus
 from elstrada.model.ids import cdr_stream
+from elstrada.model.invoice import Contract
 from elstrada.model.location import PublishToken
 from elstrada.model.tariff import TaxIncluded
 from elstrada.ocpi.versions import TABLES
@@ -136,6 +138,22 @@ async def test_r35_news_of_an_evse_or_connector_raise_all_above():
     changed = (await world.as_els("GET", L9)).data
     assert changed["evses"][0]["connectors"][0]["tariff_ids"] == ["T9"]
     assert changed["last_updated"] == changed["evses"][0]["last_updated"] == "2026-02-02T00:00:00Z"
+
+
+@aio
+async def test_two_patches_at_once_both_hold():
+    world = await World().registered()
+    await world.as_els("PUT", L9, LOCATION)
+
+    async def slow_disk(_: object) -> None:
+        await asyncio.sleep(0)
+
+    world.ret.spine._before = slow_disk  # type: ignore[attr-defined]
+    patches = ({"name": "Both"}, {"city": "Boden"})
+    at = {"last_updated": "2026-02-01T00:00:00Z"}
+    await asyncio.gather(*(world.as_els("PATCH", L9, patch | at) for patch in patches))
+    changed = (await world.as_els("GET", L9)).data
+    assert (changed["name"], changed["city"]) == ("Both", "Boden")
 
 
 @aio
@@ -336,6 +354,27 @@ async def test_r47_a_known_token_that_may_not_charge_is_an_answer():
     assert (await world.as_els("POST", AUTHORIZE)).data["allowed"] == "NOT_ALLOWED"
 
 
+@pytest.mark.parametrize(
+    ("dates", "allowed"),
+    [
+        ({"valid_from": date(2026, 2, 4)}, "NOT_ALLOWED"),
+        ({"valid_to": date(2026, 2, 2)}, "EXPIRED"),
+        ({"valid_from": date(2026, 2, 3), "valid_to": date(2026, 2, 3)}, "ALLOWED"),
+    ],
+)
+def test_a_token_charges_while_its_contract_runs(dates: dict[str, date], allowed: str):
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        [row] = await world.ret.spine.find(t.contract)
+        contract = msgspec.json.decode(str(row["document"]), type=Contract)
+        document = msgspec.json.encode(msgspec.structs.replace(contract, **dates)).decode()
+        await world.ret.put(Put(t.contract, {**row, "document": document}))
+        assert (await world.as_els("POST", AUTHORIZE)).data["allowed"] == allowed
+
+    check()
+
+
 # --- sessions ---------------------------------------------------------------------------------------
 
 
@@ -495,6 +534,7 @@ async def test_our_cdrs_are_listed_for_the_tokens_issuer():
     answer = await world.as_ret("GET", f"{CPO}/cdrs")
     [cdr] = answer.data
     assert cdr["total_cost"] == {"excl_vat": 130.0, "incl_vat": 162.5}
+    assert cdr["last_updated"] == "2026-02-03T12:00:00Z"  # When it was recorded: lists go by that.
     assert cdr["cdr_token"]["contract_id"] == token().contract_id
     later = {"date_from": "2026-02-03T12:00:01Z"}
     assert (await world.as_ret("GET", f"{CPO}/cdrs", query=later)).data == []

@@ -94,11 +94,8 @@ class Roamer:
 
     async def _of_status(self, told: StatusNews, peers: list[Peer], position: int) -> AsyncIterator[Put]:
         """News of an EVSE, or of all of a station's (EVSE 0)."""
-        if told.evse_id:
-            place = await self._stock.place(told.owner, told.station_id, told.evse_id)
-            places = [] if place is None else [place]
-        else:
-            places = await self._stock.places_of(told.owner, told.station_id)
+        by_number = await self._stock.places_of(told.owner, told.station_id)
+        places = [key for number, key in by_number.items() if told.evse_id in (0, number)]
         now = self._means.clock.now()
         for location_id in {location_id for location_id, _ in places}:
             row = await self._means.spine.get(

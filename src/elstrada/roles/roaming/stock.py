@@ -25,7 +25,7 @@ from elstrada.spine.face import AnyOf, Row
 OWN = "own"
 """Source of the locations that are ours."""
 _STATIONS_KNOWN_FOR = timedelta(seconds=10)
-"""How long a station that was just placed may be missing from a location's status."""
+"""How long an EVSE that was given another station may show the former one's status."""
 _MOST_STATIONS = 100_000
 _MOST_CONNECTORS = 10_000
 
@@ -43,7 +43,6 @@ class Seat(msgspec.Struct, frozen=True):
 class _Plan(msgspec.Struct, frozen=True):
     at: datetime
     seats: Mapping[EvseKey, Seat]
-    places: Mapping[tuple[str, int], EvseKey]
 
 
 class Stock:
@@ -57,16 +56,24 @@ class Stock:
 
     async def seat(self, owner: PartyId, location_id: str, evse_uid: str) -> Seat | None:
         """The station behind an EVSE."""
-        return (await self._plan(owner)).seats.get((location_id, evse_uid))
+        key = (location_id, evse_uid)
+        if key not in (await self._plan(owner)).seats:
+            self._plans.pop(owner)
+        return (await self._plan(owner)).seats.get(key)
 
     async def place(self, owner: PartyId, station_id: str, evse_id: int) -> EvseKey | None:
         """Where one of a station's EVSEs stands."""
-        return (await self._plan(owner)).places.get((station_id, evse_id))
+        return (await self.places_of(owner, station_id)).get(evse_id)
 
-    async def places_of(self, owner: PartyId, station_id: str) -> list[EvseKey]:
-        """Where all EVSEs of a station stand."""
-        plan = await self._plan(owner)
-        return [key for key, seat in plan.seats.items() if seat.station_id == station_id]
+    async def places_of(self, owner: PartyId, station_id: str) -> dict[int, EvseKey]:
+        """Where all EVSEs of a station stand, by their numbers."""
+        row = await self._spine.get(t.station, owner=str(owner), station_id=station_id)
+        places = () if row is None else msgspec.json.decode(str(row["document"]), type=Station).places
+        keys = {place.evse_id: (place.location_id, place.evse_uid) for place in places}
+        known = self._plans.get(owner)
+        if known is not None and not known.seats.keys() >= set(keys.values()):
+            del self._plans[owner]  # The station was placed after the plan was drawn.
+        return keys
 
     # --- objects ------------------------------------------------------------------------------------
 
@@ -87,7 +94,10 @@ class Stock:
         conditions: dict[str, dict[str, Condition]] = {}
         for location_id, uid in keys:
             seat = plan.seats.get((location_id, uid))
-            now = condition(said.get((seat.station_id, seat.evse_id), ())) if seat else None
+            if seat is None:
+                continue
+            own, whole = said.get((seat.station_id, seat.evse_id), ()), said.get((seat.station_id, 0), ())
+            now = condition(own, whole)
             if now is not None:
                 conditions.setdefault(location_id, {})[uid] = now
         return [living(location, conditions.get(location.id, {})) for location in wanted]
@@ -219,7 +229,7 @@ class Stock:
             for station in stations
             for place in station.places
         }
-        return _Plan(now, seats, {(seat.station_id, seat.evse_id): key for key, seat in seats.items()})
+        return _Plan(now, seats)
 
 
 def location_of(row: Row) -> Location:
