@@ -55,7 +55,7 @@ class Registrar:
         before = await self._vacant(owner, peer_id)
         token_a = self._means.chance.secret()
         peer = Peer(owner=owner, id=peer_id, state=PeerState.INVITED, changed_at=self._means.clock.now())
-        await self._peers.write(peer, Secrets(token_a, None), before=before, note="invited")
+        await self._store(peer, Secrets(token_a, None), before, "invited")
         return token_a
 
     async def register(self, owner: PartyId, peer_id: str, versions_url: str, token_a: str) -> Peer:
@@ -82,7 +82,7 @@ class Registrar:
             changed_at=self._means.clock.now(),
         )
         # The peer calls back with token B before it answers, so B must open our versions by then.
-        await self._peers.write(waiting, Secrets(token_b, None), before=before, note="asking")
+        await self._store(waiting, Secrets(token_b, None), before, "asking")
         try:
             theirs = await self._exchange(own, waiting, "register", token_a, token_b)
             return await self._settle(waiting, theirs, Secrets(token_out=theirs.token))
@@ -108,13 +108,13 @@ class Registrar:
         renewing = msgspec.structs.replace(
             peer, version=found.version, endpoints=found.endpoints, changed_at=self._means.clock.now()
         )
-        await self._peers.write(renewing, Secrets(token_b, overlap=True), before=peer, note="renewing")
+        await self._store(renewing, Secrets(token_b, overlap=True), peer, "renewing")
         try:
             theirs = await self._exchange(own, renewing, "renew", token, token_b)
         except NotRegistered:
             # Whether the peer has our new token is not known: both hold until one of them is shown.
             kept = msgspec.structs.replace(peer, changed_at=self._means.clock.now())
-            await self._peers.write(kept, Secrets(former, overlap=True), before=renewing, note="not renewed")
+            await self._store(kept, Secrets(former, overlap=True), renewing, "not renewed")
             raise
         return await self._settle(renewing, theirs, Secrets(token_out=theirs.token))
 
@@ -135,15 +135,17 @@ class Registrar:
     async def show(self, own: Party, peer: Peer) -> Found | Refusal:
         """Our credentials as the peer has them: with the token it shows us (R-11)."""
         token = await self._peers.token_in(peer)
-        assert token is not None, "the peer has just shown it"
+        assert token is not None, "a caller has been given a token"
         return Found(write_credentials(own, token, self._means.versions_url))
 
     async def met(self, own: Party, peer: Peer, method: str, credentials: Credentials) -> Found | Refusal:
         """A peer registers (POST) or renews (PUT): call it back, then answer with a new token (R-08)."""
-        roles = read_roles(credentials)
         refusal = may(method, peer.state) or _unusable(credentials.token)
-        if refusal is not None or isinstance(roles, Refusal):
-            return refusal or Refusal(Why.INVALID, "roles")
+        if refusal is not None:
+            return refusal
+        roles = read_roles(credentials)
+        if isinstance(roles, Refusal):
+            return roles
         refusal = await self._impersonation(peer, roles, credentials.url)
         if refusal is not None:
             return refusal
@@ -163,17 +165,21 @@ class Registrar:
         # Token A is void from now (R-05); a renewed token's former one until the new one is shown (R-07).
         secrets = Secrets(token_c, credentials.token, overlap=method == "PUT")
         try:
-            await self._peers.write(met, secrets, before=peer, note=method)
-        except (RowMoved, StreamMoved):
-            return Refusal(Why.NOT_ALLOWED, "the registration changed meanwhile")
+            await self._store(met, secrets, peer, method)
+        except NotRegistered as meanwhile:
+            return Refusal(Why.NOT_ALLOWED, str(meanwhile))
         return Found(write_credentials(own, token_c, self._means.versions_url))
 
     async def left(self, peer: Peer) -> Done | Refusal:
         """A peer ends the connection."""
         refusal = may("DELETE", peer.state)
-        if refusal is None:
+        if refusal is not None:
+            return refusal
+        try:
             await self._end(peer, "ended by the peer")
-        return refusal or Done()
+        except NotRegistered as meanwhile:
+            return Refusal(Why.NOT_ALLOWED, str(meanwhile))
+        return Done()
 
     # --- below --------------------------------------------------------------------------------------
 
@@ -232,12 +238,18 @@ class Registrar:
             roles=roles,
             changed_at=self._means.clock.now(),
         )
-        await self._peers.write(active, secrets, before=peer, note="registered")
+        await self._store(active, secrets, peer, "registered")
         return active
+
+    async def _store(self, peer: Peer, secrets: Secrets, before: Peer | None, note: str) -> None:
+        try:
+            await self._peers.write(peer, secrets, before=before, note=note)
+        except (RowMoved, StreamMoved):
+            raise NotRegistered("the registration changed meanwhile; try again") from None
 
     async def _end(self, peer: Peer, note: str) -> None:
         ended = msgspec.structs.replace(peer, state=PeerState.ENDED, changed_at=self._means.clock.now())
-        await self._peers.write(ended, Secrets(None, None), before=peer, note=note)
+        await self._store(ended, Secrets(None, None), peer, note)
 
 
 def _unusable(token: str) -> Refusal | None:

@@ -18,20 +18,24 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, RowMoved, Where, Work
 
 _TRIES = 5
+_MOST_LOCATIONS = 100_000
 Change = Callable[[wire.Location], wire.Location | Refusal]
 
 # --- ours (sender) ----------------------------------------------------------------------------------
 
 
 async def list_locations(visit: Visit) -> Result:
-    """A page of our locations, oldest id first, so that pages stay as they are while statuses change."""
+    """A page of our locations in the order of their ids, which stays as it is while statuses change.
+
+    Whether a peer may see one stands in the document, so the page is cut after all have been looked at.
+    """
     where: Where = {
         "owner": visit.owner,
         "party": visit.owner,
         "source": OWN,
         "last_updated": visit.between(),
     }
-    rows = await visit.means.spine.find(t.location, where, order=("location_id",), limit=100_000)
+    rows = await visit.means.spine.find(t.location, where, order=("location_id",), limit=_MOST_LOCATIONS)
     seen = [location for location in map(location_of, rows) if may_see_location(visit.peer, location)]
     window = visit.call.window
     assert window is not None
