@@ -11,7 +11,7 @@ from roaming_world import ELS, RET, World, aio, call
 from elstrada.model.facts import PeerChanged
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.ids import peer_stream
-from elstrada.model.party import PeerState, Role
+from elstrada.model.party import Peer, PeerState, Role
 from elstrada.roles.roaming.registrar import NotRegistered
 from elstrada.spine import tables as t
 
@@ -123,7 +123,20 @@ async def test_r09_a_role_twice_is_2001():
     world = await World().open()
     token_a = await world.ret.roaming.registrar.invite(RET, "els")
     body = {"token": "t", "url": "https://els.example/ocpi/versions", "roles": [_role("CPO", "ELS")] * 2}
-    assert (await call(world.ret, token_a, "POST", CREDENTIALS, body)).code == 2001
+    answer = await call(world.ret, token_a, "POST", CREDENTIALS, body)
+    assert answer.code == 2001
+    assert "roles/1" in answer.envelope["status_message"]
+
+
+@aio
+async def test_two_handshakes_at_once_with_one_peer_end_in_one_registration():
+    world = await World().open()
+    token_a = await world.ret.roaming.registrar.invite(RET, "els")
+    register = world.els.roaming.registrar.register
+    ends = await asyncio.gather(
+        *(register(ELS, "ret", world.ret.versions_url, token_a) for _ in range(2)), return_exceptions=True
+    )
+    assert all(isinstance(end, NotRegistered | Peer) for end in ends)
 
 
 @aio
