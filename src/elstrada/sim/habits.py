@@ -20,6 +20,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """A message sent again carries a new message id (rule 13)."""
     repeats: float = 0.0
     """Part of the acknowledged messages that it sends again all the same."""
+    keeps_refused: bool = True
+    """Sends a message again that was answered with an error; many stations discard it (MicroOcpp#316)."""
     boots_on_reconnect: bool = False
     """Rule 4: this closes nothing."""
     starts_offline: bool = True

@@ -135,6 +135,7 @@ def _habits(chance: random.Random, version: str) -> Habits:
         clock=chance.choice(list(ClockHabit)),
         new_id_on_resend=sometimes(0.5),
         repeats=0.3 if sometimes() else 0.0,
+        keeps_refused=sometimes(0.5),
         boots_on_reconnect=sometimes(),
         starts_offline=sometimes(0.8),
         stops_refused=sometimes(0.8),

@@ -18,7 +18,7 @@ from elstrada.sim.talk import Complaint, NoReply, Talk
 from elstrada.sim.wire import Badge, Dial, LineLost
 
 MOST_ATTEMPTS = 50
-"""After so many errors a station gives a message up (MicroOcpp#316 does so at the first)."""
+"""After so many errors even a patient station gives a message up."""
 
 
 class Speaker(ABC):
@@ -182,7 +182,7 @@ class Speaker(ABC):
             raise
         except Complaint:
             self._note(Outcome.REFUSED, message)
-            if message.attempts >= MOST_ATTEMPTS:
+            if message.attempts >= MOST_ATTEMPTS or not self.habits.keeps_refused:
                 self.queue.remove(message)
             await self.clock.sleep(5)
             return

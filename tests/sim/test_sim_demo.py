@@ -1,0 +1,101 @@
+"""The demo's network and drivers: the same for the same seed, true to the brief, and really alive."""
+
+import asyncio
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from elstrada.roles.keys import derived_keys
+from elstrada.sim.demo import EPOCH, living
+from elstrada.sim.demo_network import CPO, RETAILER, demo_network
+from elstrada.spine import tables as t
+
+AT = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another():
+    assert demo_network(1, AT) == demo_network(1, AT)
+    assert demo_network(1, AT) != demo_network(2, AT)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_has_forty_sites_in_two_countries_and_two_hundred_evses(seed: int):
+    network = demo_network(seed, AT)
+    countries = Counter(location.country for location in network.locations)
+
+    assert 35 <= len(network.locations) <= 45
+    assert sum(len(location.evses) for location in network.locations) == 200
+    assert set(countries) == {"SWE", "ITA"}
+    assert {post.version for post in network.posts} == {"1.6", "2.0.1"}
+    powers = {power_w for post in network.posts for power_w in post.sockets_w}
+    assert {11_000, 22_000} < powers
+    assert powers & {50_000, 100_000, 150_000, 300_000}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_place_has_one_station_socket_and_a_tariff_in_its_currency(seed: int):
+    network = demo_network(seed, AT)
+    uids = [evse.uid for location in network.locations for evse in location.evses]
+    places = [place.evse_uid for post in network.posts for place in post.station.places]
+    tariffs = {tariff.id: tariff for tariff in network.tariffs}
+
+    assert sorted(uids) == sorted(places)
+    assert len(set(uids)) == len(uids)
+    for location in network.locations:
+        currency = "SEK" if location.country == "SWE" else "EUR"
+        for evse in location.evses:
+            [tariff_id] = evse.connectors[0].tariff_ids
+            assert tariffs[tariff_id].currency == currency
+            assert Decimal(-90) < Decimal(location.coordinates.latitude) < Decimal(90)
+
+
+def test_customers_are_numbers_and_their_supplies_have_their_check_digit():
+    network = demo_network(1, AT)
+    for customer, contract in zip(network.customers, network.contracts, strict=True):
+        assert customer.name == f"Customer {int(customer.id) - 100_000:04d}"
+        digits = [int(digit) for digit in contract.supply_point_id]
+        assert len(digits) == 18
+        weighted = sum(digit * (3 if place % 2 == 0 else 1) for place, digit in enumerate(digits[:17]))
+        assert (weighted + digits[17]) % 10 == 0
+
+
+def test_each_party_has_only_its_own_records():
+    network, keys = demo_network(1, AT), derived_keys("x")
+    cpo = {put.table.name for put in network.puts(CPO, keys, AT)}
+    retailer = {put.table.name for put in network.puts(RETAILER, keys, AT)}
+
+    assert cpo == {"location", "tariff", "station"}
+    assert retailer == {"customer", "plan", "contract", "token"}
+
+
+async def _until_billed(folder: Path) -> None:
+    began = time.monotonic()
+    async with living(folder, seed=1, speed=300, stations=16, port=0) as network:
+        assert time.monotonic() - began < 10, "the page is there within ten seconds"
+        async with httpx2.AsyncClient() as http:
+            assert (await http.get(network.house.http_url + "/")).status_code == 200
+        spine = network.house.node.hands.spine
+        async with asyncio.timeout(60):
+            while not await spine.find(t.bill_line):  # noqa: ASYNC110  A page would ask again, too.
+                await asyncio.sleep(0.2)
+        assert all(station.online for station in network.stations)
+        assert network.clock.now() > EPOCH
+        protocols = await spine.count(t.station_state, by=("protocol",))
+        assert {row["protocol"] for row in protocols} == {"ocpp1.6", "ocpp2.0.1"}
+        [peer] = await spine.find(t.peer, {"owner": str(RETAILER)})
+        assert peer["state"] == "ACTIVE"
+        line, *_ = await spine.find(t.bill_line)
+        assert line["owner"] == str(RETAILER)
+        assert line["quantity_kwh"] > 0
+    assert len(asyncio.all_tasks()) == 1, "nothing goes on when the demo has ended"
+
+
+@pytest.mark.slow
+def test_the_demo_walks_from_a_socket_to_a_line_on_a_bill_and_leaves_nothing_behind(tmp_path: Path):
+    """Slow, because real sockets take real time."""
+    asyncio.run(_until_billed(tmp_path))
