@@ -255,3 +255,13 @@ async def test_rule_1_a_second_connection_replaces_the_first(tmp_path: Path) -> 
             )
             assert isinstance(done, CommandDone)
             assert done.result is CommandResult.TIMEOUT
+
+
+async def test_what_is_closed_for_before_it_is_read_is_counted_as_well(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        async with home.dial("ST16", "ocpp1.6") as socket:
+            await socket.send(b"a binary frame")
+            await socket.wait_closed()
+        await home.findings.flush()
+        (found,) = await home.spine.find(t.finding, {"source": "station:SE*ELS/ST16"})
+        assert (found["code"], found["count"]) == ("WebSocket 1003", 1)

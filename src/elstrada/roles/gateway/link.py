@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from elstrada.model import asks
-from elstrada.model.answers import TellStation
+from elstrada.model.answers import StationAnswer, TellStation
 from elstrada.model.device import CommandResult
 from elstrada.net.face import StationSocket
 from elstrada.ocpp.connection import (
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRY_AGAIN_LATER, SERVICE_RESTART, INTERNAL_ERROR, POLICY_VIOLATION = 1013, 1012, 1011, 1008
+TRANSGRESSIONS = frozenset({1002, 1003, 1007, POLICY_VIOLATION, 1009})
+"""Close codes that blame the other side (RFC 6455 §7.4.1)."""
 MOST_EARLY_FRAMES = 8
 """Frames a station may send before its state has been loaded."""
 
@@ -48,13 +51,16 @@ class Link:
     __slots__ = (
         "_connection",
         "_early",
+        "_farewell",
         "_gateway",
         "_lenient",
-        "_serving",
+        "_owner",
         "_socket",
+        "_task",
         "_timer",
         "_told",
         "_version",
+        "busy",
         "closed_for",
         "connection_id",
         "seat",
@@ -74,11 +80,15 @@ class Link:
         self._gateway, self._socket, self._version, self.seat = gateway, socket, version, seat
         self._connection = Connection(version.dialect, answers=gateway.answers_of(seat))
         self.connection_id, self._lenient = connection_id, lenient
+        self._owner = str(seat.owner)
         self.source = f"station:{seat.owner}/{seat.station_id}"
         self._early: list[bytes] | None = []
-        self._serving: asyncio.Task[None] | None = None
+        self._farewell = False
+        self._task: asyncio.Task[None] | None = None
         self._told: dict[str, _Told] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self.busy = False
+        """Is one of the station's calls being served?"""
         self.closed_for: str | None = None
         """Why the socket is gone; None while it is open."""
 
@@ -92,15 +102,20 @@ class Link:
         """Take one frame."""
         if self._early is not None:
             if len(self._early) >= MOST_EARLY_FRAMES:
+                self._strayed("frames before the first answer", f"more than {MOST_EARLY_FRAMES}")
                 self.close(POLICY_VIOLATION, "too many frames before the first answer")
                 return
             self._early.append(frame)
             return
-        self._handle(self._connection.receive(frame, self._gateway.clock.now()))
+        now = self._gateway.clock.now()
+        self._handle(self._connection.receive(frame, now), now)
 
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone."""
         self.closed_for = f"{code} {reason}".strip()
+        if code in TRANSGRESSIONS and not self._farewell:
+            # The network ended it, for bytes that never became a frame; what we end is counted by us.
+            self._strayed(f"WebSocket {code}", reason)
         if self._timer is not None:
             self._timer.cancel()
         for message_id, (question, _) in list((self._told or {}).items()):
@@ -119,13 +134,8 @@ class Link:
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye; ``closed`` follows."""
-        self._early = []
+        self._early, self._farewell = [], True
         self._socket.close(code, reason)
-
-    @property
-    def busy(self) -> bool:
-        """Is one of the station's calls being served?"""
-        return self._serving is not None and not self._serving.done()
 
     async def tell(self, question: TellStation) -> asks.CommandReply:
         """Send a command and wait for the station's reply, or for the deadline."""
@@ -149,11 +159,11 @@ class Link:
 
     # --- events -----------------------------------------------------------------------------------------
 
-    def _handle(self, events: tuple[Event, ...]) -> None:
+    def _handle(self, events: tuple[Event, ...], now: datetime) -> None:
         for event in events:
             match event:
                 case CallReceived():
-                    self._serving = asyncio.get_running_loop().create_task(self._serve(event))
+                    self._serve(event, now)
                 case ResultReceived() | ErrorReceived():
                     self._replied(event)
                 case CallTimedOut():
@@ -168,37 +178,24 @@ class Link:
                         self.close(close, text)
         self._send()
 
-    async def _serve(self, call: CallReceived) -> None:
-        """Read, decide, commit, answer: in this order (P1)."""
-        received_at = self._gateway.clock.now()
-        try:
-            answer = await self._answer(call, received_at)
-        except SpineDown as down:
-            # P8: no answer and no error; the station keeps the message and comes back.
-            self._gateway.spine_is_down(str(down))
-            self.close(TRY_AGAIN_LATER, "try again later")
-            return
-        except StreamMoved:
-            self._strayed("stream moved", "another node owns this station now")
-            self.close(SERVICE_RESTART, "served elsewhere")
-            return
-        except Exception:
-            # A defect of ours. The socket closes unanswered, so that the station keeps the message.
-            log.exception("%s: %s could not be served", self.source, call.action)
-            self._strayed("internal error", call.action)
-            self.close(INTERNAL_ERROR, "internal error")
-            return
-        if self.closed_for is not None:
-            return
-        if isinstance(answer, Refusal):
-            self._strayed(answer.fault.value, f"{call.action} {answer.text}")
-            following = self._connection.refuse(call.id, answer.fault, answer.text)
-        else:
-            following = self._connection.answer(call.id, answer)
-        self._handle(following)
+    def _serve(self, call: CallReceived, now: datetime) -> None:
+        """Read, decide, commit, answer: in this order (P1).
 
-    async def _answer(self, call: CallReceived, received_at: datetime) -> bytes | Refusal:
-        read = self._version.read_call(call.action, call.payload, received_at, lenient=self._lenient)
+        A task, which costs more than the decision, is made only where more than the commit is awaited.
+        """
+        self.busy = True
+        try:
+            ask = self._read(call, now)
+            if isinstance(ask, bytes | Refusal):
+                self._finish(call, ask)
+            elif not self._serve_at_once(call, ask, now):
+                self._task = asyncio.get_running_loop().create_task(self._serve_slowly(call, ask))
+        except Exception as error:  # noqa: BLE001  Every error is judged.
+            self._fail(call, error)
+
+    def _read(self, call: CallReceived, now: datetime) -> asks.StationAsk | bytes | Refusal:
+        """What the station asks; or the answer, where there is nothing to decide."""
+        read = self._version.read_call(call.action, call.payload, now, lenient=self._lenient)
         if isinstance(read, Refusal):
             return read
         for finding in read.findings:
@@ -206,14 +203,75 @@ class Link:
         if read.ask is None:
             assert read.answer is not None, "without an ask there is an answer"
             return read.answer
-        ask = read.ask
-        token = getattr(ask, "token", None)
-        if isinstance(token, asks.PresentedToken):
-            known = await self._gateway.tokens.presented(str(self.seat.owner), token)
+        return read.ask
+
+    def _serve_at_once(self, call: CallReceived, ask: asks.StationAsk, now: datetime) -> bool:
+        token = _token_of(ask)
+        if token is not None:
+            known = self._gateway.tokens.remembered(self._owner, token)
+            if known is None:
+                return False
             ask = msgspec.structs.replace(ask, token=known)  # type: ignore[type-var]
-        answer = await self.seat.ask(ask)
+        begun = self.seat.ask_at_once(ask, now)
+        if begun is None:
+            return False
+        if begun.commit is None:
+            self._answer(call, begun.answer)
+        else:
+            begun.commit.add_done_callback(partial(self._committed, call, begun.answer))
+        return True
+
+    def _committed(
+        self, call: CallReceived, answer: StationAnswer | None, commit: asyncio.Future[int]
+    ) -> None:
+        try:
+            commit.result()
+            self._answer(call, answer)
+        except Exception as error:  # noqa: BLE001  Every error is judged.
+            self._fail(call, error)
+
+    async def _serve_slowly(self, call: CallReceived, ask: asks.StationAsk) -> None:
+        try:
+            token = _token_of(ask)
+            if token is not None:
+                known = await self._gateway.tokens.presented(self._owner, token)
+                ask = msgspec.structs.replace(ask, token=known)  # type: ignore[type-var]
+            self._answer(call, await self.seat.ask(ask))
+        except Exception as error:  # noqa: BLE001  Every error is judged.
+            self._fail(call, error)
+
+    def _answer(self, call: CallReceived, answer: StationAnswer | None) -> None:
         assert answer is not None, "every ask of a station has an answer"
-        return self._version.write_answer(call.action, answer)
+        self._finish(call, self._version.write_answer(call.action, answer))
+
+    def _finish(self, call: CallReceived, answer: bytes | Refusal) -> None:
+        """Send what is due, and begin with the next call if one is held."""
+        self.busy = False
+        if self.closed_for is not None:
+            return
+        if isinstance(answer, Refusal):
+            self._strayed(answer.fault.value, f"{call.action} {answer.text}")
+            following = self._connection.refuse(call.id, answer.fault, answer.text)
+        else:
+            following = self._connection.answer(call.id, answer)
+        self._send()
+        if following:
+            self._handle(following, self._gateway.clock.now())
+
+    def _fail(self, call: CallReceived, error: Exception) -> None:
+        """Close the socket without an answer or an error, so that the station keeps the message (P8)."""
+        self.busy = False
+        match error:
+            case SpineDown():
+                self._gateway.spine_is_down(str(error))
+                self.close(TRY_AGAIN_LATER, "try again later")
+            case StreamMoved():
+                self._strayed("stream moved", "another node owns this station now")
+                self.close(SERVICE_RESTART, "served elsewhere")
+            case _:
+                log.error("%s: %s could not be served", self.source, call.action, exc_info=error)
+                self._strayed("internal error", call.action)
+                self.close(INTERNAL_ERROR, "internal error")
 
     def _replied(self, event: ResultReceived | ErrorReceived) -> None:
         if event.late:
@@ -260,8 +318,16 @@ class Link:
 
     def _tick(self) -> None:
         now = self._gateway.clock.now()
-        self._handle(self._connection.tick(now))
+        self._handle(self._connection.tick(now), now)
         self._set_timer(now)
+
+
+def _token_of(ask: asks.StationAsk) -> asks.PresentedToken | None:
+    match ask:
+        case asks.StartSession() | asks.UpdateSession() | asks.EndSession() | asks.Authorize():
+            return ask.token
+        case _:
+            return None
 
 
 def _reply(question: TellStation, result: CommandResult, detail: str) -> asks.CommandReply:
