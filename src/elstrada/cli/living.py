@@ -1,4 +1,4 @@
-"""`elstrada serve` and `elstrada demo`: the commands that go on until they are stopped."""
+"""`elstrada serve` and `elstrada demo`, which go on until they are stopped, and `elstrada sim`."""
 
 from __future__ import annotations
 
@@ -46,3 +46,18 @@ def demo(ctx: click.Context, seed: int, speed: float, stations: int, keep: bool,
     # The simulator stands beside the command line, so it is named here and not imported above.
     run = import_module("elstrada.sim.demo").run
     ctx.exit(run(seed=seed, speed=speed, stations=stations, keep=keep, port=port) or 0)
+
+
+@click.command()
+@click.argument("seed", type=click.IntRange(min=0))
+@click.option(
+    "--worlds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many, from this seed on.",
+)
+@click.pass_context
+def sim(ctx: click.Context, seed: int, worlds: int) -> None:
+    """Simulate the world of SEED, the same every time, and check every promise; fails if one is broken."""
+    ctx.exit(import_module("elstrada.sim.trial").run(seed=seed, worlds=worlds))

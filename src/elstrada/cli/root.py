@@ -14,6 +14,7 @@ from elstrada.roles.desk.nouns import NOUNS
 
 _MODULES: Mapping[str, tuple[str, str]] = {
     "demo": ("elstrada.cli.living", "Show a living network on this machine; needs no configuration."),
+    "sim": ("elstrada.cli.living", "Simulate worlds from seeds and check every promise."),
     "serve": ("elstrada.cli.living", "Run the roles of this installation."),
     "config": ("elstrada.cli.configuration", "Show and check the configuration."),
 }

@@ -12,10 +12,10 @@ from elstrada.sim.plans import StationPlan, WorldPlan
 
 
 def small_network(plan: WorldPlan, at: datetime) -> demo.DemoNetwork:
-    """Make the records of a world: a location per station, and enough drivers."""
+    """Make the records of a world: a location per station, and fewer drivers than visits, so that some come again."""
     chance = random.Random(f"network/{plan.seed}")  # noqa: S311  Repeating is its purpose.
     visits = sum(station.visits + station.remote_visits for station in plan.stations)
-    customers, contracts, tokens = demo.customers(chance, visits + 4, at)
+    customers, contracts, tokens = demo.customers(chance, 2 + visits // 2, at)
     made = [_station(number, station, at) for number, station in enumerate(plan.stations, 1)]
     return demo.DemoNetwork(
         parties=demo.PARTIES,

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections import deque
 from datetime import UTC, datetime
-
-import msgspec
 
 from elstrada.model.asks import Command
 from elstrada.model.device import CommandName
 from elstrada.sim import invariants, settlement
 from elstrada.sim.clock import SimClock
 from elstrada.sim.demo_network import CPO, PARTIES, Post
-from elstrada.sim.drivers import short_visit
+from elstrada.sim.drivers import Visit, short_visit
 from elstrada.sim.installation import Installation
 from elstrada.sim.loop import run
+from elstrada.sim.mishaps import Mishaps
 from elstrada.sim.network import Lines
-from elstrada.sim.plans import Fault, FaultKind, StationPlan, WorldPlan, world_plan
+from elstrada.sim.plans import StationPlan, WorldPlan, world_plan
+from elstrada.sim.report import Report
 from elstrada.sim.small_network import small_network
 from elstrada.sim.sockets import Car, Socket
 from elstrada.sim.station16 import Station16
@@ -27,40 +26,15 @@ from elstrada.sim.station201 import Station201
 from elstrada.sim.stations import VirtualStation
 from elstrada.sim.store_weather import StoreWeather
 from elstrada.sim.trace import Trace
-from elstrada.sim.web import Traffic, Web
-from elstrada.spine.face import SpineDown, Work
+from elstrada.sim.web import Web
+from elstrada.spine import tables as t
+from elstrada.spine.face import Work
 from elstrada.spine.memory import MemorySpine
 
 EPOCH = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
-_STORE = {
-    FaultKind.STORE_SLOW: "slow",
-    FaultKind.STORE_DOWN: "down",
-    FaultKind.STORE_DOUBTFUL: "doubtful",
-}
-SETTLES_S = 3_600.0
-"""How long a world may take to become quiet once all is well (P6 asks for less)."""
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a world."""
-
-    seed: int
-    digest: str
-    """The same for the same seed, or something is not deterministic."""
-    problems: tuple[str, ...]
-    """Empty if every promise held."""
-    trace: tuple[str, ...]
-    """The last lines about what differs."""
-    stations: int
-    sessions: int
-    facts: int
-    energy_wh: int
-
-    def __str__(self) -> str:
-        if not self.problems:
-            return f"seed {self.seed}: {self.stations} stations, {self.sessions} sessions, {self.facts} facts: all held"
-        lines = [f"seed {self.seed}: {len(self.problems)} promises broken", *self.problems]
-        return "\n".join((*lines, "", *self.trace, "", f"run it again with: elstrada sim {self.seed}"))
+_COMMANDS = (CommandName.TRIGGER, CommandName.UNLOCK, CommandName.RESET, CommandName.CHANGE_AVAILABILITY)
+SETTLES_S = 1_800.0
+"""How long a world may take to become quiet once all is well: a visit of 10 minutes, and 15 more (P6)."""
 
 
 def simulate(seed: int, plan: WorldPlan | None = None) -> Report:
@@ -76,7 +50,6 @@ class World:
         self.plan = plan
         self.clock = SimClock(EPOCH)
         self.trace = Trace(self.clock)
-        self._chance = random.Random(f"events/{plan.seed}")  # noqa: S311  Repeating is its purpose.
         self.lines = Lines(self.clock, self._random("lines"), self.trace)
         self.web = Web(self._random("web"), self.trace)
         self.cpo, self.emsp = (
@@ -95,6 +68,16 @@ class World:
             self._station(one, post) for one, post in zip(plan.stations, self.network.posts, strict=True)
         ]
         self._tokens = deque(token.uid for token in self.network.tokens)
+        """Of drivers who do not charge at present."""
+        self._mishaps = Mishaps(
+            self.clock,
+            self.trace,
+            lines=self.lines,
+            web=self.web,
+            stations=self.stations,
+            cpo=self.cpo,
+            emsp=self.emsp,
+        )
 
     @classmethod
     async def play(cls, plan: WorldPlan) -> Report:
@@ -116,7 +99,7 @@ class World:
             for station, plan in zip(self.stations, self.plan.stations, strict=True):
                 tasks.create_task(self._drivers(station, plan))
             for fault in self.plan.faults:
-                tasks.create_task(self._befall(fault))
+                tasks.create_task(self._mishaps.befall(fault))
             for number in range(self.plan.commands):
                 tasks.create_task(self._command(number))
         await self._settle()
@@ -150,95 +133,66 @@ class World:
         async with asyncio.TaskGroup() as tasks:
             for number in range(plan.visits + plan.remote_visits):
                 socket = station.sockets[chance.randint(1, len(station.sockets))]
-                driver = self._drive_by_app if number >= plan.visits else self._drive
                 come_s = chance.uniform(0, self.plan.span_s)
-                tasks.create_task(driver(station, socket, self._tokens.popleft(), come_s, chance))
+                by_app = number >= plan.visits
+                tasks.create_task(
+                    self._drive(station, socket, short_visit(chance, socket), come_s, by_app=by_app)
+                )
 
     async def _drive(
-        self, station: VirtualStation, socket: Socket, token_uid: str, come_s: float, chance: random.Random
+        self, station: VirtualStation, socket: Socket, visit: Visit, come_s: float, *, by_app: bool
     ) -> None:
+        """One driver, from arrival to departure. Nobody charges two cars at once with one token."""
         await self.clock.sleep(come_s)
-        visit = short_visit(chance, socket)
-        await station.charge(socket.evse_id, token_uid, visit.curve, visit.stay_s)
+        if not self._tokens:
+            return
+        token_uid = self._tokens.popleft()
+        if by_app:
+            await self._start_by_app(station, socket, visit, token_uid)
+        else:
+            await station.charge(socket.evse_id, token_uid, visit.curve, visit.stay_s)
+        self._tokens.append(token_uid)
 
-    async def _drive_by_app(
-        self, station: VirtualStation, socket: Socket, token_uid: str, come_s: float, chance: random.Random
+    async def _start_by_app(
+        self, station: VirtualStation, socket: Socket, visit: Visit, token_uid: str
     ) -> None:
         """Plug in and start with the app; if nothing begins, drive on."""
-        await self.clock.sleep(come_s)
-        visit = short_visit(chance, socket)
         car = Car(curve=visit.curve, stay_s=visit.stay_s, started=asyncio.Event())
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(station.wait_for_remote_start(socket.evse_id, car, 120))
+            waiting = tasks.create_task(station.wait_for_remote_start(socket.evse_id, car, 120))
             place = self._place(station.station_id, socket.evse_id)
             ended = await self.emsp.start_remotely(CPO, token_uid, place)
             self.trace.note("app", f"{station.station_id}: {ended}")
+        if waiting.result():
+            await self.clock.sleep(visit.stay_s)
 
     def _place(self, station_id: str, evse_id: int) -> str:
         """The EVSE's uid in the locations."""
         station = next(post.station for post in self.network.posts if post.station.id == station_id)
         return next(place.evse_uid for place in station.places if place.evse_id == evse_id)
 
-    async def _befall(self, fault: Fault) -> None:
-        await self.clock.sleep(fault.at_s)
-        station = self.stations[fault.station % len(self.stations)]
-        hit = self.emsp if fault.at_emsp else self.cpo
-        self.trace.note("world", f"{fault.kind.value} {station.station_id} {hit.name} {fault.lasts_s:.0f} s")
-        match fault.kind:
-            case FaultKind.CUT:
-                self.lines.cut(station.station_id)
-            case FaultKind.DEAD:
-                self.lines.go_dead(station.station_id)
-            case FaultKind.POWER:
-                await self._cut_power(station, fault.lasts_s)
-            case FaultKind.CRASH:
-                await self._crash(hit, fault.lasts_s)
-            case FaultKind.STORE_SLOW | FaultKind.STORE_DOWN | FaultKind.STORE_DOUBTFUL:
-                with hit.weather.turned(_STORE[fault.kind]):
-                    await self.clock.sleep(fault.lasts_s)
-            case FaultKind.PEER_OUTAGE:
-                with self.web.closed(hit.url):
-                    await self.clock.sleep(fault.lasts_s)
-            case FaultKind.PEER_BAD:
-                with self.web.worse(Traffic(bad=0.3, slow=0.2)):
-                    await self.clock.sleep(fault.lasts_s)
-
-    async def _cut_power(self, station: VirtualStation, lasts_s: float) -> None:
-        if station.powered:
-            self.lines.go_dead(station.station_id)
-            station.power_off()
-            await self.clock.sleep(lasts_s)
-            station.power_on()
-
-    async def _crash(self, installation: Installation, lasts_s: float) -> None:
-        """Kill a node, and start it again until it stands."""
-        if not installation.up:
-            return
-        installation.kill()
-        await self.clock.sleep(lasts_s)
-        while not installation.up:
-            with contextlib.suppress(SpineDown):
-                await installation.start()
-            await self.clock.sleep(1)
-
     async def _command(self, number: int) -> None:
+        """The operator tells a station to do something."""
         chance = self._random(f"command/{number}")
         await self.clock.sleep(chance.uniform(10, self.plan.span_s))
         station = chance.choice(self.stations)
-        name = chance.choice(
-            (CommandName.TRIGGER, CommandName.UNLOCK, CommandName.RESET, CommandName.TRIGGER)
-        )
+        running = [
+            str(row["session_id"])
+            for row in self.cpo.store.tables.rows(t.session)
+            if row["station_id"] == station.station_id and row["ended_at"] is None
+        ]
         ask = Command(
             command_id=f"command-{number}",
-            name=name,
+            name=CommandName.STOP if running and chance.random() < 0.5 else chance.choice(_COMMANDS),
             asked_by=CPO,
             evse_id=1,
             connector_id=1,
+            session_id=running[0] if running else None,
             hard=chance.random() < 0.5,
-            message="StatusNotification" if name is CommandName.TRIGGER else None,
+            message="StatusNotification",
         )
         done = await self.cpo.command(station.station_id, ask)
-        self.trace.note("operator", f"{name} {station.station_id}: {done}")
+        self.trace.note("operator", f"{ask.name.value} {station.station_id}: {done}")
 
     # --- judgement ----------------------------------------------------------------------------------------
 
