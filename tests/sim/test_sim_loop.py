@@ -86,3 +86,20 @@ def test_shuffling_leaves_global_chance_alone():
     run(_race(), shuffle="x")
 
     assert random.random() == expected
+
+
+def test_the_callbacks_of_one_future_keep_their_order_however_the_rest_is_shuffled():
+    async def world() -> list[int]:
+        called: list[int] = []
+        futures = [asyncio.get_running_loop().create_future() for _ in range(5)]
+        for number in range(50):
+            futures[number % 5].add_done_callback(lambda _, number=number: called.append(number))
+        for future in futures:
+            future.set_result(None)
+        await asyncio.sleep(1)
+        return called
+
+    for seed in range(20):
+        called = run(world(), shuffle=f"{seed}")
+        for first in range(5):
+            assert [number for number in called if number % 5 == first] == list(range(first, 50, 5))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import operator
 import random
 import selectors
 from collections import deque
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
 _Result = TypeVar("_Result")
+_arguments_of = operator.attrgetter("_args")
 
 
 class Stuck(Exception):
@@ -87,12 +89,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         raise NoRealWorld("the simulator has no threads")
 
     def _shuffle(self) -> None:
+        """Change the order of what is ready, but never that of one future's callbacks.
+
+        Theirs is promised and may be built upon; that of different futures and tasks is an accident.
+        """
         ready: deque[asyncio.Handle] = vars(self)["_ready"]  # asyncio has no public name for it.
-        if len(ready) > 1:
-            handles = list(ready)
-            self._order.shuffle(handles)
-            ready.clear()
-            ready.extend(handles)
+        if len(ready) < 2:
+            return
+        groups: dict[int, list[asyncio.Handle]] = {}
+        for handle in ready:
+            arguments: tuple[object, ...] = _arguments_of(handle) or ()
+            called_by = arguments[0] if arguments and isinstance(arguments[0], asyncio.Future) else handle
+            groups.setdefault(id(called_by), []).append(handle)
+        order = list(groups.values())
+        self._order.shuffle(order)
+        ready.clear()
+        ready.extend(handle for group in order for handle in group)
 
 
 def run(
