@@ -406,6 +406,19 @@ def test_cdrs_are_listed_and_explained_step_by_step(desk: Desk, clock: StepClock
     run(steps)
 
 
+def test_the_documents_of_the_guide_are_accepted(desk: Desk, clock: StepClock) -> None:
+    guide = Path(__file__).parents[3] / "docs" / "guide" / "first-charge"
+
+    async def steps() -> None:
+        await done(desk, "party put", party="SE*ELS", roles=["CPO"], name="Example Charging")
+        for noun in ("tariff", "location"):
+            document = (guide / f"{noun}.json").read_text()
+            told: Any = await done(desk, f"{noun} put", file=as_file(json.loads(document)))
+            assert told.id == json.loads(document)["id"]
+
+    run(steps)
+
+
 def test_a_received_cdr_is_explained_by_the_tariffs_it_carries(desk: Desk, clock: StepClock) -> None:
     start = datetime(2026, 3, 1, 9, tzinfo=UTC)
     tariff = Tariff(
