@@ -1,5 +1,8 @@
 """Three hundred worlds of the real roles, and what must hold after each (P1 to P6, and the sums)."""
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
 
@@ -21,6 +24,19 @@ def test_the_same_seed_gives_the_same_world_to_the_last_frame(seed: int):
     first, second = simulate(seed), simulate(seed)
 
     assert first == second
+
+
+def test_a_world_does_not_depend_on_the_hashes_of_the_process():
+    """Sets of strings have another order in every process: nothing may follow it."""
+    script = "from elstrada.sim.world import simulate; print(simulate(12).digest)"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", script], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+
+    assert len(digests) == 1
 
 
 def test_worlds_differ_and_are_worth_living_in():

@@ -98,9 +98,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return
         groups: dict[int, list[asyncio.Handle]] = {}
         for handle in ready:
-            arguments: tuple[object, ...] = _arguments_of(handle) or ()
-            called_by = arguments[0] if arguments and isinstance(arguments[0], asyncio.Future) else handle
-            groups.setdefault(id(called_by), []).append(handle)
+            arguments: tuple[object, ...] = _arguments_of(handle) or (handle,)
+            callback_of_future = issubclass(type(arguments[0]), asyncio.Future)
+            groups.setdefault(id(arguments[0] if callback_of_future else handle), []).append(handle)
         order = list(groups.values())
         self._order.shuffle(order)
         ready.clear()
