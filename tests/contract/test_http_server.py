@@ -53,8 +53,8 @@ class Pages:
 
 
 class Stage:
-    def __init__(self, server: HttpServer, desk: Desk, pages: Pages) -> None:
-        self.server, self.desk, self.pages = server, desk, pages
+    def __init__(self, server: HttpServer, desk: Desk, pages: Pages, strayed: list[str]) -> None:
+        self.server, self.desk, self.pages, self.strayed = server, desk, pages, strayed
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.server.port)
@@ -80,8 +80,15 @@ def played(
 ) -> Stage:
     async def whole() -> Stage:
         desk, pages = Desk(), Pages()
-        server = await serve_http([Mount("/ocpi", desk)], pages, listen("127.0.0.1", 0), limits=limits)
-        stage = Stage(server, desk, pages)
+        strayed: list[str] = []
+        server = await serve_http(
+            [Mount("/ocpi", desk)],
+            pages,
+            listen("127.0.0.1", 0),
+            limits=limits,
+            strayed=lambda remote, code, sample: strayed.append(f"{remote} {code} {sample}"),
+        )
+        stage = Stage(server, desk, pages, strayed)
         try:
             await play(stage)
         finally:
@@ -228,3 +235,24 @@ def test_an_application_that_cannot_start_is_an_error_and_no_exit() -> None:
             await serve_http([Mount("/ocpi", Desk())], broken, listen("127.0.0.1", 0))
 
     uvloop.run(whole())
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (b"no request at all\r\n\r\n", "HTTP 400 no HTTP/1.1"),
+        (b"GET /ocpi HTTP/1.1\r\nX: " + b"x" * 40_000, "HTTP 431 a head of more than 32768 bytes"),
+        (b"PUT /ocpi/x HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n", "HTTP 413 PUT /ocpi/x"),
+        (b"PUT /y HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n", "HTTP 413 PUT /y"),
+        (request("/ocpi?" + "&".join("abcdefgh" * 20)), "HTTP 400 POST /ocpi"),
+    ],
+)
+def test_what_no_handler_sees_is_told_of_once(sent: bytes, told: str) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.ask(sent)
+        assert stage.strayed == [f"127.0.0.1 {told}"]
+        assert not stage.desk.requests
+        assert b"200" in await stage.ask(request("/ocpi/y"))
+        assert len(stage.strayed) == 1
+
+    played(play)

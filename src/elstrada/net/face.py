@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -125,3 +125,11 @@ class HttpHandler(Protocol):
     """Serves requests of one kind, such as OCPI's."""
 
     async def handle(self, request: HttpRequest, remote: str) -> HttpResponse: ...
+
+
+Strayed = Callable[[str, str, str], None]
+"""Told of bad requests: the caller's address, what is wrong in few words, and what it looked like."""
+
+
+def unheard(remote: str, code: str, sample: str) -> None:
+    """A ``Strayed`` for where nobody counts."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.net.entrance import joined_headers
-from elstrada.net.face import HttpHandler
+from elstrada.net.face import HttpHandler, Strayed, unheard
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,7 +24,6 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 """An ASGI 3 application."""
 
 _QUERY_FIELDS = 100
-_LIBRARY_LOG = logging.getLogger("uvicorn.error")
 
 
 class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,13 +93,22 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve_http(
-    mounts: Sequence[Mount], pages: App, listening: socket.socket, *, limits: HttpLimits | None = None
+    mounts: Sequence[Mount],
+    pages: App,
+    listening: socket.socket,
+    *,
+    limits: HttpLimits | None = None,
+    strayed: Strayed = unheard,
 ) -> HttpServer:
-    """Start serving each mount by its handler and every other path by an application."""
+    """Start serving each mount by its handler and every other path by an application.
+
+    Args:
+        strayed: told of what no handler sees, and of what the application refuses.
+    """
     limits = limits or HttpLimits()
     config = uvicorn.Config(
-        dispatch(mounts, pages, limits),
-        http=_bounded(limits),
+        dispatch(mounts, pages, limits, strayed),
+        http=_bounded(limits, strayed),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -115,14 +122,19 @@ async def serve_http(
     return await HttpServer(_GuestServer(config), listening).started()
 
 
-def dispatch(mounts: Sequence[Mount], pages: App, limits: HttpLimits) -> App:
+def dispatch(mounts: Sequence[Mount], pages: App, limits: HttpLimits, strayed: Strayed = unheard) -> App:
     """An application that hands each request to whom it is for, its body bounded in size and time."""
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         mount = next((one for one in mounts if one.serves(scope.get("path", ""))), None)
         if scope["type"] == "http" and mount is not None:
-            await _respond(send, await _handle(mount, scope, receive, limits))
+            request = await _whole_request(mount, scope, receive, limits)
+            if isinstance(request, HttpRequest):
+                await _respond(send, await mount.handler.handle(request, _remote(scope)))
+            else:
+                await _respond(_counting(send, scope, strayed), request)
         elif scope["type"] == "http":
+            send = _counting(send, scope, strayed)
             if _said_length(scope) > limits.body_bytes:
                 await _respond(send, HttpResponse(413, {"connection": "close"}))
             else:
@@ -133,8 +145,21 @@ def dispatch(mounts: Sequence[Mount], pages: App, limits: HttpLimits) -> App:
     return app
 
 
-async def _handle(mount: Mount, scope: Message, receive: Receive, limits: HttpLimits) -> HttpResponse:
-    """Read one whole request and let the handler answer it. What is too big or too slow it never sees."""
+def _counting(send: Send, scope: Message, strayed: Strayed) -> Send:
+    """``send``, which tells of a response that blames the caller."""
+
+    async def counting(message: Message) -> None:
+        if message["type"] == "http.response.start" and 400 <= message["status"] < 500:
+            strayed(_remote(scope), f"HTTP {message['status']}", f"{scope['method']} {scope['path']}")
+        await send(message)
+
+    return counting
+
+
+async def _whole_request(
+    mount: Mount, scope: Message, receive: Receive, limits: HttpLimits
+) -> HttpRequest | HttpResponse:
+    """Read one whole request, or the refusal of what is too big or too slow for any handler to see."""
     most = mount.body_bytes or limits.body_bytes
     if _said_length(scope) > most:
         return HttpResponse(413, {"connection": "close"})
@@ -149,8 +174,12 @@ async def _handle(mount: Mount, scope: Message, receive: Receive, limits: HttpLi
         return HttpResponse(408, {"connection": "close"})
     if body is None:
         return HttpResponse(413, {"connection": "close"})
-    request = HttpRequest(scope["method"], scope["path"], query, _headers(scope), body)
-    return await mount.handler.handle(request, str((scope.get("client") or ("?",))[0]))
+    return HttpRequest(scope["method"], scope["path"], query, _headers(scope), body)
+
+
+def _remote(scope: Message) -> str:
+    """Address of the caller, without the port."""
+    return str((scope.get("client") or ("?",))[0])
 
 
 async def _whole_body(receive: Receive, limit: int) -> bytes | None:
@@ -229,7 +258,7 @@ class _GuestServer(uvicorn.Server):
             ) from exit_code
 
 
-def _bounded(limits: HttpLimits) -> type[asyncio.Protocol]:
+def _bounded(limits: HttpLimits, strayed: Strayed) -> type[asyncio.Protocol]:
     """uvicorn's protocol with what it lacks: an end to headers, in bytes and in time (T13)."""
 
     class Bounded(HttpToolsProtocol):
@@ -268,8 +297,15 @@ def _bounded(limits: HttpLimits) -> type[asyncio.Protocol]:
 
         def _check_head(self) -> None:
             if self._head_bytes > limits.head_bytes:
-                _LIBRARY_LOG.debug("a request's head is larger than %d bytes", limits.head_bytes)
+                strayed(self._caller(), "HTTP 431", f"a head of more than {limits.head_bytes} bytes")
                 self.transport.abort()
+
+        def send_400_response(self, msg: str) -> None:
+            strayed(self._caller(), "HTTP 400", "no HTTP/1.1")
+            super().send_400_response(msg)
+
+        def _caller(self) -> str:
+            return self.client[0] if self.client else "?"
 
         def _head_ended(self) -> None:
             if self._head_timer is not None:

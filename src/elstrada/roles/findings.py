@@ -59,6 +59,10 @@ class Findings:
                 True,
             )
 
+    def note_caller(self, remote: str, code: str, sample: str) -> None:
+        """Count a bad request of somebody known by address alone (``net.face.Strayed``)."""
+        self.note(f"address:{remote}", code, sample)
+
     async def load(self) -> None:
         """Go on from the counts of the last run."""
         for row in await self._spine.find(t.finding, order=("-last_at",), limit=MOST_KINDS):

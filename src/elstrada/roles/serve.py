@@ -141,15 +141,16 @@ class House:
         await node.start()
         stack.push_async_callback(node.stop)
         secret = config.desk.secret.get_secret_value() if config.desk.secret else self._chance.secret()
+        desk = desk_http.DeskHandler(self._desk(node), secret, node.findings.note_caller)
         mounts = [
             Mount(versions.PREFIX, node.roaming.office),
-            Mount(desk_http.PREFIX, desk_http.DeskHandler(self._desk(node), secret), desk_http.MAX_BODY),
+            Mount(desk_http.PREFIX, desk, desk_http.MAX_BODY),
         ]
         hosts = _hosts(config, public_url)
         zone = ZoneInfo(config.http.zone)
         pages = make_app(self._spine, self._clock, ready=node.unready, hosts=hosts, zone=zone)
         # Both are ASGI 3; each library writes its types in its own way.
-        server = await serve_http(mounts, cast(App, pages), listening)
+        server = await serve_http(mounts, cast(App, pages), listening, strayed=node.findings.note_caller)
         stack.push_async_callback(server.close)
         stack.callback(pages.close)
         stations = await serve_stations(

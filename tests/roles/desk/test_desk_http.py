@@ -57,6 +57,17 @@ def test_without_the_secret_nothing_is_done_and_nothing_told(desk: Desk, header:
     assert json.loads(call(desk, "party list").body) == []
 
 
+def test_whoever_lacks_the_secret_is_counted_without_what_he_showed(desk: Desk) -> None:
+    told: list[tuple[str, str, str]] = []
+    handler = DeskHandler(desk, SECRET, lambda *strayed: told.append(strayed))
+    for shown in ("guess", SECRET):
+        headers = {"authorization": f"Bearer {shown}"}
+        asyncio.run(
+            handler.handle(HttpRequest("POST", path_of("party list"), {}, headers, b"{}"), "10.0.0.9")
+        )
+    assert told == [("10.0.0.9", "refused at the desk", "POST /api/v1/desk/party-list")]
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [

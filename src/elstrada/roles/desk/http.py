@@ -12,6 +12,7 @@ from http import HTTPStatus
 import msgspec
 
 from elstrada.model.http import HttpRequest, HttpResponse
+from elstrada.net.face import Strayed, unheard
 from elstrada.roles.desk.face import Desk, Kind, Problem, Refusal
 from elstrada.roles.desk.table import params_of, perform, verb_named
 
@@ -47,15 +48,16 @@ def path_of(verb_name: str) -> str:
 
 
 class DeskHandler:
-    """Serves the desk to whoever shows the secret."""
+    """Serves the desk to whoever shows the secret, and counts whoever does not."""
 
-    def __init__(self, desk: Desk, secret: str) -> None:
-        self._desk, self._secret = desk, secret.encode()
+    def __init__(self, desk: Desk, secret: str, strayed: Strayed = unheard) -> None:
+        self._desk, self._secret, self._strayed = desk, secret.encode(), strayed
 
     async def handle(self, request: HttpRequest, remote: str) -> HttpResponse:
         """Do what is asked, once; the secret is checked before anything is read."""
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(shown.strip().encode(), self._secret):
+            self._strayed(remote, "refused at the desk", f"{request.method} {request.path}")
             return _problem(HTTPStatus.UNAUTHORIZED, "the desk wants `Authorization: Bearer` with its secret")
         if request.method != "POST":
             return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "verbs are done with POST", allow="POST")
