@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import socket
 import sqlite3
@@ -273,3 +274,17 @@ def wait_for(holds: Any, what: str, *, within_s: float = PATIENCE_S, every_s: fl
             raise AssertionError(f"waited {within_s} s in vain for {what}")
         time.sleep(every_s)
     return found
+
+
+def bad_input_listed(home: Installation) -> int:
+    """How much bad input was counted, as ``finding list`` says."""
+    return sum(line["count"] for line in home.told("finding", "list", "--limit", "1000"))
+
+
+def bad_input_shown(home: Installation) -> int:
+    """The same, as the operator's page says."""
+    status, page = home.http("GET", "/")
+    found = re.search(r'id="strayed-title">What strayed <span class="count">([^<]*)', page.decode())
+    assert status == 200
+    assert found is not None
+    return int(re.sub(r"\D", "", found[1]))
