@@ -26,8 +26,9 @@ from installation import (
     wait_for,
 )
 
-GROWTH_KIB = 6 * 1024
-ROUNDS = 5
+ROUNDS = 20
+GROWTH_KIB = 5 * 1024
+"""Of memory in these rounds: room for allocator and caches, but less than what is sent in them."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,11 @@ def test_after_all_of_them_the_server_serves_leaks_nothing_and_has_counted(besie
         assert [besieged.answer_to(hostile) for hostile in REQUESTS] == [
             hostile.answer for hostile in REQUESTS
         ]
-    assert home.memory_kib() - before < GROWTH_KIB
+    assert (
+        home.memory_kib() - before
+        < GROWTH_KIB
+        < ROUNDS * sum(len(hostile.body + hostile.raw) for hostile in REQUESTS) / 1024
+    )
 
     # The holder of the desk's secret is the operator: what he mistypes is told to him, and not counted.
     bad = sum(hostile.shown is not Shown.DESK for hostile in REQUESTS)
