@@ -316,8 +316,8 @@ def test_a_late_reader_never_skips_what_others_commit_meanwhile(engine: Engine, 
 
 def test_a_cancelled_caller_takes_nobody_with_it(engine: Engine, tmp_path: Path) -> None:
     async def scene(spine: Spine) -> None:
-        gone = asyncio.create_task(spine.commit(_append(CP1, 0, HELLO)))
-        stays = asyncio.create_task(spine.commit(_append(CP2, 0, HELLO)))
+        gone = asyncio.ensure_future(spine.commit(_append(CP1, 0, HELLO)))
+        stays = asyncio.ensure_future(spine.commit(_append(CP2, 0, HELLO)))
         await asyncio.sleep(0)
         gone.cancel()
         assert await stays > 0

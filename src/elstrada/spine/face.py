@@ -141,14 +141,18 @@ class Spine(Protocol):
         """Finish what was handed in, then close."""
         ...
 
-    async def commit(self, work: Work) -> int:
-        """Do all of ``work`` or nothing, durably.
+    def commit(self, work: Work) -> asyncio.Future[int]:
+        """Do all of ``work`` or nothing, durably. Works are done in the order in which they are handed in.
+
+        A future and no coroutine, so that whoever serves many callers needs no task to wait for each.
 
         Returns:
-            The log position after it: of the last fact appended, or of the log's end.
-        Raises:
-            StreamMoved, RowMoved: an expectation did not hold; nothing was done.
+            The log position after it, once it is durable: of the last fact appended, or of the log's
+            end. Or the reason why nothing was done:
+            StreamMoved, RowMoved: an expectation did not hold;
             SpineDown: the store cannot commit.
+        Raises:
+            ValueError: the work is not one; a bug of the caller.
         """
         ...
 

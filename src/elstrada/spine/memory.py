@@ -70,18 +70,9 @@ class MemorySpine:
         """Lose what is not durable: every commit still waiting, and all to come, raise SpineDown."""
         self._down = "the spine crashed"
 
-    async def commit(self, work: Work) -> int:
+    def commit(self, work: Work) -> asyncio.Future[int]:
         check_work(work)
-        self._check_up()
-        if self._before is None and not self._turn.locked():
-            position = self._do(work)
-        else:
-            async with self._turn:
-                position = await self._wait_and_do(work)
-        if self._after is not None:
-            await self._after(work)
-            self._check_up()
-        return position
+        return asyncio.ensure_future(self._commit(work))
 
     async def load(self, stream: str) -> Loaded:
         self._check_up()
@@ -136,6 +127,18 @@ class MemorySpine:
             for change in project(fact):
                 draft.change(change)
         draft.keep()
+
+    async def _commit(self, work: Work) -> int:
+        self._check_up()
+        if self._before is None and not self._turn.locked():
+            position = self._do(work)
+        else:
+            async with self._turn:
+                position = await self._wait_and_do(work)
+        if self._after is not None:
+            await self._after(work)
+            self._check_up()
+        return position
 
     def _check_up(self) -> None:
         if self._down is not None:

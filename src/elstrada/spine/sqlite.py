@@ -68,9 +68,9 @@ class SqliteSpine:
         """Why this spine will never commit again; the process should then end (F7). None: all is well."""
         return self._open and self._open.writer.failure
 
-    async def commit(self, work: Work) -> int:
+    def commit(self, work: Work) -> asyncio.Future[int]:
         check_work(work)
-        return await self._opened().writer.do(written(work))
+        return self._opened().writer.do(written(work))
 
     async def load(self, stream: str) -> Loaded:
         return await self._ask(lambda connection: logbook.loaded(connection, stream))

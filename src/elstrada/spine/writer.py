@@ -18,7 +18,8 @@ from elstrada.spine.sqlite_store import Outcome, SqliteStore
 from elstrada.spine.trouble import Trouble, for_caller, trouble_of
 
 _WORKS_AT_ONCE = 512
-_MOST_WAITING = 20_000
+_MOST_WAITING = 100_000
+"""Works handed in and not done; who comes then is sent away, for the store is far behind."""
 
 
 class Handed(msgspec.Struct, frozen=True, eq=False):
@@ -45,7 +46,7 @@ class Writer:
         self._store, self._clock, self._committed = store, clock, committed
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Handed | None] = SimpleQueue()
-        self._room = asyncio.Semaphore(_MOST_WAITING)
+        self._waiting = 0
         self._closed = False
         self._position = 0
         self.failure: str | None = None
@@ -54,21 +55,17 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="spine-writer", daemon=True)
         self._thread.start()
 
-    async def do(self, written: Written | None) -> int:
-        """Hand in a work (None: a rebuild) and wait until it is durable.
-
-        Returns:
-            The log position after it.
-        Raises:
-            StreamMoved, RowMoved, SpineDown, ValueError: as ``Spine.commit``.
-        """
-        await self._room.acquire()
-        if self._closed or self.failure is not None:
-            self._room.release()
-            raise SpineDown(self.failure or "the spine is closed")
+    def do(self, written: Written | None) -> asyncio.Future[int]:
+        """Hand in a work (None: a rebuild); what it comes to is as with ``Spine.commit``."""
         future: asyncio.Future[int] = self._loop.create_future()
-        self._queue.put(Handed(written, future))
-        return await future
+        if self._closed or self.failure is not None:
+            future.set_exception(SpineDown(self.failure or "the spine is closed"))
+        elif self._waiting >= _MOST_WAITING:
+            future.set_exception(SpineDown(f"{_MOST_WAITING} works wait for the store"))
+        else:
+            self._waiting += 1
+            self._queue.put(Handed(written, future))
+        return future
 
     async def stop(self) -> None:
         """Do what was handed in, then end the thread."""
@@ -78,8 +75,8 @@ class Writer:
 
     def _settle(self, handed: Sequence[Handed], outcomes: Sequence[Outcome]) -> None:
         """Answer the callers; runs on the event loop."""
+        self._waiting -= len(handed)
         for item, outcome in zip(handed, outcomes, strict=True):
-            self._room.release()
             if item.future.done():  # Whoever waited was cancelled; the work stands all the same.
                 continue
             if isinstance(outcome, int):

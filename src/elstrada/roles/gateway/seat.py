@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -39,6 +41,14 @@ Teller = Callable[[TellStation], Awaitable[asks.CommandReply]]
 """Sends a command to the station and waits for its reply, or for the deadline."""
 
 
+class Begun(NamedTuple):
+    """An ask that was decided, and whose facts are on their way to the log."""
+
+    answer: StationAnswer | None
+    commit: asyncio.Future[int] | None
+    """The answer may be given once it is done (P1); None: at once, for nothing has happened."""
+
+
 class Seat:
     """The only writer of one station's stream on this node.
 
@@ -49,6 +59,7 @@ class Seat:
         "_authorizer",
         "_chance",
         "_clock",
+        "_committing",
         "_lock",
         "_since_snapshot",
         "_spine",
@@ -76,6 +87,7 @@ class Seat:
         self.teller: Teller | None = None
         self._spine, self._clock, self._chance, self._authorizer = spine, clock, chance, authorizer
         self._lock = asyncio.Lock()
+        self._committing: asyncio.Future[int] | None = None
         self._since_snapshot = 0
 
     async def load(self) -> None:
@@ -92,6 +104,22 @@ class Seat:
         for recorded in facts:
             state = evolve(state, recorded.fact, recorded.at)  # type: ignore[arg-type]  # A station's stream.
         self.state, self.version = state, loaded.version
+
+    def ask_at_once(self, ask: asks.StationAsk, now: datetime) -> Begun | None:
+        """Decide an ask without waiting for anything, and hand its facts in.
+
+        Returns:
+            The answer and its commit; None: nothing was done, for something has to be awaited first
+            (another ask's turn, a session to be recalled, a question to be asked): use ``ask``.
+        Raises:
+            SpineDown: as ``ask``.
+        """
+        if self._committing is not None or self._lock.locked() or forgotten(self.state, ask) is not None:
+            return None
+        decision = decide(self.state, ask, now, self._chance.fresh())
+        if decision.questions:
+            return None
+        return Begun(decision.answer, self._commit(decision.facts, now) if decision.facts else None)
 
     async def ask(self, ask: asks.StationAsk) -> StationAnswer | None:
         """Decide an ask, commit its facts, ask whom must be asked, and return the final answer.
@@ -117,26 +145,39 @@ class Seat:
 
     async def _decide(self, ask: asks.StationAsk) -> Decision:
         async with self._lock:
+            if self._committing is not None:
+                # Behind its other callbacks, that is: when the state has its facts.
+                turn = asyncio.Event()
+                self._committing.add_done_callback(lambda _: turn.set())
+                await turn.wait()
             hint = forgotten(self.state, ask)
             if hint is not None:
                 await self._recall(*hint)
             now = self._clock.now()
             decision = decide(self.state, ask, now, self._chance.fresh())
             if decision.facts:
-                state = self.state
-                for fact in decision.facts:
-                    state = evolve(state, fact, now)
-                await self._commit(decision.facts, state)
+                await self._commit(decision.facts, now)
             return decision
 
-    async def _commit(self, facts: tuple[StationFact, ...], state: StationState) -> None:
+    def _commit(self, facts: tuple[StationFact, ...], now: datetime) -> asyncio.Future[int]:
+        """Hand facts in; once they are durable, and before anybody else learns of it, they are in the state."""
+        state = self.state
+        for fact in facts:
+            state = evolve(state, fact, now)
         self._since_snapshot += len(facts)
         snapshot = None
         if self._since_snapshot >= SNAPSHOT_EVERY:
             snapshot, self._since_snapshot = _encode(state), 0
-        await self._spine.commit(Work((Append(self.stream, self.version, facts, snapshot),)))
-        self.version += len(facts)
-        self.state = state
+        commit = self._spine.commit(Work((Append(self.stream, self.version, facts, snapshot),)))
+        self._committing = commit
+        commit.add_done_callback(partial(self._committed, len(facts), state))
+        return commit
+
+    def _committed(self, facts: int, state: StationState, commit: asyncio.Future[int]) -> None:
+        self._committing = None
+        if not commit.cancelled() and commit.exception() is None:
+            self.version += facts
+            self.state = state
 
     async def _recall(self, column: str, value: str) -> None:
         """Bring back a session that the state has forgotten (P2: across months)."""

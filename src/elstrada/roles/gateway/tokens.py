@@ -26,17 +26,25 @@ class Tokens:
         self._spine, self._keys, self._clock = spine, keys, clock
         self._known: OrderedDict[tuple[str, str], tuple[datetime, Token | None]] = OrderedDict()
 
+    def remembered(self, owner: str, token: PresentedToken) -> PresentedToken | None:
+        """As ``presented``, if no look-up is needed; else None."""
+        ref = self._keys.token_ref(token.uid)
+        known = self._known.get((owner, ref))
+        if known is None or self._clock.now() - known[0] > REMEMBERED_FOR:
+            return None
+        return PresentedToken(token.uid, token.type, ref, token.known or known[1])
+
     async def presented(self, owner: str, token: PresentedToken) -> PresentedToken:
         """The same token with its pseudonym, and with our record of it if there is one."""
+        remembered = self.remembered(owner, token)
+        if remembered is not None:
+            return remembered
         ref = self._keys.token_ref(token.uid)
         known = token.known or await self._record(owner, ref, token.type)
-        return msgspec.structs.replace(token, ref=ref, known=known)
+        return PresentedToken(token.uid, token.type, ref, known)
 
     async def _record(self, owner: str, ref: str, kind: str) -> Token | None:
         now = self._clock.now()
-        remembered = self._known.get((owner, ref))
-        if remembered is not None and now - remembered[0] <= REMEMBERED_FOR:
-            return remembered[1]
         rows = await self._spine.find(t.token, {"owner": owner, "ref": ref}, limit=20)
         tokens = [msgspec.json.decode(str(row["document"]), type=Token) for row in rows]
         # One uid may stand for tokens of several kinds (R-44): the kind shown counts, else any.
