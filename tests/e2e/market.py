@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -87,7 +88,8 @@ def tariff(evening: datetime) -> Json:
     }
 
 
-def location(now: datetime) -> Json:
+def location(now: datetime, name: str = "HARBOUR", uids: Sequence[str] = ("E16", "E201")) -> Json:
+    """A place with an EVSE of each uid."""
     connector = {
         "id": "1",
         "standard": "IEC_62196_T2",
@@ -106,10 +108,10 @@ def location(now: datetime) -> Json:
             "connectors": [connector],
             "last_updated": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         }
-        for uid in ("E16", "E201")
+        for uid in uids
     ]
     return {
-        "id": "HARBOUR",
+        "id": name,
         "publish": True,
         "name": "Norra hamnen",
         "address": "Skeppsbron 1",
