@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +19,8 @@ from elstrada.spine.rules import key_names
 
 Bound = str | int | bytes | None
 
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = (*range(1, 9), *range(16, 65, 8), *range(96, 257, 32))
+"""Numbers of rows that a statement may have."""
 
 
 class Insert(msgspec.Struct, frozen=True):
@@ -44,15 +46,15 @@ PUT_CURSOR = Insert(
 
 
 def filled(insert: Insert, rows: Sequence[Sequence[Bound]]) -> Iterator[tuple[str, list[Bound]]]:
-    """The statements that insert these rows, each with its parameters: as few as powers of two allow.
+    """The statements that insert these rows, each with its parameters: few, and of few sizes.
 
     The driver lets go of the interpreter's lock at every step of a statement. Row by row
-    (``executemany``) a busy event loop would make each row wait 5 ms for its return; so a batch is a
-    few steps, and powers of two keep the number of different texts small enough to stay prepared.
+    (``executemany``) a busy event loop would make each row wait 5 ms for its return; so a batch is two
+    or three steps, and the number of different texts is small enough for all to stay prepared.
     """
     done = 0
     while done < len(rows):
-        count = min(_ROWS_AT_ONCE, 1 << ((len(rows) - done).bit_length() - 1))
+        count = _ROWS_AT_ONCE[bisect_right(_ROWS_AT_ONCE, len(rows) - done) - 1]
         yield _text(insert, count), list(chain.from_iterable(rows[done : done + count]))
         done += count
 
