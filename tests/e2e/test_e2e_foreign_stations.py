@@ -235,7 +235,7 @@ def followed(market: Market, station: str, kwh: str) -> Json | None:
 
 def cdr_of(market: Market, station: str) -> Json | None:
     """The CDR of the station's last session, once the eMSP has accepted it."""
-    query = "select session_id from session where station_id = ? order by started_at desc limit 1"
+    query = "select session_id from session where station_id = ? order by first_version desc limit 1"
     return cdr_of_session(market, market.cpo.rows(query, station)[0]["session_id"])
 
 
