@@ -211,7 +211,7 @@ class Gateway:
         if link.closed_for is not None:
             await self._say_gone(seat, link)
             return
-        seat.teller = link.tell
+        seat.teller, seat.connection_id = link.tell, link.connection_id
         self._seats[seat.stream] = seat
         self._releases[seat.stream] = self._post.serve(seat.stream, partial(self._asked, seat))
         link.begin()
@@ -242,8 +242,12 @@ class Gateway:
     async def _tick(self) -> None:
         """Let time pass for the stations that wait for something."""
         for seat in [seat for seat in self._seats.values() if seat.state.waits]:
-            with contextlib.suppress(StreamMoved):
+            try:
                 await seat.ask(asks.Tick())
+            except StreamMoved:
+                link = self._links.get(seat.stream)
+                if link is not None and link.seat is seat:
+                    link.close(SERVICE_RESTART, "served elsewhere")
 
     async def _sweep(self) -> None:
         """The same for stations that are away: their ended sessions and open commands."""

@@ -20,7 +20,7 @@ from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.token import Verdict
 from elstrada.net.face import Chance, Clock
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Spine, Work
+from elstrada.spine.face import Append, Spine, StreamMoved, Work
 
 SNAPSHOT_EVERY = 200
 """Facts between snapshots: what a node reads at most when it takes a station over."""
@@ -63,6 +63,8 @@ class Seat:
         "_lock",
         "_since_snapshot",
         "_spine",
+        "_stale",
+        "connection_id",
         "owner",
         "state",
         "station_id",
@@ -85,10 +87,13 @@ class Seat:
         self.state = StationState(owner=owner, station_id=station_id)
         self.version = 0
         self.teller: Teller | None = None
+        self.connection_id: str | None = None
+        """Of the socket this seat is for, once the log knows it; None for a station that is away."""
         self._spine, self._clock, self._chance, self._authorizer = spine, clock, chance, authorizer
         self._lock = asyncio.Lock()
         self._committing: asyncio.Future[int] | None = None
         self._since_snapshot = 0
+        self._stale = False
 
     async def load(self) -> None:
         """Take the stream's state from the log."""
@@ -114,7 +119,9 @@ class Seat:
         Raises:
             SpineDown: as ``ask``.
         """
-        if self._committing is not None or self._lock.locked() or forgotten(self.state, ask) is not None:
+        if self._committing is not None or self._lock.locked() or self._stale:
+            return None
+        if forgotten(self.state, ask) is not None:
             return None
         decision = decide(self.state, ask, now, self._chance.fresh())
         if decision.questions:
@@ -150,6 +157,8 @@ class Seat:
                 turn = asyncio.Event()
                 self._committing.add_done_callback(lambda _: turn.set())
                 await turn.wait()
+            if self._stale:
+                await self._look_again()
             hint = forgotten(self.state, ask)
             if hint is not None:
                 await self._recall(*hint)
@@ -175,9 +184,23 @@ class Seat:
 
     def _committed(self, facts: int, state: StationState, commit: asyncio.Future[int]) -> None:
         self._committing = None
-        if not commit.cancelled() and commit.exception() is None:
-            self.version += facts
-            self.state = state
+        if commit.cancelled() or commit.exception() is not None:
+            # It may stand in the log all the same (F5): look before the next decision.
+            self._stale = True
+            return
+        self.version += facts
+        self.state = state
+
+    async def _look_again(self) -> None:
+        """Read what became of a commit whose outcome is not known.
+
+        Raises:
+            StreamMoved: meanwhile the station is connected elsewhere.
+        """
+        await self.load()
+        if self.connection_id is not None and self.state.connection_id != self.connection_id:
+            raise StreamMoved(self.stream, self.version, self.version)
+        self._stale = False
 
     async def _recall(self, column: str, value: str) -> None:
         """Bring back a session that the state has forgotten (P2: across months)."""

@@ -1,0 +1,97 @@
+"""A seat decides and commits one ask after the other, and never believes what it does not know."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from elstrada.model import asks
+from elstrada.model.answers import AskParty, CommandDone, TellStation
+from elstrada.model.device import CommandName, CommandResult
+from elstrada.model.facts import CommandAnswered, CommandRequested
+from elstrada.model.ids import PartyId
+from elstrada.model.token import Verdict
+from elstrada.net.chance import SeededChance
+from elstrada.roles.gateway.seat import Seat
+from elstrada.spine.face import SpineDown, StreamMoved, Work
+from elstrada.spine.memory import MemorySpine
+
+CPO = PartyId("SE", "ELS")
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = T0
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class NoPeers:
+    async def authorize(self, owner: PartyId, question: AskParty) -> Verdict:
+        return question.fallback
+
+
+class Weather:
+    """Lets a commit through, and hides its outcome from the caller when told to (F5)."""
+
+    def __init__(self) -> None:
+        self.hide_next: str | None = None
+
+    async def after(self, work: Work) -> None:
+        kinds = [type(fact).__name__ for append in work.appends for fact in append.facts]
+        if self.hide_next in kinds:
+            self.hide_next = None
+            raise SpineDown("the connection broke after COMMIT")
+
+
+async def accepted(question: TellStation) -> asks.CommandReply:
+    return asks.CommandReply(command_id=question.command_id, result=CommandResult.ACCEPTED)
+
+
+def command(command_id: str) -> asks.Command:
+    return asks.Command(command_id=command_id, name=CommandName.RESET, asked_by=CPO, deadline_s=20)
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.clock, self.weather = Clock(), Weather()
+        self.spine = MemorySpine(self.clock, after=self.weather.after)
+
+    async def seat(self, connection_id: str) -> Seat:
+        seat = Seat(CPO, "S1", self.spine, self.clock, SeededChance(connection_id), NoPeers())
+        await seat.load()
+        await seat.ask(asks.Connect(protocol="ocpp1.6", connection_id=connection_id))
+        seat.connection_id, seat.teller = connection_id, accepted
+        return seat
+
+    async def told(self, kind: type) -> int:
+        return sum(isinstance(one.fact, kind) for one in await self.spine.read(0))
+
+
+@pytest.mark.parametrize("hidden", ["CommandRequested", "CommandAnswered"])
+async def test_f5_a_commit_of_unknown_outcome_is_looked_up_before_the_next_decision(hidden: str) -> None:
+    scene = Scene()
+    await scene.spine.start()
+    seat = await scene.seat("c1")
+    scene.weather.hide_next = hidden
+    with pytest.raises(SpineDown):
+        await seat.ask(command("k1"))
+    assert await seat.ask(command("k2")) == CommandDone(CommandResult.ACCEPTED)
+    scene.clock.at += timedelta(seconds=30)
+    await seat.ask(asks.Tick())
+    assert await scene.told(CommandRequested) == 2
+    assert await scene.told(CommandAnswered) == 2, "each command has exactly one result (P5)"
+
+
+async def test_a_seat_whose_station_came_back_elsewhere_never_writes_again() -> None:
+    scene = Scene()
+    await scene.spine.start()
+    old = await scene.seat("c1")
+    await scene.seat("c2")
+    for _ in range(3):
+        with pytest.raises(StreamMoved):
+            await old.ask(command("k1"))
+    assert await scene.told(CommandRequested) == 0
