@@ -1,6 +1,9 @@
 """Memory per idle connection, and echoed messages per second against npm ``ws``.
 
-    python tests/bench/bench_sockets.py [memory|echo|all] [--connections 5000] [--engine picows]
+    python tests/bench/bench_sockets.py [memory|echo|all] [--gateway] [--connections 5000] [--engine picows]
+
+``memory --gateway`` measures stations of the real gateway on SQLite: authenticated, connected in the log,
+booted and idle. Without it a socket has the smallest line there can be.
 
 A script, not a test. Servers run in child processes; clients in this one. ``echo`` needs node and npm
 and installs ``ws`` into tests/bench/ws_echo on first use. Pin it to two cores for figures to compare.
@@ -16,24 +19,43 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import cast
 
+import msgspec
 import uvloop
 
+from elstrada.model.answers import AskParty
+from elstrada.model.device import Station as StationRecord
+from elstrada.model.ids import PartyId
+from elstrada.model.token import Verdict
+from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
 from elstrada.net.engines import STATION_ENGINES
-from elstrada.net.face import Admitted, Knock, Line, Refused, StationSocket
+from elstrada.net.face import Admitted, Doorman, Knock, Line, Refused, StationSocket
 from elstrada.net.station_server import StationLimits
+from elstrada.roles.findings import Findings
+from elstrada.roles.gateway.gateway import Gateway
+from elstrada.roles.keys import derived_keys
+from elstrada.roles.serve import settle
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Work
+from elstrada.spine.post import LocalPost
+from elstrada.spine.sqlite import SqliteSpine
 
 HERE = Path(__file__).parent
-CREDENTIALS = "Basic " + base64.b64encode(b"CP:secret").decode()
+OWNER = PartyId("SE", "ELS")
+BOOT = b'[2,"1","BootNotification",{"chargePointVendor":"Bench","chargePointModel":"Idle"}]'
 FRAME = b'[2,"19223201","MeterValues",{"connectorId":1,"meterValue":[{"timestamp":"2026-03-01T17:00:00Z",'
 FRAME += b'"sampledValue":[{"value":"1234567","measurand":"Energy.Active.Import.Register"}]}]}]'
+WARM = 100
+"""Stations that connect before the first look at the memory, so that what all share is there."""
 LOOPBACKS = 20
 """Client addresses: one has 28,000 ports only."""
 
@@ -49,11 +71,15 @@ class Echo:
     def closed(self, code: int, reason: str) -> None: ...
 
 
+def credentials(n: int) -> str:
+    return "Basic " + base64.b64encode(f"CP{n}:secret".encode()).decode()
+
+
 class Porter:
     """Admits whoever shows the password."""
 
     def admit(self, knock: Knock) -> Admitted | Refused:
-        if knock.headers.get("authorization") != CREDENTIALS:
+        if knock.headers.get("authorization") != credentials(int(knock.path.removeprefix("/ocpp/CP"))):
             return Refused(401)
         return Admitted("SE*ELS", knock.path, "ocpp1.6")
 
@@ -61,15 +87,49 @@ class Porter:
         return Echo(socket)
 
 
-async def serve(engine: str) -> None:
+class NoPeers:
+    async def authorize(self, owner: PartyId, question: AskParty) -> Verdict:
+        return question.fallback
+
+
+async def real_gateway(folder: Path, stations: int) -> Gateway:
+    """A gateway with so many stations on its roll, none of them connected."""
+    clock, keys, now = SystemClock(), derived_keys("bench"), datetime.now(UTC)
+    names = [f"CP{n}" for n in range(stations)]
+    rows = [
+        {
+            "owner": str(OWNER),
+            "station_id": name,
+            "password_hash": keys.station_hash(name, b"secret"),
+            "document": msgspec.json.encode(StationRecord(owner=OWNER, id=name)).decode(),
+            "changed_at": now,
+        }
+        for name in names
+    ]
+    spine = SqliteSpine(folder / "elstrada.db", clock)
+    await spine.start()
+    await spine.commit(Work(writes=tuple(Put(t.station, row) for row in rows)))
+    gateway = Gateway(
+        spine, keys, clock, SystemChance(), NoPeers(), Findings(spine, clock), LocalPost(), (OWNER,)
+    )
+    await gateway.start()
+    return gateway
+
+
+async def serve(engine: str, doorman: Doorman) -> None:
     """Serve until standard input ends; prints the port, and the memory after each line of input."""
     limits = StationLimits(opening_sockets=10_000, opening_per_address=10_000, ping_interval_s=600)
     server = await STATION_ENGINES[engine](
-        Porter(), host="127.0.0.1", port=0, clock=SystemClock(), limits=limits
+        doorman, host="127.0.0.1", port=0, clock=SystemClock(), limits=limits
     )
+    settle()
     print(server.port, flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
         print(rss_bytes(), len(server.open), flush=True)
+
+
+async def serve_gateway(engine: str, folder: Path, stations: int) -> None:
+    await serve(engine, await real_gateway(folder, stations))
 
 
 def rss_bytes() -> int:
@@ -103,7 +163,13 @@ def opening(n: int) -> bytes:
     key = base64.b64encode(n.to_bytes(16, "big")).decode()
     head = f"GET /ocpp/CP{n} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     head += f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n"
-    return (head + f"Authorization: {CREDENTIALS}\r\nUser-Agent: bench\r\n\r\n").encode()
+    return (head + f"Authorization: {credentials(n)}\r\nUser-Agent: bench\r\n\r\n").encode()
+
+
+def masked(frame: bytes) -> bytes:
+    """A text frame of a client, with a mask of zeros. Source: RFC 6455 §5.2."""
+    length = bytes([0x80 | len(frame)]) if len(frame) < 126 else b"\xfe" + len(frame).to_bytes(2, "big")
+    return b"\x81" + length + bytes(4) + frame
 
 
 class Station(asyncio.Protocol):
@@ -111,11 +177,12 @@ class Station(asyncio.Protocol):
 
     def __init__(self, n: int, rounds_until: float) -> None:
         self._opening, self._until = opening(n), rounds_until
-        self._frame = b"\x81\xfe" + len(FRAME).to_bytes(2, "big") + bytes(4) + FRAME
+        self._frame = masked(FRAME)
         self._echo_bytes = 4 + len(FRAME)
         self._got = 0
         self.rounds = 0
         self.opened = asyncio.get_running_loop().create_future()
+        self.booted = asyncio.get_running_loop().create_future()
         self.ended = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -128,7 +195,9 @@ class Station(asyncio.Protocol):
             self.opened.set_result(None)
             return
         self._got += len(data)
-        if self._got >= self._echo_bytes:
+        if not self.booted.done() and b"[3," in data[:8]:
+            self.booted.set_result(None)
+        elif self._got >= self._echo_bytes:
             self._got = 0
             self.rounds += 1
             self.play()
@@ -140,8 +209,8 @@ class Station(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-async def connect(port: int, count: int, until: float = 0.0) -> list[Station]:
-    """Open so many stations, a hundred at a time."""
+async def connect(port: int, count: int, until: float = 0.0, begin: int = 0) -> list[Station]:
+    """Open so many stations, numbered from ``begin``, a hundred at a time."""
     loop, stations = asyncio.get_running_loop(), list[Station]()
     for first in range(0, count, 100):
         made = await asyncio.gather(
@@ -152,7 +221,7 @@ async def connect(port: int, count: int, until: float = 0.0) -> list[Station]:
                     port,
                     local_addr=(f"127.0.0.{2 + n % LOOPBACKS}", 0),
                 )
-                for n in range(first, min(first + 100, count))
+                for n in range(begin + first, begin + min(first + 100, count))
             )
         )
         batch = [protocol for _, protocol in made]
@@ -161,17 +230,36 @@ async def connect(port: int, count: int, until: float = 0.0) -> list[Station]:
     return stations
 
 
-async def measure_memory(engine: str, connections: int) -> None:
-    with child(sys.executable, __file__, "serve", "--engine", engine) as server:
-        (port,) = line(server)
-        warm = await connect(port, 100)
-        before, at_first = memory(server)
-        stations = await connect(port, connections)
-        await asyncio.sleep(0.5)
-        after, count = memory(server)
-        assert count == at_first + connections, f"{count} open"
-        kept = len(warm) + len(stations)
-        print(f"{engine}: {(after - before) / connections / 1000:.2f} kB per idle connection ({kept} open)")
+async def measure_memory(engine: str, connections: int, *, gateway: bool) -> None:
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        stations = ["--connections", str(connections + WARM)]
+        options = ["--engine", engine, *(["--gateway", "--folder", folder] if gateway else []), *stations]
+        with child(sys.executable, __file__, "serve", *options) as server:
+            grown = await growth(server, connections, gateway=gateway)
+    what = f"{engine} and gateway" if gateway else engine
+    print(f"{what}: {grown / connections / 1000:.2f} kB per idle connection ({connections + WARM} open)")
+
+
+async def growth(server: subprocess.Popen[str], connections: int, *, gateway: bool) -> int:
+    """By how much a server grows with so many connections, in bytes."""
+    (port,) = line(server)
+    warm = await connect(port, WARM)
+    await boot(warm, gateway=gateway)
+    before, at_first = memory(server)
+    stations = await connect(port, connections, begin=WARM)
+    await boot(stations, gateway=gateway)
+    after, count = memory(server)
+    assert count == at_first + connections, f"{count} open"
+    return after - before
+
+
+async def boot(stations: list[Station], *, gateway: bool) -> None:
+    """Let every station of a gateway boot, so that it has become its stream's writer and has served a call."""
+    if gateway:
+        for station in stations:
+            station.transport.write(masked(BOOT))
+        await asyncio.gather(*(station.booted for station in stations))
+    await asyncio.sleep(0.5)
 
 
 async def rate(port: int, connections: int, seconds: float) -> float:
@@ -214,6 +302,8 @@ async def measure_echo(server: Path, engine: str, connections: int, seconds: flo
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("what", nargs="?", default="all", choices=["memory", "echo", "all", "serve"])
+    arguments.add_argument("--gateway", action="store_true")
+    arguments.add_argument("--folder", type=Path, help="of the gateway's database")
     arguments.add_argument("--engine", default="picows", choices=sorted(STATION_ENGINES))
     arguments.add_argument("--connections", type=int, default=5_000)
     arguments.add_argument("--talkers", type=int, default=50)
@@ -222,9 +312,10 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if chosen.what == "serve":
-        uvloop.run(serve(chosen.engine))
+        gateway = chosen.gateway and serve_gateway(chosen.engine, chosen.folder, chosen.connections)
+        uvloop.run(gateway or serve(chosen.engine, Porter()))
     if chosen.what in ("memory", "all"):
-        uvloop.run(measure_memory(chosen.engine, chosen.connections))
+        uvloop.run(measure_memory(chosen.engine, chosen.connections, gateway=chosen.gateway))
     if chosen.what in ("echo", "all"):
         uvloop.run(measure_echo(install_ws(), chosen.engine, chosen.talkers, chosen.seconds))
 
