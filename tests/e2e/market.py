@@ -38,7 +38,7 @@ def open_market(cpo: Installation, emsp: Installation) -> Market:
     for station, evse in ((STATION_16, "E16"), (STATION_201, "E201")):
         added = cpo.told("station", "add", station, "--place", f"1=HARBOUR/{evse}")
         market.passwords[station] = added["password"]
-    emsp.told("customer", "put", CUSTOMER, "--name", "Astrid Lind")
+    emsp.told("customer", "put", CUSTOMER, "--name", "Customer 1017")
     emsp.told(
         *("plan", "put", PLAN, "--name", "Roaming", "--mode", "COST_PLUS", "--price-per-kwh", "0.10"),
         *("--price-per-session", "1", "--markup-percent", "10"),

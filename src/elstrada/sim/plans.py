@@ -83,6 +83,9 @@ _WEIGHTS: dict[FaultKind, int] = dict.fromkeys(FaultKind, 2) | {
     FaultKind.CUT: 5,
     FaultKind.DEAD: 4,
     FaultKind.POWER: 3,
+    # What tells a follower whose effects and cursor part company from a true one.
+    FaultKind.CRASH: 4,
+    FaultKind.STORE_DOUBTFUL: 4,
 }
 
 
@@ -142,7 +145,7 @@ def _habits(chance: random.Random, version: str) -> Habits:
         sends_data_with_stop=old and sometimes(),
         forgets_transaction=old and sometimes(0.15),
         forgets_to_name_transaction=old and sometimes(0.15),
-        reorders=new and sometimes(),
+        reorders=new and sometimes(0.6),
         seq_always_zero=new and sometimes(0.2),
         cable_first=new and sometimes(),
         drops_updates=new and sometimes(0.2),
