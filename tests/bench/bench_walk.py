@@ -326,7 +326,8 @@ async def drive(port: int, stations: int, seconds: float) -> tuple[int, float, i
 
         def send(self) -> None:
             self.number += 1
-            at = f"2026-03-{1 + self.number // 80000 % 28:02}T{self.number // 3600 % 24:02}:{self.number // 60 % 60:02}:{self.number % 60:02}Z"
+            # The time that it is: a session reported late would stay open, waiting for news (P3).
+            at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
             id_ = f"{self.name}-{self.number}"
             if self.step == 0:
                 text = f'[2,"{id_}","StartTransaction",{{"connectorId":1,"idTag":"{TOKEN}","meterStart":{self.number},"timestamp":"{at}"}}]'
