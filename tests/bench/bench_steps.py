@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from elstrada.charging.state import StationState, evolve
 from elstrada.charging.station import decide
@@ -46,7 +47,7 @@ def steps() -> dict[str, Callable[[], object]]:
     def answer() -> None:
         connection = Connection(OCPP16.dialect)
         connection.receive(FRAME, now)
-        connection.answer(call.id, OCPP16.write_answer(call.action, noted))
+        connection.answer(call.id, write())
         connection.frames_to_send()
 
     call = receive()
@@ -56,6 +57,7 @@ def steps() -> dict[str, Callable[[], object]]:
     decision = decide(state, ask, now, Fresh("S2", 8))
     noted = decision.answer
     assert noted is not None
+    write = partial(OCPP16.write_answer, call.action, noted)
     assert len(decision.facts) == 1
     return {
         "a connection, receive: frame to call": receive,
