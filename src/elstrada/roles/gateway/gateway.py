@@ -26,7 +26,7 @@ from elstrada.roles.gateway.seat import Authorizer, Seat
 from elstrada.roles.gateway.tokens import Tokens
 from elstrada.roles.keys import Keys
 from elstrada.spine import tables as t
-from elstrada.spine.face import Between, Spine, SpineDown, StreamMoved
+from elstrada.spine.face import Between, Row, Spine, SpineDown, StreamMoved
 from elstrada.spine.post import Letter, Post, Release
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ TICK_S = 2.0
 SWEEP_S = 10.0
 DOWN_FOR = timedelta(seconds=5)
 """How long newcomers are sent away after the store failed."""
+_AT_ONCE = 100
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -232,12 +233,16 @@ class Gateway:
         """At the start: whoever the log believes connected is not, until it comes again."""
         for party in self._parties:
             rows = await self._spine.find(t.station_state, {"owner": str(party)}, limit=1_000_000)
-            for row in rows:
-                if row["connection_id"] is None:
-                    continue
-                seat = await self._seat(party, str(row["station_id"]))
-                gone = asks.Disconnect(connection_id=str(row["connection_id"]), reason="the node ended")
-                await seat.ask(gone)
+            believed = [row for row in rows if row["connection_id"] is not None]
+            for first in range(0, len(believed), _AT_ONCE):
+                # Together, so that they share commits.
+                await asyncio.gather(
+                    *(self._is_gone(party, row) for row in believed[first : first + _AT_ONCE])
+                )
+
+    async def _is_gone(self, party: PartyId, row: Row) -> None:
+        seat = await self._seat(party, str(row["station_id"]))
+        await seat.ask(asks.Disconnect(connection_id=str(row["connection_id"]), reason="the node ended"))
 
     async def _tick(self) -> None:
         """Let time pass for the stations that wait for something."""

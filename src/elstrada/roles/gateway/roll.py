@@ -25,6 +25,8 @@ class Roll:
         self._spine, self._clock = spine, clock
         self._by_id: dict[str, dict[str, tuple[Credential, Station]]] = {}
         self._seen_until: datetime | None = None
+        self._at_last = 0
+        """How many records changed at the instant ``_seen_until``."""
         self._unknown: OrderedDict[str, dict[str, Cell]] = OrderedDict()
         self._unsaved: set[str] = set()
 
@@ -45,10 +47,12 @@ class Roll:
 
     async def refresh(self) -> None:
         """Take in the records that changed since the last time."""
-        since = self._seen_until
-        offset = 0
+        where = {"changed_at": Between(self._seen_until)} if self._seen_until is not None else None
+        found = await self._spine.count(t.station, where)
+        if found and found[0]["count"] == self._at_last:
+            return  # Only those that were taken in before, which changed at that very instant.
+        self._at_last = offset = 0
         while True:
-            where = {"changed_at": Between(since)} if since is not None else None
             rows = await self._spine.find(t.station, where, order=("changed_at",), limit=_PAGE, offset=offset)
             for row in rows:
                 self._take(row)
@@ -109,6 +113,7 @@ class Roll:
         credential = Credential(owner, station_id, password_hash)
         record = msgspec.json.decode(str(row["document"]), type=Station)
         self._by_id.setdefault(station_id, {})[owner] = (credential, record)
-        self._seen_until = max(self._seen_until or changed_at, changed_at)
+        self._at_last = self._at_last + 1 if changed_at == self._seen_until else 1
+        self._seen_until = changed_at  # They come in this order.
         if self._unknown.pop(station_id, None) is not None:
             self._unsaved.discard(station_id)

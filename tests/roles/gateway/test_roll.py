@@ -1,0 +1,72 @@
+"""The roll follows the records of stations, at little cost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from sqlalchemy import Table
+
+from elstrada.model.device import Station
+from elstrada.model.ids import PartyId
+from elstrada.roles.gateway.roll import Roll
+from elstrada.spine import tables as t
+from elstrada.spine.face import Cell, Put, Row, Where, Work
+from elstrada.spine.memory import MemorySpine
+
+CPO = PartyId("SE", "ELS")
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Clock:
+    def now(self) -> datetime:
+        return T0
+
+
+class CountedSpine(MemorySpine):
+    """Counts the rows it gives out."""
+
+    given = 0
+
+    async def find(
+        self,
+        table: Table,
+        where: Where | None = None,
+        *,
+        order: tuple[str, ...] = (),
+        limit: int = 1000,
+        offset: int = 0,
+    ) -> list[Row]:
+        rows = await super().find(table, where, order=order, limit=limit, offset=offset)
+        self.given += len(rows)
+        return rows
+
+
+def put(name: str, at: datetime, password: Cell = b"hash") -> Put:
+    document = msgspec.json.encode(Station(owner=CPO, id=name)).decode()
+    row = {"owner": str(CPO), "station_id": name, "password_hash": password}
+    return Put(t.station, {**row, "document": document, "changed_at": at})
+
+
+async def test_a_station_added_or_changed_in_the_same_instant_is_not_missed() -> None:
+    spine = CountedSpine(Clock())
+    await spine.start()
+    roll = Roll(spine, Clock())
+    await spine.commit(Work(writes=(put("A", T0), put("B", T0))))
+    await roll.refresh()
+    await spine.commit(Work(writes=(put("C", T0), put("A", T0 + timedelta(seconds=1), b"new"))))
+    await roll.refresh()
+    assert len(roll) == 3
+    assert [known.password_hash for known in roll.credentials("A", None)] == [b"new"]
+
+
+async def test_a_refresh_without_news_reads_no_record() -> None:
+    spine = CountedSpine(Clock())
+    await spine.start()
+    roll = Roll(spine, Clock())
+    await spine.commit(Work(writes=tuple(put(f"S{number}", T0) for number in range(1500))))
+    await roll.refresh()
+    assert len(roll) == 1500
+    given = spine.given
+    await roll.refresh()
+    assert spine.given == given
