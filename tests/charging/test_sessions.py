@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from elstrada.charging import station
 from elstrada.charging.decision import Decision
 from elstrada.charging.session import GRACE, QUIET
-from elstrada.charging.state import KEPT_SESSIONS, StationState, evolve
+from elstrada.charging.state import KEPT_OPEN, KEPT_SESSIONS, StationState, evolve
 from elstrada.model import answers, asks
 from elstrada.model import facts as f
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
@@ -112,13 +113,26 @@ def test_p2_a_resent_start_gets_the_same_answer_and_no_new_fact() -> None:
     assert again.facts == ()
 
 
+def wrong_clock(seconds: float, said_at: str, **changes: object) -> asks.StartSession:
+    return start16(seconds, said_at=said_at, clock_suspect=True, **changes)
+
+
 def test_p2_a_resent_start_of_a_station_with_a_wrong_clock_is_known() -> None:
     desk = Desk()
-    first = desk.ask(start16(0, clock_suspect=True), at(0))
-    again = desk.ask(start16(300, clock_suspect=True), at(300))
+    first = desk.ask(wrong_clock(0, "2000-01-01T00:00:10Z"), at(0))
+    again = desk.ask(wrong_clock(300, "2000-01-01T00:00:10Z"), at(300))
     assert (again.answer, again.facts) == (first.answer, ())
-    following = desk.ask(start16(900, clock_suspect=True, meter_wh=6000), at(900))
-    assert len(following.facts) == 1
+
+
+def test_a_second_try_with_the_same_card_and_register_is_a_session_of_its_own() -> None:
+    desk = Desk()
+    first = noted(desk.ask(wrong_clock(0, "2000-01-01T00:00:10Z", meter_wh=50_000), at(0)))
+    desk.ask(stop16(first.transaction_id, 20, 50_000), at(20))
+    second = noted(desk.ask(wrong_clock(60, "2000-01-01T00:01:10Z", meter_wh=50_000), at(60)))
+    assert second.transaction_id != first.transaction_id
+    desk.ask(stop16(second.transaction_id, 900, 80_000), at(900))
+    energies = [fact.energy_wh for fact in desk.told(f.SessionCompleted)]  # type: ignore[union-attr]
+    assert energies == [0, 30_000]
 
 
 def test_p2_a_resent_start_is_known_after_its_session_has_ended() -> None:
@@ -297,6 +311,78 @@ def _station_facts(log: Iterable[tuple[f.StationFact, datetime]]) -> Iterable[tu
     return log
 
 
+def shown(desk: Desk, card: asks.PresentedToken, seq_no: int) -> f.SessionUpdated:
+    """A card is shown during the session of ``events201``."""
+    update = asks.UpdateSession(transaction_id="tx-77", at=at(40), token=card, seq_no=seq_no)
+    (fact,) = [fact for fact in desk.ask(update, at(40)).facts if isinstance(fact, f.SessionUpdated)]
+    return fact
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_t8_another_card_shown_later_neither_pays_nor_frees(valid: bool) -> None:
+    desk = Desk()
+    desk.ask(events201()[0], at(0))
+    other = msgspec.structs.replace(token(valid=valid, whitelist=Whitelist.ALWAYS), uid="04B2")
+    fact = shown(desk, asks.PresentedToken(uid="04B2", ref="r2", known=other), 1)
+    assert (fact.token_ref, fact.token_party) == (None, None)
+    (session,) = desk.state.sessions.values()
+    assert (session.token_ref, session.token_party) == ("r1", EMSP)
+
+
+def test_a_session_without_an_accepted_card_belongs_to_the_first_accepted_one() -> None:
+    desk = Desk()
+    blocked = asks.PresentedToken(uid="04B2", ref="r2", known=token(valid=False, whitelist=Whitelist.ALWAYS))
+    desk.ask(msgspec.structs.replace(events201()[0], token=blocked), at(0))
+    assert shown(desk, blocked, 1).token_ref is None
+    assert shown(desk, CARD, 2).token_ref == "r1"
+    (session,) = desk.state.sessions.values()
+    assert (session.token_ref, session.allowed) == ("r1", Allowed.ALLOWED)
+
+
+@pytest.mark.parametrize("seq_no", [12_000_000, 2**31 - 1])
+def test_t9_an_absurd_sequence_number_costs_nothing(seq_no: int) -> None:
+    desk = Desk()
+    desk.ask(events201()[0], at(0))
+    tracemalloc.start()
+    desk.ask(asks.UpdateSession(transaction_id="tx-77", at=at(5), charging=True, seq_no=seq_no), at(5))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_t12_a_station_that_begins_sessions_without_end_has_a_bounded_state() -> None:
+    desk = Desk()
+    for number in range(300):
+        desk.ask(start16(number, meter_wh=number), at(number))
+    assert len(desk.state.sessions) <= KEPT_OPEN + KEPT_SESSIONS
+    early = station.forgotten(desk.state, start16(0, meter_wh=0))
+    assert early is not None, "the oldest can be recalled"
+
+
+def test_rule_17_meter_values_of_an_unknown_transaction_begin_no_session() -> None:
+    desk = Desk()
+    decision = desk.ask(asks.UpdateSession(transaction_id="987654", at=at(5), samples=(sample(5, 9),)), at(5))
+    (stray,) = decision.facts
+    assert isinstance(stray, f.StrayReported)
+    assert '"energy_wh":9' in stray.body
+    assert desk.state.sessions == {}
+
+
+def test_news_after_the_completion_is_kept_and_changes_nothing_that_was_told() -> None:
+    desk = Desk()
+    ended = asks.EndSession(transaction_id="tx-77", at=at(180), seq_no=2)
+    desk.ask(events201()[0], at(0))
+    desk.ask(ended, at(180))
+    desk.ask(asks.Tick(), at(180) + GRACE)
+    late = asks.UpdateSession(transaction_id="tx-77", at=at(60), samples=(sample(60, 51_500),), seq_no=1)
+    (fact,) = desk.ask(late, at(900)).facts
+    assert isinstance(fact, f.MeterSampled)
+    assert (fact.energy_wh, fact.power_w) == (None, None)
+    (completed,) = desk.told(f.SessionCompleted)
+    assert isinstance(completed, f.SessionCompleted)
+    assert completed.energy_wh == 0
+
+
 # --- authorization -------------------------------------------------------------------------------------
 
 
@@ -357,6 +443,26 @@ def test_r51_a_start_after_an_authorization_asks_nobody_and_keeps_its_reference(
     decision = desk.ask(start16(20, token=card), at(20))
     assert decision.questions == ()
     assert noted(decision).verdict == verdict
+
+
+def test_a_grant_serves_one_session() -> None:
+    desk = Desk()
+    card = asks.PresentedToken(uid="04A1", ref="r1", known=token(whitelist=Whitelist.NEVER))
+    verdict = Verdict(allowed=Allowed.ALLOWED, method=AuthMethod.AUTH_REQUEST, party=EMSP)
+    desk.ask(asks.Authorize(token=card, verdict=verdict), at(0))
+    first = desk.ask(start16(20, token=card), at(20))
+    desk.ask(stop16(noted(first).transaction_id, 60), at(60))
+    again = desk.ask(start16(80, token=card, meter_wh=6000), at(80))
+    assert len(again.questions) == 1
+
+
+def test_a_card_blocked_after_its_grant_starts_nothing() -> None:
+    desk = Desk()
+    desk.ask(asks.Authorize(token=CARD), at(0))
+    blocked = asks.PresentedToken(uid="04A1", ref="r1", known=token(valid=False, whitelist=Whitelist.ALWAYS))
+    verdict = noted(desk.ask(start16(20, token=blocked), at(20))).verdict
+    assert verdict is not None
+    assert verdict.allowed is Allowed.BLOCKED
 
 
 # --- commands ------------------------------------------------------------------------------------------

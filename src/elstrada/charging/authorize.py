@@ -6,7 +6,7 @@ back on our knowledge only when nobody answers.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from elstrada.charging.decision import Decision
 from elstrada.charging.state import PendingCommand, StationState
@@ -15,9 +15,6 @@ from elstrada.model import facts as f
 from elstrada.model.asks import PresentedToken
 from elstrada.model.device import CommandName
 from elstrada.model.token import Allowed, AuthMethod, Token, Verdict, Whitelist
-
-GRANT_HOLDS = timedelta(minutes=10)
-"""A token judged here this lately needs no second question when its session starts."""
 
 
 def authorize(state: StationState, ask: asks.Authorize, now: datetime) -> Decision:
@@ -43,9 +40,10 @@ def judge(
             authorization_reference=started_by.authorization_reference,
             note=f"remote start {started_by.command_id}",  # R-50: nobody is asked again.
         )
-    grant = state.grants.get(token.ref)
-    if grant is not None and now - grant.at <= GRANT_HOLDS and grant.verdict.allowed is Allowed.ALLOWED:
-        return grant.verdict
+    if token.known is None or token.known.valid:
+        grant = state.grants.get(token.ref)
+        if grant is not None and grant.holds(now):
+            return grant.verdict
     return local_verdict(state, token) or question(state, token, evse_id)
 
 

@@ -20,7 +20,7 @@ from elstrada.model.asks import EndSession, StartSession, UpdateSession
 from elstrada.model.device import CommandName
 from elstrada.model.ids import Fresh
 from elstrada.model.quantity import MeterSample
-from elstrada.model.token import Verdict
+from elstrada.model.token import Allowed, Verdict
 
 QUIET = timedelta(seconds=30)
 """After an end that came late, or with numbers missing: how long news may still come before pricing."""
@@ -44,7 +44,10 @@ def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -
         return Decision(questions=(verdict,))
     session_id = known.session_id if known is not None else fresh.id
     transaction_id = ask.transaction_id or str(fresh.number)
-    started = _started(ask, verdict, _command_of(state, ask, now), session_id, transaction_id, key)
+    # A token that was refused does not take a session from one that was accepted before.
+    taken = known is not None and known.allowed is Allowed.ALLOWED
+    named = None if taken and (verdict is None or verdict.allowed is not Allowed.ALLOWED) else verdict
+    started = _started(ask, named, _command_of(state, ask, now), session_id, transaction_id, key)
     facts: tuple[f.StationFact, ...] = (started,)
     if ask.token is not None and verdict is not None and ask.verdict is not None:
         facts = (authorize.decided(ask.token, ask.evse_id, verdict), started)
@@ -60,6 +63,9 @@ def update(state: StationState, ask: UpdateSession, now: datetime, fresh: Fresh)
     if isinstance(verdict, AskParty):
         return Decision(questions=(verdict,))
     facts: tuple[f.StationFact, ...] = ()
+    if session is None and ask.seq_no is None:
+        # 1.6: we name the transactions, so this names none of ours (rule 17).
+        return Decision(SessionNoted(ask.transaction_id), (_stray(ask, now),))
     if session is None:
         seen = _seen(ask, fresh)
         facts, state = (seen,), evolve(state, seen, now)
@@ -133,8 +139,8 @@ def start_key(ask: StartSession) -> str:
     if ask.transaction_id is not None:
         return f"tx|{ask.transaction_id}"
     token = ask.token.ref if ask.token else ""
-    # A time not believed became the time of receipt, which a resend does not share.
-    at = "?" if ask.clock_suspect else ask.at.isoformat()
+    # A time not believed became the time of receipt, which a resend does not share; what was said it does.
+    at = ask.said_at or ask.at.isoformat()
     return f"{ask.connector_id}|{ask.evse_id}|{token}|{at}|{ask.meter_wh}"
 
 
@@ -159,7 +165,7 @@ def _started(
         evse_id=ask.evse_id,
         connector_id=ask.connector_id,
         at=ask.at,
-        token_ref=ask.token.ref if ask.token else None,
+        token_ref=ask.token.ref if ask.token and verdict else None,
         token_party=verdict.party if verdict else None,
         allowed=verdict.allowed if verdict else None,
         auth_method=verdict.method if verdict else None,
@@ -202,16 +208,20 @@ def _news(session: SessionState, ask: UpdateSession, verdict: Verdict | None) ->
         return ()
     if ask.samples and ask.token is None and not moved and ask.charging == session.charging:
         return ()
+    # The first accepted token is the session's: another card shown later neither pays nor frees (T8).
+    accepted = verdict is not None and verdict.allowed is Allowed.ALLOWED
+    named = verdict if accepted and session.allowed is not Allowed.ALLOWED else None
     fact = f.SessionUpdated(
         session_id=session.session_id,
         at=ask.at,
         seq_no=ask.seq_no,
         evse_id=ask.evse_id,
         connector_id=ask.connector_id,
-        token_ref=ask.token.ref if ask.token else None,
-        token_party=verdict.party if verdict else None,
-        auth_method=verdict.method if verdict else None,
-        authorization_reference=verdict.authorization_reference if verdict else None,
+        token_ref=ask.token.ref if ask.token and named else None,
+        token_party=named.party if named else None,
+        allowed=named.allowed if named else None,
+        auth_method=named.method if named else None,
+        authorization_reference=named.authorization_reference if named else None,
         charging=ask.charging,
         offline=ask.offline,
         trigger=ask.trigger,
@@ -239,6 +249,9 @@ def _samples(
     )
     if content_key(fact) in session.keys:
         return ()
+    if session.completed:
+        # It was priced without this: kept and seen, but what was told to others stays as it is.
+        return (fact,)
     after = metered(session, fact)
     power_w = 0 if session.ended_at is not None else after.power_w
     return (msgspec.structs.replace(fact, energy_wh=after.energy_wh, power_w=power_w),)
@@ -263,7 +276,7 @@ def _the_one_meant(state: StationState, ask: EndSession) -> SessionState | None:
     return running[0] if len(running) == 1 else None
 
 
-def _stray(ask: EndSession, now: datetime) -> f.StrayReported:
+def _stray(ask: EndSession | UpdateSession, now: datetime) -> f.StrayReported:
     told = msgspec.structs.replace(ask, token=None)
     return f.StrayReported(
         kind=type(ask).__name__,

@@ -19,6 +19,8 @@ from elstrada.model.token import Allowed, AuthMethod, Verdict
 
 KEPT_SESSIONS = 16
 """Completed sessions remembered beside the open ones; older ones are recalled from the views."""
+KEPT_OPEN = 50
+"""Open sessions remembered; a station that begins more has lost count, and the oldest are recalled too."""
 KEPT_KEYS = 32
 """Content keys remembered per session, to know a resend."""
 KEPT_GRANTS = 32
@@ -35,10 +37,10 @@ class Sequence(msgspec.Struct, frozen=True):
 
     def with_number(self, number: int) -> Sequence:
         if number > self.high:
-            gap = tuple(range(self.high + 1, number))
+            gap = tuple(range(self.high + 1, min(number, self.high + 1 + MOST_MISSING)))
             return Sequence(self.low, number, (self.missing + gap)[:MOST_MISSING])
         if number < self.low:
-            gap = tuple(range(number + 1, self.low))
+            gap = tuple(range(max(number + 1, self.low - MOST_MISSING), self.low))
             return Sequence(number, self.high, (gap + self.missing)[:MOST_MISSING])
         if number in self.missing:
             return Sequence(self.low, self.high, tuple(n for n in self.missing if n != number))
@@ -105,11 +107,18 @@ class PendingCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Its session has begun, which a station may tell before it replies."""
 
 
+GRANT_HOLDS = timedelta(minutes=10)
+"""A token judged here this lately needs no second question when its session starts."""
+
+
 class Grant(msgspec.Struct, frozen=True):
-    """A token was judged here lately; a session that follows need not ask again."""
+    """A token was judged here lately; the one session that follows need not ask again."""
 
     verdict: Verdict
     at: datetime
+
+    def holds(self, now: datetime) -> bool:
+        return self.verdict.allowed is Allowed.ALLOWED and now - self.at <= GRANT_HOLDS
 
 
 class StationState(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,32 +212,28 @@ def _started(state: StationState, fact: f.SessionStarted, at: datetime) -> Stati
         started_at=fact.at,
         meter_start_wh=fact.meter_wh,
         charging=fact.charging if session.charging is None else session.charging,
-        token_ref=fact.token_ref or session.token_ref,
-        token_party=fact.token_party or session.token_party,
-        allowed=fact.allowed or session.allowed,
-        auth_method=fact.auth_method or session.auth_method,
-        authorization_reference=fact.authorization_reference or session.authorization_reference,
     )
+    # What was granted before is used up: the next session is judged anew.
+    grants = {ref: grant for ref, grant in state.grants.items() if ref != fact.token_ref}
     commands = state.commands
     begun_by = commands.get(fact.command_id or "")
     if begun_by is not None:
         commands = {cid: command for cid, command in commands.items() if command is not begun_by}
         if not begun_by.answered:
             commands[begun_by.command_id] = _with(begun_by, started=True)
-    return _keep(_with(state, commands=commands), _sequenced(session, fact.seq_no))
+    session = _sequenced(_belonging(session, fact), fact.seq_no)
+    return _forget_old(_keep(_with(state, commands=commands, grants=grants), session))
 
 
 def _seen(state: StationState, fact: f.SessionSeen, at: datetime) -> StationState:
     session = _session(state, fact.session_id, at)
-    return _keep(
-        state,
-        _with(
-            session,
-            transaction_id=fact.transaction_id,
-            evse_id=fact.evse_id,
-            connector_id=fact.connector_id,
-        ),
+    seen = _with(
+        session,
+        transaction_id=fact.transaction_id,
+        evse_id=fact.evse_id,
+        connector_id=fact.connector_id,
     )
+    return _forget_old(_keep(state, seen))
 
 
 def _updated(state: StationState, fact: f.SessionUpdated, at: datetime) -> StationState:
@@ -238,12 +243,23 @@ def _updated(state: StationState, fact: f.SessionUpdated, at: datetime) -> Stati
         evse_id=fact.evse_id or session.evse_id,
         connector_id=fact.connector_id or session.connector_id,
         charging=session.charging if fact.charging is None else fact.charging,
-        token_ref=fact.token_ref or session.token_ref,
-        token_party=fact.token_party or session.token_party,
-        auth_method=fact.auth_method or session.auth_method,
-        authorization_reference=fact.authorization_reference or session.authorization_reference,
     )
+    session = _belonging(session, fact)
     return _keep(state, _keyed(_sequenced(session, fact.seq_no), content_key(fact)))
+
+
+def _belonging(session: SessionState, fact: f.SessionStarted | f.SessionUpdated) -> SessionState:
+    """A session after a fact that may name its token."""
+    if fact.token_ref is None:
+        return session
+    return _with(
+        session,
+        token_ref=fact.token_ref,
+        token_party=fact.token_party,
+        allowed=fact.allowed,
+        auth_method=fact.auth_method,
+        authorization_reference=fact.authorization_reference,
+    )
 
 
 def _sampled(state: StationState, fact: f.MeterSampled, at: datetime) -> StationState:
@@ -352,13 +368,18 @@ def _sequenced(session: SessionState, number: int | None) -> SessionState:
 
 
 def _forget_old(state: StationState) -> StationState:
-    """Drop the oldest completed sessions beyond those kept, and remember up to when."""
+    """Drop the oldest sessions beyond those kept, completed and open, and remember up to when."""
+    if len(state.sessions) <= KEPT_SESSIONS:
+        return state
     completed = [session for session in state.sessions.values() if session.completed]
+    running = [session for session in state.sessions.values() if session.ended_at is None]
     surplus = completed[: max(len(completed) - KEPT_SESSIONS, 0)]
+    surplus += running[: max(len(running) - KEPT_OPEN, 0)]
     if not surplus:
         return state
     gone = {session.session_id for session in surplus}
-    starts = [at for at in (*(session.started_at for session in surplus), state.horizon) if at is not None]
+    news = (session.started_at or session.first_news_at for session in surplus)
+    starts = [at for at in (*news, state.horizon) if at is not None]
     sessions = {sid: session for sid, session in state.sessions.items() if sid not in gone}
     return _with(state, sessions=sessions, horizon=max(starts, default=None))
 

@@ -66,7 +66,7 @@ def forgotten(state: StationState, ask: asks.StationAsk) -> tuple[str, str] | No
     if state.horizon is None:
         return None
     match ask:
-        case asks.StartSession() if ask.at <= state.horizon:
+        case asks.StartSession() if ask.at <= state.horizon or ask.clock_suspect:
             key = session.start_key(ask)
             return None if state.session_by_start(key) else ("start_key", key)
         case asks.UpdateSession() | asks.EndSession():

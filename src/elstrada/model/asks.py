@@ -74,6 +74,8 @@ class StartSession(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     seq_no: int | None = None
     charging: bool | None = None
     """Is energy flowing (2.x chargingState Charging)? None: not said."""
+    said_at: str | None = None
+    """The time as the station wrote it, where ``at`` is not what it said; a resend says the same."""
     remote_start_id: int | None = None
     reservation_id: int | None = None
     offline: bool = False

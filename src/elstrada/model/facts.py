@@ -119,7 +119,9 @@ class SessionUpdated(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     evse_id: int | None = None
     connector_id: int | None = None
     token_ref: str | None = None
+    """Of a session that had no accepted token before; a token that was refused never stands here."""
     token_party: PartyId | None = None
+    allowed: Allowed | None = None
     auth_method: AuthMethod | None = None
     authorization_reference: str | None = None
     charging: bool | None = None

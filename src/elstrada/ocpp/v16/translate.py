@@ -85,6 +85,7 @@ def _start(message: m.StartTransactionRequest, intake: Intake) -> asks.StartSess
         at=at,
         meter_wh=intake.register(message.meter_start, "/meterStart"),
         reservation_id=message.reservation_id,
+        said_at=message.timestamp[:64] if suspect else None,
         clock_suspect=suspect,
     )
 

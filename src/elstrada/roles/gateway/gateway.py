@@ -31,6 +31,7 @@ from elstrada.spine.post import Letter, Post, Release
 
 log = logging.getLogger(__name__)
 
+REFRESH_S = 1.0
 TICK_S = 2.0
 SWEEP_S = 10.0
 DOWN_FOR = timedelta(seconds=5)
@@ -74,7 +75,7 @@ class Gateway:
         await self.roll.refresh()
         await self._nobody_is_here()
         self._keepers = [
-            asyncio.create_task(self.roll.run()),
+            asyncio.create_task(self._every(REFRESH_S, self.roll.keep)),
             asyncio.create_task(self._every(TICK_S, self._tick)),
             asyncio.create_task(self._every(SWEEP_S, self._sweep)),
         ]
@@ -280,6 +281,9 @@ class Gateway:
                 await do()
             except SpineDown as down:
                 self.spine_is_down(str(down))
+            except Exception:
+                # One station's trouble must not end the care for all others.
+                log.exception("%s failed; it is tried again", do.__name__)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from datetime import datetime
 
@@ -12,7 +11,7 @@ from elstrada.charging.trust import Credential
 from elstrada.model.device import Station
 from elstrada.net.face import Clock
 from elstrada.spine import tables as t
-from elstrada.spine.face import Between, Cell, Put, Row, Spine, SpineDown, Work
+from elstrada.spine.face import Between, Cell, Put, Row, Spine, Work
 
 MOST_UNKNOWN = 1_000
 _PAGE = 1_000
@@ -90,16 +89,11 @@ class Roll:
         if fits:
             await self._spine.commit(Work(writes=tuple(Put(t.unknown_station, row) for row in fits)))
 
-    async def run(self, every_s: float = 1.0) -> None:
-        """Keep the roll fresh until cancelled."""
-        while True:
-            await asyncio.sleep(every_s)
-            try:
-                await self.refresh()
-                if self._unsaved:
-                    await self.save_unknown()
-            except SpineDown:
-                continue  # The gateway as a whole reports that the store is down.
+    async def keep(self) -> None:
+        """Take in what is new, and write down who knocked unknown."""
+        await self.refresh()
+        if self._unsaved:
+            await self.save_unknown()
 
     def _of(self, station_id: str, owner: str | None) -> list[tuple[Credential, Station]]:
         stations = self._by_id.get(station_id, {})
