@@ -123,15 +123,17 @@ ALL = (
 )
 
 
-def session(session_id: str = "s1", token_party: PartyId | None = EMSP) -> tuple[Fact, ...]:
+def session(
+    session_id: str = "s1", token_party: PartyId | None = EMSP, at: datetime = START
+) -> tuple[Fact, ...]:
     """An hour from 16:30 to 17:30 local with 11 kWh, 6 of them before 17:00."""
-    samples = (MeterSample(START + timedelta(minutes=30), 106_000),)
-    end = START + timedelta(hours=1)
+    samples = (MeterSample(at + timedelta(minutes=30), 106_000),)
+    end = at + timedelta(hours=1)
     return (
-        SessionStarted(session_id, "7", "k", 1, 1, START, "ref", token_party, meter_wh=100_000),
+        SessionStarted(session_id, "7", "k", 1, 1, at, "ref", token_party, meter_wh=100_000),
         MeterSampled(1, 1, samples, session_id=session_id),
         SessionEnded(session_id, end, meter_wh=111_000),
-        SessionCompleted(session_id, START, end, 11_000),
+        SessionCompleted(session_id, at, end, 11_000),
     )
 
 
@@ -275,6 +277,25 @@ def test_a_tariff_changed_since_the_start_is_noted() -> None:
         (issued,) = [one.fact for one in await spine.facts(cdr_stream(OWNER, OWNER, "s1"))]
         assert isinstance(issued, CdrIssued)
         assert any("R-43" in note for note in issued.cost.notes)
+
+    run(scene())
+
+
+def test_a_station_whose_clock_is_ahead_makes_no_cdr_of_the_future() -> None:
+    """V07: Noon is when we heard of it all, hours before the station says that it ended."""
+
+    async def scene() -> None:
+        spine = await spine_with(*ALL, facts=session(at=START + timedelta(days=1)))
+        await rate(spine)
+        cdr = await cdr_of(spine)
+        assert cdr is not None
+        assert cdr.end_date_time == Noon().now()
+        assert cdr.end_date_time - cdr.start_date_time == timedelta(hours=1)
+        assert cdr.charging_periods[0].start_date_time == cdr.start_date_time
+        assert cdr.total_energy == 11
+        assert cdr.total_cost.before_taxes == Decimal("44.00")  # 12:00 to 13:00 local: no evening.
+        assert cdr.remark is not None
+        assert "clock was 16200 s ahead" in cdr.remark
 
     run(scene())
 

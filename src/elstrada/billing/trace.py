@@ -29,6 +29,9 @@ from elstrada.model.quantity import MeterSample
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.token import AuthMethod
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""As much as the clocks of honest parties may."""
+_SECOND = timedelta(seconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1) // _MICROSECOND
 _FOUR_DECIMALS = Decimal("0.0001")
@@ -91,6 +94,25 @@ def trace(facts: Iterable[Fact]) -> Trace:
         by_command=any(fact.command_id for fact in told if isinstance(fact, SessionStarted)),
         periods=tuple(_periods(with_rest(points, rest), samples, rest)),
         notes=done.notes,
+    )
+
+
+def not_ahead_of(told: Trace, recorded_at: datetime) -> Trace:
+    """The session moved back as a whole where it would end after we heard that it had ended.
+
+    Then the station's clock is ahead, by that much at least, and no receiver takes a CDR from the
+    future (V07). Clocks may differ by ``CLOCKS_DIFFER``; length and energy stay as measured.
+    """
+    ahead = told.end - recorded_at
+    if ahead <= CLOCKS_DIFFER:
+        return told
+    note = f"the station's clock was {ahead // _SECOND} s ahead: times moved back"
+    periods = tuple(
+        msgspec.structs.replace(period, start_date_time=period.start_date_time - ahead)
+        for period in told.periods
+    )
+    return msgspec.structs.replace(
+        told, start=told.start - ahead, end=recorded_at, periods=periods, notes=(*told.notes, note)
     )
 
 

@@ -14,7 +14,7 @@ from typing import cast
 import msgspec
 
 from elstrada.billing.cdr import Place, cdr_id_of, cdr_of, place_in
-from elstrada.billing.trace import NotBillable, Trace, trace
+from elstrada.billing.trace import NotBillable, Trace, not_ahead_of, trace
 from elstrada.model.device import EvsePlace, Station
 from elstrada.model.facts import (
     CdrIssued,
@@ -98,7 +98,7 @@ class Rater:
         return Work((Append(stream, 0, (issued,)),), (Delete(t.finding, source),) if mended else ())
 
     async def _issued(self, owner: PartyId, done: Recorded, session_id: str) -> CdrIssued:
-        told = trace(await self._session_facts(owner, done, session_id))
+        told = not_ahead_of(trace(await self._session_facts(owner, done, session_id)), done.at)
         station_id = done.stream.split("/", 2)[2]
         place = await self._place(owner, station_id, told)
         tariff = choose(await self._tariffs(owner, place), at=told.start, ad_hoc=told.token_party is None)
