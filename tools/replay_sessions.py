@@ -54,7 +54,7 @@ PARIS = ZoneInfo("Europe/Paris")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZERO = Decimal(0)
 HALF_CENT = Decimal("0.005")
-KNOWN = Known(token=True, currency="EUR")
+KNOWN = Known(token=True, now=datetime.now(UTC), currency="EUR")
 
 PLAN = Plan(
     owner=EMSP,

@@ -19,8 +19,9 @@ from elstrada.model.invoice import BillLine, Contract, Plan, RetailMode
 from elstrada.model.location import GeoLocation
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
-from elstrada.model.token import AuthMethod
+from elstrada.model.token import AuthMethod, Token, Whitelist
 from elstrada.roles.biller import Biller
+from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Work
 from elstrada.spine.memory import MemorySpine
@@ -28,12 +29,13 @@ from elstrada.spine.memory import MemorySpine
 CPO, OWNER = PartyId("SE", "ELS"), PartyId("SE", "RET")
 START = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 CONTRACT_ID = "SERETC00000017"
+NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 _T = TypeVar("_T")
 
 
 class Noon:
     def now(self) -> datetime:
-        return datetime(2026, 3, 3, 12, tzinfo=UTC)
+        return NOW
 
 
 PLACE = CdrLocation(
@@ -106,19 +108,22 @@ def put_plan(plan: Plan = PLAN) -> Put:
     return Put(t.plan, {"owner": str(OWNER), "plan_id": plan.id, "document": document(plan)})
 
 
-TOKEN = Put(
-    t.token,
-    {
-        "owner": str(OWNER),
-        "party": str(OWNER),
-        "uid": "04A1",
-        "type": "RFID",
-        "ref": "ref",
-        "contract_id": CONTRACT_ID,
-        "document": "{}",
-        "last_updated": START,
-    },
+CARD = Token(
+    party=OWNER,
+    uid="04A1",
+    contract_id=CONTRACT_ID,
+    issuer="Retail",
+    valid=True,
+    whitelist=Whitelist.ALLOWED,
+    last_updated=START - timedelta(days=9),
 )
+
+
+def put_token(**fields: object) -> Put:
+    return Put(t.token, token_row(OWNER, msgspec.structs.replace(CARD, **fields), "ref"))
+
+
+TOKEN = put_token()
 ALL = (TOKEN, put_contract(), put_plan())
 
 
@@ -185,7 +190,7 @@ def test_a_cdr_that_passes_becomes_one_line_on_its_contract() -> None:
 def test_many_cdrs_of_one_contract_in_one_batch_each_get_a_line() -> None:
     async def scene() -> None:
         spine = await spine_with(*ALL)
-        await receive(spine, *(changed(id=f"c{n}") for n in range(5)))
+        await receive(spine, *(changed(id=f"c{n}", session_id=f"s{n}") for n in range(5)))
         await bill(spine)
         assert [line.cdr_id for line in await lines(spine)] == [f"c{n}" for n in range(5)]
 
@@ -239,6 +244,22 @@ HELD = [
         changed(currency="EUR", tariffs=(msgspec.structs.replace(TARIFF, currency="EUR"),)),
         "nothing is converted",
     ),
+    (ALL, changed(credit=True, credit_reference_id="c0", total_cost=Price(Decimal(-40))), "V41"),
+    (ALL, changed(credit=True), "V41"),
+    (ALL, changed(total_cost=Price(Decimal(-40))), "V42"),
+    (ALL, changed(total_cost=Price(Decimal(99_999))), "V20"),
+    (ALL, changed(total_cost=Price(Decimal(0))), "V20"),
+    (ALL, changed(tariffs=(msgspec.structs.replace(TARIFF, end_date_time=START),)), "V20"),
+    (
+        ALL,
+        changed(
+            start_date_time=START.replace(year=2031),
+            end_date_time=(START + timedelta(hours=1)).replace(year=2031),
+            charging_periods=(ChargingPeriod(START.replace(year=2031), CDR.charging_periods[0].dimensions),),
+        ),
+        "V07",
+    ),
+    ((put_token(valid=False), *ALL[1:]), CDR, "the token was blocked"),
 ]
 
 
@@ -254,6 +275,55 @@ def test_a_cdr_that_does_not_pass_is_held_and_says_why(
         (check,) = await checks(spine)
         assert not check.accepted
         assert any(finding in text for text in check.findings), check.findings
+
+    run(scene())
+
+
+def test_a_session_is_billed_once_whatever_its_cdrs_are_called() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, CDR, changed(id="c2"))  # V02: in one batch,
+        await bill(spine)
+        position = len(spine.store.log)
+        await receive(spine, changed(id="c3"))  # and later.
+        await bill(spine, position)
+        assert [line.cdr_id for line in await lines(spine)] == ["c1"]
+        for cdr_id in ("c2", "c3"):
+            (check,) = await checks(spine, cdr_id)
+            assert [text[:4] for text in check.findings] == ["V02 "]
+
+    run(scene())
+
+
+def test_a_session_whose_first_cdr_was_refused_is_billed_by_its_second() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, changed(total_cost=Price(Decimal(99_999))), changed(id="c2"))
+        await bill(spine)
+        assert [line.cdr_id for line in await lines(spine)] == ["c2"]
+        await spine.commit(await Biller(spine).again(OWNER, CPO, "c1", now=NOW))
+        assert len(await lines(spine)) == 1
+
+    run(scene())
+
+
+def test_the_same_session_id_of_another_party_is_another_session() -> None:
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, CDR, changed(party=PartyId("SE", "OTH")))
+        await bill(spine)
+        assert len(await lines(spine)) == 2
+
+    run(scene())
+
+
+def test_a_token_blocked_when_the_session_ran_does_not_hold_its_cdr() -> None:
+    async def scene() -> None:
+        blocked = put_token(valid=False, last_updated=START + timedelta(minutes=1))
+        spine = await spine_with(blocked, *ALL[1:])
+        await receive(spine, CDR)
+        await bill(spine)
+        assert len(await lines(spine)) == 1
 
     run(scene())
 
@@ -294,11 +364,11 @@ def test_a_held_cdr_is_billed_once_when_the_cause_is_mended() -> None:
         await receive(spine, CDR)
         await bill(spine)
         await spine.commit(Work(writes=(put_plan(),)))
-        await spine.commit(await Biller(spine).again(OWNER, CPO, "c1"))
+        await spine.commit(await Biller(spine).again(OWNER, CPO, "c1", now=NOW))
         assert len(await lines(spine)) == 1
         assert [check.accepted for check in await checks(spine)] == [False, True]
-        assert await Biller(spine).again(OWNER, CPO, "c1") == Work()
-        assert await Biller(spine).again(OWNER, CPO, "c9") == Work()
+        assert await Biller(spine).again(OWNER, CPO, "c1", now=NOW) == Work()
+        assert await Biller(spine).again(OWNER, CPO, "c9", now=NOW) == Work()
 
     run(scene())
 

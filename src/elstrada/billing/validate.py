@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
@@ -10,7 +11,7 @@ from itertools import pairwise
 import msgspec
 
 from elstrada.billing.currencies import CURRENCIES
-from elstrada.billing.trace import hours
+from elstrada.billing.trace import CLOCKS_DIFFER, hours
 from elstrada.model.cdr import Cdr
 from elstrada.model.session import ChargingPeriod
 
@@ -18,6 +19,8 @@ _ZERO = Decimal(0)
 _WH = Decimal("0.001")
 _PER_MILLE = Decimal("0.001")
 _36_SECONDS = Decimal("0.01")  # Of an hour.
+_CENT = Decimal("0.01")
+_PER_CENT = Decimal("0.01")
 
 
 class Severity(StrEnum):
@@ -33,6 +36,16 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     token: bool
     """We issued the token."""
+    now: datetime
+    """When the CDR came, or is looked at again."""
+    blocked_since: datetime | None = None
+    """Of a token that may not charge: since when."""
+    billed_as: str | None = None
+    """Another CDR of the same session and party that is on a bill."""
+    price: Decimal | None = None
+    """Before taxes, as the CDR's own tariffs give it; None where it was not reckoned."""
+    not_priced: str = ""
+    """Why the CDR's own tariffs give no price."""
     content_hash: str = ""
     """Of this CDR as received."""
     earlier_hash: str | None = None
@@ -79,6 +92,12 @@ def other_content(_: Cdr, known: Known) -> str | None:
     return "a CDR of this party and id came before with other content"
 
 
+def session_billed_before(cdr: Cdr, known: Known) -> str | None:
+    if cdr.credit or known.billed_as is None:
+        return None
+    return f"session {(cdr.session_id or '')[:36]!r} is on a bill already, by CDR {known.billed_as[:39]!r}"
+
+
 def ends_before_it_starts(cdr: Cdr, _: Known) -> str | None:
     if cdr.end_date_time >= cdr.start_date_time:
         return None
@@ -89,6 +108,13 @@ def takes_energy_in_no_time(cdr: Cdr, _: Known) -> str | None:
     if cdr.end_date_time != cdr.start_date_time or cdr.total_energy <= 0:
         return None
     return f"{cdr.total_energy} kWh between {cdr.start_date_time.isoformat()} and the same instant"
+
+
+def lies_in_the_future(cdr: Cdr, known: Known) -> str | None:
+    latest = max(cdr.start_date_time, cdr.end_date_time)
+    if latest <= known.now + CLOCKS_DIFFER:
+        return None
+    return f"{latest.isoformat()} is more than 5 minutes after {known.now.isoformat()}"
 
 
 def energy_differs_from_periods(cdr: Cdr, _: Known) -> str | None:
@@ -130,6 +156,17 @@ def periods_say_nothing(cdr: Cdr, known: Known) -> str | None:
     return None
 
 
+def price_differs_from_tariffs(cdr: Cdr, known: Known) -> str | None:
+    if cdr.credit:
+        return None
+    asked = cdr.total_cost.before_taxes
+    if known.price is None:
+        return f"{asked} {cdr.currency}, and {known.not_priced}" if known.not_priced else None
+    if abs(asked - known.price) <= max(_CENT, abs(known.price) * _PER_CENT):
+        return None
+    return f"total_cost is {asked} {cdr.currency} before taxes, its own tariffs give {known.price}"
+
+
 def wrong_currency(cdr: Cdr, known: Known) -> str | None:
     if cdr.currency not in CURRENCIES:
         return f"{cdr.currency[:8]!r} is no currency of ISO 4217"
@@ -154,17 +191,44 @@ def unknown_token(_: Cdr, known: Known) -> str | None:
     return None if known.token else "the token is not one of ours"
 
 
+def token_blocked(cdr: Cdr, known: Known) -> str | None:
+    """A block that came while the car was charging, or later, takes nothing back."""
+    if known.blocked_since is None or known.blocked_since > cdr.start_date_time:
+        return None
+    return f"the token was blocked at {known.blocked_since.isoformat()}, before the session began"
+
+
+def is_credit(cdr: Cdr, _: Known) -> str | None:
+    if not cdr.credit:
+        return None
+    of = f"CDR {cdr.credit_reference_id[:39]!r}" if cdr.credit_reference_id else "no CDR it names"
+    return f"it credits {of}: see to the customer's bill by hand"
+
+
+def costs_less_than_nothing(cdr: Cdr, _: Known) -> str | None:
+    before, after = cdr.total_cost.before_taxes, cdr.total_cost.after_taxes
+    if cdr.credit or (before >= 0 and (after is None or after >= 0)):
+        return None
+    return f"total_cost is {before} {cdr.currency} before taxes, and the CDR is no credit"
+
+
 CHECKS: tuple[Check, ...] = (
     Check("V01", Severity.REJECT, other_content),
+    Check("V02", Severity.HOLD, session_billed_before),
     Check("V06", Severity.REJECT, ends_before_it_starts),
     Check("V06", Severity.HOLD, takes_energy_in_no_time),
+    Check("V07", Severity.HOLD, lies_in_the_future),
     Check("V14", Severity.REJECT, energy_differs_from_periods),
     Check("V15", Severity.HOLD, time_differs_from_clock),
     Check("V17", Severity.REJECT, periods_out_of_order),
     Check("V18", Severity.REJECT, periods_say_nothing),
+    Check("V20", Severity.HOLD, price_differs_from_tariffs),
     Check("V24", Severity.REJECT, wrong_currency),
     Check("V25", Severity.HOLD, tariff_missing),
     Check("V29", Severity.REJECT, unknown_token),
+    Check("V30", Severity.HOLD, token_blocked),
+    Check("V41", Severity.HOLD, is_credit),  # Milder than the rule: nothing sets off a credit yet.
+    Check("V42", Severity.REJECT, costs_less_than_nothing),
 )
 
 

@@ -6,6 +6,7 @@ its findings, and costs the customer nothing; ``again`` examines it anew when th
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -18,9 +19,11 @@ from elstrada.model.facts import BillLineAdded, CdrChecked, CdrReceived, Fact
 from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
 from elstrada.model.invoice import BillLine, Contract, Plan
 from elstrada.model.location import Location
+from elstrada.model.token import Token
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Recorded, Row, Spine, Work
-from elstrada.tariffs.refusals import UnknownZone
+from elstrada.spine.face import AnyOf, Append, Recorded, Row, Spine, Work
+from elstrada.tariffs.price import price
+from elstrada.tariffs.refusals import NotPriced, UnknownZone
 from elstrada.tariffs.usage import usage_of, zone_named
 
 NAME = "biller"
@@ -45,7 +48,7 @@ class Biller:
                 await self._receive(one, one.fact, pen)
         return pen.work()
 
-    async def again(self, owner: PartyId, party: PartyId, cdr_id: str) -> Work:
+    async def again(self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime) -> Work:
         """Examine a held CDR anew; nothing if it was accepted, or never came."""
         known = await self._spine.facts(cdr_stream(owner, party, cdr_id))
         received = [one for one in known if isinstance(one.fact, CdrReceived)]
@@ -53,7 +56,7 @@ class Biller:
             return Work()
         pen = _Pen(self._spine)
         first = received[0]
-        await self._examine(first.stream, cast(CdrReceived, first.fact), None, pen)
+        await self._examine(first.stream, cast(CdrReceived, first.fact), None, now, pen)
         return pen.work()
 
     async def _receive(self, one: Recorded, fact: CdrReceived, pen: _Pen) -> None:
@@ -65,15 +68,24 @@ class Biller:
         )
         first = not any(isinstance(o.fact, CdrReceived) and o.version < one.version for o in known)
         if first:
-            await self._examine(one.stream, fact, None, pen)
+            await self._examine(one.stream, fact, None, one.at, pen)
         elif earlier != fact.content_hash:
-            await self._examine(one.stream, fact, earlier, pen)  # V01; the same content again is nothing new.
+            await self._examine(one.stream, fact, earlier, one.at, pen)  # V01; same content: nothing new.
 
-    async def _examine(self, stream: str, fact: CdrReceived, earlier: str | None, pen: _Pen) -> None:
+    async def _examine(
+        self, stream: str, fact: CdrReceived, earlier: str | None, now: datetime, pen: _Pen
+    ) -> None:
         owner, cdr = owner_of(stream), fact.cdr
-        contract_id = await self._contract_of(owner, cdr.token_ref)
-        known = Known(token=contract_id is not None, content_hash=fact.content_hash, earlier_hash=earlier)
-        findings, line = await self._judged(owner, cdr, known, contract_id)
+        token = await self._token(owner, cdr.token_ref)
+        known = Known(
+            token=token is not None,
+            now=now,
+            blocked_since=token.last_updated if token and not token.valid else None,
+            billed_as=await self._billed_as(owner, cdr, pen),
+            content_hash=fact.content_hash,
+            earlier_hash=earlier,
+        )
+        findings, line = await self._judged(owner, cdr, known, token and token.contract_id)
         await pen.write(stream, CdrChecked(line is not None, tuple(str(finding) for finding in findings)))
         if line is not None:
             await pen.write(contract_stream(owner, line.contract_id), BillLineAdded(line))
@@ -86,10 +98,40 @@ class Biller:
             findings = validate(cdr, known)
             if contract_id is None or not may_be_billed(findings):
                 return findings, None
+            # Only now, as a CDR with impossible times or periods is none that can be priced.
+            findings = validate(cdr, await self._priced(owner, cdr, known))
+            if not may_be_billed(findings):
+                return findings, None
             line = await self._rated(owner, cdr, contract_id)
         except ArithmeticError:  # 1E+999999 kWh in the year 9999: no peer stops the bills of the others.
             return (_held("a number or a date in the CDR is beyond reckoning"),), None
         return ((*findings, line), None) if isinstance(line, Finding) else (findings, line)
+
+    async def _priced(self, owner: PartyId, cdr: Cdr, known: Known) -> Known:
+        """With the price that the CDR's own tariffs give (V20); a CDR without any is V25's business."""
+        if not cdr.tariffs:
+            return known
+        try:
+            zone = await self._zone(owner, cdr)
+            cost = price(usage_of(cdr, time_zone=zone.key), cdr.tariffs)
+        except NotPriced as refusal:
+            return msgspec.structs.replace(known, not_priced=str(refusal))
+        return msgspec.structs.replace(known, price=cost.total.before_taxes)
+
+    async def _billed_as(self, owner: PartyId, cdr: Cdr, pen: _Pen) -> str | None:
+        """Another CDR of the session that has its line, or gets it with this work (V02)."""
+        if cdr.session_id is None:
+            return None
+        of: Row = {"owner": str(owner), "party": str(cdr.party), "session_id": cdr.session_id}
+        rows = await self._spine.find(t.cdr, of, order=("recorded_at",))
+        others = tuple(cast(str, row["cdr_id"]) for row in rows if row["cdr_id"] != cdr.id)
+        if not others:
+            return None
+        lines = {"owner": str(owner), "cdr_party": str(cdr.party), "cdr_id": AnyOf(others)}
+        found = await self._spine.find(t.bill_line, lines, limit=1)
+        if found:
+            return cast(str, found[0]["cdr_id"])
+        return next((one for one in others if (cdr.party, one) in pen.billed), None)
 
     async def _rated(self, owner: PartyId, cdr: Cdr, contract_id: str) -> BillLine | Finding:
         """The line, or why there is none."""
@@ -111,9 +153,9 @@ class Biller:
             return Finding("V30", Severity.HOLD, f"contract {contract_id} does not cover {day}")
         return line if line.vat_percent is not None else _held("; ".join(line.notes))
 
-    async def _contract_of(self, owner: PartyId, token_ref: str) -> str | None:
+    async def _token(self, owner: PartyId, token_ref: str) -> Token | None:
         found = await self._spine.find(t.token, {"owner": str(owner), "ref": token_ref}, limit=1)
-        return cast(str, found[0]["contract_id"]) if found else None
+        return _read(found[0], Token) if found else None
 
     async def _zone(self, owner: PartyId, cdr: Cdr) -> ZoneInfo:
         """The place's zone: by our copy of the location, else by the CDR, else by its country (rule 17)."""
@@ -131,12 +173,16 @@ class _Pen:
         self._spine = spine
         self._versions: dict[str, int] = {}
         self._appends: list[Append] = []
+        self.billed: set[tuple[PartyId, str]] = set()
+        """Party and id of the CDRs that get a line."""
 
     async def write(self, stream: str, fact: Fact) -> None:
         if stream not in self._versions:
             self._versions[stream] = (await self._spine.load(stream)).version
         self._appends.append(Append(stream, self._versions[stream], (fact,)))
         self._versions[stream] += 1
+        if isinstance(fact, BillLineAdded):
+            self.billed.add((fact.line.cdr_party, fact.line.cdr_id))
 
     def work(self) -> Work:
         return Work(tuple(self._appends))
