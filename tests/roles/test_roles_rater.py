@@ -281,6 +281,37 @@ def test_a_tariff_changed_since_the_start_is_noted() -> None:
     run(scene())
 
 
+def put_former(one: Tariff, replaced_at: datetime) -> Put:
+    row = {name: cell for name, cell in put_tariff(one).row.items() if name != "last_updated"}
+    return Put(t.former_tariff, {**row, "replaced_at": replaced_at})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "energy"),
+    [
+        (-10, -5, "9"),  # Both changes came before the session,
+        (-10, 0, "9"),  # the second with its start,
+        (-10, 1, "5"),  # or while it ran;
+        (1, 50, "4"),  # both while it ran,
+        (90, 95, "4"),  # or when it was over and not yet rated.
+    ],
+)
+def test_a_session_is_priced_by_the_tariff_it_began_with(first: int, second: int, energy: str) -> None:
+    """R-43: prices 4, then 5, then 9 SEK/kWh."""
+
+    async def scene() -> None:
+        one, two = (START + timedelta(minutes=minute) for minute in (first, second))
+        former = (put_former(tariff("T", "4"), one), put_former(tariff("T", "5"), two))
+        spine = await spine_with(*ALL[:2], put_tariff(tariff("T", "9")), *former, facts=session())
+        await rate(spine)
+        cdr = await cdr_of(spine)
+        assert cdr is not None
+        assert cdr.tariffs == (tariff("T", energy),)
+        assert cdr.total_cost.before_taxes == 6 * Decimal(energy) + 5 * (Decimal(energy) + 2)
+
+    run(scene())
+
+
 def test_a_station_whose_clock_is_ahead_makes_no_cdr_of_the_future() -> None:
     """V07: Noon is when we heard of it all, hours before the station says that it ended."""
 

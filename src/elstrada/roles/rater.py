@@ -8,7 +8,7 @@ says why, and ``again`` rates it when that is mended.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 import msgspec
@@ -30,7 +30,7 @@ from elstrada.model.ids import PartyId, cdr_stream, owner_of, station_stream
 from elstrada.model.location import Location
 from elstrada.model.tariff import Tariff
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Cell, Delete, Put, Recorded, Row, Spine, Work
+from elstrada.spine.face import Append, Between, Cell, Delete, Put, Recorded, Row, Spine, Work
 from elstrada.tariffs.choose import choose
 from elstrada.tariffs.compile import compiled
 from elstrada.tariffs.policy import OCPI_2_3_0, Policy
@@ -46,6 +46,7 @@ CODE = "not-rated"
 
 _SESSION_FACTS = (SessionStarted, SessionSeen, SessionUpdated, MeterSampled, SessionEnded, SessionCompleted)
 _PAGE = 10_000
+_INSTANT = timedelta(microseconds=1)
 _SAMPLE_LENGTH = 300
 _station = msgspec.json.Decoder(Station)
 _location = msgspec.json.Decoder(Location)
@@ -101,7 +102,9 @@ class Rater:
         told = not_ahead_of(trace(await self._session_facts(owner, done, session_id)), done.at)
         station_id = done.stream.split("/", 2)[2]
         place = await self._place(owner, station_id, told)
-        tariff = choose(await self._tariffs(owner, place), at=told.start, ad_hoc=told.token_party is None)
+        tariff = choose(
+            await self._tariffs(owner, place, told.start), at=told.start, ad_hoc=told.token_party is None
+        )
         by = compiled(tariff)
         usage = Usage(
             start=told.start,
@@ -113,9 +116,7 @@ class Rater:
         usage = msgspec.structs.replace(usage, periods=split(usage, by))
         cost = price_with(usage, [by], self._policy)
         if tariff.last_updated > told.start:
-            note = (
-                f"tariff {by.name} was changed after the session began; its earlier form is not kept (R-43)"
-            )
+            note = f"tariff {by.name} came after the session began; no earlier form is known (R-43)"
             cost = msgspec.structs.replace(cost, notes=(*cost.notes, note))
         return CdrIssued(
             cdr_of(told, place, tariffs=(tariff,), periods=usage.periods, cost=cost, issued_at=done.at),
@@ -161,14 +162,23 @@ class Rater:
             )
         return place
 
-    async def _tariffs(self, owner: PartyId, place: Place) -> list[Tariff]:
-        """The connector's tariffs that we have, in its order."""
+    async def _tariffs(self, owner: PartyId, place: Place, at: datetime) -> list[Tariff]:
+        """The connector's tariffs as they were at this moment, in its order."""
         found: list[Tariff] = []
         for tariff_id in place.connector.tariff_ids:
-            row = await self._spine.get(t.tariff, owner=str(owner), party=str(owner), tariff_id=tariff_id)
+            row = await self._tariff(owner, tariff_id, at)
             if row is not None:
                 found.append(_tariff.decode(_document(row)))
         return found
+
+    async def _tariff(self, owner: PartyId, tariff_id: str, at: datetime) -> Row | None:
+        """What was replaced first after this moment, else what there is now (R-43)."""
+        key: Row = {"owner": str(owner), "party": str(owner), "tariff_id": tariff_id}
+        later = Between(low=at + _INSTANT)
+        former = await self._spine.find(
+            t.former_tariff, {**key, "replaced_at": later}, order=("replaced_at",), limit=1
+        )
+        return former[0] if former else await self._spine.get(t.tariff, **key)
 
     async def _finding(self, owner: PartyId, session_id: str, at: datetime, reason: str) -> Put:
         key: dict[str, Cell] = {"source": _source(owner, session_id), "code": CODE}

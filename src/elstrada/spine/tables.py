@@ -266,6 +266,14 @@ tariff = _record(
     Column("last_updated", Moment, nullable=False),
     Index("tariff_by_update", "owner", "party", "last_updated"),
 )
+former_tariff = _record(
+    "former_tariff",  # What a tariff of ours was before: a session keeps the price it began with.
+    _key("owner"),
+    _key("party"),
+    _key("tariff_id"),
+    Column("replaced_at", Moment, primary_key=True),
+    Column("document", Text, nullable=False),  # model.Tariff
+)
 peer = _record(
     "peer",
     _key("owner"),

@@ -354,6 +354,42 @@ def test_a_tariff_is_stored_as_ours_with_the_time_of_its_change(desk: Desk, cloc
     run(steps)
 
 
+def dearer(**fields: object) -> str:
+    component = {**TARIFF["elements"][0]["price_components"][0], "price": 9}
+    return as_file({**TARIFF, "elements": [{"price_components": [component]}], **fields})
+
+
+def test_what_a_tariff_was_before_is_kept_when_it_changes(desk: Desk, clock: StepClock) -> None:
+    async def steps() -> None:
+        await stocked(desk)
+        await done(desk, "tariff put", file=as_file(TARIFF))
+        (before,) = await desk.spine.find(t.tariff)
+        clock.step(hours=1)
+        line: Any = await done(desk, "tariff put", file=dearer())
+        assert line.last_updated == clock.at
+        (former,) = await desk.spine.find(t.former_tariff)
+        assert (former["document"], former["replaced_at"]) == (before["document"], clock.at)
+        (now,) = await desk.spine.find(t.tariff)
+        assert now["document"] != before["document"]
+
+    run(steps)
+
+
+def test_a_changed_tariff_must_be_newer_than_the_one_it_replaces(desk: Desk, clock: StepClock) -> None:
+    async def steps() -> None:
+        await stocked(desk)
+        dated = {"last_updated": "2026-02-01T00:00:00Z"}
+        line: Any = await done(desk, "tariff put", file=as_file({**TARIFF, **dated}))
+        for stale in (dated, {"last_updated": "2026-01-01T00:00:00Z"}):
+            found = refusal(await done(desk, "tariff put", file=dearer(**stale)), Kind.CONFLICT)
+            assert "not after 2026-02-01" in found.says
+        assert await done(desk, "tariff put", file=as_file({**TARIFF, **dated})) == line  # The same again.
+        assert await desk.spine.find(t.former_tariff) == []
+        assert await listed(desk, "tariff list") == (line,)
+
+    run(steps)
+
+
 @pytest.mark.parametrize(
     ("change", "pointer", "says"),
     [

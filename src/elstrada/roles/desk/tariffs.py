@@ -46,7 +46,10 @@ class TariffLine(msgspec.Struct, frozen=True):
 
 
 async def put_tariff(desk: Desk, params: PutTariff) -> TariffLine:
-    """Add or replace a tariff of ours, if it is valid and can be priced with."""
+    """Add or replace a tariff of ours, if it is valid and can be priced with.
+
+    What it was before is kept: sessions that began with it are priced by it (R-43).
+    """
     owner = await own_party(desk, params.party, Role.CPO)
     found = fitted(own_object(desk, params.file, owner.id, "tariff"), wire.Tariff, "tariff")
     try:
@@ -58,9 +61,30 @@ async def put_tariff(desk: Desk, params: PutTariff) -> TariffLine:
         problem = Problem("/elements", str(unusable))
         raise Refused(Kind.INVALID, f"the tariff cannot be used: {unusable}", problems=(problem,)) from None
     row = tariff_row(owner.id, tariff)
+    key = {name: str(row[name]) for name in ("owner", "party", "tariff_id")}
+    known = await desk.spine.get(t.tariff, **key)
+    if known is not None and known["document"] == row["document"]:
+        return _line(known)
+    kept = () if known is None else (_former(desk, known, tariff),)
+    put = Put(t.tariff, row, expected={} if known is None else {"document": known["document"]})
     marks = await tidings(desk, owner.id, News.TARIFF, tariff.id)
-    await desk.spine.commit(Work(writes=(Put(t.tariff, row), *marks)))
+    await desk.spine.commit(Work(writes=(put, *kept, *marks)))
     return _line(row)
+
+
+def _former(desk: Desk, known: Row, tariff: Tariff) -> Put:
+    """Keeps the tariff that is replaced; peers ask by ``last_updated``, so the new one must be newer."""
+    before = msgspec.json.decode(str(known["document"]), type=Tariff).last_updated
+    if tariff.last_updated <= before:
+        says = (
+            f"tariff {tariff.id} is changed, but its last_updated {tariff.last_updated.isoformat()} "
+            f"is not after {before.isoformat()}"
+        )
+        raise Refused(
+            Kind.CONFLICT, says, "raise last_updated in the file, or leave it out to mean now", "/file"
+        )
+    row = {name: known[name] for name in ("owner", "party", "tariff_id", "document")}
+    return Put(t.former_tariff, {**row, "replaced_at": desk.clock.now()}, expected={})
 
 
 async def list_tariffs(desk: Desk, params: ListTariffs) -> tuple[TariffLine, ...]:
