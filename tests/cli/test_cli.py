@@ -95,6 +95,9 @@ def test_documents_have_stable_fields() -> None:
     assert list(line) == (
         ["party", "station", "connected", "protocol", "vendor", "model", "firmware", "seen_at", "places"]
     )
+    told("customer", "put", "K1", "--name", "Customer 1")
+    told("plan", "put", "P1", "--name", "El", "--mode", "cost_plus")
+    told("contract", "put", "SERETC00000017", "--customer", "K1", "--plan", "P1", "--supply-point", "A1")
     token = told("token", "add", "04A2B3C4D5E6F7", "--contract", "SERETC00000017")
     assert list(token) == [
         "owner",

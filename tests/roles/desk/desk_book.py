@@ -32,3 +32,11 @@ async def done(desk: Desk, name: str, /, **values: object) -> object:
         return params
     assert isinstance(params, msgspec.Struct)
     return await perform(desk, verb, params)
+
+
+async def contracts(desk: Desk, *ids: str) -> None:
+    """A customer of the retailer with these contracts."""
+    await done(desk, "customer put", id="K1", name="Customer 1")
+    await done(desk, "plan put", id="P1", name="El", mode="FIXED_PER_KWH", price_per_kwh="3.20")
+    for contract_id in ids:
+        await done(desk, "contract put", id=contract_id, customer="K1", plan="P1", supply_point="A1")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from desk_book import done
+from desk_book import contracts, done
 
 from elstrada.model.http import HttpRequest, HttpResponse, Unreachable
 from elstrada.model.ids import PartyId
@@ -95,6 +95,7 @@ def test_what_the_desk_changes_is_marked_for_the_peers_that_take_it(living: Desk
         row = {"owner": "SE*ELS", "peer_id": "nord", "state": "ACTIVE", "changed_at": peer.changed_at}
         document = msgspec.json.encode(peer).decode()
         await living.spine.commit(Work(writes=(Put(t.peer, row | {"document": document}),)))
+        await contracts(living, "C1")
         await done(living, "token add", uid="A1", contract="C1")
         await done(living, "tariff put", file=msgspec.to_builtins(TARIFF))
         found = await living.spine.find(t.mark, order=("kind",))

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from desk_book import StepClock, done
+from desk_book import StepClock, contracts, done
 
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
@@ -308,6 +308,7 @@ def test_a_token_is_stored_with_its_pseudonym_and_shown_without_its_uid(desk: De
 
     async def steps() -> None:
         await stocked(desk)
+        await contracts(desk, "SERETC00000017")
         line: Any = await done(desk, "token add", uid="04A2B3C4D5E6F7", contract="SERETC00000017")
         assert "04A2B3C4D5E6F7" not in str(line)
         assert line.uid == "…E6F7"
@@ -316,6 +317,49 @@ def test_a_token_is_stored_with_its_pseudonym_and_shown_without_its_uid(desk: De
         assert identity is not None
         (again,) = await listed(desk, "token list", contract="SERETC00000017")
         assert again == line
+
+    run(steps)
+
+
+def test_a_uid_stands_for_one_contract_under_all_its_types(desk: Desk) -> None:
+    """Facts know the uid's pseudonym alone: with two contracts, one would pay for the other."""
+
+    async def steps() -> None:
+        await stocked(desk)
+        await contracts(desk, "C17", "C18")
+        line: Any = await done(desk, "token add", uid="04A2B3C4", contract="C17")
+        identity = await desk.spine.get(t.identity, owner="SE*RET", ref=line.ref)
+        second = await done(desk, "token add", uid="04a2b3c4", contract="C18", type="APP_USER")
+        refused = refusal(second, Kind.CONFLICT)
+        assert refused.pointer == "/contract"
+        assert "04a2b3c4" not in refused.says.lower()
+        assert not isinstance(
+            await done(desk, "token add", uid="04A2B3C4", contract="C17", type="APP_USER"), Refusal
+        )
+        assert await desk.spine.get(t.identity, owner="SE*RET", ref=line.ref) == identity
+        blocked: Any = await done(desk, "token add", uid="04A2B3C4", contract="C17", blocked=True)
+        assert not blocked.valid
+
+    run(steps)
+
+
+def test_a_token_of_a_contract_that_is_not_ours_is_refused_with_what_to_do(desk: Desk) -> None:
+    async def steps() -> None:
+        await stocked(desk)
+        refused = refusal(await done(desk, "token add", uid="A1", contract="NOPE"), Kind.MISSING)
+        assert "contract 'NOPE'" in refused.says
+        assert "contract put" in refused.hint
+        assert await desk.spine.find(t.token) == []
+
+    run(steps)
+
+
+def test_a_fixed_plan_without_any_price_is_refused(desk: Desk) -> None:
+    async def steps() -> None:
+        await stocked(desk)
+        plan = {"id": "P1", "name": "El", "mode": "FIXED_PER_KWH"}
+        assert refusal(await done(desk, "plan put", **plan), Kind.USAGE).pointer == "/price_per_kwh"
+        assert not isinstance(await done(desk, "plan put", **plan, price_per_session="5"), Refusal)
 
     run(steps)
 

@@ -29,7 +29,7 @@ from roaming_world import (
     tariff,
     token,
 )
-from wire_documents import LOCATION, but
+from wire_documents import LOCATION, TOKEN, but
 
 from elstrada.model import facts as f
 from elstrada.model.cdr import Cdr
@@ -560,3 +560,14 @@ async def test_t18_objects_of_parties_the_peer_does_not_speak_for_are_passed_ove
     pulled = await world.ret.roaming.puller.pull(await world.els_at_ret(), "locations")
     assert (pulled.kept, pulled.passed_over) == (1, 3)
     assert {str(row["party"]) for row in await world.ret.spine.find(t.location)} == {"SE*ELS"}
+
+
+@aio
+async def test_a_pulled_token_that_gives_its_uid_a_second_contract_is_passed_over():
+    world = await furnished()
+    other = but(TOKEN, type="APP_USER", contract_id="SERETC00000018")
+    known = but(other, uid=token().uid)
+    world.net.hosts["ret.example"] = _pages(([TOKEN, other, known], "", 3))  # type: ignore[arg-type]
+    pulled = await world.els.roaming.puller.pull(await world.ret_at_els(), "tokens")
+    assert (pulled.kept, pulled.passed_over) == (1, 2)
+    assert (f"peer:{ELS}/ret", "object passed over") in await world.els.found()

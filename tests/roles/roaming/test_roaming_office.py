@@ -313,6 +313,58 @@ async def test_r44_a_token_of_another_type_is_another_token():
 
 
 @aio
+async def test_r44_a_uid_stands_for_one_contract_under_all_its_types():
+    """Facts know the uid's pseudonym alone: with two contracts, one would pay for the other."""
+    world = await World().registered()
+    ref = world.els.means.keys.token_ref(TOKEN["uid"])
+    await world.as_ret("PUT", TOKENS, TOKEN)
+    before = await world.els.spine.get(t.identity, owner=str(ELS), ref=ref)
+
+    app = but(TOKEN, type="APP_USER", uid="aabbccdd")
+    other = but(app, contract_id="SERETC00000018")
+    path = f"{CPO}/tokens/SE/RET/aabbccdd"
+    refused = await world.as_ret("PUT", path, other, query={"type": "APP_USER"})
+    assert refused.code == 2001
+    assert "one contract per uid" in refused.envelope["status_message"]
+    assert (await world.as_ret("PUT", path, app, query={"type": "APP_USER"})).status == 201
+    moved = {"contract_id": "SERETC00000018", "last_updated": "2026-01-03T00:00:00Z"}
+    assert (await world.as_ret("PATCH", path, moved, query={"type": "APP_USER"})).code == 2001
+    assert await world.els.spine.get(t.identity, owner=str(ELS), ref=ref) == before
+
+
+@aio
+async def test_a_token_alone_may_move_to_another_contract_and_takes_its_identity_along():
+    world = await World().registered()
+    await world.as_ret("PUT", TOKENS, TOKEN)
+    later = "2026-01-03T00:00:00Z"
+    moved = but(TOKEN, contract_id="SERETC00000018", last_updated=later)
+    assert (await world.as_ret("PUT", TOKENS, moved)).code == 1000
+    [identity] = await world.els.spine.find(t.identity)
+    assert "SERETC00000018" in str(identity["document"])
+
+
+@aio
+async def test_a_start_under_another_contract_than_the_cards_is_refused():
+    world = await furnished()
+    body = _start(token=but(TOKEN, uid=token().uid, type="APP_USER", contract_id="SERETC00000018"))
+    answer = await world.as_ret("POST", f"{CPO}/commands/START_SESSION", body)
+    assert answer.code == 2001
+    [identity] = await world.els.spine.find(t.identity)
+    assert token().contract_id in str(identity["document"])
+
+
+@aio
+async def test_a_peers_cdr_cannot_say_whose_our_token_is():
+    world = await furnished()
+    ref = world.ret.means.keys.token_ref(token().uid)
+    before = await world.ret.spine.get(t.identity, owner=str(RET), ref=ref)
+    claim = but(CDR_TOKEN, type="APP_USER", contract_id="SERETC00000018")
+    await world.as_els("PUT", S9, but(SESSION, cdr_token=claim))
+    await world.as_els("POST", f"{EMSP}/cdrs", but(CDR, cdr_token=claim))
+    assert await world.ret.spine.get(t.identity, owner=str(RET), ref=ref) == before
+
+
+@aio
 async def test_t21_tokens_are_listed_for_cpos_only():
     world = await furnished()
     listed = await world.as_els("GET", f"{EMSP}/tokens")

@@ -65,6 +65,9 @@ async def put_plan(desk: Desk, params: PutPlan) -> Plan:
     if params.mode is RetailMode.FIXED_PER_KWH and params.markup_percent:
         says = "a plan of FIXED_PER_KWH has no mark-up: its price does not follow the CDR's cost"
         raise Refused(Kind.USAGE, says, "use --mode COST_PLUS, or leave it out", "/markup_percent")
+    if params.mode is RetailMode.FIXED_PER_KWH and not (params.price_per_kwh or params.price_per_session):
+        says = "a plan of FIXED_PER_KWH has no price: every session would be billed at 0"
+        raise Refused(Kind.USAGE, says, "give --price-per-kwh or --price-per-session", "/price_per_kwh")
     plan = Plan(
         owner=party.id,
         id=plain_id(params.id, what="a plan's id", pointer="/id"),

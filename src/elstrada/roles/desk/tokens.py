@@ -12,12 +12,13 @@ from elstrada.model.party import Role
 from elstrada.model.token import Token, Whitelist
 from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.desk.lookups import all_rows, own_party
+from elstrada.roles.desk.lookups import all_rows, needed, own_party
 from elstrada.roles.desk.shapes import Language, Text36, Text64
 from elstrada.roles.desk.tidings import tidings
-from elstrada.roles.roaming.rows import identity_of, identity_row, token_row
+from elstrada.roles.roaming.holders import TwoContracts, token_puts
+from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Row, Work
+from elstrada.spine.face import Row, Work
 
 MOST_LISTED = 100_000
 _SHOWN = 4
@@ -64,6 +65,14 @@ async def add_token(desk: Desk, params: AddToken) -> TokenLine:
     if Role.EMSP not in party.roles:
         says = f"{party.id} is no eMSP, and only an eMSP issues tokens"
         raise Refused(Kind.CONFLICT, says, "see `elstrada party list`", "/party")
+    await needed(
+        desk,
+        t.contract,
+        f"contract {params.contract!r} of {party.id}",
+        "add it with `elstrada contract put`",
+        owner=str(party.id),
+        contract_id=params.contract,
+    )
     token = Token(
         party=party.id,
         uid=uid,
@@ -78,11 +87,14 @@ async def add_token(desk: Desk, params: AddToken) -> TokenLine:
         last_updated=desk.clock.now(),
     )
     ref = desk.keys.token_ref(token.uid)
-    row = token_row(party.id, token, ref)
-    identity = identity_row(party.id, identity_of(token), ref)
+    try:
+        puts = await token_puts(desk.spine, party.id, token, ref)
+    except TwoContracts as problem:
+        hint = "see `elstrada token list`; give the other contract a card or app of its own"
+        raise Refused(Kind.CONFLICT, str(problem), hint, "/contract") from None
     marks = await tidings(desk, party.id, News.TOKEN, token.uid, token.type)
-    await desk.spine.commit(Work(writes=(Put(t.token, row), Put(t.identity, identity), *marks)))
-    return _line(row)
+    await desk.spine.commit(Work(writes=(*puts, *marks)))
+    return _line(token_row(party.id, token, ref))
 
 
 async def list_tokens(desk: Desk, params: ListTokens) -> tuple[TokenLine, ...]:

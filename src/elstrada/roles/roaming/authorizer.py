@@ -7,6 +7,7 @@ driver who may charge: then the question's own fallback holds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -22,13 +23,12 @@ from elstrada.ocpi.scalars import same
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.ocpi.v221 import translate
 from elstrada.roaming.visibility import parties_of
+from elstrada.roles.roaming.holders import TwoContracts, identity_puts
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
-from elstrada.roles.roaming.rows import identity_of, identity_row
 from elstrada.roles.roaming.stock import Stock
-from elstrada.spine import tables as t
-from elstrada.spine.face import Put, SpineDown, Work
+from elstrada.spine.face import SpineDown, Work
 
 _UNKNOWN_TOKEN = 2004
 _MOST_ASKED = 50
@@ -101,8 +101,9 @@ class Authorizer:
 
     async def _remember(self, owner: PartyId, question: AskParty, token: Token) -> None:
         """Whom the pseudonym means: the session and CDR will have to say so."""
-        row = identity_row(owner, identity_of(token), question.token_ref)
-        await self._means.spine.commit(Work(writes=(Put(t.identity, row),)))
+        with contextlib.suppress(TwoContracts):  # What the pseudonym means already stays.
+            writes = await identity_puts(self._means.spine, owner, token, question.token_ref)
+            await self._means.spine.commit(Work(writes=writes))
 
     async def _place(self, owner: PartyId, question: AskParty) -> wire.LocationReferences | None:
         if question.station_id is None or not question.evse_id:

@@ -6,7 +6,7 @@ over and counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import msgspec
@@ -19,18 +19,12 @@ from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v221 import locations, tariffs, tokens, translate
 from elstrada.roaming.visibility import parties_of
 from elstrada.roles.roaming.conduct import note_findings, source
+from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
-from elstrada.roles.roaming.rows import (
-    identity_of,
-    identity_row,
-    location_row,
-    source_of,
-    tariff_row,
-    token_row,
-)
+from elstrada.roles.roaming.rows import location_row, source_of, tariff_row
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Work
+from elstrada.spine.face import Cell, Put, Work
 
 MOST_PAGES = 10_000
 _RESTARTS = 3
@@ -64,7 +58,7 @@ class _Way(msgspec.Struct, frozen=True):
     wire: type[msgspec.Struct]
     role: Role
     """Of the parties whose objects these are."""
-    rows: Callable[[Peer, msgspec.Struct], _Rows]
+    rows: Callable[[Peer, msgspec.Struct], Awaitable[_Rows]]
 
 
 class Puller:
@@ -120,18 +114,21 @@ class Puller:
         found, problems = objects_of(page, way.wire)
         theirs = parties_of(peer, (way.role,))
         writes: list[Put] = []
+        contracts: dict[tuple[Cell, Cell], Cell] = {}
         kept = 0
         for wire in found:
             try:
-                party, puts = way.rows(peer, wire)
-            except Mismatch as problem:
+                party, puts = await way.rows(peer, wire)
+            except (Mismatch, TwoContracts) as problem:
                 problems.append(str(problem))
                 continue
             if party not in theirs:
                 problems.append(f"an object of {party}, for whom the peer does not speak")
                 continue
             note_findings(self._means.findings, peer.owner, peer.id, wire)
-            if await self._is_news(puts[0]):
+            if _contradicts(puts[0], contracts):
+                problems.append(str(TwoContracts()))
+            elif await self._is_news(puts[0]):
                 writes.extend(puts)
                 kept += 1
         for problem in problems:
@@ -149,20 +146,27 @@ class Puller:
         assert isinstance(now, datetime)
         return now > before
 
-    def _location(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
+    async def _location(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
         assert isinstance(wire, locations.Location)
         location = translate.location_from_wire(wire).value
         row = location_row(peer.owner, location, source_of(peer.id))
         return location.party, (Put(t.location, row),)
 
-    def _tariff(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
+    async def _tariff(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
         assert isinstance(wire, tariffs.Tariff)
         tariff = translate.tariff_from_wire(wire).value
         return tariff.party, (Put(t.tariff, tariff_row(peer.owner, tariff)),)
 
-    def _token(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
+    async def _token(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
         assert isinstance(wire, tokens.Token)
         token = translate.token_from_wire(wire).value
         ref = self._means.keys.token_ref(token.uid)
-        identity = identity_row(peer.owner, identity_of(token), ref)
-        return token.party, (Put(t.token, token_row(peer.owner, token, ref)), Put(t.identity, identity))
+        return token.party, await token_puts(self._means.spine, peer.owner, token, ref)
+
+
+def _contradicts(put: Put, page: dict[tuple[Cell, Cell], Cell]) -> bool:
+    """Does a token share its uid with one earlier on the page, but not its contract?"""
+    if put.table is not t.token:
+        return False
+    contract_id = put.row["contract_id"]
+    return page.setdefault((put.row["party"], put.row["ref"]), contract_id) != contract_id

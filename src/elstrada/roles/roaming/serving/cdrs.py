@@ -15,7 +15,7 @@ from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result, body_of
 from elstrada.ocpi.v221 import cdrs as wire
 from elstrada.ocpi.v221 import translate
 from elstrada.roaming.visibility import parties_of
-from elstrada.roles.roaming.rows import identity_row
+from elstrada.roles.roaming.holders import claimed_puts
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, any_of, owner_in_path
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Row, StreamMoved, Where, Work
@@ -56,7 +56,7 @@ async def post_cdr(visit: Visit) -> Result:
         appends=(Append(stream, 0, (CdrReceived(cdr, content_hash),)),),
         writes=(
             Put(t.document, document),
-            Put(t.identity, identity_row(visit.own.id, identity, cdr.token_ref)),
+            *await claimed_puts(spine, visit.own.id, identity, cdr.token_ref),
         ),
     )
     location = _url(visit, cdr.party, cdr.id)

@@ -19,11 +19,10 @@ from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.v221.commands import ResponseType
 from elstrada.roaming.visibility import may_see_location
 from elstrada.roles.roaming.callbacks import STATION_S, TIMEOUT_S
+from elstrada.roles.roaming.holders import TwoContracts, identity_puts
 from elstrada.roles.roaming.line import belongs_to
-from elstrada.roles.roaming.rows import identity_of, identity_row
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
-from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Work
+from elstrada.spine.face import Work
 
 CONNECTOR_REQUIRED = "START_SESSION_CONNECTOR_REQUIRED"
 
@@ -50,8 +49,11 @@ async def start_session(visit: Visit) -> Result:
         return _answer(ResponseType.REJECTED)
     ref = visit.means.keys.token_ref(token.uid)
     # Session and CDR will name the token, even one that was never pushed to us.
-    identity = Put(t.identity, identity_row(visit.own.id, identity_of(token), ref))
-    await visit.means.spine.commit(Work(writes=(identity,)))
+    try:
+        writes = await identity_puts(visit.means.spine, visit.own.id, token, ref)
+    except TwoContracts as problem:
+        return Refusal(Why.INVALID, f"token: {problem}")
+    await visit.means.spine.commit(Work(writes=writes))
     command = Command(
         command_id=visit.means.chance.uuid(),
         name=CommandName.START,

@@ -17,7 +17,7 @@ from elstrada.ocpi.patch import changes_identity, merged, patch_time
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result, body_of
 from elstrada.ocpi.v221 import sessions as wire
 from elstrada.ocpi.v221 import translate
-from elstrada.roles.roaming.rows import identity_row
+from elstrada.roles.roaming.holders import claimed_puts
 from elstrada.roles.roaming.serving.visit import (
     NOT_HERE,
     Handler,
@@ -27,7 +27,7 @@ from elstrada.roles.roaming.serving.visit import (
     owner_in_path,
 )
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Between, Put, StreamMoved, Where, Work
+from elstrada.spine.face import Append, Between, StreamMoved, Where, Work
 
 _TRIES = 5
 _STARTED = Between(low=datetime(1970, 1, 1, tzinfo=UTC))
@@ -96,7 +96,7 @@ async def _store(visit: Visit, session: wire.Session) -> Result:
         ref = translated.value.token_ref
         work = Work(
             appends=(Append(stream, version, (RoamedSessionChanged(translated.value),)),),
-            writes=(Put(t.identity, identity_row(visit.own.id, identity, ref)),),
+            writes=await claimed_puts(spine, visit.own.id, identity, ref),
         )
         try:
             await spine.commit(work)

@@ -13,11 +13,11 @@ from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result, body_of
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.ocpi.v221 import translate
 from elstrada.roaming.visibility import may_see_tokens
-from elstrada.roles.roaming.rows import identity_of, identity_row, token_row
+from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, misplaced, owner_in_path
 from elstrada.roles.roaming.stock import token_of
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Row, RowMoved, Where, Work
+from elstrada.spine.face import Row, RowMoved, Where, Work
 
 _TRIES = 5
 
@@ -92,7 +92,10 @@ async def put_token(visit: Visit) -> Result:
         return wrong
     token = translate.token_from_wire(put).value
     known = await _row(visit) is not None
-    await _store(visit, token, None)
+    try:
+        await _store(visit, token, None)
+    except TwoContracts as problem:
+        return Refusal(Why.INVALID, f"contract_id: {problem}")
     return Done(created=not known)
 
 
@@ -115,6 +118,8 @@ async def patch_token(visit: Visit) -> Result:
             await _store(visit, translate.token_from_wire(shape(document, wire.Token)).value, row)
         except RowMoved:
             continue
+        except TwoContracts as problem:
+            return Refusal(Why.INVALID, f"contract_id: {problem}")
         return Done()
     return Refusal(Why.BUSY, "the token changes too often; try again")
 
@@ -123,10 +128,7 @@ async def _store(visit: Visit, token: Token, before: Row | None) -> None:
     """Keep the token, and apart from it whom its pseudonym means."""
     ref = visit.means.keys.token_ref(token.uid)
     expected = None if before is None else {"document": before["document"]}
-    writes = (
-        Put(t.token, token_row(visit.own.id, token, ref), expected),
-        Put(t.identity, identity_row(visit.own.id, identity_of(token), ref)),
-    )
+    writes = await token_puts(visit.means.spine, visit.own.id, token, ref, expected)
     await visit.means.spine.commit(Work(writes=writes))
 
 

@@ -1,0 +1,74 @@
+"""Whom a uid means: one issuer's uid stands for one contract, under however many types (R-44).
+
+Facts know a token by its uid's pseudonym alone, so a card and an app of one uid but two contracts
+could not be told apart: the one's sessions would be billed to the other. The second is refused.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from elstrada.model.ids import PartyId
+from elstrada.model.token import Token, TokenIdentity
+from elstrada.roles.roaming.rows import identity_of, identity_row, token_row
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Row, Spine
+
+
+class TwoContracts(Exception):
+    """A uid would stand for a second contract of its issuer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this uid is known with another contract_id; expected one contract per uid, for all its types"
+        )
+
+
+async def token_puts(
+    spine: Spine, owner: PartyId, token: Token, ref: str, expected: Row | None = None
+) -> tuple[Put, ...]:
+    """The writes that keep a token, and apart from it whom its pseudonym means.
+
+    Raises:
+        TwoContracts: another token of the uid has another contract.
+    """
+    keep = Put(t.token, token_row(owner, token, ref), expected)
+    return (keep, *await identity_puts(spine, owner, token, ref))
+
+
+async def identity_puts(spine: Spine, owner: PartyId, token: Token, ref: str) -> tuple[Put, ...]:
+    """The write that says whom the pseudonym means; none where it means another type of the same.
+
+    Raises:
+        TwoContracts: another token of the uid has another contract.
+    """
+    rows = await spine.find(t.token, {"owner": str(owner), "party": str(token.party), "ref": ref})
+    contracts = {(str(row["uid"]), str(row["type"])): str(row["contract_id"]) for row in rows}
+    before = contracts.pop((token.uid, token.type), None)
+    # A token that stays with its contract is never refused: it may have to be blocked.
+    if before != token.contract_id and any(not _same(other, token) for other in contracts.values()):
+        raise TwoContracts
+    kept = await _kept(spine, owner, ref)
+    if kept is not None and kept.party == token.party and (kept.uid, kept.type) in contracts:
+        return ()
+    return (Put(t.identity, identity_row(owner, identity_of(token), ref)),)
+
+
+async def claimed_puts(spine: Spine, owner: PartyId, identity: TokenIdentity, ref: str) -> tuple[Put, ...]:
+    """The write of whom a peer's session or CDR says it charged; none against a token we hold."""
+    kept = await _kept(spine, owner, ref)
+    if kept is not None and kept.party == identity.party and kept.contract_id != identity.contract_id:
+        of = {"owner": str(owner), "party": str(kept.party), "ref": ref, "contract_id": kept.contract_id}
+        if await spine.find(t.token, of, limit=1):
+            return ()
+    return (Put(t.identity, identity_row(owner, identity, ref)),)
+
+
+def _same(contract_id: str, token: Token) -> bool:
+    """OCPI compares contract ids without case."""
+    return contract_id.casefold() == token.contract_id.casefold()
+
+
+async def _kept(spine: Spine, owner: PartyId, ref: str) -> TokenIdentity | None:
+    row = await spine.get(t.identity, owner=str(owner), ref=ref)
+    return None if row is None else msgspec.json.decode(str(row["document"]), type=TokenIdentity)
