@@ -93,7 +93,7 @@ class Rater:
             issued = await self._issued(owner, done, session_id)
         except (NotBillable, NotPriced, Unplaced) as refusal:
             return Work(writes=(await self._finding(owner, session_id, done.at, str(refusal)),))
-        source: Row = {"source": _source(owner, session_id), "code": CODE}
+        source: Row = {"source": source_of(owner, session_id), "code": CODE}
         mended = await self._spine.get(t.finding, **source) is not None
         # Expecting version 0 makes it exactly one, should two raters ever work at once.
         return Work((Append(stream, 0, (issued,)),), (Delete(t.finding, source),) if mended else ())
@@ -181,7 +181,7 @@ class Rater:
         return former[0] if former else await self._spine.get(t.tariff, **key)
 
     async def _finding(self, owner: PartyId, session_id: str, at: datetime, reason: str) -> Put:
-        key: dict[str, Cell] = {"source": _source(owner, session_id), "code": CODE}
+        key: dict[str, Cell] = {"source": source_of(owner, session_id), "code": CODE}
         known = await self._spine.get(t.finding, **key)
         row: dict[str, Cell] = {"sample": reason[:_SAMPLE_LENGTH], "last_at": at}
         row["first_at"] = known["first_at"] if known else at
@@ -199,7 +199,8 @@ def _seat(station: Station, evse_id: int) -> EvsePlace:
     raise Unplaced(f"EVSE {evse_id} of station {station.id} has no place in our locations")
 
 
-def _source(owner: PartyId, session_id: str) -> str:
+def source_of(owner: PartyId, session_id: str) -> str:
+    """The source of the finding on a session that could not be rated."""
     return f"session:{owner}/{session_id}"
 
 

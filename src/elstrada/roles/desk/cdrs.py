@@ -9,13 +9,18 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from elstrada.billing.cdr import cdr_id_of
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Cost
+from elstrada.model.ids import PartyId
+from elstrada.model.party import Role
+from elstrada.roles.biller import Biller
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.desk.lookups import line_of, own_parties, own_party, party_id, sane_moment
+from elstrada.roles.desk.lookups import line_of, needed, own_parties, own_party, party_id, sane_moment
 from elstrada.roles.desk.shapes import Count, Moment, Offset
+from elstrada.roles.rater import CODE, Rater, source_of
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Between, Row, Where
+from elstrada.spine.face import AnyOf, Between, Row, Where, Work
 from elstrada.tariffs.explain import explain, money
 from elstrada.tariffs.price import price
 from elstrada.tariffs.refusals import NotPriced, UnknownZone
@@ -35,6 +40,13 @@ class ListCdrs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 class ExplainCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cdr: Annotated[str, Meta(description="Its id.")]
+    party: _Own = None
+    issuer: Annotated[str | None, Meta(description="The CPO that issued it; needed only if two did.")] = None
+
+
+class RetryCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    cdr: Annotated[str, Meta(description="Its id; with --session that of a session which got none.")]
+    session: Annotated[bool, Meta(description="Rate a session of ours that could not be rated.")] = False
     party: _Own = None
     issuer: Annotated[str | None, Meta(description="The CPO that issued it; needed only if two did.")] = None
 
@@ -102,6 +114,47 @@ async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
     )
 
 
+async def retry_cdr(desk: Desk, params: RetryCdr) -> CdrLine:
+    """Try again what stood still, now that its cause is mended."""
+    return await (_rated_again(desk, params) if params.session else _examined_again(desk, params))
+
+
+async def _examined_again(desk: Desk, params: RetryCdr) -> CdrLine:
+    """Examine a held CDR anew; what still stands against it is in the answer."""
+    rows = await _found(desk, params)
+    row = next((row for row in rows if row["state"] == "HELD"), rows[0])
+    owner, party, cdr_id = party_id(str(row["owner"])), party_id(str(row["party"])), str(row["cdr_id"])
+    work = await Biller(desk.spine).again(owner, party, cdr_id, now=desk.clock.now())
+    if work == Work():
+        says = f"CDR {cdr_id} of {party} is not held: it is {row['state']}, or was accepted before"
+        raise Refused(Kind.CONFLICT, says, "see `elstrada cdr list --state HELD`", "/cdr")
+    await desk.spine.commit(work)
+    return await _line(desk, owner, party, cdr_id)
+
+
+async def _rated_again(desk: Desk, params: RetryCdr) -> CdrLine:
+    owner, session_id = (await own_party(desk, params.party, Role.CPO)).id, params.cdr
+    what = f"session {session_id[:40]!r} of {owner}"
+    row = await needed(
+        desk, t.session, what, "see `elstrada finding list`", owner=str(owner), session_id=session_id
+    )
+    work = await Rater(desk.spine).again(owner, session_id)
+    if work == Work():
+        state = "is not complete yet" if row["completed_at"] is None else "has its CDR already"
+        raise Refused(Kind.CONFLICT, f"session {session_id} {state}", "see `elstrada cdr list`", "/cdr")
+    await desk.spine.commit(work)
+    if not work.appends:
+        found = await desk.spine.get(t.finding, source=source_of(owner, session_id), code=CODE)
+        says = f"session {session_id} still cannot be rated: {found['sample'] if found else ''}"
+        raise Refused(Kind.CONFLICT, says, "mend that, then repeat the command", "/cdr")
+    return await _line(desk, owner, owner, cdr_id_of(session_id))
+
+
+async def _line(desk: Desk, owner: PartyId, party: PartyId, cdr_id: str) -> CdrLine:
+    key = {"owner": str(owner), "party": str(party), "cdr_id": cdr_id}
+    return line_of(CdrLine, await needed(desk, t.cdr, f"CDR {cdr_id}", **key))
+
+
 def _compared(cdr: Cdr, cost: Cost) -> str:
     """What the issuer asks, beside what its tariffs give."""
     asked, found = cdr.total_cost.before_taxes, cost.total.before_taxes
@@ -114,6 +167,12 @@ def _compared(cdr: Cdr, cost: Cost) -> str:
 
 async def _one(desk: Desk, params: ExplainCdr) -> Row:
     """The CDR meant; our own pricing of it goes before a copy we received of the same."""
+    rows = await _found(desk, params)
+    return next((row for row in rows if row["cost"] is not None), rows[0])
+
+
+async def _found(desk: Desk, params: ExplainCdr | RetryCdr) -> list[Row]:
+    """The copies our parties have of the CDR meant, of one issuer; at least one."""
     owners = [await own_party(desk, params.party)] if params.party else await own_parties(desk.spine)
     where: Where = {"cdr_id": params.cdr, "owner": AnyOf(tuple(str(owner.id) for owner in owners))}
     if params.issuer is not None:
@@ -125,7 +184,7 @@ async def _one(desk: Desk, params: ExplainCdr) -> Row:
     if len(issuers) > 1:
         says = f"several parties issued a CDR {params.cdr}: {', '.join(issuers)}"
         raise Refused(Kind.USAGE, says, "say which with --issuer", "/issuer")
-    return next((row for row in rows if row["cost"] is not None), rows[0])
+    return rows
 
 
 def _shown(explanation: Explanation) -> str:
@@ -135,4 +194,5 @@ def _shown(explanation: Explanation) -> str:
 VERBS = (
     Verb("cdr list", "List charge detail records.", ListCdrs, tuple[CdrLine, ...], list_cdrs),
     Verb("cdr explain", "Tell how a price came about.", ExplainCdr, Explanation, explain_cdr, show=_shown),
+    Verb("cdr retry", "Try a held CDR or an unrated session again.", RetryCdr, CdrLine, retry_cdr),
 )

@@ -9,13 +9,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from elstrada.model.device import EvsePlace, Station
+from elstrada.model.device import Station
 from elstrada.model.ids import PartyId
-from elstrada.model.location import Location
 from elstrada.model.party import Role
 from elstrada.roles.desk.commands import COMMAND
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import all_rows, document, line_of, needed, own_party
+from elstrada.roles.desk.places import PLACE, SAY_WHERE, Places, places_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Delete, Put, Row, Work
 
@@ -25,19 +25,14 @@ PASSWORD_LENGTH = 40
 SHOWN_ONCE = "The password is shown this once: put it into the station now."
 # OCPP 2.0.1 part 2, identifierString, and at most 48 characters.
 _STATION_ID = re.compile(r"[A-Za-z0-9*\-_=:+|@.]{1,48}")
-_PLACE = re.compile(r"(\d{1,4})=([^/\s]{1,36})/([^/\s]{1,36})")
 
 _OwnCpo = Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")]
-_Place = Annotated[
-    tuple[str, ...],
-    Meta(description="Where an EVSE stands: its OCPP number = location id / EVSE uid; repeatable."),
-]
 
 
 class AddStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     station: Annotated[str, Meta(description="Its identity, the last part of its WebSocket address.")]
     party: _OwnCpo = None
-    place: _Place = ()
+    place: Places = ()
     strict: Annotated[bool, Meta(description="Refuse messages that stray from the schema.")] = False
 
 
@@ -106,8 +101,8 @@ async def _new_station(desk: Desk, params: AddStation, owner: PartyId) -> tuple[
         says = f"not a station's identity: {params.station[:60]!r}; expected 1 to 48 of A-Z a-z 0-9 *-_=:+|@."
         raise Refused(Kind.USAGE, says, pointer="/station")
     if await desk.spine.get(t.station, owner=str(owner), station_id=params.station) is not None:
-        raise Refused(Kind.CONFLICT, f"{owner} has a station {params.station} already", pointer="/station")
-    places = await _places(desk, owner, params.place)
+        raise Refused(Kind.CONFLICT, f"{owner} has a station {params.station} already", SAY_WHERE, "/station")
+    places = await places_of(desk, owner, params.place)
     station = Station(owner=owner, id=params.station, places=places, lenient=not params.strict)
     password = desk.chance.secret()[:PASSWORD_LENGTH]
     row: Row = {
@@ -118,30 +113,6 @@ async def _new_station(desk: Desk, params: AddStation, owner: PartyId) -> tuple[
         "changed_at": desk.clock.now(),
     }
     return password, Put(t.station, row, expected={})
-
-
-async def _places(desk: Desk, owner: PartyId, texts: tuple[str, ...]) -> tuple[EvsePlace, ...]:
-    places = tuple(_place(text, number) for number, text in enumerate(texts))
-    if len({place.evse_id for place in places}) != len(places):
-        raise Refused(Kind.USAGE, "one EVSE number has two places", pointer="/place")
-    for number, place in enumerate(places):
-        key = {"owner": str(owner), "party": str(owner), "location_id": place.location_id}
-        row = await needed(
-            desk, t.location, f"location {place.location_id}", "add it with `elstrada location put`", **key
-        )
-        location = msgspec.json.decode(str(row["document"]), type=Location)
-        if place.evse_uid not in {evse.uid for evse in location.evses}:
-            says = f"location {place.location_id} has no EVSE with the uid {place.evse_uid}"
-            raise Refused(Kind.MISSING, says, pointer=f"/place/{number}")
-    return places
-
-
-def _place(text: str, number: int) -> EvsePlace:
-    found = _PLACE.fullmatch(text)
-    if found is None or int(found[1]) == 0:
-        says = f"not a place: {text[:80]!r}; expected EVSE number = location id / EVSE uid, like 1=LOC7/E1"
-        raise Refused(Kind.USAGE, says, pointer=f"/place/{number}")
-    return EvsePlace(int(found[1]), found[2], found[3])
 
 
 async def list_unknown(desk: Desk, params: ListUnknown) -> tuple[UnknownLine, ...]:
@@ -215,6 +186,7 @@ VERBS = (
         list_unknown,
     ),
     COMMAND,
+    PLACE,
     Verb(
         "station adopt",
         "Take in a station that has knocked.",

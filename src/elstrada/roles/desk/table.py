@@ -10,7 +10,7 @@ import msgspec
 
 from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Part, Refusal, Refused
 from elstrada.roles.desk.nouns import NOUNS
-from elstrada.spine.face import RowMoved, SpineDown
+from elstrada.spine.face import RowMoved, SpineDown, StreamMoved
 
 STARTED_BY = "start `elstrada serve` on this data directory, then repeat the command"
 
@@ -48,6 +48,9 @@ async def perform(desk: Desk, verb: AnyVerb, params: msgspec.Struct) -> object |
         return refused.refusal
     except RowMoved as moved:
         says = f"somebody else changed the {moved.table} meanwhile; nothing was done"
+        return Refusal(Kind.CONFLICT, says, "look at it again and repeat the command")
+    except StreamMoved:
+        says = "the server was at work on the same thing meanwhile; nothing was done"
         return Refusal(Kind.CONFLICT, says, "look at it again and repeat the command")
     except SpineDown as down:
         return Refusal(Kind.UNREACHABLE, f"the store cannot commit: {down}", "see to the disk, then repeat")
