@@ -40,7 +40,8 @@ class Findings:
         """Count one thing that strayed.
 
         Args:
-            source: ``station:<owner>/<id>``, ``peer:<owner>/<id>`` or ``address:<ip>``.
+            source: ``station:<owner>/<id>``, ``peer:<owner>/<id>``,
+                ``party:<owner>`` (ourselves) or ``address:<ip>``.
             code: what is wrong, in few words of the protocol or a rule's number.
             sample: what it looked like; no secret, no whole token. Shortened and made printable.
         """

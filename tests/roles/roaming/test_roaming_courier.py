@@ -255,7 +255,7 @@ async def test_a_tariff_that_is_gone_is_deleted_at_the_peer_and_a_misleading_one
     await world.els.put(Put(t.tariff, tariff_row(ELS, gross)), *marks)
     await world.els.settle()
     assert world.net.requests("PUT", "tariffs/SE/ELS/T2") == []
-    assert ("peer:SE*ELS/ret", "refused tariff") in await world.els.found()
+    assert ("party:SE*ELS", "withheld tariff") in await world.els.found()
 
 
 @aio
@@ -571,3 +571,17 @@ async def test_a_pulled_token_that_gives_its_uid_a_second_contract_is_passed_ove
     pulled = await world.els.roaming.puller.pull(await world.ret_at_els(), "tokens")
     assert (pulled.kept, pulled.passed_over) == (1, 2)
     assert (f"peer:{ELS}/ret", "object passed over") in await world.els.found()
+
+
+@aio
+async def test_what_we_cannot_tell_yet_is_no_finding_against_the_peer():
+    """The peer was never asked: its name stands only under what it did."""
+    world = await furnished()
+    await at_station(world, started(world, token_ref="nobody-knows"))
+    world.net.sent.clear()
+    await world.els.settle()
+    assert world.net.requests("PUT", "emsp/sessions") == []
+    found = await world.els.found()
+    assert found[(f"party:{ELS}", "withheld session")] == 1
+    assert not [source for source, _ in found if source.startswith("peer:")]
+    assert await world.els.marks() == [("session", "S1")]

@@ -124,6 +124,49 @@ async def test_r34_an_older_patch_changes_nothing():
     assert (await world.as_els("GET", L9)).data == LOCATION
 
 
+_NEWER, _OLDER = "2026-02-04T00:00:00Z", "2025-12-31T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "change"),
+    [
+        (L9, LOCATION, {"name": "Other"}),
+        (f"{L9}/E9", EVSE, {"status": "CHARGING"}),
+        (f"{L9}/E9/1", CONNECTOR, {"max_amperage": 16}),
+        (T9, TARIFF, {"currency": "EUR"}),
+        (S9, SESSION, {"kwh": 99.0}),
+    ],
+)
+def test_r34_an_older_put_is_a_success_that_changes_nothing(
+    path: str, body: dict[str, object], change: dict[str, object]
+):
+    """Requests may overtake one another: the object that its owner changed last stays."""
+
+    @aio
+    async def check() -> None:
+        world = await World().registered()
+        await world.as_els("PUT", L9, LOCATION)
+        newer = but(body, last_updated=_NEWER)
+        assert (await world.as_els("PUT", path, newer)).code == 1000
+        late = await world.as_els("PUT", path, but(body, last_updated=_OLDER, **change))
+        assert (late.status, late.code) == (200, 1000)
+        assert (await world.as_els("GET", path)).data == newer
+        same_age = but(newer, **change)
+        await world.as_els("PUT", path, same_age)
+        assert (await world.as_els("GET", path)).data == same_age
+
+    check()
+
+
+@aio
+async def test_r34_an_older_put_of_a_token_unblocks_nobody():
+    world = await World().registered()
+    blocked = but(TOKEN, valid=False, last_updated=_NEWER)
+    await world.as_ret("PUT", TOKENS, blocked)
+    assert (await world.as_ret("PUT", TOKENS, TOKEN)).code == 1000
+    assert (await world.as_ret("GET", TOKENS)).data == blocked
+
+
 @aio
 async def test_r35_news_of_an_evse_or_connector_raise_all_above():
     world = await World().registered()
@@ -463,8 +506,9 @@ async def test_r37_a_patch_adds_periods_and_a_put_replaces_them():
     patched = (await world.as_els("GET", S9)).data
     assert patched["charging_periods"] == [*SESSION["charging_periods"], period]
     assert patched["kwh"] == 13.5
-    await world.as_els("PUT", S9, SESSION)
-    assert (await world.as_els("GET", S9)).data == SESSION
+    whole = but(SESSION, last_updated="2026-02-03T10:50:00Z")
+    await world.as_els("PUT", S9, whole)
+    assert (await world.as_els("GET", S9)).data == whole
 
 
 @aio

@@ -22,24 +22,33 @@ def find_connector(evse: Evse, connector_id: str) -> Connector | None:
 
 
 def with_evse(location: Location, evse: Evse) -> Location:
-    """The location with this EVSE in the place of the one of its uid, or added at the end."""
+    """The location with this EVSE in the place of the one of its uid, or added at the end.
+
+    Unchanged where it knows better already (R-34).
+    """
     others = location.evses
-    if find_evse(location, evse.uid) is None:
+    known = find_evse(location, evse.uid)
+    if known is not None and evse.last_updated.at < known.last_updated.at:
+        return location
+    if known is None:
         evses = (*others, evse)
     else:
-        evses = tuple(evse if same(known.uid, evse.uid) else known for known in others)
+        evses = tuple(evse if same(other.uid, evse.uid) else other for other in others)
     return msgspec.structs.replace(
         location, evses=evses, last_updated=_later(location.last_updated, evse.last_updated)
     )
 
 
 def with_connector(location: Location, evse: Evse, connector: Connector) -> Location:
-    """The location with this connector at one of its EVSEs."""
+    """The location with this connector at one of its EVSEs; unchanged where it knows better already (R-34)."""
     others = evse.connectors
-    if find_connector(evse, connector.id) is None:
+    known = find_connector(evse, connector.id)
+    if known is not None and connector.last_updated.at < known.last_updated.at:
+        return location
+    if known is None:
         connectors = (*others, connector)
     else:
-        connectors = tuple(connector if same(known.id, connector.id) else known for known in others)
+        connectors = tuple(connector if same(other.id, connector.id) else other for other in others)
     later = _later(evse.last_updated, connector.last_updated)
     return with_evse(location, msgspec.structs.replace(evse, connectors=connectors, last_updated=later))
 

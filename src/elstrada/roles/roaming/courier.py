@@ -16,19 +16,22 @@ import msgspec
 from elstrada.model.facts import CdrDelivered
 from elstrada.model.ids import PartyId, cdr_stream
 from elstrada.model.party import Peer, PeerState
-from elstrada.ocpi.client import Outcome, Received, describe, is_peers_fault
+from elstrada.ocpi.client import Received, describe, is_peers_fault
 from elstrada.roaming.news import Kind
 from elstrada.roaming.patience import GIVE_UP_AFTER, pause
 from elstrada.roles.roaming.conduct import source
 from elstrada.roles.roaming.marks import Mark, read_mark
 from elstrada.roles.roaming.means import Means
-from elstrada.roles.roaming.parcels import Parcels
+from elstrada.roles.roaming.parcels import Brought, Parcels, Withheld
 from elstrada.roles.roaming.peers import Peers
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Between, Delete, Put, RowMoved, SpineDown, StreamMoved, Where, Work
 
 _AT_ONCE = 200
 """Marks taken for one peer at a time."""
+
+_OURS = "party:{}"
+"""Source of what is for ourselves to mend, and no peer's doing."""
 
 PeerKey = tuple[PartyId, str]
 
@@ -94,20 +97,25 @@ class Courier:
                 await self._commit(found.done())
                 continue
             outcome = await self._parcels.bring(peer, found)
-            if outcome is not None and is_peers_fault(outcome):
+            if not isinstance(outcome, Withheld | None) and is_peers_fault(outcome):
                 self._leave_alone(key, describe(outcome))
                 return
             self._resting.pop(key, None)
             await self._settle(peer, found, outcome)
 
-    async def _settle(self, peer: Peer, found: Mark, outcome: Outcome | None) -> None:
+    async def _settle(self, peer: Peer, found: Mark, outcome: Brought) -> None:
         """Note how it went: None means that there is nothing to bring any more."""
         if outcome is None:
             await self._commit(found.done())
         elif isinstance(outcome, Received):
             await self._delivered(found, outcome)
+        elif isinstance(outcome, Withheld):
+            self._means.findings.note(_OURS.format(found.owner), f"withheld {found.kind.value}", outcome.why)
+            await self._try_again(found, outcome.why)
         else:
-            await self._refused(peer, found, outcome)
+            error = describe(outcome)
+            self._means.findings.note(source(peer.owner, peer.id), f"refused {found.kind.value}", error)
+            await self._try_again(found, error)
 
     async def _delivered(self, found: Mark, received: Received) -> None:
         if found.kind is not Kind.CDR:
@@ -121,9 +129,7 @@ class Courier:
         with contextlib.suppress(RowMoved, StreamMoved, SpineDown):
             await self._means.spine.commit(work)
 
-    async def _refused(self, peer: Peer, found: Mark, outcome: Outcome) -> None:
-        error = describe(outcome)
-        self._means.findings.note(source(peer.owner, peer.id), f"refused {found.kind.value}", error)
+    async def _try_again(self, found: Mark, error: str) -> None:
         if found.attempts + 1 >= GIVE_UP_AFTER and found.kind is not Kind.CDR:
             await self._commit(found.done())
             return

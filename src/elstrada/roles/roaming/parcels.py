@@ -26,8 +26,14 @@ from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
 from elstrada.roles.roaming.stock import Stock
 
-_NOT_YET = Declined(0, 0, "its token, place or start is not known yet")
-"""Ours, not the peer's, to say: it is tried again like a refusal."""
+
+class Withheld(msgspec.Struct, frozen=True):
+    """We have not what it takes to bring it: the peer was not asked, and it is tried again."""
+
+    why: str
+
+
+_NOT_YET = Withheld("its token, place or start is not known yet")
 
 
 class EvseStatusPatch(msgspec.Struct, frozen=True):
@@ -37,11 +43,13 @@ class EvseStatusPatch(msgspec.Struct, frozen=True):
     last_updated: Instant
 
 
-Bring = Callable[[Peer, Mark], Awaitable[Outcome | None]]
+Brought = Outcome | Withheld | None
+"""None: there is nothing to bring, or the peer may not have it."""
+Bring = Callable[[Peer, Mark], Awaitable[Brought]]
 
 
 class Parcels:
-    """Brings objects to peers. None: there is nothing to bring, or the peer may not have it."""
+    """Brings objects to peers."""
 
     def __init__(self, peers: Peers, stock: Stock, line: Line, puller: Puller) -> None:
         self._peers, self._stock, self._line, self._puller = peers, stock, line, puller
@@ -55,11 +63,11 @@ class Parcels:
             Kind.PULL: self._pull,
         }
 
-    async def bring(self, peer: Peer, mark: Mark) -> Outcome | None:
+    async def bring(self, peer: Peer, mark: Mark) -> Brought:
         """Bring the present state of the marked object."""
         return await self._ways[mark.kind](peer, mark)
 
-    async def _session(self, peer: Peer, mark: Mark) -> Outcome | None:
+    async def _session(self, peer: Peer, mark: Mark) -> Brought:
         own = await self._peers.party(mark.owner)
         row = await self._stock.session_row(mark.owner, mark.object_id)
         if own is None or row is None:
@@ -78,7 +86,7 @@ class Parcels:
             body=translate.session_to_wire(session, identity).value,
         )
 
-    async def _cdr(self, peer: Peer, mark: Mark) -> Outcome | None:
+    async def _cdr(self, peer: Peer, mark: Mark) -> Brought:
         found = await self._stock.cdr(mark.owner, mark.object_id)
         if found is None:
             return _NOT_YET
@@ -110,7 +118,7 @@ class Parcels:
         location = await self._seen_location(peer, mark.owner, mark.object_id)
         return None if location is None else await self._put_location(peer, location)
 
-    async def _tariff(self, peer: Peer, mark: Mark) -> Outcome | None:
+    async def _tariff(self, peer: Peer, mark: Mark) -> Brought:
         """A tariff that is gone is deleted there too; one that would be misread is not sent (R-66)."""
         if not may_see_tariffs(peer):
             return None
@@ -123,7 +131,7 @@ class Parcels:
         written = translate.tariff_to_wire(tariff)
         if written.misleads:
             notes = "; ".join(loss.note for loss in written.losses if loss.misleads)
-            return Declined(0, 0, f"not sent: {notes}")
+            return Withheld(f"2.2.1 would misread it: {notes}")
         return await self._line.tell(peer, "put_tariff", to=_emsp(peer), path=path, body=written.value)
 
     async def _token(self, peer: Peer, mark: Mark) -> Outcome | None:

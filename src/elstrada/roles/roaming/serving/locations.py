@@ -18,6 +18,7 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, RowMoved, Where, Work
 
 _TRIES = 5
+_BUSY = "the location changes too often; try again"
 _MOST_LOCATIONS = 100_000
 Change = Callable[[wire.Location], wire.Location | Refusal]
 
@@ -86,9 +87,16 @@ async def put_location(visit: Visit) -> Result:
     if wrong is not None:
         return wrong
     location = translate.location_from_wire(put).value
-    known = await _row(visit) is not None
-    await _store(visit, location, None)
-    return Done(created=not known)
+    for _ in range(_TRIES):
+        row = await _row(visit)
+        if row is not None and location.last_updated < location_of(row).last_updated:
+            return Done()  # We know better already.
+        try:
+            await _store(visit, location, row)
+        except RowMoved:
+            continue
+        return Done(created=row is None)
+    return Refusal(Why.BUSY, _BUSY)
 
 
 async def put_evse(visit: Visit) -> Result:
@@ -184,7 +192,7 @@ async def _change(visit: Visit, change: Change, created: Callable[[], bool] = la
         except RowMoved:
             continue
         return Done(created=created())
-    return Refusal(Why.BUSY, "the location changes too often; try again")
+    return Refusal(Why.BUSY, _BUSY)
 
 
 async def _store(visit: Visit, location: Location, before: Row | None) -> None:

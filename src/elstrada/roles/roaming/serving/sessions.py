@@ -91,8 +91,11 @@ async def _store(visit: Visit, session: wire.Session) -> Result:
     spine = visit.means.spine
     for _ in range(_TRIES):
         version = (await spine.load(stream)).version
-        if version and await _stored(visit) == translated.value:
-            return Done()
+        known = await _stored(visit) if version else None
+        if known is not None and (
+            known == translated.value or translated.value.last_updated < known.last_updated
+        ):
+            return Done()  # No news, or we know better already.
         ref = translated.value.token_ref
         work = Work(
             appends=(Append(stream, version, (RoamedSessionChanged(translated.value),)),),

@@ -39,9 +39,11 @@ async def put_tariff(visit: Visit) -> Result:
     if wrong is not None:
         return wrong
     tariff = translate.tariff_from_wire(put).value
-    known = await _row(visit) is not None
+    known = await _row(visit)
+    if known is not None and tariff.last_updated < tariff_of(known).last_updated:
+        return Done()  # We know better already.
     await visit.means.spine.commit(Work(writes=(Put(t.tariff, tariff_row(visit.own.id, tariff)),)))
-    return Done(created=not known)
+    return Done(created=known is None)
 
 
 async def delete_tariff(visit: Visit) -> Result:

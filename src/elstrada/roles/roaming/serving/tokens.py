@@ -20,6 +20,7 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Row, RowMoved, Where, Work
 
 _TRIES = 5
+_BUSY = "the token changes too often; try again"
 
 # --- ours (sender, as eMSP) -------------------------------------------------------------------------
 
@@ -91,12 +92,18 @@ async def put_token(visit: Visit) -> Result:
     if wrong is not None:
         return wrong
     token = translate.token_from_wire(put).value
-    known = await _row(visit) is not None
-    try:
-        await _store(visit, token, None)
-    except TwoContracts as problem:
-        return Refusal(Why.INVALID, f"contract_id: {problem}")
-    return Done(created=not known)
+    for _ in range(_TRIES):
+        row = await _row(visit)
+        if row is not None and token.last_updated < token_of(row).last_updated:
+            return Done()  # We know better already.
+        try:
+            await _store(visit, token, row)
+        except RowMoved:
+            continue
+        except TwoContracts as problem:
+            return Refusal(Why.INVALID, f"contract_id: {problem}")
+        return Done(created=row is None)
+    return Refusal(Why.BUSY, _BUSY)
 
 
 async def patch_token(visit: Visit) -> Result:
@@ -121,7 +128,7 @@ async def patch_token(visit: Visit) -> Result:
         except TwoContracts as problem:
             return Refusal(Why.INVALID, f"contract_id: {problem}")
         return Done()
-    return Refusal(Why.BUSY, "the token changes too often; try again")
+    return Refusal(Why.BUSY, _BUSY)
 
 
 async def _store(visit: Visit, token: Token, before: Row | None) -> None:
