@@ -16,7 +16,7 @@ import msgspec
 from elstrada.model.party import BusinessDetails, Party, PartyRole, PeerEndpoint, PeerState, Role
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
-from elstrada.ocpi.client import Outcome, Received, Sending, describe, object_of, objects_of
+from elstrada.ocpi.client import Outcome, Received, Sending, Silent, describe, object_of, objects_of
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Side
 from elstrada.ocpi.scalars import party
@@ -42,6 +42,10 @@ class Discovered(msgspec.Struct, frozen=True):
 
     version: str
     endpoints: tuple[PeerEndpoint, ...]
+
+
+class Unanswered(Refusal, frozen=True):
+    """The peer gave no answer at all."""
 
 
 Conversation = Generator[Sending, Outcome, Discovered | Refusal]
@@ -145,7 +149,8 @@ def _details(answer: Outcome, version: str) -> Discovered | Refusal:
 
 
 def _unusable(what: str, answer: Outcome) -> Refusal:
-    return Refusal(Why.CANNOT_USE_CLIENT, f"{what}: {describe(answer)}")
+    kind = Unanswered if isinstance(answer, Silent) else Refusal
+    return kind(Why.CANNOT_USE_CLIENT, f"{what}: {describe(answer)}")
 
 
 def _business(entry: CredentialsRole) -> BusinessDetails:

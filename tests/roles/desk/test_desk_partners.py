@@ -34,14 +34,25 @@ class CutNetwork:
         raise Unreachable("no route")
 
 
+class DenyingNetwork:
+    """Reaches somebody who knows no token."""
+
+    async def send(self, request: HttpRequest, *, timeout_s: float = 10.0) -> HttpResponse:
+        return HttpResponse(401, {}, b'{"status_code": 2000, "timestamp": "2026-03-01T00:00:00Z"}')
+
+
 @pytest.fixture
 def living(desk: Desk) -> Desk:
+    return on_network(desk, CutNetwork())
+
+
+def on_network(desk: Desk, http: CutNetwork | DenyingNetwork) -> Desk:
     means = Means(
         spine=desk.spine,
         clock=desk.clock,
         chance=desk.chance,
         keys=desk.keys,
-        http=CutNetwork(),
+        http=http,
         findings=Findings(desk.spine, desk.clock),
         public_url="http://127.0.0.1:8000",
     )
@@ -72,9 +83,21 @@ def test_a_handshake_that_fails_says_at_which_step_and_registers_nothing(living:
         await done(living, "party put", party="SE*ELS", roles=["CPO"], name="Elstrada Nord")
         refused = await done(living, "partner handshake", **HANDSHAKE)
         assert isinstance(refused, Refusal)
-        assert refused.kind is Kind.REFUSED
+        assert refused.kind is Kind.UNREACHABLE
         assert "token-a" not in str(refused)
         assert [line.state for line in await listed(living)] != ["ACTIVE"]
+
+    asyncio.run(steps())
+
+
+def test_a_handshake_that_the_partner_answers_with_no_is_refused_and_not_unreachable(desk: Desk) -> None:
+    async def steps() -> None:
+        living = on_network(desk, DenyingNetwork())
+        await done(living, "party put", party="SE*ELS", roles=["CPO"], name="Elstrada Nord")
+        refused = await done(living, "partner handshake", **HANDSHAKE)
+        assert isinstance(refused, Refusal)
+        assert refused.kind is Kind.REFUSED
+        assert "401" in refused.says
 
     asyncio.run(steps())
 

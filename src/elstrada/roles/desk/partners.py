@@ -84,6 +84,9 @@ async def handshake(desk: Desk, params: Handshake) -> PartnerLine:
     try:
         return _line(await desk.registrar.register(owner, partner, params.url, params.token))
     except NotRegistered as problem:
+        if problem.unreachable:
+            hint = "nothing is registered; see whether the address is right and the partner is up"
+            raise Refused(Kind.UNREACHABLE, str(problem), hint, "/url") from None
         hint = "nothing is registered; ask the partner for a new token A if it has used up this one"
         raise Refused(Kind.REFUSED, str(problem), hint) from None
 

@@ -12,10 +12,11 @@ from elstrada.model.ids import PartyId
 from elstrada.model.party import Party, PartyRole, Peer, PeerState
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
-from elstrada.ocpi.client import Received, Sending, describe, object_of
+from elstrada.ocpi.client import Received, Sending, Silent, describe, object_of
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.registration import (
     CREDENTIALS,
+    Unanswered,
     discover,
     endpoint_url,
     may,
@@ -34,6 +35,11 @@ _LONGEST_TOKEN = 64
 
 class NotRegistered(Exception):
     """A handshake that we began did not succeed; the message says at which step and why."""
+
+    def __init__(self, why: str, *, unreachable: bool = False) -> None:
+        super().__init__(why)
+        self.unreachable = unreachable
+        """Nobody answered, as opposed to an answer that would not do."""
 
 
 class Registrar:
@@ -70,7 +76,7 @@ class Registrar:
             raise NotRegistered(f"{owner} is no party of ours")
         found = await self._line.converse(discover(versions_url), token_a)
         if isinstance(found, Refusal):
-            raise NotRegistered(found.message)
+            raise NotRegistered(found.message, unreachable=isinstance(found, Unanswered))
         token_b = self._means.chance.secret()
         waiting = Peer(
             owner=owner,
@@ -103,7 +109,7 @@ class Registrar:
             raise NotRegistered(f"{peer_id} is not registered with {owner}")
         found = await self._line.converse(discover(peer.versions_url), token)
         if isinstance(found, Refusal):
-            raise NotRegistered(found.message)
+            raise NotRegistered(found.message, unreachable=isinstance(found, Unanswered))
         former, token_b = await self._peers.token_in(peer), self._means.chance.secret()
         renewing = msgspec.structs.replace(
             peer, version=found.version, endpoints=found.endpoints, changed_at=self._means.clock.now()
@@ -201,7 +207,7 @@ class Registrar:
         )
         outcome = await self._line.say(sending, token)
         if not isinstance(outcome, Received):
-            raise NotRegistered(f"credentials: {describe(outcome)}")
+            raise NotRegistered(f"credentials: {describe(outcome)}", unreachable=isinstance(outcome, Silent))
         try:
             theirs = object_of(outcome, Credentials)
         except Mismatch as problem:
