@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # make demo: a seed makes the world, SPEED is how much faster than life it runs, KEEP=1 leaves its data.
 SEED ?= 1
 SPEED ?= 60
-STATIONS ?= 200
+STATIONS ?= 100
 PORT ?= 8000
 KEEP ?=
 
