@@ -140,6 +140,7 @@ def test_people_get_tables_on_stdout_and_notes_on_stderr() -> None:
         ("station command S1 RESET", Exit.UNREACHABLE, "needs a running server"),
         ("station command S1 RESET --evse one", Exit.USAGE, "expected `int | null`, got `str`"),
         ("partner add P1", Exit.UNREACHABLE, "elstrada serve"),
+        ("demo --speed nan", Exit.USAGE, "nan is not a number"),
         ("token add A1", Exit.USAGE, "Missing option '--contract'"),
         ("plan put P1 --name P", Exit.USAGE, "Missing option '--mode'"),
         ("plan put P1 --name P --mode COST_PLUS --markup-percent much", Exit.USAGE, "invalid decimal"),

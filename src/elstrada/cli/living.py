@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from importlib import import_module
+from math import isnan
 
 import click
 
 from elstrada.cli.configuration import config_of
+
+
+class Speed(click.FloatRange):
+    """A range that has no place for NaN, which is neither below nor above any number."""
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(f"{value} is not a number.", param, ctx)
+        return number
 
 
 @click.command()
@@ -20,7 +31,7 @@ def serve(ctx: click.Context) -> None:
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same world.")
 @click.option(
     "--speed",
-    type=click.FloatRange(0.1, 3600),
+    type=Speed(0.1, 3600),
     default=60.0,
     show_default=True,
     help="World time to real time.",

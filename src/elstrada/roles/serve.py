@@ -45,7 +45,7 @@ _STATIONS_PER_SECOND = 500.0
 
 
 def serve(config: Config) -> int:
-    """Run until SIGINT or SIGTERM; returns the exit code."""
+    """Run until told to stop; returns the exit code."""
     logging.basicConfig(
         level=config.log.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -76,7 +76,7 @@ async def _serve(config: Config) -> int:
         for address in house.addresses:
             print(address, flush=True)  # noqa: T201
         try:
-            await _told_to_stop(spine)
+            await _until_stopped(spine)
         finally:
             failure = spine.failure
             await house.close()
@@ -204,12 +204,20 @@ def settle() -> None:
     sys.setswitchinterval(0.0005)
 
 
-async def _told_to_stop(spine: SqliteSpine) -> None:
-    """Wait for a signal, or for a store that has failed for good (F7)."""
+def told_to_stop() -> asyncio.Event:
+    """Is set by Ctrl-C, a supervisor's SIGTERM, or the terminal being closed."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # Under nohup, the terminal may go.
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _until_stopped(spine: SqliteSpine) -> None:
+    """Wait for a signal, or for a store that has failed for good (F7)."""
+    stop = told_to_stop()
     while not stop.is_set() and spine.failure is None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), timeout=1.0)

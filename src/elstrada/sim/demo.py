@@ -11,7 +11,6 @@ import contextlib
 import logging
 import random
 import shutil
-import signal
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -23,7 +22,7 @@ import uvloop
 from elstrada.config import Config, HttpSection, OutboundSection, StationsSection
 from elstrada.net.chance import SeededChance
 from elstrada.roles.keys import Keys, load_keys
-from elstrada.roles.serve import House
+from elstrada.roles.serve import House, told_to_stop
 from elstrada.sim.clock import SimClock
 from elstrada.sim.demo_drivers import DemoDrivers
 from elstrada.sim.demo_network import CPO, PARTIES, RETAILER, DemoNetwork, Post, demo_network
@@ -57,9 +56,7 @@ def run(*, seed: int, speed: float, stations: int, keep: bool, port: int) -> int
 
 
 async def _show(folder: Path, seed: int, speed: float, stations: int, port: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     async with living(folder, seed=seed, speed=speed, stations=stations, port=port) as network:
         _say(*network.house.addresses, f"data      {folder}")
         _say(
