@@ -205,3 +205,30 @@ def test_what_one_work_of_a_group_spoils_the_others_keep(tmp_path: Path) -> None
         await spine.close()
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_the_database_is_its_owners_alone_whatever_the_folder_allows(
+    tmp_path: Path, before: int | None
+) -> None:
+    """It holds card numbers; one made by an earlier release is closed too."""
+    tmp_path.chmod(0o755)
+    path = tmp_path / "elstrada.db"
+    if before is not None:
+        path.touch(before)
+        path.chmod(before)
+
+    found: dict[str, int] = {}
+
+    def look() -> None:
+        found.update({file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("elstrada.db*")})
+
+    async def live() -> None:
+        spine = SqliteSpine(path, _Clock())
+        await spine.start()
+        look()
+        await spine.close()
+
+    asyncio.run(live())
+    assert {"elstrada.db", "elstrada.db-wal", "elstrada.db-shm"} <= found.keys()
+    assert {mode for name, mode in found.items() if not name.endswith(".lock")} == {0o600}

@@ -121,6 +121,9 @@ class SqliteSpine:
 def _opened(path: Path) -> tuple[BinaryIO, sqlite3.Connection, SqliteStore]:
     lock = lock_beside(path)
     try:
+        # It holds card numbers; what SQLite makes beside it gets the same mode.
+        path.touch(mode=0o600)
+        path.chmod(0o600)
         migrate(path)
         # The driver's own transactions are off; used by one thread at a time, which it cannot see.
         connection = sqlite3.connect(
