@@ -80,6 +80,20 @@ def test_every_response_carries_the_exact_policy(path: str):
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "html"),
+        ("/nowhere", "html"),
+        ("/livez", "plain"),
+        ("/readyz", "plain"),
+        ("/static/elstrada.css", "css"),
+    ],
+)
+def test_the_charset_of_a_text_is_told_once(path: str, kind: str):
+    assert get(path).headers["content-type"] == f"text/{kind}; charset=utf-8"
+
+
 def test_readiness_is_asked_for_and_told_in_words():
     assert (get("/readyz").status_code, get("/readyz").text) == (200, "ready\n")
     answer = get("/readyz", ready="the store is down")

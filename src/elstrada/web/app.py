@@ -23,8 +23,8 @@ Ready = Callable[[], str]
 """Why this node cannot serve now, in words; empty when it can."""
 
 _log = logging.getLogger(__name__)
-_HTML = "text/html; charset=utf-8"
-_TEXT = "text/plain; charset=utf-8"
+_HTML, _TEXT = "text/html", "text/plain"
+"""The framework adds the charset."""
 _YEAR_S = 365 * 24 * 3600
 _Request = Request[Any, Any, Any]
 
