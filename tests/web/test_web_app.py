@@ -88,6 +88,7 @@ def test_every_response_carries_the_exact_policy(path: str):
         ("/livez", "plain"),
         ("/readyz", "plain"),
         ("/static/elstrada.css", "css"),
+        ("/static/live.js", "javascript"),
     ],
 )
 def test_the_charset_of_a_text_is_told_once(path: str, kind: str):
