@@ -62,7 +62,7 @@ def may_enter(
     """The credential that this entry proves, if any.
 
     An unknown identity costs the same work as a known one (T1). ``hashed`` makes the keyed hash that
-    is stored. A station flagged for hexadecimal passwords is a later matter (rule 7).
+    is stored. A password written as hexadecimal text is taken as that text (rule 7 is not built).
     """
     given = hashed(entry.station_id, entry.password)
     proven: Credential | None = None
