@@ -46,15 +46,16 @@ lock:  ## Resolve the dependencies again (needs uv)
 clean:  ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
 
-# A stamp is newer than all it was made of, so a second `make` does nothing.
+# A stamp is newer than all it was made of, so a second `make` does nothing. The files are complete, so
+# nothing is left to resolve; pip before 23.3 would look up coverage[toml] anew and refuse what it finds.
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements/runtime.txt
+	$(PIP) install --no-deps --require-hashes -r requirements/runtime.txt
 	$(PIP) install --no-build-isolation --no-deps --no-index --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt requirements/runtime.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	$(PIP) install --no-build-isolation --no-deps --no-index --editable .
 	@touch $(VENV)/.runtime $@
