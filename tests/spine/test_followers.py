@@ -72,6 +72,24 @@ async def _noted(spine: MemorySpine, count: int) -> bool:
     return await _notes(spine) == list(range(1, count + 1))
 
 
+def test_two_nodes_that_follow_under_one_name_share_the_work() -> None:
+    """The records would refuse an effect that is had twice, and each follower would stop there."""
+
+    async def scene() -> None:
+        spine = MemorySpine(_Clock())
+        running = [
+            asyncio.create_task(run_follower(spine, "noter", _noting, clock=_Clock(), batch=3)) for _ in "ab"
+        ]
+        for count in range(1, 21):
+            await _say(spine, 7)
+            await _until(lambda count=count: _noted(spine, 7 * count))
+        assert not any(task.done() for task in running)
+        for task in running:
+            task.cancel()
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_between_effect_and_cursor_is_impossible(moment: str) -> None:
     """F5: whether the commit fell to the crash or only its answer, effect and cursor are together."""

@@ -58,6 +58,8 @@ class Advance(msgspec.Struct, frozen=True):
     follower: str
     position: int
     shard: int = 0
+    expected: int | None = None
+    """Where the cursor must be now, so that of two nodes that follow, one has the effect."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -123,6 +125,14 @@ class RowMoved(Exception):
         self.table, self.key = table, key
 
 
+class CursorMoved(Exception):
+    """Another node had the effect of these facts first; nothing of the work was done."""
+
+    def __init__(self, follower: str, shard: int, expected: int, actual: int) -> None:
+        super().__init__(f"cursor {follower} of shard {shard} is at {actual}, not {expected}")
+        self.actual = actual
+
+
 class SpineDown(Exception):
     """The store cannot commit now. Nothing is lost that was acknowledged; nothing more is (P8).
 
@@ -149,7 +159,7 @@ class Spine(Protocol):
         Returns:
             The log position after it, once it is durable: of the last fact appended, or of the log's
             end. Or the reason why nothing was done:
-            StreamMoved, RowMoved: an expectation did not hold;
+            StreamMoved, RowMoved, CursorMoved: an expectation did not hold;
             SpineDown: the store cannot commit.
         Raises:
             ValueError: the work is not one; a bug of the caller.

@@ -11,6 +11,8 @@ why, ``Stopped`` is raised, the lag grows. Nothing is skipped, because what woul
 somebody's CDR. Other followers go on. A restart tries again from the same fact, so a corrected handler
 carries on as if it had never failed (F18).
 
+Where two nodes follow under one name, the cursor says who was first: the other reads on from there.
+
 A store that cannot commit is no fault of the facts: the follower waits for it, however long.
 """
 
@@ -24,7 +26,18 @@ import msgspec
 
 from elstrada.spine import tables
 from elstrada.spine.clock import Clock
-from elstrada.spine.face import Advance, Cell, Put, Recorded, RowMoved, Spine, SpineDown, StreamMoved, Work
+from elstrada.spine.face import (
+    Advance,
+    Cell,
+    CursorMoved,
+    Put,
+    Recorded,
+    RowMoved,
+    Spine,
+    SpineDown,
+    StreamMoved,
+    Work,
+)
 
 Handle = Callable[[list[Recorded]], Awaitable[Work]]
 """What a follower does with facts, in log order: it reads what it needs, and says what shall be written.
@@ -126,6 +139,8 @@ class _Follower:
             await self._have_effect(facts)
         except SpineDown:
             raise
+        except CursorMoved as moved:
+            self._progress.position, self._progress.failures = moved.actual, 0
         except Exception as trouble:  # noqa: BLE001  Whatever it is, it is tried again, then reported.
             await self._after_failure(facts, trouble)
         else:
@@ -133,7 +148,9 @@ class _Follower:
 
     async def _have_effect(self, facts: list[Recorded]) -> None:
         """Commit effects and cursor together; when somebody else was first, look again."""
-        cursor = msgspec.structs.replace(self._cursor, position=facts[-1].position)
+        cursor = msgspec.structs.replace(
+            self._cursor, position=facts[-1].position, expected=self._progress.position
+        )
         for left in reversed(range(_CONFLICTS_AT_ONCE)):
             try:
                 work = await self._handle(facts)

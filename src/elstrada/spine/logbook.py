@@ -11,18 +11,31 @@ from elstrada.spine.upcast import decode
 
 _FACT = "SELECT position, stream, version, at, kind, body FROM log"
 
-LAST_POSITION = "SELECT coalesce(max(position), 0) FROM log"
-LAST_VERSIONS = (
-    "SELECT json_group_object(value, (SELECT coalesce(max(version), 0) FROM log WHERE stream = value))"
-    " FROM json_each(?)"
+LAST_POSITION = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'log'"
+"""The highest ever given, also when all facts up to it are archived."""
+HEADS = (
+    "SELECT json_group_object(stream, json_array(version, position))"
+    " FROM json_each(?) JOIN stream ON stream = value"
 )
 """Of a JSON list of streams, as a JSON object: one row, for the reason that ``statements.filled`` gives."""
+CURSOR = "SELECT position FROM cursor WHERE follower = ? AND shard = ?"
 FACTS_AFTER = f"{_FACT} WHERE position > ? AND shard = ? ORDER BY position LIMIT ?"
-_FACTS_OF = f"{_FACT} WHERE stream = ? AND version > ? ORDER BY version LIMIT ?"
+_FACTS_OF = """
+WITH RECURSIVE back (position, stream, version, at, kind, body, previous) AS (
+    SELECT position, stream, version, at, kind, body, previous FROM log WHERE position = coalesce(
+        (SELECT position FROM milestone WHERE stream = :stream AND version >= :last ORDER BY version LIMIT 1),
+        (SELECT position FROM stream WHERE stream = :stream))
+    UNION ALL
+    SELECT log.position, log.stream, log.version, log.at, log.kind, log.body, log.previous
+    FROM back CROSS JOIN log ON log.position = back.previous WHERE back.version > :first
+)
+SELECT position, stream, version, at, kind, body FROM back WHERE version BETWEEN :first AND :last
+ORDER BY version
+"""
+"""From the stream's end, or the nearest milestone, back from fact to fact."""
 _SNAPSHOT = "SELECT version, state FROM snapshot WHERE stream = ?"
-_CURSOR = "SELECT position FROM cursor WHERE follower = ? AND shard = ?"
 
-_ALL = -1  # SQLite's LIMIT without a limit.
+_LAST_OF_ALL = 2**31 - 1
 
 
 def recorded(row: tuple[object, ...]) -> Recorded:
@@ -36,10 +49,13 @@ def facts_after(connection: Connection, position: int, limit: int, shard: int) -
     return [recorded(row) for row in connection.execute(FACTS_AFTER, (position, shard, limit)).fetchall()]
 
 
-def facts_of(connection: Connection, stream: str, after_version: int, limit: int = _ALL) -> list[Recorded]:
+def facts_of(
+    connection: Connection, stream: str, after_version: int, limit: int = _LAST_OF_ALL
+) -> list[Recorded]:
     """Facts of one stream behind a version."""
-    rows = connection.execute(_FACTS_OF, (stream, after_version, limit)).fetchall()
-    return [recorded(row) for row in rows]
+    first = after_version + 1
+    wanted = {"stream": stream, "first": first, "last": min(after_version + limit, _LAST_OF_ALL)}
+    return [recorded(row) for row in connection.execute(_FACTS_OF, wanted).fetchall()]
 
 
 def loaded(connection: Connection, stream: str) -> Loaded:
@@ -56,5 +72,5 @@ def loaded(connection: Connection, stream: str) -> Loaded:
 
 def cursor_of(connection: Connection, follower: str, shard: int) -> int:
     """How far a follower has come."""
-    row = connection.execute(_CURSOR, (follower, shard)).fetchone()
+    row = connection.execute(CURSOR, (follower, shard)).fetchone()
     return 0 if row is None else cast(tuple[int], row)[0]

@@ -12,7 +12,19 @@ from sqlalchemy import Table
 
 from elstrada.spine import matching, tables
 from elstrada.spine.clock import Clock
-from elstrada.spine.face import Append, Cell, Loaded, Recorded, Row, SpineDown, StreamMoved, Where, Work
+from elstrada.spine.face import (
+    Advance,
+    Append,
+    Cell,
+    CursorMoved,
+    Loaded,
+    Recorded,
+    Row,
+    SpineDown,
+    StreamMoved,
+    Where,
+    Work,
+)
 from elstrada.spine.memory_tables import Draft, MemoryTables
 from elstrada.spine.rules import check_columns, check_key, check_work, key_names
 from elstrada.spine.views import project
@@ -153,6 +165,7 @@ class MemorySpine:
     def _do(self, work: Work) -> int:
         """Check everything, then change everything; nothing in between can fail."""
         facts = list(self._recorded(work.appends))
+        self._check_cursor(work.advance)
         draft = Draft(self.store.tables)
         for write in work.writes:
             draft.write(write)
@@ -177,6 +190,13 @@ class MemorySpine:
                 position, version = position + 1, version + 1
                 yield Recorded(position, append.stream, version, now, fact)
             after[append.stream] = version
+
+    def _check_cursor(self, advance: Advance | None) -> None:
+        if advance is None or advance.expected is None:
+            return
+        actual = self.store.cursors.get((advance.follower, advance.shard), 0)
+        if actual != advance.expected:
+            raise CursorMoved(advance.follower, advance.shard, advance.expected, actual)
 
     def _keep(self, work: Work, facts: Sequence[Recorded]) -> None:
         self.store.log += facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from elstrada.spine.face import Cell, Delete, Put, RowMoved
@@ -24,7 +24,7 @@ class Connection(Protocol):
 
     @property
     def in_transaction(self) -> bool: ...
-    def execute(self, sql: str, parameters: Sequence[Bound] = ..., /) -> Cursor: ...
+    def execute(self, sql: str, parameters: Sequence[Bound] | Mapping[str, Bound] = ..., /) -> Cursor: ...
 
 
 def write_all(connection: Connection, writes: Sequence[Write]) -> None:

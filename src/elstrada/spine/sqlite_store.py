@@ -13,9 +13,9 @@ from datetime import datetime
 import msgspec
 
 from elstrada.spine import tables
-from elstrada.spine.batch import Batch, Written
-from elstrada.spine.face import RowMoved, StreamMoved
-from elstrada.spine.logbook import FACTS_AFTER, LAST_POSITION, LAST_VERSIONS, recorded
+from elstrada.spine.batch import EMPTY, Batch, CursorKey, Head, Written
+from elstrada.spine.face import CursorMoved, RowMoved, StreamMoved
+from elstrada.spine.logbook import FACTS_AFTER, HEADS, LAST_POSITION, cursor_of, recorded
 from elstrada.spine.merging import Merged
 from elstrada.spine.records import Connection, write_all
 from elstrada.spine.views import project
@@ -35,7 +35,7 @@ PRAGMAS = (
 Outcome = int | Exception
 """Of one work: the position after it, or why nothing of it was done."""
 
-_VERSIONS_KEPT = 100_000
+_HEADS_KEPT = 100_000
 _REBUILT_AT_ONCE = 5_000
 
 
@@ -46,16 +46,17 @@ class SqliteStore:
         for pragma in PRAGMAS:
             connection.execute(pragma).fetchall()
         self._connection = connection
-        self._versions: OrderedDict[str, int] = OrderedDict()
+        self._heads: OrderedDict[str, Head] = OrderedDict()
+        self._cursors: dict[CursorKey, int] = {}
         self._position = _last_position(connection)
 
     def transact(self, works: Sequence[Written], at: datetime) -> list[Outcome]:
         """Do many works in one transaction, durable on return.
 
-        A work whose expectation fails does nothing and fails alone: its outcome is StreamMoved or
-        RowMoved. Any other error undoes them all and is raised; the caller decides what it means.
+        A work whose expectation fails does nothing and fails alone: its outcome is StreamMoved,
+        CursorMoved or RowMoved. Any other error undoes them all and is raised; the caller decides what it means.
         """
-        batch = Batch(self._position, at, self._versions_of(works))
+        batch = Batch(self._position, at, self._heads_of(works), self._cursors_of(works))
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             outcomes = [self._take(work, batch) for work in works]
@@ -83,9 +84,9 @@ class SqliteStore:
 
     def _take(self, written: Written, batch: Batch) -> Outcome:
         try:
-            batch.check(written.work.appends)
+            batch.check(written.work)
             write_all(self._connection, written.work.writes)
-        except (StreamMoved, RowMoved) as moved:
+        except (StreamMoved, CursorMoved, RowMoved) as moved:
             return moved
         return batch.add(written)
 
@@ -105,25 +106,31 @@ class SqliteStore:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def _versions_of(self, works: Sequence[Written]) -> dict[str, int]:
-        """Where all the streams of these works are now; those not known are asked for in one question."""
+    def _heads_of(self, works: Sequence[Written]) -> dict[str, Head]:
+        """Where all the streams of these works end; those not known are asked for in one question."""
         streams = {append.stream for written in works for append in written.work.appends}
-        unknown = [stream for stream in streams if stream not in self._versions]
+        unknown = [stream for stream in streams if stream not in self._heads]
         if unknown:
-            asked = msgspec.json.encode(unknown).decode()
-            row = self._connection.execute(LAST_VERSIONS, (asked,)).fetchone()
+            row = self._connection.execute(HEADS, (msgspec.json.encode(unknown).decode(),)).fetchone()
             assert row is not None
             assert isinstance(row[0], str)
-            self._versions.update(msgspec.json.decode(row[0], type=dict[str, int]))
-        return {stream: self._versions[stream] for stream in streams}
+            self._heads.update(msgspec.json.decode(row[0], type=dict[str, Head]))
+        return {stream: self._heads.get(stream, EMPTY) for stream in streams}
+
+    def _cursors_of(self, works: Sequence[Written]) -> dict[CursorKey, int]:
+        keys = {(a.follower, a.shard) for written in works if (a := written.work.advance) is not None}
+        for key in keys - self._cursors.keys():
+            self._cursors[key] = cursor_of(self._connection, *key)
+        return {key: self._cursors[key] for key in keys}
 
     def _remember(self, batch: Batch) -> None:
         self._position = batch.position
-        for stream, version in batch.versions.items():
-            self._versions[stream] = version
-            self._versions.move_to_end(stream)
-        while len(self._versions) > _VERSIONS_KEPT:
-            self._versions.popitem(last=False)
+        self._cursors.update(batch.cursors)
+        for stream, head in batch.heads.items():
+            self._heads[stream] = head
+            self._heads.move_to_end(stream)
+        while len(self._heads) > _HEADS_KEPT:
+            self._heads.popitem(last=False)
 
 
 def _last_position(connection: Connection) -> int:

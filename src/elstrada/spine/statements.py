@@ -32,7 +32,13 @@ class Insert(msgspec.Struct, frozen=True):
     conflict: str = ""
 
 
-INSERT_FACT = Insert("log (position, shard, stream, version, at, kind, body)", "(?, 0, ?, ?, ?, ?, ?)")
+INSERT_FACT = Insert("log (position, shard, stream, version, at, kind, body, previous)", "(?, 0, ?, ?, ?, ?, ?, ?)")
+PUT_STREAM = Insert(
+    "stream (stream, version, position)",
+    "(?, ?, ?)",
+    "ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position",
+)
+INSERT_MILESTONE = Insert("milestone (stream, version, position)", "(?, ?, ?)")
 PUT_SNAPSHOT = Insert(
     "snapshot (stream, version, state)",
     "(?, ?, ?)",

@@ -19,7 +19,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
 
 from elstrada.spine.columns import Amount, Moment
@@ -38,8 +37,24 @@ log = Table(
     Column("at", Moment, nullable=False),
     Column("kind", Text, nullable=False),
     Column("body", Text, nullable=False),
-    UniqueConstraint("stream", "version"),
+    Column("previous", BigInteger, nullable=False),  # Position of the stream's fact before; 0: none.
     sqlite_autoincrement=True,
+)
+stream = Table(
+    "stream",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),  # Of its last fact, where reading it begins.
+    sqlite_with_rowid=False,
+)
+milestone = Table(
+    "milestone",  # Places on the way back, so that old facts are found without reading all newer ones.
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 cursor = Table(
     "cursor",
