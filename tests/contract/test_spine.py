@@ -362,9 +362,22 @@ def test_a_long_stream_is_read_from_any_place(engine: Engine, tmp_path: Path) ->
         for version in range(0, 300, 3):
             await spine.commit(_append(CP1, version, HELLO, BYE, HELLO))
             await spine.commit(_append(CP2, version, BYE, BYE, BYE))
-        for after, limit in ((0, 1), (0, 300), (63, 1), (63, 2), (64, 64), (127, 10), (290, 50), (300, 5), (0, 0)):
+        for after, limit in (
+            (0, 1),
+            (0, 300),
+            (63, 1),
+            (63, 2),
+            (64, 64),
+            (127, 10),
+            (290, 50),
+            (300, 5),
+            (0, 0),
+        ):
             read = await spine.facts(CP1, after_version=after, limit=limit)
-            assert [r.version for r in read] == list(range(after + 1, min(after + limit, 300) + 1)), (after, limit)
+            assert [r.version for r in read] == list(range(after + 1, min(after + limit, 300) + 1)), (
+                after,
+                limit,
+            )
             assert {r.stream for r in read} <= {CP1}
         assert (await spine.load(CP1)).version == 300
         assert len((await spine.load(CP2)).facts) == 300

@@ -23,7 +23,6 @@ from elstrada.spine.statements import (
 from elstrada.spine.upcast import encode
 from elstrada.spine.views import project
 
-
 MILESTONE_EVERY = 64
 """Facts of a stream between places from which it can be read backwards."""
 

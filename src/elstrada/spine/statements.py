@@ -32,7 +32,9 @@ class Insert(msgspec.Struct, frozen=True):
     conflict: str = ""
 
 
-INSERT_FACT = Insert("log (position, shard, stream, version, at, kind, body, previous)", "(?, 0, ?, ?, ?, ?, ?, ?)")
+INSERT_FACT = Insert(
+    "log (position, shard, stream, version, at, kind, body, previous)", "(?, 0, ?, ?, ?, ?, ?, ?)"
+)
 PUT_STREAM = Insert(
     "stream (stream, version, position)",
     "(?, ?, ?)",
