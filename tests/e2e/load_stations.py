@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
-from raw_socket import CLOSE, TEXT, RawSocket, Refused
+import raw_socket
+from raw_socket import PONG, RawSocket, Refused
 
 Json = Any
 
@@ -39,6 +42,8 @@ class Message:
     tells: tuple[Said, ...]
 
 
+_DIAL_S = 5.0
+
 Script = Generator[Message, Json, None]
 
 
@@ -54,8 +59,16 @@ class LoadStation:
         """Messages answered; one may tell of two things."""
         self.repeats = 0
         """Messages sent more than once."""
+        self.commands = 0
+        """Of the server's, carried out."""
+        self.longest_away_s = 0.0
+        """From the loss of the line to the next answer."""
         self.finishing = False
         """Begin no further session."""
+        self.patience_s = 30.0
+        """For an answer; then the line is given up, as stations do."""
+        self.back_off_s = 0.02
+        """Before the next call at a door, on average."""
         self._password, self._card, self._readings = password, card, readings
         self._chance = random.Random(seed)
         self._keeps_ids = seed % 2 == 0
@@ -63,24 +76,34 @@ class LoadStation:
         self._last = datetime.now(UTC)
         self._numbers = 0
 
-    async def work(self, stations_url: str, open_gate: asyncio.Event) -> None:
-        """Charge until ``finishing`` and the session in hand is over, through every loss of the line."""
+    async def work(self, urls: Sequence[str], open_gate: asyncio.Event) -> None:
+        """Charge until ``finishing`` and the session in hand is over, through every loss of the line.
+
+        Args:
+            urls: of the gateways, up to and with the slash before the identity; tried in turn.
+        """
+        doors = cycle(urls)
         script = self._sessions()
         message = next(script)
-        sent_as = ""
+        sent_as, lost_at = "", time.monotonic()
         while True:
             await open_gate.wait()
             try:
-                socket = await RawSocket.dial(stations_url, self.name, self._password, self.protocol)
-            except (OSError, EOFError, Refused):
-                await asyncio.sleep(0.02)
+                async with asyncio.timeout(_DIAL_S):
+                    socket = await RawSocket.dial(next(doors), self.name, self._password, self.protocol)
+            except (OSError, EOFError, Refused, TimeoutError):
+                await asyncio.sleep(self._chance.uniform(0.01, 2 * self.back_off_s))
                 continue
             try:
                 while True:
                     if sent_as:
                         self.repeats += 1
                     sent_as = sent_as if sent_as and self._keeps_ids else self._fresh_id()
-                    answer = await self._call(socket, sent_as, message)
+                    async with asyncio.timeout(self.patience_s):
+                        answer = await self._call(socket, sent_as, message)
+                    if lost_at:
+                        self.longest_away_s = max(self.longest_away_s, time.monotonic() - lost_at)
+                        lost_at = 0.0
                     self.answered.update(message.tells)
                     self.answers += 1
                     sent_as = ""
@@ -88,21 +111,30 @@ class LoadStation:
                     await asyncio.sleep(self._chance.uniform(0, 0.04))
             except StopIteration:
                 return
-            except (OSError, EOFError):
-                await asyncio.sleep(0.02)
+            except (OSError, EOFError, TimeoutError):
+                await asyncio.sleep(self._chance.uniform(0.01, 2 * self.back_off_s))
             finally:
+                lost_at = lost_at or time.monotonic()
                 socket.close()
 
     async def _call(self, socket: RawSocket, message_id: str, message: Message) -> Json:
         socket.send(json.dumps([2, message_id, message.action, message.payload]).encode())
         while True:
             opcode, payload = await socket.receive()
-            if opcode == CLOSE:
-                raise ConnectionError("the server said goodbye")
-            if opcode == TEXT:
-                kind, answered, *rest = json.loads(payload)
-                assert (kind, answered) == (3, message_id), payload
-                return rest[0]
+            match opcode:
+                case raw_socket.CLOSE:
+                    raise ConnectionError("the server said goodbye")
+                case raw_socket.PING:
+                    socket.send(payload, PONG)
+                case raw_socket.TEXT:
+                    kind, answered, *rest = json.loads(payload)
+                    if kind == 2:
+                        self.commands += 1
+                        socket.send(json.dumps([3, answered, {"status": "Accepted"}]).encode())
+                    else:
+                        # Never an error: a station would throw the message away (P8).
+                        assert (kind, answered) == (3, message_id), payload
+                        return rest[0]
 
     # --- what it has to say -------------------------------------------------------------------------
 
