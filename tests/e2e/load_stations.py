@@ -18,8 +18,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any
 
-import raw_socket
-from raw_socket import PONG, RawSocket, Refused
+from raw_socket import CLOSE, PING, PONG, TEXT, RawSocket, Refused
 
 Json = Any
 
@@ -67,6 +66,8 @@ class LoadStation:
         """Begin no further session."""
         self.patience_s = 30.0
         """For an answer; then the line is given up, as stations do."""
+        self.pause_s = 0.02
+        """Between an answer and the next message, on average."""
         self.back_off_s = 0.02
         """Before the next call at a door, on average."""
         self._password, self._card, self._readings = password, card, readings
@@ -85,7 +86,7 @@ class LoadStation:
         doors = cycle(urls)
         script = self._sessions()
         message = next(script)
-        sent_as, lost_at = "", time.monotonic()
+        sent_as, lost_at = "", 0.0
         while True:
             await open_gate.wait()
             try:
@@ -94,13 +95,14 @@ class LoadStation:
             except (OSError, EOFError, Refused, TimeoutError):
                 await asyncio.sleep(self._chance.uniform(0.01, 2 * self.back_off_s))
                 continue
+            line = _Line(socket, self)
             try:
                 while True:
                     if sent_as:
                         self.repeats += 1
                     sent_as = sent_as if sent_as and self._keeps_ids else self._fresh_id()
                     async with asyncio.timeout(self.patience_s):
-                        answer = await self._call(socket, sent_as, message)
+                        answer = await line.call(sent_as, message)
                     if lost_at:
                         self.longest_away_s = max(self.longest_away_s, time.monotonic() - lost_at)
                         lost_at = 0.0
@@ -108,33 +110,14 @@ class LoadStation:
                     self.answers += 1
                     sent_as = ""
                     message = script.send(answer)
-                    await asyncio.sleep(self._chance.uniform(0, 0.04))
+                    await line.stay(self._chance.uniform(0, 2 * self.pause_s))
             except StopIteration:
                 return
             except (OSError, EOFError, TimeoutError):
+                lost_at = lost_at or time.monotonic()
                 await asyncio.sleep(self._chance.uniform(0.01, 2 * self.back_off_s))
             finally:
-                lost_at = lost_at or time.monotonic()
-                socket.close()
-
-    async def _call(self, socket: RawSocket, message_id: str, message: Message) -> Json:
-        socket.send(json.dumps([2, message_id, message.action, message.payload]).encode())
-        while True:
-            opcode, payload = await socket.receive()
-            match opcode:
-                case raw_socket.CLOSE:
-                    raise ConnectionError("the server said goodbye")
-                case raw_socket.PING:
-                    socket.send(payload, PONG)
-                case raw_socket.TEXT:
-                    kind, answered, *rest = json.loads(payload)
-                    if kind == 2:
-                        self.commands += 1
-                        socket.send(json.dumps([3, answered, {"status": "Accepted"}]).encode())
-                    else:
-                        # Never an error: a station would throw the message away (P8).
-                        assert (kind, answered) == (3, message_id), payload
-                        return rest[0]
+                line.close()
 
     # --- what it has to say -------------------------------------------------------------------------
 
@@ -203,6 +186,58 @@ class LoadStation:
     def _fresh_id(self) -> str:
         self._numbers += 1
         return f"{self.name}-{self._numbers}"
+
+
+class _Line:
+    """An open socket: commands and pings are answered at once, whatever the station is doing."""
+
+    def __init__(self, socket: RawSocket, station: LoadStation) -> None:
+        self._socket, self._station = socket, station
+        self._answers: asyncio.Queue[Json] = asyncio.Queue()
+        self._listening = asyncio.create_task(self._listen())
+        # How it ended is looked at by whoever waits; nobody need wait.
+        self._listening.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def call(self, message_id: str, message: Message) -> Json:
+        """Send a message and wait for its answer; it is never an error, or billing data would be lost (P8).
+
+        Raises:
+            OSError, EOFError: the line is gone.
+        """
+        self._socket.send(json.dumps([2, message_id, message.action, message.payload]).encode())
+        answer = asyncio.create_task(self._answers.get())
+        await asyncio.wait({answer, self._listening}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            await self._listening
+        kind, answered, *rest = answer.result()
+        assert (kind, answered) == (3, message_id), answer.result()
+        return rest[0]
+
+    async def stay(self, seconds: float) -> None:
+        """Do nothing for a while; raises as ``call`` when the line goes meanwhile."""
+        done, _ = await asyncio.wait({self._listening}, timeout=seconds)
+        for ended in done:
+            ended.result()
+
+    def close(self) -> None:
+        self._listening.cancel()
+        self._socket.close()
+
+    async def _listen(self) -> None:
+        while True:
+            opcode, payload = await self._socket.receive()
+            if opcode == CLOSE:
+                raise ConnectionError("the server said goodbye")
+            if opcode == PING:
+                self._socket.send(payload, PONG)
+            if opcode == TEXT:
+                frame = json.loads(payload)
+                if frame[0] == 2:
+                    self._station.commands += 1
+                    self._socket.send(json.dumps([3, frame[1], {"status": "Accepted"}]).encode())
+                else:
+                    self._answers.put_nowait(frame)
 
 
 def _wire(at: datetime) -> str:
