@@ -116,11 +116,11 @@ def _posted(url: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[
 async def _on_store(config: Config, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
     try:
         config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keys = load_keys(config.keys_file)
+        keys = load_keys(config.keys_path)
     except (OSError, ValueError) as problem:
         return Refusal(Kind.CONFLICT, f"the data directory cannot be used: {problem}", "say --data-dir")
     clock = SystemClock()
-    spine = SqliteSpine(config.database, clock)
+    spine = SqliteSpine(config.sqlite_file, clock)
     try:
         await spine.start()
     except DatabaseInUse as used:
