@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from spine_engines import ENGINES, Engine, on
+from spine_engines import ENGINES, Engine, StillClock, on
 from spine_works import ELS, NOON
 
 from elstrada.model.facts import StationConnected, StationDisconnected
@@ -25,9 +25,11 @@ from elstrada.spine.face import (
     Spine,
     SpineDown,
     StreamMoved,
+    Waiting,
     Where,
     Work,
 )
+from elstrada.spine.shards import shard_of
 
 CP1, CP2 = station_stream(ELS, "CP1"), station_stream(ELS, "CP2")
 HELLO = StationConnected("ocpp1.6", "c1")
@@ -68,6 +70,19 @@ def test_what_was_committed_is_read_in_order_with_its_place(engine: Engine, tmp_
         assert await spine.facts(CP1, after_version=1) == [read[3]]
         assert await spine.facts(CP2, limit=1) == [read[1]]
         assert await spine.commit(Work()) == 4
+
+    on(engine, tmp_path, scene)
+
+
+def test_what_waits_behind_a_place_is_counted_and_dated(engine: Engine, tmp_path: Path) -> None:
+    async def scene(spine: Spine) -> None:
+        shard = shard_of(CP1, spine.shards)
+        assert await spine.waiting(0, shard) == Waiting(0)
+        first = await spine.commit(_append(CP1, 0, HELLO))
+        last = await spine.commit(_append(CP1, 1, BYE, HELLO))
+        assert await spine.waiting(0, shard) == Waiting(3, StillClock().now())
+        assert await spine.waiting(first, shard) == Waiting(2, StillClock().now())
+        assert await spine.waiting(last, shard) == Waiting(0)
 
     on(engine, tmp_path, scene)
 

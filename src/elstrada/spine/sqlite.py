@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from elstrada.spine import logbook, queries
 from elstrada.spine.batch import written
 from elstrada.spine.clock import Clock
-from elstrada.spine.face import Cell, Loaded, Recorded, Row, SpineDown, Where, Work
+from elstrada.spine.face import Cell, Loaded, Recorded, Row, SpineDown, Waiting, Where, Work
 from elstrada.spine.lock import lock_beside
 from elstrada.spine.migrate import migrate
 from elstrada.spine.readers import Readers
@@ -37,6 +37,8 @@ class _Open(msgspec.Struct, frozen=True, eq=False):
 
 class SqliteSpine:
     """The memory of one node in one file. See ``face.Spine`` for what the methods promise."""
+
+    shards = 1
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path, self._clock = path, clock
@@ -80,6 +82,9 @@ class SqliteSpine:
 
     async def read(self, after: int, limit: int = 500, shard: int = 0) -> list[Recorded]:
         return await self._ask(lambda connection: logbook.facts_after(connection, after, limit, shard))
+
+    async def waiting(self, after: int, shard: int = 0) -> Waiting:
+        return await self._ask(lambda connection: logbook.waiting_after(connection, after, shard))
 
     async def cursor(self, follower: str, shard: int = 0) -> int:
         return await self._ask(lambda connection: logbook.cursor_of(connection, follower, shard))
