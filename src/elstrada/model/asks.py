@@ -185,6 +185,10 @@ class Tick(msgspec.Struct, frozen=True, tag=True):
     """Time has passed: close what waited long enough."""
 
 
+class DrainNode(msgspec.Struct, frozen=True, tag=True):
+    """A node shall send its stations to others, finish its work and end. Answered by Noted, before it does."""
+
+
 StationAsk = (
     Boot
     | Beat

@@ -74,6 +74,7 @@ class _House:
         self.doorman, self.limits = doorman, limits
         self.entrance = Entrance(doorman, clock, limits)
         self.server = StationServer(limits)
+        self.server.refused = self.entrance.refused
         self.loop = asyncio.get_running_loop()
 
     def knocked(self, connection: ServerConnection, request: Request) -> Response | None:

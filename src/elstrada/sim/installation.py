@@ -59,6 +59,7 @@ class Installation:
             chance=SeededChance(f"{self.name}/{self._seed}/{self._starts}"),
             http=self._web.client(self._process),
             public_url=self.url,
+            wall=self._clock,
         )
         node = self._process.call(Node, hands, (self.party,))
         starting = self._process.spawn(node.start())
@@ -119,5 +120,5 @@ class Installation:
             *([f"{self.name}: {marks} marks are not worked off"] if marks else []),
             *(f"{self.name}: {name} is {lag} facts behind" for name, lag in behind.items() if lag),
             *(f"{self.name}: session {row['session_id']} is not complete" for row in running),
-            *([f"{self.name}: {why}"] if (why := self.node.unready()) else []),
+            *(f"{self.name}: {why}" for why in self.node.unready()),
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -15,6 +16,7 @@ from elstrada.spine.batch import Written
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import SpineDown
 from elstrada.spine.sqlite_store import Outcome, SqliteStore
+from elstrada.spine.tally import WriterTally
 from elstrada.spine.trouble import Trouble, for_caller, trouble_of
 
 _WORKS_AT_ONCE = 512
@@ -46,7 +48,7 @@ class Writer:
         self._store, self._clock, self._committed = store, clock, committed
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Handed | None] = SimpleQueue()
-        self._waiting = 0
+        self.tally = WriterTally()
         self._closed = False
         self._position = 0
         self.failure: str | None = None
@@ -60,10 +62,10 @@ class Writer:
         future: asyncio.Future[int] = self._loop.create_future()
         if self._closed or self.failure is not None:
             future.set_exception(SpineDown(self.failure or "the spine is closed"))
-        elif self._waiting >= _MOST_WAITING:
+        elif self.tally.waiting >= _MOST_WAITING:
             future.set_exception(SpineDown(f"{_MOST_WAITING} works wait for the store"))
         else:
-            self._waiting += 1
+            self.tally.waiting += 1
             self._queue.put(Handed(written, future))
         return future
 
@@ -75,7 +77,7 @@ class Writer:
 
     def _settle(self, handed: Sequence[Handed], outcomes: Sequence[Outcome]) -> None:
         """Answer the callers; runs on the event loop."""
-        self._waiting -= len(handed)
+        self.tally.waiting -= len(handed)
         for item, outcome in zip(handed, outcomes, strict=True):
             if item.future.done():  # Whoever waited was cancelled; the work stands all the same.
                 continue
@@ -108,7 +110,10 @@ class Writer:
         return taken
 
     def _answer(self, handed: list[Handed]) -> None:
+        began = time.perf_counter()
         outcomes = self._outcomes([item.written for item in handed])
+        failed = sum(not isinstance(outcome, int) for outcome in outcomes)
+        self.tally.batch(len(handed), failed, time.perf_counter() - began)
         # A loop that is closed has nobody left who waits.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._settle, handed, outcomes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,6 +24,7 @@ from elstrada.roles.findings import Findings
 from elstrada.roles.gateway.link import SERVICE_RESTART, Link
 from elstrada.roles.gateway.roll import Roll
 from elstrada.roles.gateway.seat import Authorizer, Seat
+from elstrada.roles.gateway.tally import GatewayTally
 from elstrada.roles.gateway.tokens import Tokens
 from elstrada.roles.keys import Keys
 from elstrada.spine import tables as t
@@ -65,8 +67,11 @@ class Gateway:
         self._answers: dict[str, Answers] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
+        self.tally = GatewayTally()
         self._down_until = _EPOCH
         self._leaving = False
+        self._left = asyncio.Event()
+        """Set whenever a station's socket is gone."""
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -77,8 +82,30 @@ class Gateway:
         self._keepers = [
             asyncio.create_task(self._every(REFRESH_S, self.roll.keep)),
             asyncio.create_task(self._every(TICK_S, self._tick)),
-            asyncio.create_task(self._every(SWEEP_S, self._sweep)),
         ]
+
+    async def sweep(self) -> None:
+        """Let time pass for stations that are away, until cancelled: one gateway of an installation at a time."""
+        await self._every(SWEEP_S, self._sweep)
+
+    async def drain(self, *, per_second: float, within_s: float) -> None:
+        """Admit nobody more, and let the stations go, spread so that they do not all return at once (F22).
+
+        Each is told once the call it has in hand is answered; its next calls are left to the next gateway.
+
+        Args:
+            within_s: how long to wait for calls in hand and goodbyes, once the last station was told.
+        """
+        self._leaving = True
+        began = asyncio.get_running_loop().time()
+        for number, link in enumerate(list(self._links.values())):
+            ahead_s = began + number / per_second - asyncio.get_running_loop().time()
+            if ahead_s > 0:
+                await asyncio.sleep(ahead_s)
+            link.leave(SERVICE_RESTART, "service restart")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._nobody_left()
 
     async def stop(self) -> None:
         """Close every socket once its call in hand is answered; admit nobody more."""
@@ -94,6 +121,15 @@ class Gateway:
             link.close(SERVICE_RESTART, "service restart")
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _nobody_left(self) -> None:
+        while self._links:
+            self._left.clear()
+            await self._left.wait()
+
+    def sockets(self) -> Counter[str]:
+        """Stations connected, by OCPP version."""
+        return Counter(link.protocol for link in self._links.values())
 
     @property
     def ready(self) -> bool:
@@ -140,6 +176,7 @@ class Gateway:
             connection_id=self.chance.uuid(),
             lenient=record is None or record.lenient,
         )
+        self.tally.opened += 1
         before = self._links.get(seat.stream)
         self._links[seat.stream] = link
         if before is not None:
@@ -152,6 +189,7 @@ class Gateway:
         stream = link.stream
         if self._links.get(stream) is link:
             del self._links[stream]
+            self._left.set()
             if answers:
                 self._answers[stream] = answers
             self._spawn(self._disconnect(stream, link))
@@ -175,7 +213,10 @@ class Gateway:
             token = await self.tokens.presented(str(seat.owner), letter.token)
             letter = msgspec.structs.replace(letter, token=token)
         answer = await seat.ask(letter)
-        return answer or CommandDone(CommandResult.REJECTED, "this command is under way already")
+        done = answer or CommandDone(CommandResult.REJECTED, "this command is under way already")
+        assert isinstance(done, CommandDone), "a command is answered by how it ended"
+        self.tally.command(letter.name, done.result)
+        return done
 
     # --- parts ------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from elstrada.ocpp.faults import Refusal
 from elstrada.ocpp.table import Unsendable
 from elstrada.ocpp.versions import Version
 from elstrada.roles.gateway.seat import Seat
+from elstrada.roles.gateway.tally import ANSWERED, REFUSED, UNANSWERED
 from elstrada.spine.face import SpineDown, StreamMoved
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Link:
         "_early",
         "_farewell",
         "_gateway",
+        "_leaving",
         "_lenient",
         "_owner",
         "_socket",
@@ -84,6 +86,8 @@ class Link:
         self.source = f"station:{seat.owner}/{seat.station_id}"
         self._early: list[bytes] | None = []
         self._farewell = False
+        self._leaving: tuple[int, str] | None = None
+        """Code and reason of the goodbye that follows the call in hand."""
         self._task: asyncio.Task[None] | None = None
         self._told: dict[str, _Told] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -95,6 +99,11 @@ class Link:
     @property
     def stream(self) -> str:
         return self.seat.stream
+
+    @property
+    def protocol(self) -> str:
+        """The version that the station speaks: ``ocpp1.6``."""
+        return self._version.protocol.value
 
     # --- called by the network --------------------------------------------------------------------------
 
@@ -113,6 +122,7 @@ class Link:
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone."""
         self.closed_for = f"{code} {reason}".strip()
+        self._gateway.tally.closed(code)
         if code in TRANSGRESSIONS and not self._farewell:
             # The network ended it, for bytes that never became a frame; what we end is counted by us.
             self._strayed(f"WebSocket {code}", reason)
@@ -136,6 +146,13 @@ class Link:
         """Say goodbye; ``closed`` follows."""
         self._early, self._farewell = [], True
         self._socket.close(code, reason)
+
+    def leave(self, code: int, reason: str) -> None:
+        """Say goodbye as soon as the call in hand, if there is one, is answered."""
+        if self.busy:
+            self._leaving = (code, reason)
+        else:
+            self.close(code, reason)
 
     async def tell(self, question: TellStation) -> asks.CommandReply:
         """Send a command and wait for the station's reply, or for the deadline."""
@@ -249,18 +266,23 @@ class Link:
         self.busy = False
         if self.closed_for is not None:
             return
+        refused = isinstance(answer, Refusal)
+        self._gateway.tally.message(self._version, call.action, REFUSED if refused else ANSWERED)
         if isinstance(answer, Refusal):
             self._strayed(answer.fault.value, f"{call.action} {answer.text}")
             following = self._connection.refuse(call.id, answer.fault, answer.text)
         else:
             following = self._connection.answer(call.id, answer)
         self._send()
-        if following:
+        if self._leaving is not None:
+            self.close(*self._leaving)  # A call that was held is sent again to whoever is next.
+        elif following:
             self._handle(following, self._gateway.clock.now())
 
     def _fail(self, call: CallReceived, error: Exception) -> None:
         """Close the socket without an answer or an error, so that the station keeps the message (P8)."""
         self.busy = False
+        self._gateway.tally.message(self._version, call.action, UNANSWERED)
         match error:
             case SpineDown():
                 self._gateway.spine_is_down(str(error))

@@ -80,15 +80,16 @@ class Callbacks:
                 await self._settle(owed)
 
     async def run(self, every_s: float = 2.0) -> None:
-        """Settle until cancelled. What is under way then is left to the next life."""
-        try:
-            while True:
-                with contextlib.suppress(SpineDown):
-                    await self.settle()
-                await asyncio.sleep(every_s)
-        finally:
-            for task in list(self._under_way.values()):
-                task.cancel()
+        """Settle until cancelled."""
+        while True:
+            with contextlib.suppress(SpineDown):
+                await self.settle()
+            await asyncio.sleep(every_s)
+
+    def stop(self) -> None:
+        """What is under way is left to another node, or to the next life."""
+        for task in list(self._under_way.values()):
+            task.cancel()
 
     async def _do(self, peer: Peer, station_id: str, command: Command, owed: Row) -> None:
         address = station_stream(peer.owner, station_id)
