@@ -18,7 +18,7 @@ _SCHEME = re.compile(
     r"\b(?P<scheme>Bearer|Basic|Token)\s+(?=[A-Za-z+/._~-]{0,100}[0-9=])[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE
 )
 _NAMED = re.compile(
-    r"(?P<name>\b[\w-]{0,40}(?:password|passwd|secret|token|authorizationkey|idtag|api[_-]?key|pepper|vin)[\"']?\s*[:=]\s*)"
+    r"(?P<name>\b[\w-]{0,40}(?:password|passwd|secret|token|authorizationkey|idtag|api[_-]?key|pepper|vin)(?:[_-][\w-]{0,40})?[\"']?\s*[:=]\s*)"
     r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&}\])]+)",
     re.IGNORECASE,
 )

@@ -214,6 +214,14 @@ class Installation:
         assert status == 200, f"{verb}: {status} {body!r}"
         return json.loads(body)
 
+    def health(self, path: str) -> tuple[int, bytes]:
+        """What the health listener says."""
+        connection = http.client.HTTPConnection(self.health_url.removeprefix("http://"), timeout=PATIENCE_S)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+
     def http(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
     ) -> tuple[int, bytes]:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -42,7 +43,7 @@ def set_up(
         node: who this is; stands in every JSON line.
         roles: what it does, with commas; likewise.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Handler(stream or sys.stderr)
     handler.setFormatter(_formatter(form, node, roles))
     handler.addFilter(Flood())
     root = logging.getLogger()
@@ -62,7 +63,11 @@ def _formatter(form: str, node: str, roles: str) -> logging.Formatter:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
     ]
-    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _clean]
+    last: list[Processor] = [
+        _with_left_out,
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        _clean,
+    ]
     if form == "json":
         last += [_named(node, roles), structlog.processors.JSONRenderer(default=str)]
     else:
@@ -71,6 +76,13 @@ def _formatter(form: str, node: str, roles: str) -> logging.Formatter:
 
 
 # --- what a line holds ------------------------------------------------------------------------------
+
+
+def _with_left_out(_: object, __: str, event: _Event) -> _Event:
+    left_out = getattr(event.get("_record"), "left_out", 0)
+    if left_out:
+        event["event"] = f"{event['event']} ({left_out} more like this were left out)"
+    return event
 
 
 def _clean(_: object, __: str, event: _Event) -> _Event:
@@ -109,6 +121,16 @@ def _escaped(text: str) -> str:
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), text)
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say that a record could not be written, and where it came from; its arguments may be secret."""
+        kind = type(sys.exc_info()[1]).__name__
+        with suppress(OSError, ValueError):  # Where nobody reads, nobody can be told.
+            self.stream.write(
+                f"a log record of {record.pathname}:{record.lineno} cannot be written: {kind}\n"
+            )
+
+
 # --- how many lines ---------------------------------------------------------------------------------
 
 
@@ -135,7 +157,8 @@ class Flood(logging.Filter):
         now, window = self._now(), self._windows.get(key)
         if window is None or now - window.began >= WINDOW_S:
             self._begin(key, now)
-            self._say_left_out(record, window)
+            # Told by the formatter: what fails in a filter would fail whoever logs.
+            record.left_out = 0 if window is None else max(window.count - BURST + 1, 0)
             return True
         window.count += 1
         return window.count < BURST
@@ -145,10 +168,3 @@ class Flood(logging.Filter):
         self._windows.move_to_end(key)
         if len(self._windows) > _MOST_MESSAGES:
             self._windows.popitem(last=False)
-
-    @staticmethod
-    def _say_left_out(record: logging.LogRecord, before: _Window | None) -> None:
-        left_out = 0 if before is None else max(before.count - BURST + 1, 0)
-        if left_out:
-            record.msg = f"{record.getMessage()} ({left_out} more like this were left out)"
-            record.args = ()

@@ -27,6 +27,7 @@ from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import Roaming, wire
 from elstrada.spine.face import Spine
 from elstrada.spine.followers import Handle, Progress, run_follower
+from elstrada.spine.lease import Terms
 from elstrada.spine.post import LocalPost, Post
 
 
@@ -42,6 +43,8 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """Scheme, host and port under which peers reach this installation; no slash at the end."""
     wall: Clock
     """The machine's clock, by which nodes deal with one another, however fast the world's clock runs."""
+    terms: Terms = Terms()
+    """Of the leases under which this node does what must be done once."""
     node: str = "node"
     """This node's name among those of the installation."""
 
@@ -84,7 +87,7 @@ class Node:
             tuple(party.id for party in parties if Role.CPO in party.roles),
         )
         self.rater, self.biller = Rater(hands.spine), Biller(hands.spine)
-        self.leader = Leader(hands.spine, hands.wall, hands.node)
+        self.leader = Leader(hands.spine, hands.wall, hands.node, hands.terms)
         self.followings: list[Following] = []
         """Every follower that may run here, and how it is doing."""
         self._tasks: list[asyncio.Task[None]] = []

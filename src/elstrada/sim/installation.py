@@ -17,8 +17,12 @@ from elstrada.sim.process import Process
 from elstrada.sim.store_weather import StoreWeather
 from elstrada.sim.web import Web
 from elstrada.spine import tables as t
+from elstrada.spine.lease import Terms
 from elstrada.spine.memory import MemorySpine, MemoryStore
 from elstrada.spine.post import Letter
+
+_TERMS = Terms(lasts_s=60.0, renew_s=20.0)
+"""A world lasts hours; renewing as often as on real clocks would be half of its cost."""
 
 
 class Installation:
@@ -60,6 +64,7 @@ class Installation:
             http=self._web.client(self._process),
             public_url=self.url,
             wall=self._clock,
+            terms=_TERMS,
         )
         node = self._process.call(Node, hands, (self.party,))
         starting = self._process.spawn(node.start())
