@@ -60,9 +60,9 @@ class Presence:
     async def beat(self) -> bool:
         """Say that this node lives; False when another lives in its name."""
         row: Row = {"id": self.me.id, "seen_at": self._clock.now()}
-        commit = self._spine.commit(Work(writes=(Put(t.node, row, self._mine()),)))
-        done, _ = await asyncio.wait({commit}, timeout=PATIENCE_S)
         try:
+            commit = self._spine.commit(Work(writes=(Put(t.node, row, self._mine()),)))
+            done, _ = await asyncio.wait({commit}, timeout=PATIENCE_S)
             if not done:
                 raise SpineDown(f"no commit within {PATIENCE_S:g} s")
             commit.result()
