@@ -25,6 +25,7 @@ from elstrada.roles.rater import Rater
 from elstrada.roles.roaming import roamer
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import Roaming, wire
+from elstrada.roles.undertaker import Undertaker
 from elstrada.spine.face import Spine
 from elstrada.spine.followers import Handle, Progress, run_follower
 from elstrada.spine.lease import Terms
@@ -85,6 +86,7 @@ class Node:
             self.findings,
             self.post,
             tuple(party.id for party in parties if Role.CPO in party.roles),
+            node_id=hands.node,
         )
         self.rater, self.biller = Rater(hands.spine), Biller(hands.spine)
         self.leader = Leader(hands.spine, hands.wall, hands.node, hands.terms)
@@ -99,6 +101,10 @@ class Node:
         if Part.GATEWAY in self.parts:
             await self.gateway.start()
             self.leader.lead("gateway:sweep", self.gateway.sweep)
+            undertaker = Undertaker(
+                self.hands.spine, self.hands.wall, self.hands.node, self.gateway.say_gone_of
+            )
+            self.leader.lead("gateway:undertaker", undertaker.run)
         self._run(self.findings.run())
         if Part.ROAMER in self.parts:
             self._follow(roamer.FOLLOWER, self.roaming.roamer.handle)

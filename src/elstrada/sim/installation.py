@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from elstrada.model.asks import Command
-from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.ids import PartyId
 from elstrada.model.party import Party, Peer, Role
 from elstrada.net.chance import SeededChance
+from elstrada.roles.gateway import reach
 from elstrada.roles.keys import derived_keys
 from elstrada.roles.node import Hands, Node
 from elstrada.sim.app import start_session
@@ -101,8 +102,11 @@ class Installation:
         """Give a station a command, as the operator's desk would; None if nobody answered."""
         if self.node is None:
             return None
-        address = station_stream(self.party.id, station_id)
-        task = self._process.spawn(self.node.post.ask(address, ask, timeout_s=ask.deadline_s + 5))
+        timeout_s = ask.deadline_s + 5
+        reaching = reach.command(
+            self._spine, self.node.post, self.party.id, station_id, ask, timeout_s=timeout_s
+        )
+        task = self._process.spawn(reaching)
         await asyncio.wait({task})
         return None if task.cancelled() or task.exception() else task.result()
 

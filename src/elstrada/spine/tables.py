@@ -99,6 +99,7 @@ station_state = _view(
     _key("station_id"),
     Column("protocol", Text),
     Column("connection_id", Text),  # None while the station is away.
+    Column("node", Text),  # Which holds its socket, or did; None in facts from when there was only one.
     Column("connected_at", Moment),
     Column("disconnected_at", Moment),
     Column("disconnect_reason", Text),

@@ -65,7 +65,7 @@ async def drain_node(desk: Desk, params: DrainOne) -> Draining:
 
 def node_address(node: str) -> str:
     """Where a node takes what is asked of itself."""
-    return f"node/{node}"
+    return f"@{node}/node"
 
 
 def _line(node: NodeSeen, now: datetime) -> NodeLine:
