@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from elstrada.config import Config
+from elstrada.spine.bell import Bell
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import Spine
 from elstrada.spine.post import LocalPost, Post
+from elstrada.spine.postgres import PostgresSpine
 from elstrada.spine.sqlite import SqliteSpine
 from elstrada.spine.tally import WriterTally
 
@@ -26,18 +28,31 @@ class Engine(Spine, Protocol):
         ...
 
 
+def memory_of(config: Config, clock: Clock, bell: Bell | None = None) -> Engine:
+    """The configured spine, not open yet.
+
+    Args:
+        bell: tells other nodes that the log has grown; only on PostgreSQL there are any.
+    """
+    url = config.database.url
+    if url is None:
+        return SqliteSpine(config.sqlite_file, clock)
+    return PostgresSpine(url.get_secret_value(), clock, bell=bell)
+
+
 class Engines:
     """A node's memory and its way to other nodes, made by what is configured; ``start`` opens them."""
 
     def __init__(self, config: Config, clock: Clock, node: str) -> None:
         self.post: Post = LocalPost()
-        self.spine: Engine = SqliteSpine(config.sqlite_file, clock)
+        self.spine: Engine = memory_of(config, clock)
 
     async def start(self) -> None:
         """Open the memory, and begin to look for the other nodes, who need not be there.
 
         Raises:
             DatabaseInUse: another process has the SQLite file.
+            DatabaseUnready: `elstrada db migrate` is to be run first.
             SpineDown: the database cannot be opened.
         """
         await self.spine.start()

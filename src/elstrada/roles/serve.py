@@ -15,6 +15,7 @@ import uvloop
 from elstrada.config import Config
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
+from elstrada.redaction import redacted
 from elstrada.roles import drain, logs
 from elstrada.roles.desk.lookups import own_parties
 from elstrada.roles.desk.parties import settle_parties
@@ -25,6 +26,7 @@ from elstrada.roles.keys import keys_for
 from elstrada.roles.nameplate import name_of_node
 from elstrada.spine.face import SpineDown
 from elstrada.spine.lock import DatabaseInUse
+from elstrada.spine.postgres_migrate import DatabaseUnready
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +42,8 @@ def serve(config: Config) -> int:
             level=config.log.level, form=config.log.format, node=node, roles=",".join(sorted(config.parts))
         )
         return uvloop.run(_serve(config, node))
-    except (DatabaseInUse, SpineDown, ValueError, OSError) as problem:
-        _say(f"elstrada: {problem}")
+    except (DatabaseInUse, DatabaseUnready, SpineDown, ValueError, OSError) as problem:
+        _say(f"elstrada: {redacted(str(problem))}")
         return EXIT_ERROR
 
 
