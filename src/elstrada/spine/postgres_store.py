@@ -156,7 +156,7 @@ class PostgresStore:
             with line.pipeline():
                 for text, parameters in statements(batch, before):
                     line.execute(text.encode(), parameters)
-                end = line.execute("COMMIT")
+                end = line.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
             if line.closed or is_lost(error):
                 raise CommitUnknown(
