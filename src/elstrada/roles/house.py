@@ -151,6 +151,7 @@ class House:
                 lambda: parts.of_gateway(self.node, self._stations),
                 lambda: parts.of_roaming(self.node),
                 self._post.gather,
+                self._ground.metrics,
             ]
         )
 

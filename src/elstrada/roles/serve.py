@@ -48,8 +48,8 @@ def serve(config: Config) -> int:
 
 
 async def _serve(config: Config, node: str) -> int:
-    clock = SystemClock()
-    engines = Engines(config, clock, node)
+    clock, chance = SystemClock(), SystemChance()
+    engines = Engines(config, clock, chance, node)
     await engines.start()
     try:
         keys = await keys_for(engines.spine, config.keys_path)
@@ -66,10 +66,11 @@ async def _serve(config: Config, node: str) -> int:
             keys=keys,
             clock=clock,
             wall=clock,
-            chance=SystemChance(),
+            chance=chance,
             node=node,
             transport=engines.amiss,
             tallies=engines.tallies,
+            metrics=engines.gather,
         )
         return await _live(House(config, parties, ground), engines.spine, config)
     finally:
