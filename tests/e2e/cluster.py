@@ -12,9 +12,10 @@ from pathlib import Path
 
 import psycopg
 from installation import Installation, Json, Nursery, free_port
+from psycopg.rows import dict_row
+
 from nats_server import NatsServer, nats_server
 from postgres_server import PostgresServer, migrated_database, shared_server
-from psycopg.rows import dict_row
 
 REST = "roamer,rater,biller,pages"
 

@@ -6,15 +6,15 @@ import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from cluster import REST, Cluster, Node, cluster
 from installation import Nursery, wait_for
 from market import CARD, Market, open_market
 from ocpp_stations import Station16, plugged_in
-from postgres_server import shared_server
 from test_e2e_nodes import samples
+
+from postgres_server import shared_server
 
 STATION = "ALPHA-16"
 

@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import Metric
 
 from elstrada.net.face import Chance, Clock
 from elstrada.roles.keys import Keys
+from elstrada.roles.traces import NoTraces, Traces
 from elstrada.spine.face import Spine
 from elstrada.spine.post import Post
 from elstrada.spine.tally import WriterTally
@@ -45,3 +46,4 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     """What the spine's writers have done."""
     metrics: Callable[[], Iterable[Metric]] = _no_metrics
     """Of the way to other nodes."""
+    traces: Traces = NoTraces()

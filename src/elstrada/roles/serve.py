@@ -24,6 +24,7 @@ from elstrada.roles.ground import Ground
 from elstrada.roles.house import House
 from elstrada.roles.keys import keys_for
 from elstrada.roles.nameplate import name_of_node
+from elstrada.roles.traces import traces_to
 from elstrada.spine.face import SpineDown
 from elstrada.spine.lock import DatabaseInUse
 from elstrada.spine.postgres_migrate import DatabaseUnready
@@ -49,6 +50,8 @@ def serve(config: Config) -> int:
 
 async def _serve(config: Config, node: str) -> int:
     clock, chance = SystemClock(), SystemChance()
+    endpoint = config.otel.endpoint
+    traces = traces_to(endpoint.get_secret_value() if endpoint else None, node)
     engines = Engines(config, clock, chance, node)
     await engines.start()
     try:
@@ -71,10 +74,12 @@ async def _serve(config: Config, node: str) -> int:
             transport=engines.amiss,
             tallies=engines.tallies,
             metrics=engines.gather,
+            traces=traces,
         )
         return await _live(House(config, parties, ground), engines.spine, config)
     finally:
         await engines.close()
+        await asyncio.to_thread(traces.close)
 
 
 async def _live(house: House, spine: Engine, config: Config) -> int:
