@@ -48,16 +48,21 @@ class _Station:
         self.unknown = 0
 
     async def run(self) -> None:
-        version = 0
+        version, unsure = 0, False
         while True:
             self.sent += 1
             try:
                 await self._spine.commit(_hello(self.stream, version, str(self.sent)))
             except SpineDown:
                 self.unknown += 1
-                version = await self._found(version)
+                unsure, version = True, await self._found(version)
+            except StreamMoved as moved:
+                # The commit without an answer was still under way when we looked, and has come first.
+                assert (unsure, moved.actual) == (True, version + 1)
+                unsure, version = False, moved.actual
             else:
                 version += 1
+                unsure = False
                 self.acknowledged.append(version)
 
     async def _found(self, version: int) -> int:

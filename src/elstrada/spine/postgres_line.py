@@ -62,7 +62,8 @@ class Line(psycopg.Connection[TupleRow]):
     """Has it done anything before? The server may have closed it since."""
 
     def wait(self, gen: PQGen[_Result], interval: float = _LOOK_S, timeout: float | None = None) -> _Result:
-        return super().wait(self._within_time(gen), min(interval, _LOOK_S), timeout)
+        limits = () if timeout is None else (timeout,)  # Not every release of the driver knows this one.
+        return super().wait(self._within_time(gen), min(interval, _LOOK_S), *limits)
 
     @contextmanager
     def within(self, patience_s: float) -> Generator[None]:
@@ -121,7 +122,8 @@ class Door:
             )
             with line.within(PATIENCE_S):
                 line.execute(_SESSION)
-            line.used = False
+            # Also of whatever is done before it is first used ``within`` a time.
+            line.used, line.until = False, monotonic() + PATIENCE_S
         except (psycopg.Error, Overdue) as error:
             self.shut()
             raise StoreAway(f"PostgreSQL at {self.place} cannot be reached: {error}") from error

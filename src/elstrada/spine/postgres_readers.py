@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import psycopg
+import sqlalchemy.exc
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -43,11 +44,16 @@ class PostgresReaders:
         )
 
     async def ask(self, question: Callable[[Line], _Result]) -> _Result:
-        """Put a question to the plain connection."""
+        """Put a question to the plain connection.
+
+        Raises:
+            SpineDown: there is no answer now.
+            ValueError: it asks for a value that PostgreSQL cannot keep.
+        """
         return await self._in_thread(lambda: self._plainly(question))
 
     async def rows(self, query: Query) -> list[Row]:
-        """The rows of a select."""
+        """The rows of a select; raises as ``ask``."""
         return await self._in_thread(lambda: self._selected(query))
 
     async def close(self) -> None:
@@ -62,6 +68,8 @@ class PostgresReaders:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._twice, work)
         except (psycopg.Error, DBAPIError, Overdue, StoreAway) as error:
+            if isinstance(error, (psycopg.DataError, sqlalchemy.exc.DataError)):
+                raise ValueError(f"PostgreSQL knows no such value: {error}") from error
             raise SpineDown(f"the store cannot be read now: {error}") from error
         finally:
             self._waiting -= 1

@@ -123,7 +123,8 @@ class PostgresStore:
         batch = Batch(ends, at, at, shards=self._shards, base=base_of(at))
         outcomes = [_take(line, work, batch) for work in works]
         self._commit(line, batch, before)
-        self.ends.update({shard: end for shard, end in ends.shards.items() if end != before[shard]})
+        # A new one: the event loop reads it meanwhile.
+        self.ends = self.ends | {s: end for s, end in ends.shards.items() if end != before[s]}
         return outcomes
 
     def _found(self, line: Line, works: Sequence[Written]) -> Ends:
