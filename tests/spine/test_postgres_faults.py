@@ -46,6 +46,8 @@ class _Station:
         """Versions."""
         self.sent = 0
         self.unknown = 0
+        self.overtaken: list[tuple[bool, int]] = []
+        """StreamMoved: was the outcome of the commit before it unknown, and by how many facts was it."""
 
     async def run(self) -> None:
         version, unsure = 0, False
@@ -57,8 +59,7 @@ class _Station:
                 self.unknown += 1
                 unsure, version = True, await self._found(version)
             except StreamMoved as moved:
-                # The commit without an answer was still under way when we looked, and has come first.
-                assert (unsure, moved.actual) == (True, version + 1)
+                self.overtaken.append((unsure, moved.actual - version))
                 unsure, version = False, moved.actual
             else:
                 version += 1
@@ -94,6 +95,8 @@ async def _check(stations: list[_Station], spine: PostgresSpine) -> None:
     for station in stations:
         facts = await spine.facts(station.stream, limit=100_000)
         versions = [fact.version for fact in facts]
+        # A commit without an answer may be under way still when we look, and then comes first.
+        assert set(station.overtaken) <= {(True, 1)}
         assert versions == list(range(1, len(facts) + 1))
         assert set(station.acknowledged) <= set(versions)
         names = [int(fact.fact.connection_id) for fact in facts if isinstance(fact.fact, StationConnected)]
