@@ -151,7 +151,10 @@ def test_a_paused_postgresql_is_down_within_five_seconds_and_up_again_when_it_go
         streams = [f"station/SE*ELS/CP{number}" for number in range(50)]
         await asyncio.gather(*(spine.commit(_hello(stream, 0)) for stream in streams))
         await asyncio.to_thread(server.pause)
-        await _fails_within(5.5, *(spine.commit(_hello(stream, 1)) for stream in streams))
+        # With works of all shards among them, for which writers wait for each other.
+        all_at_once = Work(tuple(append for stream in streams for append in _hello(stream, 1).appends))
+        works = [all_at_once, *(_hello(stream, 1) for stream in streams), all_at_once]
+        await _fails_within(5.5, *map(spine.commit, works))
         # Known to be away, it fails fast: within the time of one attempt to connect.
         for _ in range(4):
             await _fails_within(3.0, *(spine.commit(_hello(stream, 1)) for stream in streams))

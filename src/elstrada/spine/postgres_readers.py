@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import psycopg
 import sqlalchemy.exc
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -88,8 +88,7 @@ class PostgresReaders:
 
     def _plainly(self, question: Callable[[Line], _Result]) -> _Result:
         with self._engine.connect() as connection:
-            line = connection.connection.driver_connection
-            assert isinstance(line, Line)
+            line = self._trusted(connection)
             try:
                 with line.within(PATIENCE_S):
                     return question(line)
@@ -101,8 +100,7 @@ class PostgresReaders:
 
     def _selected(self, query: Query) -> list[Row]:
         with self._engine.connect() as connection:
-            line = connection.connection.driver_connection
-            assert isinstance(line, Line)
+            line = self._trusted(connection)
             try:
                 with line.within(PATIENCE_S):
                     result = connection.execute(query)
@@ -114,9 +112,20 @@ class PostgresReaders:
             names = [str(name) for name in result.keys()]  # noqa: SIM118  A result is no mapping.
             return [dict(zip(names, row, strict=True)) for row in result]
 
+    def _trusted(self, connection: Connection) -> Line:
+        """The plain connection; another one if the server was silent since it was opened."""
+        line = connection.connection.driver_connection
+        assert isinstance(line, Line)
+        if self._door.trusts(line):
+            return line
+        connection.invalidate()
+        line = connection.connection.driver_connection
+        assert isinstance(line, Line)
+        return line
+
     def _lost(self, line: Line, error: BaseException) -> None:
         if isinstance(error, Overdue):
-            self._door.shut()
+            self._door.was_silent()
         if line.closed:
             # The server went, and with it all the others.
             self._engine.dispose()
