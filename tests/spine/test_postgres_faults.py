@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
+from killed_writer import STREAMS, killed_after
 
 from cutting_proxy import Cut, CuttingProxy
 from elstrada.model.facts import StationConnected
@@ -131,6 +133,20 @@ def test_nothing_acknowledged_is_lost_when_postgresql_is_killed_under_writers_f3
 
     with migrated_database(server) as url:
         asyncio.run(play(url))
+
+
+def test_every_acknowledged_fact_of_a_killed_node_is_there_and_the_next_node_goes_on_f1() -> None:
+    """P1. What the killed node had begun holds nobody up: PostgreSQL sees its connections end."""
+    with migrated_database() as url:
+        for kill in range(3):
+            acknowledged = killed_after(0.2 + 0.1 * kill, url)
+            with psycopg.connect(url) as connection:
+                rows = connection.execute("SELECT stream, count(*), max(version) FROM log GROUP BY stream")
+                stored = {str(stream).rpartition("CP")[2]: (count, last) for stream, count, last in rows}
+            assert len(acknowledged) == STREAMS
+            for number, version in acknowledged.items():
+                count, last = stored[str(number)]
+                assert count == last >= version
 
 
 async def _fails_within(seconds: float, *works: asyncio.Future[int]) -> None:
