@@ -11,115 +11,40 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, cast
-from zoneinfo import available_timezones
+from typing import cast
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from elstrada.model.ids import PartyId
-from elstrada.model.party import BusinessDetails, Party, Role
+from elstrada.model.node import Part
+from elstrada.settings import (
+    DatabaseSection,
+    DeskSection,
+    HealthSection,
+    HttpSection,
+    LimitsSection,
+    LogSection,
+    NatsSection,
+    NodeId,
+    OtelSection,
+    OutboundSection,
+    Parts,
+    PartySection,
+    Section,
+    StationsSection,
+)
 
 PREFIX = "ELSTRADA_"
 FILE_NAME = "elstrada.toml"
 MAX_FILE_BYTES = 1 << 20
-
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[int, Field(ge=1, le=3600)]
 
 
 def default_data_dir() -> Path:
     """``$XDG_DATA_HOME/elstrada``, by default ``~/.local/share/elstrada``."""
     home = os.environ.get("XDG_DATA_HOME", "")
     return (Path(home) if os.path.isabs(home) else Path.home() / ".local" / "share") / "elstrada"
-
-
-class Section(BaseModel):
-    """A group of settings. A name it does not know is an error, not a surprise later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class PartySection(Section):
-    """A party this installation acts for; ``[[parties]]`` in the file."""
-
-    id: str
-    """Like SE*ELS."""
-    roles: tuple[Role, ...] = Field(min_length=1)
-    name: str = Field(min_length=1, max_length=100)
-    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
-    website: str | None = None
-
-    @field_validator("id")
-    @classmethod
-    def _is_party_id(cls, text: str) -> str:
-        return str(PartyId.parse(text))
-
-    def party(self) -> Party:
-        """The party itself."""
-        business = BusinessDetails(self.name, website=self.website)
-        return Party(PartyId.parse(self.id), self.roles, business, self.currency)
-
-
-class StationsSection(Section):
-    """Where charging stations connect."""
-
-    host: str = "127.0.0.1"
-    port: Port = 9000
-    """0 takes any free one."""
-
-
-class HttpSection(Section):
-    """Where OCPI, the API and the pages are served."""
-
-    host: str = "127.0.0.1"
-    port: Port = 8000
-    zone: str = "UTC"
-    """Time zone in which pages show times, such as Europe/Stockholm."""
-
-    @field_validator("zone")
-    @classmethod
-    def _is_zone(cls, name: str) -> str:
-        if name not in available_timezones():
-            raise ValueError(f"{name!r} is no time zone; expected an IANA name such as Europe/Stockholm")
-        return name
-
-
-class OutboundSection(Section):
-    """Whom this installation may send requests to (T16). Public addresses by https always."""
-
-    networks: tuple[IPvAnyNetwork, ...] = ()
-    """Private networks that are allowed as well, such as 10.20.0.0/16."""
-    http: bool = False
-    """Plain http is allowed."""
-
-
-class LimitsSection(Section):
-    """How long we wait."""
-
-    authorize_s: Seconds = 8
-    """For an eMSP's answer while a driver stands at the station."""
-    command_s: Seconds = 30
-    """For a station's answer to a command."""
-    peer_s: Seconds = 10
-    """For any other HTTP response."""
-    stop_s: Seconds = 10
-    """For work in hand when the server stops."""
-
-
-class LogSection(Section):
-    level: Literal["debug", "info", "warning", "error"] = "info"
-
-
-class DeskSection(Section):
-    """The operator's desk over HTTP. Both unset: the command line finds the server by its data_dir."""
-
-    url: str | None = None
-    """Of the server that the command line talks to."""
-    secret: SecretStr | None = Field(default=None, min_length=32)
-    """What the desk's callers must show; made anew at every start when unset."""
 
 
 class Config(BaseSettings):
@@ -129,25 +54,40 @@ class Config(BaseSettings):
 
     data_dir: Path = Field(default_factory=default_data_dir)
     """Where everything is kept."""
+    roles: Parts = tuple(Part)
+    """What this node does."""
+    node: NodeId | None = None
+    """What this node is called among the others; unset: a name made once and kept in data_dir."""
+    keys_file: Path | None = None
+    """The installation's secrets, the same for every node; unset: keys.json in data_dir."""
     parties: tuple[PartySection, ...] = ()
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
     """How peers reach us; unset: the http listener's address."""
+    database: DatabaseSection = DatabaseSection()
+    nats: NatsSection = NatsSection()
     stations: StationsSection = StationsSection()
     http: HttpSection = HttpSection()
+    health: HealthSection = HealthSection()
     outbound: OutboundSection = OutboundSection()
     limits: LimitsSection = LimitsSection()
     log: LogSection = LogSection()
+    otel: OtelSection = OtelSection()
     desk: DeskSection = DeskSection()
 
     @property
-    def database(self) -> Path:
-        """The embedded store."""
+    def parts(self) -> frozenset[Part]:
+        """What this node does."""
+        return frozenset(self.roles)
+
+    @property
+    def sqlite_file(self) -> Path:
+        """The embedded store, where no database is named."""
         return self.data_dir / "elstrada.db"
 
     @property
-    def keys_file(self) -> Path:
-        """The installation's secrets."""
-        return self.data_dir / "keys.json"
+    def keys_path(self) -> Path:
+        """Where the installation's secrets are."""
+        return self.keys_file or self.data_dir / "keys.json"
 
     @classmethod
     def settings_customise_sources(
@@ -225,9 +165,32 @@ def _validated(merged: _Tree, sources: list[tuple[str, _Tree]], problems: list[s
             for error in found.errors(include_url=False, include_input=False)
         ]
         raise ConfigInvalid(problems) from None
+    problems = problems or list(_contradictions(config))
     if problems:
         raise ConfigInvalid(problems)
     return config
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    """Settings that are right by themselves and wrong together."""
+    database, nats = config.database.url, config.nats.url
+    if nats is not None and database is None:
+        yield (
+            "nats.url is set and database.url is not: nodes that reach one another by NATS remember in one"
+            " PostgreSQL; set database.url, or leave nats.url out"
+        )
+    if database is None:
+        return  # One process on SQLite: what it does not do, nobody does.
+    if nats is None and config.parts != frozenset(Part):
+        yield (
+            f"roles in this node are {', '.join(config.roles)}, so others do the rest, and they reach one"
+            " another by NATS: set nats.url"
+        )
+    if config.public_url is None and Part.PAGES in config.parts and Part.ROAMER not in config.parts:
+        yield (
+            "public_url is not set, and roles has pages without roamer: the desk tells partners where to"
+            " call, which is at another node; set public_url"
+        )
 
 
 # --- sources ----------------------------------------------------------------------------------------

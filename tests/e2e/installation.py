@@ -114,12 +114,15 @@ class Installation:
     folder: Path
     nursery: Nursery
     parties: tuple[Party, ...] = (CPO, EMSP)
+    settings: tuple[str, ...] = ()
+    """More lines of the configuration's head."""
     http_port: int = 0
     stations_port: int = 0
     starter: Nursery | Installed = field(default_factory=Installed)
     http_url: str = ""
     stations_url: str = ""
     """Up to and with the slash before the station's identity."""
+    health_url: str = ""
     pid: int | None = None
 
     def __post_init__(self) -> None:
@@ -129,7 +132,9 @@ class Installation:
             f'data_dir = "{self.data}"',
             f"http.port = {self.http_port}",
             f"stations.port = {self.stations_port}",
+            "health.port = 0",
             'outbound = { http = true, networks = ["127.0.0.0/8"] }',
+            *self.settings,
             *(_section(party) for party in self.parties),
         ]
         self.config.write_text("\n".join(sections))
@@ -149,16 +154,17 @@ class Installation:
 
     # --- the server ---------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self, *arguments: str) -> None:
         """Serve, and wait until the addresses stand on standard output."""
         told = self.folder / "server.out"
         told.write_text("")
-        argv = ["--config", str(self.config), "serve"]
+        argv = ["--config", str(self.config), "serve", *arguments]
         self.pid = self.starter.begin(argv, Path(os.devnull), told, self.log)
-        wait_for(lambda: told.read_text().count("\n") >= 3, "the server's addresses", every_s=0.005)
+        wait_for(lambda: "/readyz\n" in told.read_text(), "the server's addresses", every_s=0.005)
         addresses = dict(line.split(maxsplit=1) for line in told.read_text().splitlines())
-        self.http_url = addresses["pages"].rstrip("/")
-        self.stations_url = addresses["stations"].removesuffix("<station id>")
+        self.http_url = addresses.get("pages", "").rstrip("/")
+        self.stations_url = addresses.get("stations", "").removesuffix("<station id>")
+        self.health_url = addresses["health"].removesuffix("/readyz")
 
     def stop(self) -> int:
         """Ctrl-C. Returns the exit code."""
@@ -215,6 +221,14 @@ class Installation:
         path = f"/api/v1/desk/{verb.replace(' ', '-')}"
         return self.http("POST", path, headers, json.dumps(params).encode())
 
+    def health(self, path: str) -> tuple[int, bytes]:
+        """What the health listener says."""
+        connection = http.client.HTTPConnection(self.health_url.removeprefix("http://"), timeout=PATIENCE_S)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+
     def http(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
     ) -> tuple[int, bytes]:
@@ -249,7 +263,7 @@ def serving(installation: Installation) -> Iterator[Installation]:
         assert sorted(path.name for path in installation.data.iterdir()) == LEFT
 
 
-LEFT = ["elstrada.db", "elstrada.db.lock", "keys.json"]
+LEFT = ["elstrada.db", "elstrada.db.lock", "keys.json", "node"]
 """All that a server leaves in its folder."""
 
 

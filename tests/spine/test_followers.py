@@ -11,7 +11,7 @@ import pytest
 from elstrada.model.facts import StationConnected
 from elstrada.spine import followers
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Put, Recorded, SpineDown, Work
+from elstrada.spine.face import Append, Put, Recorded, SpineDown, Waiting, Work
 from elstrada.spine.followers import Progress, Stopped, lag, run_follower
 from elstrada.spine.memory import MemorySpine, MemoryStore
 
@@ -62,7 +62,7 @@ def test_a_follower_wakes_for_news_and_handles_each_fact_once() -> None:
         await _say(spine, 3)
         await _until(lambda: _noted(spine, 8))
         assert await spine.cursor("noter") == progress.position == 8
-        assert await lag(spine, "noter") == 0
+        assert await lag(spine, "noter") == Waiting(0)
         running.cancel()
 
     asyncio.run(scene())
@@ -175,7 +175,7 @@ def test_poison_stops_its_follower_visibly_after_everything_before_it_took_effec
                     spine, "noter", choking, clock=_Clock(), pauses_s=(0, 0, 0, 0, 0), progress=progress
                 )
             assert await _noted(spine, 6)
-            assert await lag(spine, "noter") == 4
+            assert await lag(spine, "noter") == Waiting(4, _NOW)
             assert progress.stopped is not None
             assert "position 7, StationConnected of station/SE*ELS/CP1 version 7" in progress.stopped
             finding = await spine.get(t.finding, source="follower:noter", code="poison")

@@ -74,7 +74,7 @@ class Recorded(msgspec.Struct, frozen=True):
     """A fact with its place in the log."""
 
     position: int
-    """Rises along the log; gaps are possible."""
+    """Rises along the log of its shard; gaps are possible."""
     stream: str
     version: int
     """1 for the stream's first fact."""
@@ -90,6 +90,19 @@ class Loaded(msgspec.Struct, frozen=True):
     """0 when nothing was ever appended."""
     snapshot: bytes | None
     facts: tuple[Recorded, ...]
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What of a shard's log lies behind a place: how far a follower that has come there is behind."""
+
+    count: int
+    """Facts, counted no further than ``MOST_COUNTED``."""
+    oldest: datetime | None = None
+    """When the first of them was recorded, UTC; None when there is none."""
+
+
+MOST_COUNTED = 10_000
+"""Where ``waiting`` stops counting: whoever is that far behind is far behind."""
 
 
 class Between(msgspec.Struct, frozen=True):
@@ -143,8 +156,17 @@ class SpineDown(Exception):
 class Spine(Protocol):
     """The memory of a node. All methods run on the node's event loop and may be called concurrently."""
 
+    @property
+    def shards(self) -> int:
+        """How many logs there are, numbered from 0; known once started, and for ever the same.
+
+        All facts of a stream are in one (``shards.shard_of``); positions are compared within one only.
+        Whoever follows the log keeps a cursor for each.
+        """
+        ...
+
     async def start(self) -> None:
-        """Open the store and bring its tables up to date."""
+        """Open the store, whose tables must be, or are brought, up to date."""
         ...
 
     async def close(self) -> None:
@@ -152,13 +174,15 @@ class Spine(Protocol):
         ...
 
     def commit(self, work: Work) -> asyncio.Future[int]:
-        """Do all of ``work`` or nothing, durably. Works are done in the order in which they are handed in.
+        """Do all of ``work`` or nothing, durably.
 
-        A future and no coroutine, so that whoever serves many callers needs no task to wait for each.
+        Works whose lowest shard is the same (with one shard: all) are done in the order in which they
+        are handed in; a work that names no stream and no cursor belongs to shard 0. A future and no
+        coroutine, so that whoever serves many callers needs no task to wait for each.
 
         Returns:
-            The log position after it, once it is durable: of the last fact appended, or of the log's
-            end. Or the reason why nothing was done:
+            The position after it, once it is durable: of the last fact appended, in its shard; without
+            facts, the end of the work's lowest shard. Or the reason why nothing was done:
             StreamMoved, RowMoved, CursorMoved: an expectation did not hold;
             SpineDown: the store cannot commit.
         Raises:
@@ -174,6 +198,10 @@ class Spine(Protocol):
 
     async def read(self, after: int, limit: int = 500, shard: int = 0) -> list[Recorded]:
         """Facts of all streams of a shard behind a position, in log order; never skips a late commit."""
+        ...
+
+    async def waiting(self, after: int, shard: int = 0) -> Waiting:
+        """How much of a shard's log lies behind a position."""
         ...
 
     async def cursor(self, follower: str, shard: int = 0) -> int:
@@ -204,7 +232,7 @@ class Spine(Protocol):
         ...
 
     def watch(self) -> asyncio.Event:
-        """An event that is set whenever facts have been committed; the caller clears it."""
+        """An event that is set whenever facts have been committed, by whichever node; the caller clears it."""
         ...
 
     async def rebuild(self) -> None:

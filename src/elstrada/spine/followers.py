@@ -36,6 +36,7 @@ from elstrada.spine.face import (
     Spine,
     SpineDown,
     StreamMoved,
+    Waiting,
     Work,
 )
 
@@ -93,9 +94,9 @@ async def run_follower(
     await follower.run(batch)
 
 
-async def lag(spine: Spine, name: str, shard: int = 0) -> int:
-    """How many log positions a follower is behind."""
-    return await spine.commit(Work()) - await spine.cursor(name, shard)
+async def lag(spine: Spine, name: str, shard: int = 0) -> Waiting:
+    """How far a follower is behind in a shard: how many facts, and since when."""
+    return await spine.waiting(await spine.cursor(name, shard), shard)
 
 
 class _Follower:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
-from elstrada.spine.face import Loaded, Recorded
+from elstrada.spine.face import MOST_COUNTED, Loaded, Recorded, Waiting
 from elstrada.spine.records import Connection
 from elstrada.spine.upcast import decode
 
@@ -20,6 +20,10 @@ HEADS = (
 """Of a JSON list of streams, as a JSON object: one row, for the reason that ``statements.filled`` gives."""
 CURSOR = "SELECT position FROM cursor WHERE follower = ? AND shard = ?"
 FACTS_AFTER = f"{_FACT} WHERE position > ? AND shard = ? ORDER BY position LIMIT ?"
+_WAITING = (
+    "SELECT count(*), min(at) FROM (SELECT at FROM log WHERE position > ? AND shard = ?"
+    " ORDER BY position LIMIT ?)"
+)
 _FACTS_OF = """
 WITH RECURSIVE back (position, stream, version, at, kind, body, previous) AS (
     SELECT position, stream, version, at, kind, body, previous FROM log WHERE position = coalesce(
@@ -47,6 +51,13 @@ def recorded(row: tuple[object, ...]) -> Recorded:
 def facts_after(connection: Connection, position: int, limit: int, shard: int) -> list[Recorded]:
     """Facts of all streams behind a position."""
     return [recorded(row) for row in connection.execute(FACTS_AFTER, (position, shard, limit)).fetchall()]
+
+
+def waiting_after(connection: Connection, position: int, shard: int) -> Waiting:
+    """How much lies behind a position."""
+    row = connection.execute(_WAITING, (position, shard, MOST_COUNTED)).fetchone()
+    count, oldest = cast(tuple[int, str | None], row)
+    return Waiting(count, None if oldest is None else datetime.fromisoformat(oldest))
 
 
 def facts_of(

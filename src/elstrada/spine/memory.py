@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from elstrada.spine import matching, tables
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import (
+    MOST_COUNTED,
     Advance,
     Append,
     Cell,
@@ -22,6 +23,7 @@ from elstrada.spine.face import (
     Row,
     SpineDown,
     StreamMoved,
+    Waiting,
     Where,
     Work,
 )
@@ -48,6 +50,8 @@ class MemoryStore:
 
 class MemorySpine:
     """The memory of one node in one process's memory. See ``face.Spine`` for what the methods promise."""
+
+    shards = 1
 
     def __init__(
         self,
@@ -83,7 +87,7 @@ class MemorySpine:
         self._down = "the spine crashed"
 
     def commit(self, work: Work) -> asyncio.Future[int]:
-        check_work(work)
+        check_work(work, self.shards)
         return asyncio.ensure_future(self._commit(work))
 
     async def load(self, stream: str) -> Loaded:
@@ -99,6 +103,10 @@ class MemorySpine:
     async def read(self, after: int, limit: int = 500, shard: int = 0) -> list[Recorded]:
         self._check_up()
         return self.store.log[after : after + limit] if shard == 0 else []
+
+    async def waiting(self, after: int, shard: int = 0) -> Waiting:
+        behind = await self.read(after, MOST_COUNTED, shard)
+        return Waiting(len(behind), behind[0].at if behind else None)
 
     async def cursor(self, follower: str, shard: int = 0) -> int:
         self._check_up()

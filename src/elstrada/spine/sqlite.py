@@ -14,12 +14,13 @@ from sqlalchemy import Table
 from elstrada.spine import logbook, queries
 from elstrada.spine.batch import written
 from elstrada.spine.clock import Clock
-from elstrada.spine.face import Cell, Loaded, Recorded, Row, SpineDown, Where, Work
+from elstrada.spine.face import Cell, Loaded, Recorded, Row, SpineDown, Waiting, Where, Work
 from elstrada.spine.lock import lock_beside
 from elstrada.spine.migrate import migrate
 from elstrada.spine.readers import Readers
 from elstrada.spine.rules import check_work
 from elstrada.spine.sqlite_store import SqliteStore
+from elstrada.spine.tally import WriterTally
 from elstrada.spine.watchers import Watchers
 from elstrada.spine.writer import Writer
 
@@ -38,6 +39,8 @@ class _Open(msgspec.Struct, frozen=True, eq=False):
 class SqliteSpine:
     """The memory of one node in one file. See ``face.Spine`` for what the methods promise."""
 
+    shards = 1
+
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path, self._clock = path, clock
         self._watchers = Watchers()
@@ -50,7 +53,7 @@ class SqliteSpine:
             DatabaseInUse: another process writes to it.
         """
         lock, connection, store = await asyncio.to_thread(_opened, self._path)
-        writer = Writer(store, self._clock, self._watchers.wake)
+        writer = Writer(store, self._clock, lambda _: self._watchers.wake())
         self._open = _Open(lock, connection, writer, Readers(self._path))
 
     async def close(self) -> None:
@@ -68,8 +71,13 @@ class SqliteSpine:
         """Why this spine will never commit again; the process should then end (F7). None: all is well."""
         return self._open and self._open.writer.failure
 
+    @property
+    def tallies(self) -> tuple[WriterTally, ...]:
+        """What the writer has done, while the spine is open."""
+        return () if self._open is None else (self._open.writer.tally,)
+
     def commit(self, work: Work) -> asyncio.Future[int]:
-        check_work(work)
+        check_work(work, self.shards)
         return self._opened().writer.do(written(work))
 
     async def load(self, stream: str) -> Loaded:
@@ -80,6 +88,9 @@ class SqliteSpine:
 
     async def read(self, after: int, limit: int = 500, shard: int = 0) -> list[Recorded]:
         return await self._ask(lambda connection: logbook.facts_after(connection, after, limit, shard))
+
+    async def waiting(self, after: int, shard: int = 0) -> Waiting:
+        return await self._ask(lambda connection: logbook.waiting_after(connection, after, shard))
 
     async def cursor(self, follower: str, shard: int = 0) -> int:
         return await self._ask(lambda connection: logbook.cursor_of(connection, follower, shard))

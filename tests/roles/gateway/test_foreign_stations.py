@@ -24,17 +24,18 @@ from ocpp.v201 import call_result as result201
 from elstrada.model import asks
 from elstrada.model.answers import AskParty, CommandDone
 from elstrada.model.device import CommandName, CommandResult, Station
-from elstrada.model.facts import MeterSampled, SessionCompleted, SessionStarted
+from elstrada.model.facts import MeterSampled, SessionCompleted, SessionStarted, StationConnected
 from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.token import Token, Verdict, Whitelist
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
 from elstrada.net.stations import serve_stations
 from elstrada.roles.findings import Findings
+from elstrada.roles.gateway import reach
 from elstrada.roles.gateway.gateway import Gateway
 from elstrada.roles.keys import derived_keys
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Spine, Work
+from elstrada.spine.face import Append, Put, Spine, Work
 from elstrada.spine.post import LocalPost
 from elstrada.spine.sqlite import SqliteSpine
 
@@ -178,11 +179,8 @@ async def test_a_session_of_a_foreign_1_6_station_is_in_the_log(tmp_path: Path) 
                     meter_stop=6000, timestamp="2026-03-01T09:00:00Z", transaction_id=started.transaction_id
                 )
             )
-            done = await home.post.ask(
-                station_stream(CPO, "ST16"),
-                asks.Command(command_id="k1", name=CommandName.RESET, asked_by=CPO),
-                timeout_s=5,
-            )
+            reset = asks.Command(command_id="k1", name=CommandName.RESET, asked_by=CPO)
+            done = await reach.command(home.spine, home.post, CPO, "ST16", reset, timeout_s=5)
             assert done == CommandDone(CommandResult.ACCEPTED, "Accepted")
         facts = [r.fact for r in await home.spine.facts(station_stream(CPO, "ST16"))]
         assert sum(isinstance(fact, SessionStarted) for fact in facts) == 1
@@ -238,23 +236,23 @@ async def test_t1_who_does_not_prove_its_identity_stays_outside(
         assert unknown == (["UNKNOWN"] if status == 404 else [])
 
 
-async def test_rule_1_a_second_connection_replaces_the_first(tmp_path: Path) -> None:
-    async with house(tmp_path) as home, home.dial("ST16", "ocpp1.6") as first:
-        await first.send('[2,"1","Heartbeat",{}]')
-        await first.recv()
-        async with home.dial("ST16", "ocpp1.6") as second:
-            await second.send('[2,"2","Heartbeat",{}]')
-            await second.recv()
-            await first.wait_closed()
-            (row,) = await home.spine.find(t.station_state)
-            assert row["connection_id"] is not None
-            done = await home.post.ask(
-                station_stream(CPO, "ST16"),
-                asks.Command(command_id="k1", name=CommandName.UNLOCK, asked_by=CPO, evse_id=1, deadline_s=1),
-                timeout_s=5,
-            )
-            assert isinstance(done, CommandDone)
-            assert done.result is CommandResult.TIMEOUT
+async def test_a_gateway_puts_right_what_a_database_says_of_it_f1_f11(tmp_path: Path) -> None:
+    """Who was connected in its last life is not, and whoever is connected elsewhere now loses the socket here."""
+    async with house(tmp_path) as home, home.dial("ST16", "ocpp1.6") as socket:
+        await socket.send('[2,"1","Heartbeat",{}]')
+        await socket.recv()
+        former = StationConnected("ocpp2.0.1", "c-former", "node")
+        elsewhere = StationConnected("ocpp1.6", "c-elsewhere", "other")
+        await home.spine.commit(Work((Append(station_stream(CPO, "ST201"), 0, (former,)),)))
+        await home.spine.commit(Work((Append(station_stream(CPO, "ST16"), 1, (elsewhere,)),)))
+        assert await home.gateway.say_gone_of("node") == 1
+        (here, away) = await home.spine.find(t.station_state, order=("station_id",))
+        assert (here["connection_id"], here["node"]) == ("c-elsewhere", "other")
+        assert (away["connection_id"], away["node"]) == (None, "node")
+        async with asyncio.timeout(6):
+            await socket.wait_closed()
+        assert (socket.close_code, socket.close_reason) == (1012, "served elsewhere")
+        assert await home.gateway.say_gone_of("other") == 1
 
 
 async def test_what_is_closed_for_before_it_is_read_is_counted_as_well(tmp_path: Path) -> None:
