@@ -383,3 +383,10 @@ def test_a_spine_that_is_not_open_or_has_no_database_is_down() -> None:
         await spine.close()
 
     asyncio.run(scene())
+
+
+def test_an_address_that_cannot_be_read_is_not_repeated_t15() -> None:
+    with pytest.raises(ValueError, match="expected postgresql://") as refused:
+        Door("postgresql://elstrada:secret%ZZ@127.0.0.1/elstrada")
+    assert "secret" not in str(refused.value)
+    assert refused.value.__suppress_context__

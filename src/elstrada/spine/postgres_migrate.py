@@ -48,8 +48,11 @@ def migrate_postgres(url: str, now: datetime, *, shards: int = SHARDS) -> None:
         shards: how many logs a new database gets, 1 to 64; one that exists keeps its number.
     Raises:
         DatabaseUnready: text would not be sorted as on every other engine.
+        ValueError: there cannot be so many shards.
+        psycopg.Error: the database cannot be reached, or the role may not do this.
     """
-    assert 1 <= shards <= _MOST_SHARDS, f"{shards} shards, not 1 to {_MOST_SHARDS}"
+    if not 1 <= shards <= _MOST_SHARDS:
+        raise ValueError(f"a database has 1 to {_MOST_SHARDS} shards, not {shards}")
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: _connected(url), poolclass=NullPool, use_native_hstore=False
     )
