@@ -85,6 +85,10 @@ class PostgresServer:
             assert time.monotonic() < deadline, f"PostgreSQL does not start: {self.log()[-2000:]}"
             time.sleep(0.05)
 
+    def answers(self) -> bool:
+        """Is it there, or will it be within a few seconds without help?"""
+        return self._process is not None and self._answers(time.monotonic() + 5)
+
     def log(self) -> str:
         """What the server wrote."""
         return (self._home / "log").read_text(errors="replace")
