@@ -88,3 +88,27 @@ def settled(rows: Rows, stations: Stations) -> bool:
     """Has every session its bill line?"""
     (row,) = rows("select count(*) as lines from bill_line")
     return row["lines"] >= sum(len(station.charged_wh) for station in stations)
+
+
+def unsettled(rows: Rows) -> str:
+    """What keeps sessions from their bill lines, for whoever has to find out."""
+    open_sessions = rows(
+        "select session_id, station_id, ended_at, completed_at from session"
+        " where session_id not in (select session_id from cdr where owner = 'SE*ELS')"
+    )
+    unbilled = rows(
+        "select cdr_id, owner, state, findings from cdr where state not in ('ACCEPTED', 'DELIVERED')"
+    )
+    cursors = rows("select follower, shard, position from cursor")
+    ends = rows("select shard, max(position) as last from log group by shard")
+    findings = rows("select source, code, count, sample from finding")
+    return "\n".join(
+        f"{name}: {found[:20]} ({len(found)})"
+        for name, found in (
+            ("sessions without CDR", open_sessions),
+            ("CDRs on their way", unbilled),
+            ("cursors", cursors[:100]),
+            ("log ends", ends),
+            ("findings", findings),
+        )
+    )
