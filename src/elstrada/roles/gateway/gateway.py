@@ -22,7 +22,7 @@ from elstrada.ocpp.versions import VERSIONS, negotiate
 from elstrada.roles.findings import Findings
 from elstrada.roles.gateway.arrival import Arrival
 from elstrada.roles.gateway.custody import LOOK_S, Custody
-from elstrada.roles.gateway.link import INTERNAL_ERROR, SERVICE_RESTART, Link
+from elstrada.roles.gateway.link import SERVICE_RESTART, Link
 from elstrada.roles.gateway.roll import Roll
 from elstrada.roles.gateway.seat import Authorizer, Seat
 from elstrada.roles.gateway.tokens import Tokens
@@ -155,7 +155,7 @@ class Gateway:
         )
         arrival = self._arriving.get(link.stream)
         if arrival is not None:
-            arrival.give_way(link)
+            arrival.wait_behind(link)
         else:
             self._arriving[link.stream] = arrival = Arrival(self, link)
             self._spawn(self._arrive(link.stream, arrival))
@@ -264,7 +264,7 @@ class Gateway:
             await arrival.run()
         except Exception:
             log.exception("%s could not be let in", stream)
-            arrival.link.close(INTERNAL_ERROR, "internal error")
+            arrival.give_up()
         finally:
             del self._arriving[stream]
 
