@@ -22,65 +22,70 @@ ELS, RET = PartyId("SE", "ELS"), PartyId("SE", "RET")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 moments = st.integers(0, 10**8).map(lambda us: NOON + timedelta(microseconds=us))
-_sessions = st.sampled_from(["session-1", "session-2"])
 _numbers = st.none() | st.integers(0, 2**62)
 _texts = st.none() | st.sampled_from(["", "one", "ÅÄÖ", "quote ' and \" and \n"])
 _amounts = st.decimals(0, 1000, places=3)
 
-_station_facts = st.one_of(
-    st.builds(f.StationConnected, protocol=st.just("ocpp1.6"), connection_id=st.sampled_from(["a", "b"])),
-    st.builds(f.StationDisconnected, connection_id=st.just("a"), reason=st.just("gone")),
-    st.builds(f.StationBooted, vendor=st.just("V"), model=st.just("M"), serial=_texts, firmware=_texts),
-    st.builds(
-        f.ConnectorStatusChanged,
-        evse_id=st.integers(0, 2),
-        connector_id=st.just(1),
-        status=st.sampled_from(ConnectorStatus),
-        at=moments,
-        error_code=_texts,
-    ),
-    st.builds(
-        f.SessionStarted,
-        session_id=_sessions,
-        transaction_id=st.just("7"),
-        start_key=st.just("key"),
-        evse_id=st.just(1),
-        connector_id=st.just(1),
-        at=moments,
-        token_party=st.none() | st.just(RET),
-        auth_method=st.none() | st.sampled_from(AuthMethod),
-        meter_wh=_numbers,
-        charging=st.none() | st.booleans(),
-    ),
-    st.builds(f.SessionUpdated, session_id=_sessions, at=moments, charging=st.none() | st.booleans()),
-    st.builds(
-        f.MeterSampled,
-        evse_id=st.just(1),
-        connector_id=st.just(1),
-        samples=st.builds(MeterSample, at=moments, energy_wh=_numbers).map(lambda sample: (sample,)),
-        session_id=st.none() | _sessions,
-        energy_wh=_numbers,
-        power_w=_numbers,
-    ),
-    st.builds(f.SessionEnded, session_id=_sessions, at=moments, energy_wh=_numbers, reason=_texts),
-    st.builds(
-        f.SessionCompleted,
-        session_id=_sessions,
-        started_at=moments,
-        ended_at=moments,
-        energy_wh=st.integers(0, 10**9),
-    ),
-    st.builds(
-        f.CommandRequested,
-        command_id=st.just("c"),
-        name=st.sampled_from(CommandName),
-        asked_by=st.just(ELS),
-    ),
-    st.builds(f.CommandAnswered, command_id=st.just("c"), result=st.sampled_from(CommandResult)),
-    st.builds(
-        f.StrayReported, kind=st.just("k"), transaction_id=st.just("1"), at=moments, body=st.just("{}")
-    ),
-)
+
+def _station_facts(station: str) -> st.SearchStrategy[f.Fact]:
+    """Facts of a station; its sessions and commands are nobody else's, as every row of a view is."""
+    sessions = st.sampled_from([f"{station}-1", f"{station}-2"])
+    return st.one_of(
+        st.builds(f.StationConnected, protocol=st.just("ocpp1.6"), connection_id=st.sampled_from(["a", "b"])),
+        st.builds(f.StationDisconnected, connection_id=st.just("a"), reason=st.just("gone")),
+        st.builds(f.StationBooted, vendor=st.just("V"), model=st.just("M"), serial=_texts, firmware=_texts),
+        st.builds(
+            f.ConnectorStatusChanged,
+            evse_id=st.integers(0, 2),
+            connector_id=st.just(1),
+            status=st.sampled_from(ConnectorStatus),
+            at=moments,
+            error_code=_texts,
+        ),
+        st.builds(
+            f.SessionStarted,
+            session_id=sessions,
+            transaction_id=st.just("7"),
+            start_key=st.just("key"),
+            evse_id=st.just(1),
+            connector_id=st.just(1),
+            at=moments,
+            token_party=st.none() | st.just(RET),
+            auth_method=st.none() | st.sampled_from(AuthMethod),
+            meter_wh=_numbers,
+            charging=st.none() | st.booleans(),
+        ),
+        st.builds(f.SessionUpdated, session_id=sessions, at=moments, charging=st.none() | st.booleans()),
+        st.builds(
+            f.MeterSampled,
+            evse_id=st.just(1),
+            connector_id=st.just(1),
+            samples=st.builds(MeterSample, at=moments, energy_wh=_numbers).map(lambda sample: (sample,)),
+            session_id=st.none() | sessions,
+            energy_wh=_numbers,
+            power_w=_numbers,
+        ),
+        st.builds(f.SessionEnded, session_id=sessions, at=moments, energy_wh=_numbers, reason=_texts),
+        st.builds(
+            f.SessionCompleted,
+            session_id=sessions,
+            started_at=moments,
+            ended_at=moments,
+            energy_wh=st.integers(0, 10**9),
+        ),
+        st.builds(
+            f.CommandRequested,
+            command_id=st.just(f"{station}-c"),
+            name=st.sampled_from(CommandName),
+            asked_by=st.just(ELS),
+        ),
+        st.builds(
+            f.CommandAnswered, command_id=st.just(f"{station}-c"), result=st.sampled_from(CommandResult)
+        ),
+        st.builds(
+            f.StrayReported, kind=st.just("k"), transaction_id=st.just("1"), at=moments, body=st.just("{}")
+        ),
+    )
 
 
 def _roamed(status: SessionStatus, kwh: Decimal, at: datetime) -> f.RoamedSessionChanged:
@@ -130,9 +135,9 @@ def _line(number: int, cdr: int, net: Decimal) -> f.BillLineAdded:
 
 
 _facts_by_stream = {
-    station_stream(ELS, "CP1"): _station_facts,
-    station_stream(ELS, "CP2"): _station_facts,
-    station_stream(RET, "CP1"): _station_facts,
+    station_stream(ELS, "CP1"): _station_facts("CP1"),
+    station_stream(ELS, "CP2"): _station_facts("CP2"),
+    station_stream(RET, "CP1"): _station_facts("CP1"),
     roamed_session_stream(RET, ELS, "roamed"): st.builds(
         _roamed, st.sampled_from(SessionStatus), _amounts, moments
     ),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from spine_engines import ENGINES, Engine, StillClock, on
+from spine_engines import ENGINES, ONE_SHARD, Engine, StillClock, on, whole_log
 from spine_works import ELS, NOON
 
 from elstrada.model.facts import StationConnected, StationDisconnected
@@ -55,23 +55,37 @@ async def _settings(spine: Spine) -> dict[str, str]:
 
 def test_what_was_committed_is_read_in_order_with_its_place(engine: Engine, tmp_path: Path) -> None:
     async def scene(spine: Spine) -> None:
-        assert await spine.commit(_append(CP1, 0, HELLO)) == 1
-        assert await spine.commit(_append(CP2, 0, HELLO, BYE)) == 3
-        assert await spine.commit(_append(CP1, 1, BYE)) == 4
-        read = await spine.read(0)
-        assert [(r.position, r.stream, r.version, r.fact) for r in read] == [
-            (1, CP1, 1, HELLO),
-            (2, CP2, 1, HELLO),
-            (3, CP2, 2, BYE),
-            (4, CP1, 2, BYE),
+        first = await spine.commit(_append(CP1, 0, HELLO))
+        await spine.commit(_append(CP2, 0, HELLO, BYE))
+        last = await spine.commit(_append(CP1, 1, BYE))
+        log = await whole_log(spine)
+        one, two = ([fact for fact in log if fact.stream == stream] for stream in (CP1, CP2))
+        assert [(fact.position, fact.version, fact.fact) for fact in one] == [
+            (first, 1, HELLO),
+            (last, 2, BYE),
         ]
-        assert await spine.read(1, limit=2) == read[1:3]
-        assert await spine.read(0, shard=1) == []
-        assert await spine.facts(CP1, after_version=1) == [read[3]]
-        assert await spine.facts(CP2, limit=1) == [read[1]]
-        assert await spine.commit(Work()) == 4
+        assert [(fact.version, fact.fact) for fact in two] == [(1, HELLO), (2, BYE)]
+        shard = shard_of(CP1, spine.shards)
+        behind = [fact for fact in await spine.read(0, shard=shard) if fact.position > first]
+        assert await spine.read(first, shard=shard) == behind
+        assert await spine.read(first, limit=1, shard=shard) == behind[:1]
+        assert await spine.read(0, shard=spine.shards) == []
+        assert await spine.facts(CP1, after_version=1) == one[1:]
+        assert await spine.facts(CP2, limit=1) == two[:1]
+        ends = [fact.position for fact in await spine.read(0)]
+        assert await spine.commit(Work()) == max(ends, default=0)
 
     on(engine, tmp_path, scene)
+
+
+@pytest.mark.parametrize("name", ["memory", "sqlite"])
+def test_positions_of_a_single_log_are_counted_from_one(name: str, tmp_path: Path) -> None:
+    async def scene(spine: Spine) -> None:
+        assert await spine.commit(_append(CP1, 0, HELLO)) == 1
+        assert await spine.commit(_append(CP2, 0, HELLO, BYE)) == 3
+        assert await spine.commit(Work()) == 3
+
+    on(ENGINES[name], tmp_path, scene)
 
 
 def test_what_waits_behind_a_place_is_counted_and_dated(engine: Engine, tmp_path: Path) -> None:
@@ -105,7 +119,7 @@ def test_a_work_is_done_whole_or_not_at_all(engine: Engine, tmp_path: Path) -> N
         )
         with pytest.raises(RowMoved):
             await spine.commit(refused)
-        assert len(await spine.read(0)) == 1
+        assert len(await whole_log(spine)) == 1
         assert await _settings(spine) == {}
         assert await spine.cursor("rater") == 0
         assert await spine.get(t.station_state, owner=str(ELS), station_id="CP2") is None
@@ -131,12 +145,36 @@ def test_of_many_writers_of_one_stream_one_wins_each_version(engine: Engine, tmp
     on(engine, tmp_path, scene)
 
 
-def test_works_are_done_in_the_order_they_were_handed_in(engine: Engine, tmp_path: Path) -> None:
+def test_works_of_a_stream_are_done_in_the_order_they_were_handed_in(engine: Engine, tmp_path: Path) -> None:
+    """Also when every third of them is of other streams as well, in whichever shards those are."""
+
     async def scene(spine: Spine) -> None:
-        handed = [spine.commit(_append(CP1, version, HELLO)) for version in range(100)]
-        assert await asyncio.gather(*handed) == list(range(1, 101))
+        versions = dict.fromkeys((station_stream(ELS, f"CP{number}") for number in range(8)), 0)
+        handed: list[asyncio.Future[int]] = []
+        for turn in range(200):
+            streams = list(versions)[turn % 8 :][: 1 + 2 * (turn % 3 == 0)]
+            handed.append(spine.commit(Work(tuple(Append(s, versions[s], (HELLO,)) for s in streams))))
+            for stream in streams:
+                versions[stream] += 1
+        ends = await asyncio.gather(*handed)
+        log = await whole_log(spine)
+        assert {s: max(f.version for f in log if f.stream == s) for s in versions} == versions
+        assert set(ends) <= {fact.position for fact in log}
 
     on(engine, tmp_path, scene)
+
+
+@pytest.mark.parametrize("name", ONE_SHARD)
+def test_with_one_shard_all_works_are_done_in_the_order_they_were_handed_in(
+    name: str, tmp_path: Path
+) -> None:
+    async def scene(spine: Spine) -> None:
+        streams = [station_stream(ELS, f"CP{number}") for number in range(100)]
+        ends = await asyncio.gather(*(spine.commit(_append(stream, 0, HELLO)) for stream in streams))
+        assert ends == sorted(ends)
+        assert [fact.stream for fact in await spine.read(0)] == streams
+
+    on(ONE_SHARD[name], tmp_path, scene)
 
 
 def test_a_snapshot_shortens_load_and_changes_nothing_else(engine: Engine, tmp_path: Path) -> None:
@@ -206,6 +244,9 @@ def test_only_records_are_written_directly_and_only_by_their_whole_key(
         for write in wrong:
             with pytest.raises(ValueError, match=write.table.name):
                 await spine.commit(Work(writes=(write,)))
+        for shard in (-1, spine.shards):
+            with pytest.raises(ValueError, match="no shard"):
+                await spine.commit(Work(advance=Advance("rater", 1, shard)))
         assert await _settings(spine) == {}
 
     on(engine, tmp_path, scene)
@@ -317,15 +358,21 @@ def test_a_late_reader_never_skips_what_others_commit_meanwhile(engine: Engine, 
         for version in range(30):
             await spine.commit(_append(station_stream(ELS, f"CP{number}"), version, HELLO))
 
-    async def scene(spine: Spine) -> None:
+    async def follow(spine: Spine, shard: int, stations: asyncio.Future[list[None]]) -> list[int]:
         seen: list[int] = []
-        stations = asyncio.gather(*(station(spine, number) for number in range(20)))
-        while len(seen) < 600:
-            facts = await spine.read(seen[-1] if seen else 0, limit=7)
+        while True:
+            over = stations.done()
+            facts = await spine.read(seen[-1] if seen else 0, limit=7, shard=shard)
             seen += [fact.position for fact in facts]
+            if over and not facts:
+                return seen
             await asyncio.sleep(0)
-        await stations
-        assert seen == [fact.position for fact in await spine.read(0, limit=1000)]
+
+    async def scene(spine: Spine) -> None:
+        stations = asyncio.gather(*(station(spine, number) for number in range(20)))
+        seen = await asyncio.gather(*(follow(spine, shard, stations) for shard in range(spine.shards)))
+        assert sum(map(len, seen)) == 600
+        assert [at for shard in seen for at in shard] == [fact.position for fact in await whole_log(spine)]
 
     on(engine, tmp_path, scene)
 
@@ -354,7 +401,7 @@ def test_a_fact_of_a_malformed_stream_fails_alone(engine: Engine, tmp_path: Path
             return_exceptions=True,
         )
         assert [type(outcome) for outcome in outcomes] == [int, ValueError, int]
-        assert len(await spine.read(0)) == 2
+        assert len(await whole_log(spine)) == 2
 
     on(engine, tmp_path, scene)
 

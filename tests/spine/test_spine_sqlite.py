@@ -132,7 +132,7 @@ def test_a_failed_sync_stops_the_spine_for_good(tmp_path: Path) -> None:
     async def scene() -> None:
         migrate(tmp_path / "failed.db")
         connection = _FailingSync(tmp_path / "failed.db")
-        writer = Writer(SqliteStore(connection), _Clock(), lambda: None)  # type: ignore[arg-type]
+        writer = Writer(SqliteStore(connection), _Clock(), lambda _: None)  # type: ignore[arg-type]
         assert await writer.do(written(_hello("station/SE*ELS/CP1", 0))) == 1
         connection.failing = True
         for _ in range(2):

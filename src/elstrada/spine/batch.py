@@ -1,25 +1,16 @@
-"""Everything that one SQLite transaction adds, gathered before the first hot statement runs."""
+"""Everything that one transaction adds, gathered before the first hot statement runs. Of no engine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
-from elstrada.spine.columns import moment_text
 from elstrada.spine.face import Advance, Append, CursorMoved, Recorded, StreamMoved, Work
 from elstrada.spine.merging import Merged
-from elstrada.spine.statements import (
-    INSERT_FACT,
-    INSERT_MILESTONE,
-    PUT_CURSOR,
-    PUT_SNAPSHOT,
-    PUT_STREAM,
-    Bound,
-    filled,
-)
+from elstrada.spine.shards import shard_of, shards_of
 from elstrada.spine.upcast import encode
 from elstrada.spine.views import project
 
@@ -54,24 +45,58 @@ def written(work: Work) -> Written:
     return Written(work, tuple(encode(fact) for append in work.appends for fact in append.facts))
 
 
+class Ends(NamedTuple):
+    """What a transaction finds, and keeps up to date: where everything ends that its works name."""
+
+    shards: dict[int, int]
+    """Position of the last fact; 0 when there is none."""
+    streams: dict[str, Head]
+    cursors: dict[CursorKey, int]
+
+
+Cells = tuple[object, ...]
+
+
 class Batch:
-    """Facts, snapshots, cursors and view changes of one transaction, and the versions they lead to."""
+    """Facts, snapshots, cursors and view changes of one transaction, and the ends they lead to."""
 
     def __init__(
-        self, position: int, at: datetime, heads: dict[str, Head], cursors: dict[CursorKey, int]
+        self, ends: Ends, at: datetime, at_cell: str | datetime, *, shards: int = 1, base: int = 0
     ) -> None:
-        """Begin behind ``position``; heads of all streams and places of all cursors that works will name."""
-        self.position = position
-        """Of the last fact taken in, or of the log's end."""
-        self.heads, self.cursors = heads, cursors
+        """Begin behind ``ends``.
+
+        Args:
+            at: time of record of all facts.
+            at_cell: the same as the engine keeps it.
+            shards: how many there are.
+            base: positions given from now on are higher than this.
+        """
+        self.ends = ends
         """Those of before, after what was taken in."""
-        self._at, self._at_text = at, moment_text(at)
-        self._facts: list[Sequence[Bound]] = []
-        self._milestones: list[Sequence[Bound]] = []
+        self.facts: list[Cells] = []
+        """Rows of ``log``: position, shard, stream, version, at, kind, body, previous."""
+        self.milestones: list[Cells] = []
+        """Rows of ``milestone``: stream, version, position."""
+        self.views = Merged()
+        self._at, self._at_cell, self._shards, self._base = at, at_cell, shards, base
         self._appended: dict[str, None] = {}
-        self._snapshots: dict[str, Sequence[Bound]] = {}
+        self._snapshots: dict[str, Cells] = {}
         self._advanced: dict[CursorKey, None] = {}
-        self._views = Merged()
+
+    @property
+    def streams(self) -> list[Cells]:
+        """Rows of ``stream``: stream, version, position."""
+        return [(stream, *self.ends.streams[stream]) for stream in self._appended]
+
+    @property
+    def snapshots(self) -> list[Cells]:
+        """Rows of ``snapshot``: stream, version, state."""
+        return list(self._snapshots.values())
+
+    @property
+    def cursors(self) -> list[Cells]:
+        """Rows of ``cursor``: follower, shard, position."""
+        return [(*key, self.ends.cursors[key]) for key in self._advanced]
 
     def check(self, work: Work) -> None:
         """See that every stream and the cursor are where the writer believes them to be.
@@ -82,52 +107,49 @@ class Batch:
         self._check_cursor(work.advance)
         after: dict[str, int] = {}
         for append in work.appends:
-            actual = after.get(append.stream, self.heads[append.stream].version)
+            actual = after.get(append.stream, self.ends.streams[append.stream].version)
             if actual != append.expected:
                 raise StreamMoved(append.stream, append.expected, actual)
             after[append.stream] = actual + len(append.facts)
 
     def add(self, written: Written) -> int:
-        """Take in a work that was checked; returns the position after it."""
+        """Take in a work that was checked; returns what ``Spine.commit`` does."""
         texts = iter(written.texts)
+        end = self.ends.shards[shards_of(written.work, self._shards)[0]]
         for append in written.work.appends:
-            self._append(append, texts)
+            end = self._append(append, texts) or end
         advance = written.work.advance
         if advance is not None:
-            self.cursors[advance.follower, advance.shard] = advance.position
+            self.ends.cursors[advance.follower, advance.shard] = advance.position
             self._advanced[advance.follower, advance.shard] = None
-        return self.position
+        return end
 
-    def statements(self) -> Iterator[tuple[str, list[Bound]]]:
-        """The hot statements, each with its parameters."""
-        yield from filled(INSERT_FACT, self._facts)
-        yield from filled(PUT_STREAM, [(stream, *self.heads[stream]) for stream in self._appended])
-        yield from filled(INSERT_MILESTONE, self._milestones)
-        yield from filled(PUT_SNAPSHOT, list(self._snapshots.values()))
-        yield from filled(PUT_CURSOR, [(*key, self.cursors[key]) for key in self._advanced])
-        yield from self._views.statements()
-
-    def _append(self, append: Append, texts: Iterator[tuple[str, str]]) -> None:
-        stream, (version, previous) = append.stream, self.heads[append.stream]
+    def _append(self, append: Append, texts: Iterator[tuple[str, str]]) -> int:
+        """Take in the facts of a stream; returns the position of the last, 0 if there are none."""
+        stream, (version, previous) = append.stream, self.ends.streams[append.stream]
+        shard = shard_of(stream, self._shards)
+        position = max(self.ends.shards[shard], self._base)
         for fact in append.facts:
             version += 1
-            self.position += 1
+            position += 1
             kind, body = next(texts)
-            self._facts.append((self.position, stream, version, self._at_text, kind, body, previous))
+            self.facts.append((position, shard, stream, version, self._at_cell, kind, body, previous))
             if version % MILESTONE_EVERY == 0:
-                self._milestones.append((stream, version, self.position))
-            for change in project(Recorded(self.position, stream, version, self._at, fact)):
-                self._views.add(change)
-            previous = self.position
+                self.milestones.append((stream, version, position))
+            for change in project(Recorded(position, stream, version, self._at, fact)):
+                self.views.add(change)
+            previous = position
         if append.facts:
-            self.heads[stream] = Head(version, previous)
+            self.ends.shards[shard] = position
+            self.ends.streams[stream] = Head(version, position)
             self._appended[stream] = None
         if append.snapshot is not None:
             self._snapshots[stream] = stream, version, append.snapshot
+        return position if append.facts else 0
 
     def _check_cursor(self, advance: Advance | None) -> None:
         if advance is None or advance.expected is None:
             return
-        actual = self.cursors[advance.follower, advance.shard]
+        actual = self.ends.cursors[advance.follower, advance.shard]
         if actual != advance.expected:
             raise CursorMoved(advance.follower, advance.shard, advance.expected, actual)

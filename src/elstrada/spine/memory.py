@@ -87,7 +87,7 @@ class MemorySpine:
         self._down = "the spine crashed"
 
     def commit(self, work: Work) -> asyncio.Future[int]:
-        check_work(work)
+        check_work(work, self.shards)
         return asyncio.ensure_future(self._commit(work))
 
     async def load(self, stream: str) -> Loaded:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 from sqlalchemy import Table
 
 from elstrada.spine.face import Cell
-from elstrada.spine.statements import Bound, bound, filled, upsert
 from elstrada.spine.views import Change
 
 _RowKey = tuple[Table, tuple[Cell, ...]]
 _Cells = dict[str, Cell]
-_Row = tuple[tuple[Cell, ...], _Cells, _Cells]
-"""Key, columns, and columns only for a new row."""
-_Shape = tuple[Table, tuple[str, ...], tuple[str, ...]]
-"""Table, names of the columns, and of those only for a new row."""
+_Said = tuple[Table, tuple[str, ...], tuple[str, ...]]
+"""Table, names of the columns in the order in which they are said, and of those only for a new row."""
+
+
+class Shape(NamedTuple):
+    """What rows that are written by one statement have in common. Their cells: key, first, columns."""
+
+    table: Table
+    columns: tuple[str, ...]
+    """Those to set."""
+    first: tuple[str, ...]
+    """Those to set in a new row only."""
 
 
 class Merged:
@@ -45,28 +53,28 @@ class Merged:
         else:
             found[0].update(change.columns)
 
-    def statements(self) -> Iterator[tuple[str, list[Bound]]]:
-        """The statements that write every row, each with its parameters."""
-        shapes: dict[_Shape, list[_Row]] = {}
+    def shaped(self) -> Iterator[tuple[Shape, list[list[Cell]]]]:
+        """Every row, together with those of its shape; in this order they are to be written.
+
+        A row comes once among those of a shape, so that one statement may write them all.
+        """
+        said: dict[_Said, list[list[Cell]]] = {}
         for (table, key), (columns, first) in self._rows.items():
-            shape = table, tuple(columns), tuple(first)
-            shapes.setdefault(shape, []).append((key, columns, first))
-        for shape, rows in shapes.items():
-            yield from _filled(shape, rows)
+            said.setdefault((table, tuple(columns), tuple(first)), []).append(_cells(key, columns, first))
+        for (table, columns, first), rows in said.items():
+            yield _shape(table, columns, first), rows
         for change in self._apart:
-            shape = change.table, tuple(change.columns), tuple(change.first)
-            yield from _filled(shape, [(change.key, change.columns, change.first)])
+            shape = _shape(change.table, tuple(change.columns), tuple(change.first))
+            yield shape, [_cells(change.key, change.columns, change.first)]
 
 
-def _filled(shape: _Shape, rows: list[_Row]) -> Iterator[tuple[str, list[Bound]]]:
-    """The statements for rows that set the same columns in the same order."""
-    table, names, first_names = shape
-    only_first = tuple(name for name in first_names if name not in names)
-    cells = [
-        [*map(bound, key), *[bound(first[name]) for name in only_first], *map(bound, columns.values())]
-        for key, columns, first in rows
-    ]
-    return filled(upsert(table, names, only_first), cells)
+def _cells(key: tuple[Cell, ...], columns: _Cells, first: _Cells) -> list[Cell]:
+    return [*key, *[first[name] for name in first if name not in columns], *columns.values()]
+
+
+@cache
+def _shape(table: Table, columns: tuple[str, ...], first: tuple[str, ...]) -> Shape:
+    return Shape(table, columns, tuple(name for name in first if name not in columns))
 
 
 @cache

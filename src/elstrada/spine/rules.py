@@ -11,12 +11,14 @@ from elstrada.spine.columns import Amount
 from elstrada.spine.face import Cell, Delete, Put, Row, Work
 
 
-def check_work(work: Work) -> None:
-    """See that every write addresses one row of a record by its whole key.
+def check_work(work: Work, shards: int) -> None:
+    """See that every write addresses one row of a record by its whole key, and the cursor is of a shard.
 
     Raises:
         ValueError: it does not; nothing was done.
     """
+    if work.advance is not None and not 0 <= work.advance.shard < shards:
+        raise ValueError(f"cursor {work.advance.follower}: no shard {work.advance.shard} of {shards}")
     for write in work.writes:
         if write.table.info.get("kind") != "record":
             raise ValueError(f"{write.table.name} is no record: views change by facts only")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from zlib import crc32
 
@@ -16,12 +15,13 @@ def shard_of(stream: str, shards: int) -> int:
 
 
 def shards_of(work: Work, shards: int) -> list[int]:
-    """The shards that a work touches, ascending; shard 0 when it touches none."""
-    return sorted(set(_touched(work, shards))) or [0]
+    """The shards that a work belongs to, ascending: those it touches, or shard 0 when it touches none."""
+    return sorted(touched_by(work, shards)) or [0]
 
 
-def _touched(work: Work, shards: int) -> Iterator[int]:
-    for append in work.appends:
-        yield shard_of(append.stream, shards)
+def touched_by(work: Work, shards: int) -> set[int]:
+    """The shards whose facts or cursors a work changes."""
+    touched = {shard_of(append.stream, shards) for append in work.appends}
     if work.advance is not None:
-        yield work.advance.shard
+        touched.add(work.advance.shard)
+    return touched

@@ -52,7 +52,7 @@ class SqliteSpine:
             DatabaseInUse: another process writes to it.
         """
         lock, connection, store = await asyncio.to_thread(_opened, self._path)
-        writer = Writer(store, self._clock, self._watchers.wake)
+        writer = Writer(store, self._clock, lambda _: self._watchers.wake())
         self._open = _Open(lock, connection, writer, Readers(self._path))
 
     async def close(self) -> None:
@@ -71,7 +71,7 @@ class SqliteSpine:
         return self._open and self._open.writer.failure
 
     def commit(self, work: Work) -> asyncio.Future[int]:
-        check_work(work)
+        check_work(work, self.shards)
         return self._opened().writer.do(written(work))
 
     async def load(self, stream: str) -> Loaded:

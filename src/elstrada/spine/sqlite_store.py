@@ -12,12 +12,16 @@ from datetime import datetime
 
 import msgspec
 
-from elstrada.spine import tables
-from elstrada.spine.batch import EMPTY, Batch, CursorKey, Head, Written
+from elstrada.spine import tables, trouble
+from elstrada.spine.batch import EMPTY, Batch, CursorKey, Ends, Head, Written
+from elstrada.spine.columns import moment_text
 from elstrada.spine.face import CursorMoved, RowMoved, StreamMoved
 from elstrada.spine.logbook import FACTS_AFTER, HEADS, LAST_POSITION, cursor_of, recorded
 from elstrada.spine.merging import Merged
 from elstrada.spine.records import Connection, write_all
+from elstrada.spine.statements import put_rows, statements
+from elstrada.spine.store import Outcome
+from elstrada.spine.trouble import Trouble
 from elstrada.spine.views import project
 
 PRAGMAS = (
@@ -32,15 +36,12 @@ PRAGMAS = (
 )
 """Of the one connection that writes and checkpoints."""
 
-Outcome = int | Exception
-"""Of one work: the position after it, or why nothing of it was done."""
-
 _HEADS_KEPT = 100_000
 _REBUILT_AT_ONCE = 5_000
 
 
 class SqliteStore:
-    """Does works in transactions. Used by one thread at a time; nobody else may write to the file."""
+    """Does works in transactions, as ``store.Store`` says; nobody else may write to the file."""
 
     def __init__(self, connection: Connection) -> None:
         for pragma in PRAGMAS:
@@ -51,16 +52,12 @@ class SqliteStore:
         self._position = _last_position(connection)
 
     def transact(self, works: Sequence[Written], at: datetime) -> list[Outcome]:
-        """Do many works in one transaction, durable on return.
-
-        A work whose expectation fails does nothing and fails alone: its outcome is StreamMoved,
-        CursorMoved or RowMoved. Any other error undoes them all and is raised; the caller decides what it means.
-        """
-        batch = Batch(self._position, at, self._heads_of(works), self._cursors_of(works))
+        ends = Ends({0: self._position}, self._heads_of(works), self._cursors_of(works))
+        batch = Batch(ends, at, moment_text(at))
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             outcomes = [self._take(work, batch) for work in works]
-            for text, parameters in batch.statements():
+            for text, parameters in statements(batch):
                 self._connection.execute(text, parameters)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -70,7 +67,6 @@ class SqliteStore:
         return outcomes
 
     def rebuild(self) -> int:
-        """Empty every view and make it again from the log, in one transaction; returns the log's end."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             for table in tables.VIEWS:
@@ -81,6 +77,12 @@ class SqliteStore:
             self._undo()
             raise
         return self._position
+
+    def trouble_of(self, error: Exception) -> Trouble:
+        return trouble.trouble_of(error)
+
+    def for_caller(self, error: Exception) -> Exception:
+        return trouble.for_caller(error)
 
     def _take(self, written: Written, batch: Batch) -> Outcome:
         try:
@@ -97,7 +99,7 @@ class SqliteStore:
             for row in rows:
                 for change in project(recorded(row)):
                     merged.add(change)
-            for text, parameters in merged.statements():
+            for text, parameters in put_rows(merged):
                 self._connection.execute(text, parameters)
             after = recorded(rows[-1]).position
 
@@ -124,9 +126,9 @@ class SqliteStore:
         return {key: self._cursors[key] for key in keys}
 
     def _remember(self, batch: Batch) -> None:
-        self._position = batch.position
-        self._cursors.update(batch.cursors)
-        for stream, head in batch.heads.items():
+        self._position = batch.ends.shards[0]
+        self._cursors.update(batch.ends.cursors)
+        for stream, head in batch.ends.streams.items():
             self._heads[stream] = head
             self._heads.move_to_end(stream)
         while len(self._heads) > _HEADS_KEPT:

@@ -8,13 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import Table
 
+from elstrada.spine.batch import Batch
 from elstrada.spine.columns import moment_text
 from elstrada.spine.face import Cell
+from elstrada.spine.merging import Merged
 from elstrada.spine.rules import key_names
 
 Bound = str | int | bytes | None
@@ -33,7 +35,7 @@ class Insert(msgspec.Struct, frozen=True):
 
 
 INSERT_FACT = Insert(
-    "log (position, shard, stream, version, at, kind, body, previous)", "(?, 0, ?, ?, ?, ?, ?, ?)"
+    "log (position, shard, stream, version, at, kind, body, previous)", "(?, ?, ?, ?, ?, ?, ?, ?)"
 )
 PUT_STREAM = Insert(
     "stream (stream, version, position)",
@@ -51,6 +53,26 @@ PUT_CURSOR = Insert(
     "(?, ?, ?)",
     "ON CONFLICT (follower, shard) DO UPDATE SET position = excluded.position",
 )
+
+
+def statements(batch: Batch) -> Iterator[tuple[str, list[Bound]]]:
+    """The hot statements of a batch, each with its parameters."""
+    for insert, rows in (
+        (INSERT_FACT, batch.facts),
+        (PUT_STREAM, batch.streams),
+        (INSERT_MILESTONE, batch.milestones),
+        (PUT_SNAPSHOT, batch.snapshots),
+        (PUT_CURSOR, batch.cursors),
+    ):
+        yield from filled(insert, cast(Sequence[Sequence[Bound]], rows))
+    yield from put_rows(batch.views)
+
+
+def put_rows(views: Merged) -> Iterator[tuple[str, list[Bound]]]:
+    """The statements that write changed rows of views, each with its parameters."""
+    for shape, rows in views.shaped():
+        bound_rows = [[bound(cell) for cell in row] for row in rows]
+        yield from filled(upsert(shape.table, shape.columns, shape.first), bound_rows)
 
 
 def filled(insert: Insert, rows: Sequence[Sequence[Bound]]) -> Iterator[tuple[str, list[Bound]]]:

@@ -24,6 +24,8 @@ from sqlalchemy import (
 from elstrada.spine.columns import Amount, Moment
 
 metadata = MetaData()
+postgresql_metadata = MetaData()
+"""What only PostgreSQL has, besides the partitions of ``log`` (see ``months``)."""
 
 # --- the log ----------------------------------------------------------------------------------------
 
@@ -69,6 +71,12 @@ snapshot = Table(
     Column("stream", Text, primary_key=True),
     Column("version", Integer, nullable=False),
     Column("state", LargeBinary, nullable=False),
+)
+shard = Table(
+    "shard",  # A row per log; whoever holds its lock may append (decision 0007).
+    postgresql_metadata,
+    Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),  # Of its last fact.
 )
 
 

@@ -1,4 +1,4 @@
-"""What an error of SQLite means: whose fault it is, and whether the store can be trusted any longer."""
+"""What an error of an engine means, and of SQLite in particular: whose fault it is, and whether the store can be trusted any longer."""
 
 from __future__ import annotations
 

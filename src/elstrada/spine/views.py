@@ -1,7 +1,8 @@
 """Views: what each fact changes in which row. Pure, so that every engine and every rebuild agrees.
 
 A change sets columns to values that the fact itself carries; it never reads the row. So changes of
-one row within a commit can be merged, and replaying the log gives the same tables again.
+one row within a commit can be merged, and replaying the log gives the same tables again. All changes of
+a row come from one stream, so that shards can be replayed one after another.
 """
 
 from __future__ import annotations

@@ -1,0 +1,205 @@
+"""The writing side of the PostgreSQL spine, without thread or event loop: transactions on one connection.
+
+Whoever appends to a shard holds the lock of its row until the commit. So positions are in commit order and
+no reader can pass one that is not there yet, and what is read under the lock of streams and cursors
+stays true, whichever node writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar, cast
+
+import psycopg
+
+from elstrada.spine import postgres_trouble, tables
+from elstrada.spine.batch import EMPTY, Batch, Ends, Head, Written
+from elstrada.spine.face import CursorMoved, RowMoved, StreamMoved
+from elstrada.spine.merging import Merged
+from elstrada.spine.months import base_of, make_months, month_at
+from elstrada.spine.postgres_line import PATIENCE_S, Door, Line, Overdue
+from elstrada.spine.postgres_log import FACTS_AFTER, recorded
+from elstrada.spine.postgres_records import write_all
+from elstrada.spine.postgres_statements import (
+    CURSORS,
+    END,
+    HEADS,
+    LOCK,
+    columnwise,
+    put_rows,
+    quoted,
+    statements,
+)
+from elstrada.spine.postgres_trouble import CommitUnknown, is_sound, lacks_month, passes_at_once
+from elstrada.spine.shards import shards_of, touched_by
+from elstrada.spine.store import Outcome
+from elstrada.spine.trouble import Trouble
+from elstrada.spine.views import project
+
+_Result = TypeVar("_Result")
+
+_TRIES = 4
+_REBUILT_AT_ONCE = 5_000
+_REBUILD_S = 3600.0
+
+
+class PostgresStore:
+    """Does works in transactions, as ``store.Store`` says; other nodes may write at the same time."""
+
+    def __init__(self, door: Door, shards: int) -> None:
+        self._door, self._shards = door, shards
+        self._line: Line | None = None
+        self.ends: dict[int, int] = {}
+        """Where shards ended after the last commit here that appended to them."""
+
+    def transact(self, works: Sequence[Written], at: datetime) -> list[Outcome]:
+        return self._again(lambda line: self._transact(line, works, at))
+
+    def rebuild(self) -> int:
+        return self._again(self._rebuild, _REBUILD_S)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def trouble_of(self, error: Exception) -> Trouble:
+        return postgres_trouble.trouble_of(error)
+
+    def for_caller(self, error: Exception) -> Exception:
+        return postgres_trouble.for_caller(error)
+
+    def _again(self, do: Callable[[Line], _Result], patience_s: float = PATIENCE_S) -> _Result:
+        """Do a transaction; again if it was undone for a reason that has passed, a few times."""
+        for left in reversed(range(_TRIES)):
+            line = self._opened()
+            was_used = line.used
+            try:
+                with line.within(patience_s):
+                    return do(line)
+            except Exception as error:
+                self._undo(line, error)
+                if not left or not self._may_try_again(error, was_used):
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def _opened(self) -> Line:
+        if self._line is None:
+            self._line = self._door.open()
+        return self._line
+
+    def _undo(self, line: Line, error: Exception) -> None:
+        """Leave no transaction open. A connection that is not sound any more is closed."""
+        if isinstance(error, Overdue):
+            self._door.shut()
+        try:
+            if not line.closed and is_sound(error):
+                with line.within(PATIENCE_S):
+                    line.execute("ROLLBACK")
+                return
+        except (psycopg.Error, Overdue):
+            # It is closed below, which undoes as well; what matters is the first error.
+            pass
+        self.close()
+
+    def _may_try_again(self, error: Exception, was_used: bool) -> bool:
+        if isinstance(error, _MonthMissing):
+            make_months(self._opened(), error.months)
+            return True
+        # The server closed a connection that had been idle, before it could do anything of this.
+        is_stale = self._line is None and was_used and not isinstance(error, (Overdue, CommitUnknown))
+        return is_stale or passes_at_once(error)
+
+    def _transact(self, line: Line, works: Sequence[Written], at: datetime) -> list[Outcome]:
+        ends = self._found(line, works)
+        before = dict(ends.shards)
+        batch = Batch(ends, at, at, shards=self._shards, base=base_of(at))
+        outcomes = [_take(line, work, batch) for work in works]
+        self._commit(line, batch, before)
+        self.ends.update({shard: end for shard, end in ends.shards.items() if end != before[shard]})
+        return outcomes
+
+    def _found(self, line: Line, works: Sequence[Written]) -> Ends:
+        """Begin; lock the shards that these works touch, then see where everything ends."""
+        touched = sorted({shard for written in works for shard in touched_by(written.work, self._shards)})
+        beside = {shards_of(written.work, self._shards)[0] for written in works} - set(touched)
+        streams = list({append.stream for written in works for append in written.work.appends})
+        keys = list({(a.follower, a.shard) for written in works if (a := written.work.advance) is not None})
+        with line.pipeline():
+            line.execute("BEGIN")
+            # Each is a statement with a view of its own: those behind the lock see what the lock waited for.
+            answers = [
+                line.execute(LOCK, (touched,)) if touched else None,
+                line.execute(END, (min(beside),)) if beside else None,
+                line.execute(HEADS, (streams,)) if streams else None,
+                line.execute(CURSORS, tuple(columnwise(keys))) if keys else None,
+            ]
+        locked, end, heads, cursors = (answer.fetchall() if answer else [] for answer in answers)
+        found = Ends(
+            dict(cast(list[tuple[int, int]], locked + end)),
+            dict.fromkeys(streams, EMPTY),
+            dict.fromkeys(keys, 0),
+        )
+        found.streams.update({stream: Head(version, position) for stream, version, position in heads})
+        found.cursors.update({(follower, shard): position for follower, shard, position in cursors})
+        return found
+
+    def _commit(self, line: Line, batch: Batch, before: dict[int, int]) -> None:
+        try:
+            with line.pipeline():
+                for text, parameters in statements(batch, before):
+                    line.execute(text.encode(), parameters)
+                end = line.execute("COMMIT")
+        except psycopg.Error as error:
+            if line.closed:
+                raise CommitUnknown(
+                    f"the connection was lost while a commit was under way: {error}"
+                ) from error
+            if lacks_month(error):
+                raise _MonthMissing(batch) from error
+            raise
+        assert end.statusmessage == "COMMIT", f"PostgreSQL said {end.statusmessage} to COMMIT"
+
+    def _rebuild(self, line: Line) -> int:
+        line.execute("BEGIN")
+        line.execute("SET LOCAL statement_timeout = 0")
+        locked = line.execute(LOCK, (list(range(self._shards)),)).fetchall()
+        for table in tables.VIEWS:
+            line.execute(f"DELETE FROM {quoted(table.name)}".encode())  # noqa: S608  A name of ours.
+        for shard in range(self._shards):
+            _project_all(line, shard)
+        line.execute("COMMIT")
+        return cast(int, locked[0][1])
+
+
+class _MonthMissing(Exception):
+    """No partition was made for these facts yet; nothing was done."""
+
+    def __init__(self, batch: Batch) -> None:
+        places = cast(list[tuple[int, int]], [row[:2] for row in batch.facts])
+        self.months = sorted({month_at(*place) for place in places}, key=lambda month: month.name)
+        super().__init__(f"the log has no partition {', '.join(month.name for month in self.months)}")
+
+
+def _take(line: Line, written: Written, batch: Batch) -> Outcome:
+    try:
+        batch.check(written.work)
+        write_all(line, written.work.writes)
+    except (StreamMoved, CursorMoved, RowMoved) as moved:
+        return moved
+    return batch.add(written)
+
+
+def _project_all(line: Line, shard: int) -> None:
+    after = 0
+    while rows := line.execute(FACTS_AFTER, (shard, after, _REBUILT_AT_ONCE)).fetchall():
+        merged = Merged()
+        for row in rows:
+            for change in project(recorded(row)):
+                merged.add(change)
+        with line.pipeline():
+            for text, parameters in put_rows(merged):
+                line.execute(text.encode(), parameters)
+        after = recorded(rows[-1]).position

@@ -1,0 +1,56 @@
+"""What an error of PostgreSQL means. Nothing is lasting: a server that cannot trust its disk stops itself (F7)."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+
+from elstrada.spine.face import RowMoved
+from elstrada.spine.postgres_line import Overdue, StoreAway
+from elstrada.spine.trouble import Trouble
+
+_OF_THE_WORK = ("22", "23", "42")
+"""Classes of SQLSTATE: a value that does not fit, a broken constraint, a statement that means nothing."""
+
+
+class CommitUnknown(Exception):
+    """COMMIT was sent, and its answer did not come (F5)."""
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """Judge what a transaction raised."""
+    if isinstance(error, (Overdue, StoreAway, CommitUnknown)):
+        return Trouble.PASSING
+    if not isinstance(error, psycopg.Error):
+        return Trouble.WORK
+    if error.sqlstate is None:
+        # Without a code it is the driver's own: a value it cannot send, or a connection that is lost.
+        return Trouble.WORK if isinstance(error, psycopg.DataError) else Trouble.PASSING
+    return Trouble.WORK if error.sqlstate[:2] in _OF_THE_WORK else Trouble.PASSING
+
+
+def is_sound(error: Exception) -> bool:
+    """Can the connection that this was raised on be used again? Not one to a server that only reads now."""
+    if isinstance(error, psycopg.Error) and not isinstance(error, psycopg.DataError):
+        return error.sqlstate is not None and not isinstance(error, errors.ReadOnlySqlTransaction)
+    return not isinstance(error, (Overdue, CommitUnknown))
+
+
+def passes_at_once(error: Exception) -> bool:
+    """Did others come in between, so that the same may be tried again without waiting?"""
+    return isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure))
+
+
+def lacks_month(error: Exception) -> bool:
+    """Was there no partition for a fact?"""
+    # The same code as a broken CHECK, which would name its constraint.
+    return isinstance(error, errors.CheckViolation) and error.diag.constraint_name is None
+
+
+def for_caller(error: Exception) -> Exception:
+    """A work's own error as ``Spine.commit`` raises it."""
+    if isinstance(error, errors.UniqueViolation):
+        return RowMoved(str(error.diag.table_name), {"unique": error.diag.constraint_name})
+    if isinstance(error, (errors.NotNullViolation, psycopg.DataError)):
+        return ValueError(str(error))
+    return error
