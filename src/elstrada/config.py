@@ -40,6 +40,7 @@ PREFIX = "ELSTRADA_"
 FILE_NAME = "elstrada.toml"
 MAX_FILE_BYTES = 1 << 20
 
+
 def default_data_dir() -> Path:
     """``$XDG_DATA_HOME/elstrada``, by default ``~/.local/share/elstrada``."""
     home = os.environ.get("XDG_DATA_HOME", "")

@@ -6,13 +6,19 @@ import re
 
 HIDDEN = "***"
 
-_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/@:?#]*)(?P<rest>:[^\s/@]*)?@", re.IGNORECASE)
-_AUTHORIZATION = re.compile(
-    r"(?P<name>\b(?:proxy-)?authorization\b[\"']?\s*[:=]\s*[\"']?)(?:(?P<scheme>[A-Za-z]+)\s+)?[^\s\"',;}]+", re.IGNORECASE
+_USERINFO = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]{0,20}://)(?P<user>[^\s/@:?#]{0,256})(?P<rest>:[^\s/@]{0,256})?@",
+    re.IGNORECASE,
 )
-_SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic|Token)\s+[A-Za-z0-9+/=._~-]{8,}")
+_AUTHORIZATION = re.compile(
+    r"(?P<name>\b(?:proxy-)?authorization\b[\"']?\s*[:=]\s*[\"']?)(?:(?P<scheme>[A-Za-z]+)\s+)?[^\s\"',;}]+",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(
+    r"\b(?P<scheme>Bearer|Basic|Token)\s+(?=[A-Za-z+/._~-]{0,100}[0-9=])[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE
+)
 _NAMED = re.compile(
-    r"(?P<name>\b[\w-]*(?:password|passwd|secret|token|authorizationkey|idtag|api[_-]?key|pepper|vin)[\"']?\s*[:=]\s*)"
+    r"(?P<name>\b[\w-]{0,40}(?:password|passwd|secret|token|authorizationkey|idtag|api[_-]?key|pepper|vin)(?:[_-][\w-]{0,40})?[\"']?\s*[:=]\s*)"
     r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&}\])]+)",
     re.IGNORECASE,
 )

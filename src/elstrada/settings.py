@@ -65,7 +65,7 @@ def _parts(value: object) -> object:
     """``gateway,pages`` or a list, each name one that exists."""
     names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
     if not isinstance(names, list | tuple):
-        raise ValueError("expected role names, like gateway,pages")  # noqa: TRY004  pydantic wants it.
+        raise ValueError("expected role names, like gateway,pages")
     for name in cast("list[object]", names):
         if name not in list(Part):
             raise ValueError(f"{str(name)[:40]!r} is no role{_likely(str(name))}")

@@ -18,6 +18,7 @@ from station_scene import (
     RIGHT,
     TEXT,
     WRONG,
+    Notebook,
     Scene,
     frame,
     handshake,
@@ -460,6 +461,68 @@ def test_ping_can_be_off_for_a_station_that_never_answers_it_rule_3(engine: str)
         assert not line.closes
 
     played(engine, play, StationLimits(ping_interval_s=0.1, ping_timeout_s=0.1), ping=0)
+
+
+def test_a_probe_is_answered_by_a_pong_and_by_any_other_frame_t2(engine: str) -> None:
+    async def play(stage: Scene) -> None:
+        wire, line = await stage.enter()
+        for sign in (PONG, TEXT):
+            heard = probed(line, within_s=2)
+            opcode, payload = await wire.frame()
+            assert opcode == PING
+            await asyncio.sleep(0.05)
+            assert not heard.done(), "what was said before the probe is no sign of life"
+            wire.write(frame(sign, payload if sign == PONG else b"hello"))
+            assert await heard
+        assert line.frames == [b"hello"]
+
+    played(engine, play, ping=0)
+
+
+def test_a_probe_of_a_silent_station_is_told_so_in_time_and_once_t2(engine: str) -> None:
+    async def play(stage: Scene) -> None:
+        wire, line = await stage.enter()
+        wire.write(frame(TEXT, b"before"))
+        await until(lambda: line.frames == [b"before"])
+        told: list[bool] = []
+        start = asyncio.get_running_loop().time()
+        line.socket.probe(told.append, 0.2)
+        assert not told
+        await until(lambda: bool(told))
+        assert 0.15 < asyncio.get_running_loop().time() - start < 1
+        wire.write(frame(PONG))
+        await asyncio.sleep(0.1)
+        assert told == [False]
+        assert not line.closes, "what to do about it is not the server's to decide"
+
+    played(engine, play)
+
+
+def test_a_socket_that_ends_fails_its_probes_at_once_t2(engine: str) -> None:
+    async def play(stage: Scene) -> None:
+        for ends in ("the station's goodbye", "our goodbye", "a broken line"):
+            wire, line = await stage.enter()
+            heard = [probed(line, within_s=60), probed(line, within_s=60)]
+            if ends == "the station's goodbye":
+                wire.write(frame(CLOSE, struct.pack("!H", 1000)))
+            elif ends == "our goodbye":
+                line.socket.close(1012, "")
+                wire.write(frame(PONG))
+            else:
+                wire.drop()
+            assert await asyncio.gather(*heard) == [False, False]
+            await line.gone.wait()
+            assert not await probed(line, within_s=60)
+
+    played(engine, play, StationLimits(closing_s=0.2))
+
+
+def probed(line: Notebook, within_s: float) -> asyncio.Future[bool]:
+    """What a probe of this line's socket will tell."""
+    told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    line.socket.probe(told.set_result, within_s)
+    assert not told.done(), "never from within"
+    return told
 
 
 def test_the_server_leaves_with_1012_at_the_chosen_rate(engine: str) -> None:

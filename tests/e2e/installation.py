@@ -120,6 +120,7 @@ class Installation:
     http_url: str = ""
     stations_url: str = ""
     """Up to and with the slash before the station's identity."""
+    health_url: str = ""
     pid: int | None = None
 
     def __post_init__(self) -> None:
@@ -129,6 +130,7 @@ class Installation:
             f'data_dir = "{self.data}"',
             f"http.port = {self.http_port}",
             f"stations.port = {self.stations_port}",
+            "health.port = 0",
             'outbound = { http = true, networks = ["127.0.0.0/8"] }',
             *(_section(party) for party in self.parties),
         ]
@@ -155,10 +157,11 @@ class Installation:
         told.write_text("")
         argv = ["--config", str(self.config), "serve"]
         self.pid = self.starter.begin(argv, Path(os.devnull), told, self.log)
-        wait_for(lambda: told.read_text().count("\n") >= 3, "the server's addresses", every_s=0.005)
+        wait_for(lambda: told.read_text().count("\n") >= 4, "the server's addresses", every_s=0.005)
         addresses = dict(line.split(maxsplit=1) for line in told.read_text().splitlines())
         self.http_url = addresses["pages"].rstrip("/")
         self.stations_url = addresses["stations"].removesuffix("<station id>")
+        self.health_url = addresses["health"].removesuffix("/readyz")
 
     def stop(self) -> int:
         """Ctrl-C. Returns the exit code."""
@@ -211,6 +214,14 @@ class Installation:
         assert status == 200, f"{verb}: {status} {body!r}"
         return json.loads(body)
 
+    def health(self, path: str) -> tuple[int, bytes]:
+        """What the health listener says."""
+        connection = http.client.HTTPConnection(self.health_url.removeprefix("http://"), timeout=PATIENCE_S)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+
     def http(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
     ) -> tuple[int, bytes]:
@@ -245,7 +256,7 @@ def serving(installation: Installation) -> Iterator[Installation]:
         assert sorted(path.name for path in installation.data.iterdir()) == LEFT
 
 
-LEFT = ["elstrada.db", "elstrada.db.lock", "keys.json"]
+LEFT = ["elstrada.db", "elstrada.db.lock", "keys.json", "node"]
 """All that a server leaves in its folder."""
 
 

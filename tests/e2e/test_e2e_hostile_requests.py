@@ -131,7 +131,7 @@ def test_after_all_of_them_the_server_serves_leaks_nothing_and_has_counted(besie
     )
     locations = Hostile("", (200, 1000), path="/ocpi/2.2.1/cpo/locations")
     assert besieged.answer_to(locations) == locations.answer
-    assert home.http("GET", "/readyz") == (200, b"ready\n")
+    assert home.health("/readyz") == (200, b"ready\n")
 
     log = home.log.read_text()
     assert "Traceback" not in log

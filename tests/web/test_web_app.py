@@ -43,13 +43,12 @@ async def asked(
     path: str,
     spine: MemorySpine | None = None,
     headers: Mapping[str, str] | None = None,
-    ready: str = "",
     address: str = "http://127.0.0.1:8080",
 ) -> httpx2.Response:
     """One GET of the application over this spine."""
     spine = spine or empty_spine()
     await spine.start()
-    app = make_app(spine, StandingClock(), ready=lambda: ready)
+    app = make_app(spine, StandingClock())
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
     async with httpx2.AsyncClient(transport=transport, base_url=address) as client:
         return await client.get(path, headers=dict(headers or {}))
@@ -70,9 +69,7 @@ def page_of(story: Coroutine[object, object, None], spine: MemorySpine) -> str:
     return answer.text
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/livez", "/version", "/nowhere", "/static/elstrada.css", "/static/../app.py"]
-)
+@pytest.mark.parametrize("path", ["/", "/readyz", "/nowhere", "/static/elstrada.css", "/static/../app.py"])
 def test_every_response_carries_the_exact_policy(path: str):
     answer = get(path)
     assert answer.headers["content-security-policy"] == POLICY
@@ -85,8 +82,6 @@ def test_every_response_carries_the_exact_policy(path: str):
     [
         ("/", "html"),
         ("/nowhere", "html"),
-        ("/livez", "plain"),
-        ("/readyz", "plain"),
         ("/static/elstrada.css", "css"),
         ("/static/live.js", "javascript"),
     ],
@@ -95,15 +90,9 @@ def test_the_charset_of_a_text_is_told_once(path: str, kind: str):
     assert get(path).headers["content-type"] == f"text/{kind}; charset=utf-8"
 
 
-def test_readiness_is_asked_for_and_told_in_words():
-    assert (get("/readyz").status_code, get("/readyz").text) == (200, "ready\n")
-    answer = get("/readyz", ready="the store is down")
-    assert (answer.status_code, answer.text) == (503, "the store is down\n")
-
-
-def test_livez_and_version_answer_without_a_spine():
-    assert get("/livez").text == "alive\n"
-    assert get("/version").json()["name"] == "elstrada"
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/version"])
+def test_how_the_node_is_stands_on_its_own_listener_and_not_among_the_pages(path: str):
+    assert get(path).status_code == 404
 
 
 @pytest.mark.parametrize("address", ["http://evil.example", "http://127.0.0.1.evil.example:8080"])
@@ -113,7 +102,7 @@ def test_a_foreign_host_name_is_refused(address: str):
 
 @pytest.mark.parametrize("address", ["http://localhost:9000", "http://[::1]:9000", "http://LOCALHOST"])
 def test_loopback_has_three_names(address: str):
-    assert get("/livez", address=address).status_code == 200
+    assert get("/static/elstrada.css", address=address).status_code == 200
 
 
 @pytest.mark.parametrize(

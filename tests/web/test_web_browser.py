@@ -184,7 +184,7 @@ ATTACKS: tuple[Callable[[str], str], ...] = (
     lambda mark: f"<img src=x onerror=alert('{mark}')>",
     lambda mark: f"</td></tr></table><hx-partial hx-target='h1'>{mark}</hx-partial>",
     lambda mark: f'" onmouseover="alert(\'{mark}\')" x="',
-    lambda mark: f"<div hx-get='/livez' hx-trigger='load' hx-target='h1'>{mark}</div>",
+    lambda mark: f"<div hx-get='/static/live.js' hx-trigger='load' hx-target='h1'>{mark}</div>",
     lambda mark: f"<svg><style>*{{display:none}}</style></svg>{mark}\r\ndata: <h1>{mark}</h1>\n\n",
 )
 

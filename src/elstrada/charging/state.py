@@ -127,6 +127,9 @@ class StationState(msgspec.Struct, frozen=True, kw_only=True):
     owner: PartyId
     station_id: str
     connection_id: str | None = None
+    """Of the socket that speaks for it; None while it is away."""
+    node: str = ""
+    """Which node holds that socket."""
     connectors: dict[str, tuple[ConnectorStatus, str | None, str | None]] = {}
     """By ``evse/connector``: status, error code, info."""
     sessions: dict[str, SessionState] = {}
@@ -175,7 +178,7 @@ def evolve(state: StationState, fact: f.StationFact, at: datetime) -> StationSta
 
 
 def _connected(state: StationState, fact: f.StationConnected, _: datetime) -> StationState:
-    return _with(state, connection_id=fact.connection_id)
+    return _with(state, connection_id=fact.connection_id, node=fact.node)
 
 
 def _disconnected(state: StationState, _: f.StationDisconnected, __: datetime) -> StationState:

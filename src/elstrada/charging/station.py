@@ -43,7 +43,7 @@ def decide(state: StationState, ask: asks.StationAsk, now: datetime, fresh: Fres
         case asks.Boot():
             return Decision(answers.Registered(now, HEARTBEAT_S), (_booted(ask),))
         case asks.Connect():
-            return Decision(answers.Noted(), (f.StationConnected(ask.protocol, ask.connection_id),))
+            return Decision(answers.Noted(), (f.StationConnected(ask.protocol, ask.connection_id, ask.node),))
         case asks.Disconnect():
             return _disconnect(state, ask)
         case asks.Command():

@@ -8,6 +8,7 @@ from math import isnan
 import click
 
 from elstrada.cli.configuration import config_of
+from elstrada.cli.root import Given
 
 
 class Speed(click.FloatRange):
@@ -21,9 +22,16 @@ class Speed(click.FloatRange):
 
 
 @click.command()
+@click.option(
+    "--roles", metavar="ROLE,...", help="What this node does, by default everything; as the setting."
+)
+@click.option("--node", metavar="NAME", help="What this node is called; as the setting.")
 @click.pass_context
-def serve(ctx: click.Context) -> None:
-    """Run the roles of this installation, until Ctrl-C."""
+def serve(ctx: click.Context, roles: str | None, node: str | None) -> None:
+    """Run the roles of this installation, until Ctrl-C; once more ends it at once."""
+    given = ctx.find_object(Given) or Given({}, None)
+    said = {name: text for name, text in (("roles", roles), ("node", node)) if text is not None}
+    ctx.obj = Given({**given.overrides, **said}, given.file)
     ctx.exit(import_module("elstrada.roles.serve").serve(config_of(ctx)) or 0)
 
 

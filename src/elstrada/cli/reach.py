@@ -17,7 +17,7 @@ from elstrada.roles.desk.http import ProblemDocument, path_of
 from elstrada.roles.desk.parties import settle_parties
 from elstrada.roles.desk.server_file import FILE_NAME, ServerFile, find_server
 from elstrada.roles.desk.table import lacks, perform
-from elstrada.roles.keys import load_keys
+from elstrada.roles.keys import keys_for
 from elstrada.spine.face import SpineDown
 from elstrada.spine.lock import DatabaseInUse
 from elstrada.spine.sqlite import SqliteSpine
@@ -116,21 +116,25 @@ def _posted(url: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[
 async def _on_store(config: Config, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
     try:
         config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keys = load_keys(config.keys_path)
-    except (OSError, ValueError) as problem:
+    except OSError as problem:
         return Refusal(Kind.CONFLICT, f"the data directory cannot be used: {problem}", "say --data-dir")
     clock = SystemClock()
     spine = SqliteSpine(config.sqlite_file, clock)
     try:
         await spine.start()
     except DatabaseInUse as used:
-        hint = "wait for the other command, or ask the server that runs there"
+        hint = "wait for the other command, or ask the server that runs there, if it has the role pages"
         return Refusal(Kind.UNREACHABLE, str(used), hint)
     except SpineDown as down:
         return Refusal(Kind.UNREACHABLE, f"the store cannot be opened: {down}", "see to the disk")
     try:
+        keys = await keys_for(spine, config.keys_path)
         await settle_parties(spine, (section.party() for section in config.parties))
         desk = Desk(spine=spine, keys=keys, clock=clock, chance=SystemChance())
         return await perform(desk, verb, params)
+    except (OSError, ValueError) as problem:
+        return Refusal(
+            Kind.CONFLICT, f"the keys cannot be used: {problem}", "see keys_file in `elstrada config show`"
+        )
     finally:
         await spine.close()

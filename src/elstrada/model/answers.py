@@ -48,6 +48,13 @@ class CommandDone(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     detail: str = ""
 
 
+class Presence(msgspec.Struct, frozen=True, tag=True):
+    """To an AreYouThere."""
+
+    answers: bool
+    """Did the station itself give a sign of life, after it was asked for one?"""
+
+
 StationAnswer = Registered | TheTime | Noted | Judged | SessionNoted | CommandDone
 
 

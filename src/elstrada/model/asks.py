@@ -147,6 +147,8 @@ class Connect(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     protocol: str
     connection_id: str
+    node: str = ""
+    """Which node holds the socket."""
 
 
 class Disconnect(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -183,6 +185,14 @@ class CommandReply(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
 
 class Tick(msgspec.Struct, frozen=True, tag=True):
     """Time has passed: close what waited long enough."""
+
+
+class DrainNode(msgspec.Struct, frozen=True, tag=True):
+    """A node shall send its stations to others, finish its work and end. Answered by Noted, before it does."""
+
+
+class AreYouThere(msgspec.Struct, frozen=True, tag=True):
+    """Of whoever holds a station's socket: does the station still answer on it? (T2)"""
 
 
 StationAsk = (

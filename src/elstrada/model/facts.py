@@ -30,6 +30,8 @@ class StationConnected(msgspec.Struct, frozen=True, tag=True):
 
     protocol: str
     connection_id: str
+    node: str = ""
+    """Which node holds the socket; empty in facts from when there was only one."""
 
 
 class StationDisconnected(msgspec.Struct, frozen=True, tag=True):

@@ -55,6 +55,15 @@ def station_stream(owner: PartyId, station_id: str) -> str:
     return f"station/{owner}/{station_id}"
 
 
+def station_address(node: str, owner: PartyId, station_id: str, connection_id: str) -> str:
+    """Where one socket of a station is reached by post: at the node that holds it, and nowhere else.
+
+    Another connection of the same station has another address, so that whoever lost the station is never
+    asked in its name (T2).
+    """
+    return f"@{node}/{station_stream(owner, station_id)}/{connection_id}"
+
+
 def roamed_session_stream(owner: PartyId, of: PartyId, session_id: str) -> str:
     """The stream of a session that another party reports to ``owner``."""
     return f"roamed-session/{owner}/{of}/{session_id}"

@@ -31,6 +31,8 @@ class Entrance:
         self._doorman, self._clock = doorman, clock
         self._throttle = KnockThrottle(address=limits.address_failures, identity=limits.identity_failures)
         self.waiting = WaitingRoom(limits.opening_sockets, limits.opening_per_address)
+        self.refused: dict[int, int] = {}
+        """Knocks that were refused, by HTTP status."""
 
     def decide(self, target: str, headers: Mapping[str, str], remote: str, now: float) -> Admitted | Refused:
         """Decide on one knock.
@@ -41,6 +43,14 @@ class Entrance:
             remote: address of the caller, without the port.
             now: seconds of a clock that only moves on.
         """
+        verdict = self._decided(target, headers, remote, now)
+        if isinstance(verdict, Refused):
+            self.refused[verdict.status] = self.refused.get(verdict.status, 0) + 1
+        return verdict
+
+    def _decided(
+        self, target: str, headers: Mapping[str, str], remote: str, now: float
+    ) -> Admitted | Refused:
         fault = fault_of(target, headers)
         if fault is not None:
             return fault

@@ -86,6 +86,14 @@ class StationSocket(Protocol):
         """Say goodbye; ``Line.closed`` follows exactly once."""
         ...
 
+    def probe(self, answered: Callable[[bool], None], within_s: float) -> None:
+        """Ping, and tell once whether anything at all was heard from the station afterwards (T2).
+
+        ``answered`` is called later, never from within: with True at the first frame of any kind, with
+        False after ``within_s`` seconds of silence, or once the socket is gone or has said goodbye.
+        """
+        ...
+
 
 class Line(Protocol):
     """Who handles one open socket. Called on the event loop, never concurrently for one socket."""

@@ -82,6 +82,16 @@ class HttpServer:
         await self._serving
 
 
+async def nowhere(scope: Message, receive: Receive, send: Send) -> None:
+    """The application of a server that has no other paths than its mounts': 404."""
+    if scope["type"] == "lifespan":
+        while (await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+    else:
+        await _respond(send, HttpResponse(404))
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Take an address before anything is served there, so that its port is known to who will serve.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -50,6 +50,8 @@ class StationServer:
     def __init__(self, limits: StationLimits) -> None:
         self.limits = limits
         self.port = 0
+        self.refused: Mapping[int, int] = {}
+        """Knocks that were refused, by HTTP status."""
         self.open: set[StationSocket] = set()
         """Sockets that are open, from the handshake until they are gone."""
         self._gone = asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from picows import (
@@ -89,6 +90,7 @@ class _House:
         self.doorman, self.limits = doorman, limits
         self.entrance = Entrance(doorman, clock, limits)
         self.server = StationServer(limits)
+        self.server.refused = self.entrance.refused
         self.loop = asyncio.get_running_loop()
 
 
@@ -193,6 +195,13 @@ class _Socket(WSListener):
 
     def close(self, code: int, reason: str) -> None:
         self._end(code, clean_reason(reason))
+
+    def probe(self, answered: Callable[[bool], None], within_s: float) -> None:
+        if self._transport is None or self._ending is not None or self._transport.is_disconnected:
+            self._house.loop.call_soon(answered, False)
+            return
+        self._watch.expect(answered, within_s)
+        self._transport.send_ping()
 
     # What picows calls.
 

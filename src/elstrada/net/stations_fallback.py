@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 
@@ -74,6 +75,7 @@ class _House:
         self.doorman, self.limits = doorman, limits
         self.entrance = Entrance(doorman, clock, limits)
         self.server = StationServer(limits)
+        self.server.refused = self.entrance.refused
         self.loop = asyncio.get_running_loop()
 
     def knocked(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -186,6 +188,13 @@ class _Socket:
     def close(self, code: int, reason: str) -> None:
         self.end(code, clean_reason(reason))
 
+    def probe(self, answered: Callable[[bool], None], within_s: float) -> None:
+        if self._ending is not None or self._connection.protocol.state is not State.OPEN:
+            self._house.loop.call_soon(answered, False)
+            return
+        self._watch.expect(answered, within_s)
+        self._ping()
+
     # What the connection reports.
 
     def opened(self) -> None:
@@ -197,7 +206,9 @@ class _Socket:
         self._line = self._house.doorman.opened(self, self._admitted)
 
     def hear_frame(self, frame: Frame) -> None:
-        """Note a sign of life, and count what carries nothing."""
+        """Note a sign of life, which a goodbye is not, and count what carries nothing."""
+        if frame.opcode is Opcode.CLOSE:
+            return
         now = self._watch.heard()
         empty = frame.opcode is Opcode.CONT and not frame.data
         if (empty or frame.opcode in (Opcode.PING, Opcode.PONG)) and not self._controls.take("", now):
@@ -220,6 +231,7 @@ class _Socket:
         """Say goodbye and wait for the other side's, but not for long."""
         if self._ending is None and self._connection.protocol.state is State.OPEN:
             self._ending = (code, reason)
+            self.linger()
             self._goodbye = self._house.loop.create_task(self._connection.close(code, reason))
 
     async def ended(self) -> None:
@@ -244,9 +256,12 @@ class _Socket:
     def ping(self) -> bool:
         if not ping_interval_s(self._admitted, self._house.limits):
             return False
+        self._ping()
+        return True
+
+    def _ping(self) -> None:
         self._connection.protocol.send_ping(b"")
         self._connection.send_data()
-        return True
 
     def give_up(self) -> None:
         if self._connection.protocol.state is State.OPEN:

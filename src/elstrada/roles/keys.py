@@ -12,6 +12,11 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from elstrada.model.ids import token_ref
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, RowMoved, Spine, Work
+
+_FINGERPRINT = "keys"
+"""Name of the setting that says which keys a database was made with."""
 
 
 class Keys(msgspec.Struct, frozen=True, repr_omit_defaults=True):
@@ -26,6 +31,13 @@ class Keys(msgspec.Struct, frozen=True, repr_omit_defaults=True):
 
     def __repr__(self) -> str:
         return "Keys(***)"
+
+    def fingerprint(self) -> str:
+        """Tells these keys from others, and nothing about them."""
+        marks = (
+            hmac.new(key, b"fingerprint", hashlib.sha256).digest() for key in msgspec.structs.astuple(self)
+        )
+        return hashlib.sha256(b"".join(marks)).hexdigest()[:32]
 
     def station_hash(self, station_id: str, password: bytes) -> bytes:
         """What is stored of a station's password."""
@@ -77,3 +89,38 @@ def load_keys(path: Path) -> Keys:
         return Keys(*(bytes.fromhex(stored[name]) for name in ("pepper", "pseudonym", "sealing")))
     except (KeyError, TypeError, ValueError) as problem:
         raise ValueError(f"{path} is not a key file: restore it from your backup") from problem
+
+
+async def keys_for(spine: Spine, path: Path) -> Keys:
+    """The keys that belong to a database, made where neither has any yet.
+
+    With other keys every station and peer would be refused, and what is sealed could not be read; so a
+    node does not start with them.
+
+    Raises:
+        ValueError: the file is missing or holds other keys than those the database was made with.
+        SpineDown: the store cannot be asked.
+    """
+    known = await spine.get(t.setting, name=_FINGERPRINT)
+    keys = _load_known(path) if known is not None else load_keys(path)
+    if known is None:
+        row = {"name": _FINGERPRINT, "value": keys.fingerprint()}
+        try:
+            await spine.commit(Work(writes=(Put(t.setting, row, {}),)))
+        except RowMoved:  # Another node was first, with keys of its own perhaps.
+            known = await spine.get(t.setting, name=_FINGERPRINT)
+    if known is not None and known["value"] != keys.fingerprint():
+        raise ValueError(
+            f"{path} holds other keys than those this database was made with (fingerprint {known['value']}, here"
+            f" {keys.fingerprint()}): use the file of the other nodes, or name another database"
+        )
+    return keys
+
+
+def _load_known(path: Path) -> Keys:
+    """Read keys that must be there: new ones would be wrong ones."""
+    if not path.exists():
+        raise ValueError(
+            f"{path} is missing: this database has its keys; copy the file from another node or a backup"
+        )
+    return load_keys(path)

@@ -6,45 +6,30 @@ The simulator makes nodes on a virtual clock and network, ``roles.serve`` one on
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine
-from enum import StrEnum
+from functools import partial
 
 import msgspec
 
+from elstrada.model.node import ALL_PARTS, Part
 from elstrada.model.party import Party, Role
 from elstrada.net.face import Chance, Clock, HttpClient
 from elstrada.roles import biller, rater
 from elstrada.roles.biller import Biller
+from elstrada.roles.desk.parties import settle_parties
 from elstrada.roles.findings import Findings
 from elstrada.roles.gateway.gateway import Gateway
 from elstrada.roles.keys import Keys
+from elstrada.roles.leading import Leader, report
 from elstrada.roles.rater import Rater
 from elstrada.roles.roaming import roamer
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import Roaming, wire
-from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Spine, Work
+from elstrada.roles.undertaker import Undertaker
+from elstrada.spine.face import Spine
 from elstrada.spine.followers import Handle, Progress, run_follower
+from elstrada.spine.lease import Terms
 from elstrada.spine.post import LocalPost, Post
-
-log = logging.getLogger(__name__)
-
-
-class Part(StrEnum):
-    """What a node can be asked to do."""
-
-    GATEWAY = "gateway"
-    """Hold the stations' sockets."""
-    ROAMER = "roamer"
-    """Keep peers up to date, and be kept up to date by them."""
-    RATER = "rater"
-    """Make CDRs."""
-    BILLER = "biller"
-    """Make bill lines."""
-
-
-ALL_PARTS = frozenset(Part)
 
 
 class Hands(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +41,25 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     chance: Chance
     http: HttpClient
     public_url: str
-    """Scheme, host and port under which peers reach this node; no slash at the end."""
+    """Scheme, host and port under which peers reach this installation; no slash at the end."""
+    wall: Clock
+    """The machine's clock, by which nodes deal with one another, however fast the world's clock runs."""
+    terms: Terms = Terms()
+    """Of the leases under which this node does what must be done once."""
+    node: str = "node"
+    """This node's name among those of the installation."""
+
+
+class Following(msgspec.Struct, frozen=True):
+    """A follower of one shard, which runs here for as long as this node holds its lease."""
+
+    name: str
+    shard: int
+    progress: Progress
+
+    @property
+    def lease(self) -> str:
+        return f"follower:{self.name}/{self.shard}"
 
 
 class Node:
@@ -83,60 +86,82 @@ class Node:
             self.findings,
             self.post,
             tuple(party.id for party in parties if Role.CPO in party.roles),
+            node_id=hands.node,
         )
         self.rater, self.biller = Rater(hands.spine), Biller(hands.spine)
-        self.progress: dict[str, Progress] = {}
-        """How each follower is doing, by name."""
+        self.leader = Leader(hands.spine, hands.wall, hands.node, hands.terms)
+        self.followings: list[Following] = []
+        """Every follower that may run here, and how it is doing."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Make the parties known, then begin to work."""
-        await self.hands.spine.commit(Work(writes=tuple(map(_record, self.parties))))
+        await settle_parties(self.hands.spine, self.parties)
         await self.findings.load()
         if Part.GATEWAY in self.parts:
             await self.gateway.start()
+            self.leader.lead("gateway:sweep", self.gateway.sweep)
+            undertaker = Undertaker(
+                self.hands.spine, self.hands.wall, self.hands.node, self.gateway.say_gone_of
+            )
+            self.leader.lead("gateway:undertaker", undertaker.run)
         self._run(self.findings.run())
         if Part.ROAMER in self.parts:
             self._follow(roamer.FOLLOWER, self.roaming.roamer.handle)
-            self._run(self.roaming.courier.run())
-            self._run(self.roaming.callbacks.run())
+            self.leader.lead("roamer:courier", self.roaming.courier.run)
+            self.leader.lead("roamer:callbacks", self.roaming.callbacks.run)
         if Part.RATER in self.parts:
             self._follow(rater.NAME, self.rater.handle)
         if Part.BILLER in self.parts:
             self._follow(biller.NAME, self.biller.handle)
 
+    async def drain(self, per_second: float, within_s: float) -> None:
+        """Let the stations go, each after the call it has in hand; see ``Gateway.drain``."""
+        if Part.GATEWAY in self.parts:
+            await self.gateway.drain(per_second=per_second, within_s=within_s)
+
     async def stop(self) -> None:
-        """Finish what is in hand. What followers have not done yet they do in the next life."""
+        """Finish what is in hand. What followers have not done yet they do elsewhere, or in the next life."""
         if Part.GATEWAY in self.parts:
             await self.gateway.stop()
+        await self.leader.stop()
+        self.roaming.callbacks.stop()
         for task in reversed(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
-    def unready(self) -> str:
+    def led(self) -> list[Following]:
+        """The followers that run here now."""
+        return [following for following in self.followings if self.leader.holds(following.lease)]
+
+    def unready(self) -> list[str]:
         """Why this node cannot serve now, in words; empty when it can."""
-        if Part.GATEWAY in self.parts and not self.gateway.ready:
-            return "the gateway admits nobody: the store was down, or the node is leaving"
-        stopped = [
-            f"{name}: {progress.stopped}" for name, progress in self.progress.items() if progress.stopped
+        reasons = [
+            f"follower {one.name} of shard {one.shard} stopped at {one.progress.stopped}"
+            for one in self.followings
+            if one.progress.stopped
         ]
-        return "; ".join(stopped)
+        if Part.GATEWAY in self.parts and not self.gateway.ready:
+            reasons.append("the gateway admits nobody: the store was down, or the node is leaving")
+        return reasons
 
     def _follow(self, name: str, handle: Handle) -> None:
-        progress = self.progress[name] = Progress()
-        self._run(run_follower(self.hands.spine, name, handle, clock=self.hands.clock, progress=progress))
+        spine, clock = self.hands.spine, self.hands.clock
+        for shard in range(spine.shards):
+            following = Following(name, shard, Progress())
+            self.followings.append(following)
+            self.leader.lead(
+                following.lease,
+                partial(
+                    run_follower, spine, name, handle, clock=clock, shard=shard, progress=following.progress
+                ),
+            )
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(_report)
+        task.add_done_callback(report)
         self._tasks.append(task)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    """A part that ended by itself has failed; the operator must read of it."""
-    if not task.cancelled() and task.exception() is not None:
-        log.error("a part of the node stopped", exc_info=task.exception())
 
 
 def _means(hands: Hands, findings: Findings) -> Means:
@@ -149,7 +174,3 @@ def _means(hands: Hands, findings: Findings) -> Means:
         findings=findings,
         public_url=hands.public_url,
     )
-
-
-def _record(party: Party) -> Put:
-    return Put(t.party, {"party": str(party.id), "document": msgspec.json.encode(party).decode()})

@@ -19,10 +19,14 @@ from pathlib import Path
 
 import uvloop
 
-from elstrada.config import Config, HttpSection, OutboundSection, StationsSection
+from elstrada.config import Config
 from elstrada.net.chance import SeededChance
+from elstrada.net.clock import SystemClock
+from elstrada.roles.ground import Ground
+from elstrada.roles.house import House
 from elstrada.roles.keys import Keys, load_keys
-from elstrada.roles.serve import House, told_to_stop
+from elstrada.roles.serve import settle, told_to_stop
+from elstrada.settings import HealthSection, HttpSection, OutboundSection, StationsSection
 from elstrada.sim.clock import SimClock
 from elstrada.sim.demo_drivers import DemoDrivers
 from elstrada.sim.demo_network import CPO, PARTIES, RETAILER, DemoNetwork, Post, demo_network
@@ -33,6 +37,7 @@ from elstrada.sim.station16 import Station16
 from elstrada.sim.station201 import Station201
 from elstrada.sim.stations import VirtualStation
 from elstrada.spine.face import Put, Work
+from elstrada.spine.post import LocalPost
 from elstrada.spine.sqlite import SqliteSpine
 
 EPOCH = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -108,7 +113,17 @@ async def _opened(
 ) -> House:
     """Open the house; where its port is taken, on any that is free."""
     for attempt in (port, 0):
-        house = House(_config(folder, attempt), PARTIES, spine, keys, clock, chance)
+        ground = Ground(
+            spine=spine,
+            post=LocalPost(),
+            keys=keys,
+            clock=clock,
+            wall=SystemClock(),
+            chance=chance,
+            node="demo",
+            tallies=lambda: spine.tallies,
+        )
+        house = House(_config(folder, attempt), PARTIES, ground)
         try:
             await house.open()
         except OSError as taken:
@@ -116,6 +131,7 @@ async def _opened(
                 raise
             _say(f"port {port} is taken ({taken.strerror}); using another")
         else:
+            settle()
             return house
     raise AssertionError("the second attempt returns or raises")
 
@@ -125,6 +141,7 @@ def _config(folder: Path, port: int) -> Config:
     return Config(
         data_dir=folder,
         http=HttpSection(port=port, zone="Europe/Stockholm"),
+        health=HealthSection(port=0),
         stations=StationsSection(port=0),
         outbound=loopback,
     )

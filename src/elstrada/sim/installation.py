@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from elstrada.model.asks import Command
-from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.ids import PartyId
 from elstrada.model.party import Party, Peer, Role
 from elstrada.net.chance import SeededChance
+from elstrada.roles.gateway import reach
 from elstrada.roles.keys import derived_keys
 from elstrada.roles.node import Hands, Node
 from elstrada.sim.app import start_session
@@ -17,8 +18,12 @@ from elstrada.sim.process import Process
 from elstrada.sim.store_weather import StoreWeather
 from elstrada.sim.web import Web
 from elstrada.spine import tables as t
+from elstrada.spine.lease import Terms
 from elstrada.spine.memory import MemorySpine, MemoryStore
 from elstrada.spine.post import Letter
+
+_TERMS = Terms(lasts_s=60.0, renew_s=20.0)
+"""A world lasts hours; renewing as often as on real clocks would be half of its cost."""
 
 
 class Installation:
@@ -59,6 +64,8 @@ class Installation:
             chance=SeededChance(f"{self.name}/{self._seed}/{self._starts}"),
             http=self._web.client(self._process),
             public_url=self.url,
+            wall=self._clock,
+            terms=_TERMS,
         )
         node = self._process.call(Node, hands, (self.party,))
         starting = self._process.spawn(node.start())
@@ -95,8 +102,11 @@ class Installation:
         """Give a station a command, as the operator's desk would; None if nobody answered."""
         if self.node is None:
             return None
-        address = station_stream(self.party.id, station_id)
-        task = self._process.spawn(self.node.post.ask(address, ask, timeout_s=ask.deadline_s + 5))
+        timeout_s = ask.deadline_s + 5
+        reaching = reach.command(
+            self._spine, self.node.post, self.party.id, station_id, ask, timeout_s=timeout_s
+        )
+        task = self._process.spawn(reaching)
         await asyncio.wait({task})
         return None if task.cancelled() or task.exception() else task.result()
 
@@ -119,5 +129,5 @@ class Installation:
             *([f"{self.name}: {marks} marks are not worked off"] if marks else []),
             *(f"{self.name}: {name} is {lag} facts behind" for name, lag in behind.items() if lag),
             *(f"{self.name}: session {row['session_id']} is not complete" for row in running),
-            *([f"{self.name}: {why}"] if (why := self.node.unready()) else []),
+            *(f"{self.name}: {why}" for why in self.node.unready()),
         ]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import msgspec
 
 from elstrada.net.face import Admitted, Doorman, Knock, Line, Refused
+from elstrada.net.silence import Probe
 from elstrada.sim.clock import SimClock
 from elstrada.sim.process import Process
 from elstrada.sim.trace import Trace
@@ -156,6 +157,7 @@ class _Connection:
         self._line: Line | None = None
         self._dead = False
         """What is said from now on vanishes, and nobody is told."""
+        self._probes: list[Probe] = []
 
     def open(self, admitted: Admitted) -> None:
         self._line = self.house.process.call(self.house.doorman.opened, self._socket, admitted)
@@ -164,6 +166,13 @@ class _Connection:
     def say(self, pipe: _Pipe, frame: str) -> None:
         if not self._dead:
             pipe.push(frame)
+
+    def probe(self, answered: Callable[[bool], None], within_s: float) -> None:
+        """Ping the station. Its network answers for as long as it has the line."""
+        probe = Probe(asyncio.get_running_loop(), answered, within_s)
+        self._probes.append(probe)
+        if not self._dead:
+            self.down.after_all(self._pinged)
 
     def cut(self) -> None:
         self._lines.note(self.station_id, "line is cut")
@@ -198,6 +207,19 @@ class _Connection:
         self.up.lose()
         self.up.after_all(lambda: self._tell_gateway(code, reason))
 
+    def _pinged(self) -> None:
+        if not self._dead:
+            self.up.after_all(self._sign_of_life)
+
+    def _sign_of_life(self) -> None:
+        if not self._dead:
+            self._end_probes(True)
+
+    def _end_probes(self, alive: bool) -> None:
+        probes, self._probes = self._probes, []
+        for probe in probes:
+            self.house.process.call(probe.end, alive)
+
     def _break(self) -> None:
         self._dead = True
         self.up.lose()
@@ -205,6 +227,7 @@ class _Connection:
 
     def _arrive(self, frame: str) -> None:
         if self._line is not None:
+            self._sign_of_life()
             self._lines.note(self.station_id, f"-> {frame}")
             self.house.process.call(self._line.received, frame.encode())
 
@@ -215,6 +238,7 @@ class _Connection:
     def _tell_gateway(self, code: int, reason: str) -> None:
         line, self._line = self._line, None
         self._lines.gone(self)
+        self._end_probes(False)
         if line is not None and self.house.process.alive:
             self.house.process.call(line.closed, code, reason)
 
@@ -271,3 +295,9 @@ class _GatewayEnd:
         if self._open and self._connection.house.process.alive:
             self._open = False
             self._connection.gateway_left(code, reason)
+
+    def probe(self, answered: Callable[[bool], None], within_s: float) -> None:
+        if self._open:
+            self._connection.probe(answered, within_s)
+        else:
+            asyncio.get_running_loop().call_soon(answered, False)

@@ -1,7 +1,7 @@
 """Post: one role asks another something now, wherever it runs, and waits for the answer.
 
-Nothing here is durable: what must not be lost is a fact. A stream's name is the address of the node
-that holds its station's socket; a role's name is the address of that role.
+Nothing here is durable: what must not be lost is a fact. An address names who is asked: a role, or one
+socket of a station (``model.ids.station_address``). One that begins with ``@<node>/`` is at that node.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import msgspec
+from elstrada.model import answers, asks
 
-Letter = msgspec.Struct
-"""An ask or an answer: any struct of the model, so that it can leave the process."""
+Letter = asks.StationAsk | asks.AreYouThere | asks.DrainNode | answers.StationAnswer | answers.Presence
+"""An ask or an answer that can leave the process: these kinds and no others."""
 Handler = Callable[[Letter], Awaitable[Letter]]
+"""Answers an ask. Raises NobodyThere when it did nothing, because the ask is for somebody else."""
 Release = Callable[[], None]
 
-_MOST_AT_ONCE = 100
+MOST_AT_ONCE = 100
 """Asks of one address: a station that hangs must not hold up another's (P7)."""
 
 
@@ -64,15 +65,25 @@ class LocalPost:
 
         return release
 
+    def serves(self, address: str) -> bool:
+        """Does anybody answer at an address?"""
+        return address in self._served
+
+    def addresses(self) -> list[str]:
+        """Where somebody answers."""
+        return list(self._served)
+
     async def ask(self, address: str, ask: Letter, *, timeout_s: float) -> Letter:
         desk = self._served.get(address)
         if desk is None:
             raise NobodyThere(f"nobody serves {address}")
-        if len(desk.under_way) >= _MOST_AT_ONCE:
-            raise NoReply(f"{address} has {_MOST_AT_ONCE} asks under way already")
+        if len(desk.under_way) >= MOST_AT_ONCE:
+            raise NoReply(f"{address} has {MOST_AT_ONCE} asks under way already")
         try:
             async with asyncio.timeout(timeout_s):
                 return await asyncio.shield(desk.take(ask))
+        except NobodyThere:
+            raise
         except TimeoutError:
             raise NoReply(f"{address} gave no answer to {type(ask).__name__} in {timeout_s} s") from None
         except Exception as error:

@@ -23,6 +23,7 @@ from elstrada.spine.postgres_migrate import check_revision
 from elstrada.spine.postgres_readers import PostgresReaders
 from elstrada.spine.postgres_writers import PostgresWriters
 from elstrada.spine.rules import check_work
+from elstrada.spine.tally import WriterTally
 from elstrada.spine.watchers import Watchers
 
 _Result = TypeVar("_Result")
@@ -90,6 +91,11 @@ class PostgresSpine:
         await asyncio.gather(opened.looking, return_exceptions=True)
         await opened.writers.stop()
         await opened.readers.close()
+
+    @property
+    def tallies(self) -> tuple[WriterTally, ...]:
+        """What the writers have done, while the spine is open."""
+        return () if self._open is None else self._open.writers.tallies
 
     @property
     def shards(self) -> int:

@@ -10,6 +10,7 @@ from elstrada.spine.clock import Clock
 from elstrada.spine.postgres_line import Door
 from elstrada.spine.postgres_store import PostgresStore
 from elstrada.spine.shards import shards_of, touched_by
+from elstrada.spine.tally import WriterTally
 from elstrada.spine.writer import Writer
 
 
@@ -31,9 +32,14 @@ class PostgresWriters:
         self._shards, self._committed = shards, committed
         self._stores = [PostgresStore(door, shards) for _ in range(shards)]
         self._writers = [
-            Writer(store, clock, self._telling(store), f"spine-writer-{shard}")
+            Writer(store, clock, self._telling(store), f"spine-writer-{shard}", shard)
             for shard, store in enumerate(self._stores)
         ]
+
+    @property
+    def tallies(self) -> tuple[WriterTally, ...]:
+        """What the writers have done, by shard."""
+        return tuple(writer.tally for writer in self._writers)
 
     def do(self, written: Written) -> asyncio.Future[int]:
         """Hand in a work; what it comes to is as with ``Spine.commit``."""

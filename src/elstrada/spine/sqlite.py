@@ -20,6 +20,7 @@ from elstrada.spine.migrate import migrate
 from elstrada.spine.readers import Readers
 from elstrada.spine.rules import check_work
 from elstrada.spine.sqlite_store import SqliteStore
+from elstrada.spine.tally import WriterTally
 from elstrada.spine.watchers import Watchers
 from elstrada.spine.writer import Writer
 
@@ -69,6 +70,11 @@ class SqliteSpine:
     def failure(self) -> str | None:
         """Why this spine will never commit again; the process should then end (F7). None: all is well."""
         return self._open and self._open.writer.failure
+
+    @property
+    def tallies(self) -> tuple[WriterTally, ...]:
+        """What the writer has done, while the spine is open."""
+        return () if self._open is None else (self._open.writer.tally,)
 
     def commit(self, work: Work) -> asyncio.Future[int]:
         check_work(work, self.shards)

@@ -99,6 +99,7 @@ station_state = _view(
     _key("station_id"),
     Column("protocol", Text),
     Column("connection_id", Text),  # None while the station is away.
+    Column("node", Text),  # Which holds its socket, or did; None in facts from when there was only one.
     Column("connected_at", Moment),
     Column("disconnected_at", Moment),
     Column("disconnect_reason", Text),
@@ -356,6 +357,22 @@ document = _record(
     _key("hash"),  # SHA-256, hexadecimal.
     Column("body", LargeBinary, nullable=False),
     Column("recorded_at", Moment, nullable=False),
+)
+lease = _record(
+    "lease",  # Who does what only one may do at a time (spine/lease.py).
+    _key("name"),
+    Column("holder", Text, nullable=False),  # A node's id.
+    Column("epoch", Integer, nullable=False),  # Rises with every holder.
+    Column("expires_at", Moment, nullable=False),
+)
+node = _record(
+    "node",  # The processes that serve this memory.
+    _key("id"),
+    Column("roles", Text, nullable=False),  # Comma-separated.
+    Column("started_at", Moment, nullable=False),  # Of its present life.
+    Column("seen_at", Moment, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("address", Text, nullable=False),  # Of its health listener.
 )
 setting = _record("setting", _key("name"), Column("value", Text, nullable=False))
 

@@ -71,6 +71,7 @@ def _(fact: f.StationConnected, at: Recorded, owner: str, station: str) -> Itera
     columns: dict[str, Cell] = {
         "protocol": fact.protocol,
         "connection_id": fact.connection_id,
+        "node": fact.node or None,
         "connected_at": at.at,
     }
     yield Change(t.station_state, (owner, station), columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -15,6 +16,7 @@ from elstrada.spine.batch import Written
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import SpineDown
 from elstrada.spine.store import Outcome, Store
+from elstrada.spine.tally import WriterTally
 from elstrada.spine.trouble import Trouble
 
 _WORKS_AT_ONCE = 512
@@ -53,17 +55,20 @@ class Writer:
     next. Works are done in the order in which they were handed in.
     """
 
-    def __init__(self, store: Store, clock: Clock, committed: Committed, name: str = "spine-writer") -> None:
+    def __init__(
+        self, store: Store, clock: Clock, committed: Committed, name: str = "spine-writer", shard: int = 0
+    ) -> None:
         """Start the thread.
 
         Args:
             committed: called on the event loop after every batch that added facts.
             name: of the thread.
+            shard: whose works it does, for the tally.
         """
         self._store, self._clock, self._committed = store, clock, committed
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Handed | Standby | None] = SimpleQueue()
-        self._waiting = 0
+        self.tally = WriterTally(shard)
         self._closed = False
         self.failure: str | None = None
         """Why nothing will ever be committed again."""
@@ -75,7 +80,7 @@ class Writer:
         """Why nothing can be handed in now."""
         if self._closed or self.failure is not None:
             return self.failure or "the spine is closed"
-        return f"{_MOST_WAITING} works wait for the store" if self._waiting >= _MOST_WAITING else None
+        return f"{_MOST_WAITING} works wait for the store" if self.tally.waiting >= _MOST_WAITING else None
 
     def do(self, written: Written | None, others: Sequence[Writer] = ()) -> asyncio.Future[int]:
         """Hand in a work (None: a rebuild); what it comes to is as with ``Spine.commit``.
@@ -91,7 +96,7 @@ class Writer:
             return future
         # All take their places at once, so that in every queue such works stand in the same order.
         meeting = threading.Barrier(1 + len(others)) if others else None
-        self._waiting += 1
+        self.tally.waiting += 1
         self._queue.put(Handed(written, future, meeting))
         for writer in others:
             assert meeting is not None
@@ -106,7 +111,7 @@ class Writer:
 
     def _settle(self, handed: Sequence[Handed], outcomes: Sequence[Outcome]) -> None:
         """Answer the callers; runs on the event loop."""
-        self._waiting -= len(handed)
+        self.tally.waiting -= len(handed)
         for item, outcome in zip(handed, outcomes, strict=True):
             if item.future.done():  # Whoever waited was cancelled; the work stands all the same.
                 continue
@@ -152,7 +157,10 @@ class Writer:
         return taken
 
     def _answer(self, handed: list[Handed]) -> None:
+        began = time.perf_counter()
         outcomes = self._outcomes([item.written for item in handed])
+        failed = sum(not isinstance(outcome, int) for outcome in outcomes)
+        self.tally.batch(len(handed), failed, time.perf_counter() - began)
         # A loop that is closed has nobody left who waits.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._settle, handed, outcomes)

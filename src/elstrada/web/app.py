@@ -12,18 +12,14 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath, FromQuery
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from elstrada import __version__
 from elstrada.net.face import Clock
 from elstrada.spine.face import Spine, SpineDown
 from elstrada.web import assets, events, guard, languages
 from elstrada.web.assets import Asset
 from elstrada.web.render import Renderer
 
-Ready = Callable[[], str]
-"""Why this node cannot serve now, in words; empty when it can."""
-
 _log = logging.getLogger(__name__)
-_HTML, _TEXT = "text/html", "text/plain"
+_HTML = "text/html"
 """The framework adds the charset."""
 _YEAR_S = 365 * 24 * 3600
 _Request = Request[Any, Any, Any]
@@ -47,7 +43,6 @@ def make_app(
     spine: Spine,
     clock: Clock,
     *,
-    ready: Ready = lambda: "",
     hosts: Iterable[str] = guard.LOOPBACK,
     zone: tzinfo = UTC,
     pace: events.Pace | None = None,
@@ -55,7 +50,6 @@ def make_app(
     """The pages over one spine. Needs no lifespan events: whatever runs, runs while a page is open.
 
     Args:
-        ready: asked by ``/readyz``.
         hosts: names under which this server may be called, without port; ``*`` is any.
         zone: in which times are shown.
     """
@@ -63,7 +57,7 @@ def make_app(
     renderers = {code: Renderer(code, files, zone) for code in languages.LANGUAGES}
     feed = events.Feed(spine, clock, renderers, pace)
     app = Litestar(
-        route_handlers=[*_health(ready), _static(files), _overview(feed, renderers), _events(feed)],
+        route_handlers=[_static(files), _overview(feed, renderers), _events(feed)],
         exception_handlers={
             HTTPException: _refused(renderers),
             SpineDown: _refused(renderers),
@@ -73,23 +67,6 @@ def make_app(
         logging_config=None,
     )
     return Pages(guard.guarded(app, hosts), feed)
-
-
-def _health(ready: Ready) -> list[Any]:
-    @get("/livez", media_type=_TEXT, sync_to_thread=False)
-    def livez() -> str:
-        return "alive\n"
-
-    @get("/readyz", media_type=_TEXT, sync_to_thread=False)
-    def readyz() -> Response[str]:
-        why = ready()
-        return Response(f"{why or 'ready'}\n", media_type=_TEXT, status_code=503 if why else 200)
-
-    @get("/version", sync_to_thread=False)
-    def version() -> dict[str, str]:
-        return {"name": "elstrada", "version": __version__}
-
-    return [livez, readyz, version]
 
 
 def _static(files: Mapping[str, Asset]) -> Any:

@@ -20,8 +20,8 @@ from elstrada.model.asks import Command
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost, CostLine, Price, TaxAmount
 from elstrada.model.device import CommandResult, Station
-from elstrada.model.facts import CdrIssued, CdrReceived
-from elstrada.model.ids import PartyId, cdr_stream
+from elstrada.model.facts import CdrIssued, CdrReceived, StationConnected
+from elstrada.model.ids import PartyId, cdr_stream, station_address
 from elstrada.model.location import GeoLocation
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
@@ -272,7 +272,9 @@ def test_a_command_goes_by_post_and_ends_as_the_station_says(
             return CommandDone(result, "as it said")
 
         post = LocalPost()
-        post.serve("station/SE*ELS/S1", station)
+        post.serve(station_address("n1", PartyId("SE", "ELS"), "S1", "c1"), station)
+        connected = Append("station/SE*ELS/S1", 0, (StationConnected("ocpp1.6", "c1", "n1"),))
+        await desk.spine.commit(Work(appends=(connected,)))
         living = msgspec.structs.replace(desk, post=post)
         await stocked(living)
         await done(living, "station add", station="S1")

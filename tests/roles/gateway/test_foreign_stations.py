@@ -31,6 +31,7 @@ from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
 from elstrada.net.stations import serve_stations
 from elstrada.roles.findings import Findings
+from elstrada.roles.gateway import reach
 from elstrada.roles.gateway.gateway import Gateway
 from elstrada.roles.keys import derived_keys
 from elstrada.spine import tables as t
@@ -178,11 +179,8 @@ async def test_a_session_of_a_foreign_1_6_station_is_in_the_log(tmp_path: Path) 
                     meter_stop=6000, timestamp="2026-03-01T09:00:00Z", transaction_id=started.transaction_id
                 )
             )
-            done = await home.post.ask(
-                station_stream(CPO, "ST16"),
-                asks.Command(command_id="k1", name=CommandName.RESET, asked_by=CPO),
-                timeout_s=5,
-            )
+            reset = asks.Command(command_id="k1", name=CommandName.RESET, asked_by=CPO)
+            done = await reach.command(home.spine, home.post, CPO, "ST16", reset, timeout_s=5)
             assert done == CommandDone(CommandResult.ACCEPTED, "Accepted")
         facts = [r.fact for r in await home.spine.facts(station_stream(CPO, "ST16"))]
         assert sum(isinstance(fact, SessionStarted) for fact in facts) == 1
@@ -236,25 +234,6 @@ async def test_t1_who_does_not_prove_its_identity_stays_outside(
         await home.gateway.roll.save_unknown()
         unknown = [row["station_id"] for row in await home.spine.find(t.unknown_station)]
         assert unknown == (["UNKNOWN"] if status == 404 else [])
-
-
-async def test_rule_1_a_second_connection_replaces_the_first(tmp_path: Path) -> None:
-    async with house(tmp_path) as home, home.dial("ST16", "ocpp1.6") as first:
-        await first.send('[2,"1","Heartbeat",{}]')
-        await first.recv()
-        async with home.dial("ST16", "ocpp1.6") as second:
-            await second.send('[2,"2","Heartbeat",{}]')
-            await second.recv()
-            await first.wait_closed()
-            (row,) = await home.spine.find(t.station_state)
-            assert row["connection_id"] is not None
-            done = await home.post.ask(
-                station_stream(CPO, "ST16"),
-                asks.Command(command_id="k1", name=CommandName.UNLOCK, asked_by=CPO, evse_id=1, deadline_s=1),
-                timeout_s=5,
-            )
-            assert isinstance(done, CommandDone)
-            assert done.result is CommandResult.TIMEOUT
 
 
 async def test_what_is_closed_for_before_it_is_read_is_counted_as_well(tmp_path: Path) -> None:

@@ -70,3 +70,15 @@ async def test_a_refresh_without_news_reads_no_record() -> None:
     given = spine.given
     await roll.refresh()
     assert spine.given == given
+
+
+async def test_a_change_that_bears_an_earlier_time_is_seen_all_the_same() -> None:
+    """Another node wrote it, whose clock is behind, or whose commit took long."""
+    spine = MemorySpine(Clock())
+    await spine.start()
+    roll = Roll(spine, Clock())
+    await spine.commit(Work(writes=(put("A", T0), put("B", T0 - timedelta(seconds=59)))))
+    await roll.refresh()
+    await spine.commit(Work(writes=(put("B", T0 - timedelta(seconds=50), b"new"),)))
+    await roll.refresh()
+    assert [known.password_hash for known in roll.credentials("B", None)] == [b"new"]

@@ -21,7 +21,7 @@ from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost, Price, TaxAmount
 from elstrada.model.device import CommandResult, ConnectorStatus, EvsePlace, Station
 from elstrada.model.http import HttpRequest, HttpResponse, Unreachable
-from elstrada.model.ids import PartyId, cdr_stream, station_stream
+from elstrada.model.ids import PartyId, cdr_stream, station_address, station_stream
 from elstrada.model.invoice import Contract
 from elstrada.model.location import Connector, Evse, EvseStatus, GeoLocation, Location
 from elstrada.model.party import BusinessDetails, Party, Peer, Role
@@ -408,11 +408,19 @@ async def at_station(world: World, *facts: f.Fact) -> None:
 
 
 class StationDouble:
-    """Stands where the gateway serves the station's stream, and answers commands as told."""
+    """Stands where the gateway serves the station's socket, and answers commands as told."""
 
-    def __init__(self, world: World, result: CommandResult | None = CommandResult.ACCEPTED) -> None:
+    def __init__(self, world: World, result: CommandResult | None) -> None:
         self.result, self.asked, self.heard = result, list[Command](), asyncio.Event()
-        self.release = world.els.post.serve(station_stream(ELS, STATION), self.decide)  # type: ignore[arg-type]
+        self.release = world.els.post.serve(station_address("n1", ELS, STATION, "c1"), self.decide)  # type: ignore[arg-type]
+
+    @classmethod
+    async def connected(
+        cls, world: World, result: CommandResult | None = CommandResult.ACCEPTED
+    ) -> StationDouble:
+        """Have the log know its socket, as a gateway does, and serve it."""
+        await at_station(world, f.StationConnected("ocpp1.6", "c1", "n1"))
+        return cls(world, result)
 
     async def decide(self, ask: Command) -> CommandDone:
         self.asked.append(ask)

@@ -54,7 +54,7 @@ def test_a_commands_result_reaches_whoever_gave_it(station: CommandResult, resul
     @aio
     async def check() -> None:
         world = await furnished()
-        StationDouble(world, station)
+        await StationDouble.connected(world, station)
         assert (await _start(world)).result is result
         assert await world.els.spine.find(t.callback) == []
 
@@ -70,7 +70,7 @@ async def test_a_station_that_nobody_serves_is_a_failure_told():
 @aio
 async def test_r52_the_result_is_posted_bare_with_all_headers():
     world = await furnished()
-    StationDouble(world)
+    await StationDouble.connected(world)
     await _start(world)
     [result] = world.net.requests("POST", "emsp/commands/START_SESSION/")
     assert json.loads(result.body) == {"result": "ACCEPTED"}
@@ -80,7 +80,7 @@ async def test_r52_the_result_is_posted_bare_with_all_headers():
 @aio
 async def test_r53_two_commands_at_once_get_their_own_results():
     world = await furnished()
-    station = StationDouble(world)
+    station = await StationDouble.connected(world)
     first = asyncio.ensure_future(_start(world))
     await station.heard.wait()
     station.result = CommandResult.REJECTED
@@ -93,7 +93,7 @@ async def test_r53_two_commands_at_once_get_their_own_results():
 @aio
 async def test_r60_our_emsp_always_names_the_connector():
     world = await furnished()
-    StationDouble(world)
+    await StationDouble.connected(world)
     await _start(world)
     [sent] = world.net.requests("POST", "cpo/commands/START_SESSION")
     assert json.loads(sent.body)["connector_id"] == "1"
@@ -112,7 +112,7 @@ async def test_a_command_that_is_not_taken_says_so():
 @aio
 async def test_a_session_is_stopped_from_the_other_side():
     world = await furnished()
-    station = StationDouble(world)
+    station = await StationDouble.connected(world)
     await at_station(world, started(world))
     ended = await world.ret.roaming.commander.stop(await world.els_at_ret(), ELS, "S1")
     assert ended.result is ResultType.ACCEPTED
@@ -122,7 +122,7 @@ async def test_a_session_is_stopped_from_the_other_side():
 @aio
 async def test_r54_a_result_counts_once_and_only_from_the_peer_that_was_asked():
     world = await furnished()
-    station = StationDouble(world, None)
+    station = await StationDouble.connected(world, None)
     waiting = asyncio.ensure_future(_start(world))
     await station.heard.wait()
     [sent] = world.net.requests("POST", "cpo/commands")
@@ -146,7 +146,7 @@ async def _another_cpo(world: World) -> str:
 
 async def _taken_then_crashed(world: World) -> str:
     """A command was taken, its station asked; then the node died. Returns the command's id."""
-    station = StationDouble(world, None)
+    station = await StationDouble.connected(world, None)
     body = {
         "response_url": "https://ret.example/ocpi/2.2.1/emsp/commands/START_SESSION/x",
         "token": TOKEN,

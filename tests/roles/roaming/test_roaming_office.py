@@ -753,7 +753,7 @@ def _start(**changes: object) -> dict[str, object]:
 @aio
 async def test_a_start_is_taken_and_asked_of_the_station_with_the_token_and_its_reference():
     world = await furnished()
-    station = StationDouble(world)
+    station = await StationDouble.connected(world)
     answer = await world.as_ret("POST", START_SESSION, _start(authorization_reference="ref-9"))
     assert answer.data == {"result": "ACCEPTED", "timeout": 30}
     await station.heard.wait()
@@ -782,7 +782,7 @@ def test_r13_t16_a_start_we_cannot_take_is_refused_and_no_station_asked(body: ob
     @aio
     async def check() -> None:
         world = await furnished()
-        station = StationDouble(world)
+        station = await StationDouble.connected(world)
         assert (await world.as_ret("POST", START_SESSION, body)).code == code
         await asyncio.sleep(0)
         assert station.asked == []
@@ -796,7 +796,7 @@ async def test_r60_a_connector_must_be_named_where_the_evse_demands_it():
     world = await furnished()
     evse = msgspec.structs.replace(location().evses[0], capabilities=("START_SESSION_CONNECTOR_REQUIRED",))
     await world.els.put(Put(t.location, location_row(ELS, location(evses=(evse,)), "own")))
-    StationDouble(world)
+    await StationDouble.connected(world)
     assert (await world.as_ret("POST", START_SESSION, _start())).code == 2001
     assert (await world.as_ret("POST", START_SESSION, _start(connector_id="1"))).data["result"] == "ACCEPTED"
 
@@ -804,7 +804,7 @@ async def test_r60_a_connector_must_be_named_where_the_evse_demands_it():
 @aio
 async def test_t8_only_ones_own_session_can_be_stopped():
     world = await furnished()
-    station = StationDouble(world)
+    station = await StationDouble.connected(world)
     await at_station(world, started(world, "S1"), started(world, "S2", token_party=ELS, transaction_id="8"))
     stop = {"response_url": RESPONSE_URL, "session_id": "S2"}
     answer = await world.as_ret("POST", f"{CPO}/commands/STOP_SESSION", stop)
@@ -819,7 +819,7 @@ async def test_t8_only_ones_own_session_can_be_stopped():
 @aio
 async def test_an_unlock_names_the_connector_by_its_number():
     world = await furnished()
-    station = StationDouble(world)
+    station = await StationDouble.connected(world)
     body = {"response_url": RESPONSE_URL, "location_id": "L1", "evse_uid": "E1", "connector_id": "1"}
     answer = await world.as_ret("POST", f"{CPO}/commands/UNLOCK_CONNECTOR", body)
     assert answer.data["result"] == "ACCEPTED"

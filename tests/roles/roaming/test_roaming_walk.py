@@ -65,7 +65,7 @@ async def _roam(world: World) -> None:
     verdict = await world.els.roaming.authorizer.authorize(ELS, question)
     assert verdict.allowed is Allowed.ALLOWED
 
-    StationDouble(world)
+    await StationDouble.connected(world)
     evse = location().evses[0]
     peer = await world.els_at_ret()
     ended = await world.ret.roaming.commander.start(peer, ELS, token(), "L1", evse, "1")

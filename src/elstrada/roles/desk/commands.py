@@ -10,11 +10,11 @@ from msgspec import Meta
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command, PresentedToken
 from elstrada.model.device import CommandName, CommandResult
-from elstrada.model.ids import station_stream
 from elstrada.model.party import Role
 from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
 from elstrada.roles.desk.lookups import needed, own_party
 from elstrada.roles.desk.shapes import Number, Text36, Text50
+from elstrada.roles.gateway import reach
 from elstrada.spine import tables as t
 from elstrada.spine.post import NobodyThere, NoReply
 
@@ -64,8 +64,13 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
     )
     try:
         # The station's own deadline ends the command; the post's is there in case the node is gone.
-        answer = await desk.post.ask(
-            station_stream(owner, params.station), command, timeout_s=params.deadline_s + POST_SPARE_S
+        answer = await reach.command(
+            desk.spine,
+            desk.post,
+            owner,
+            params.station,
+            command,
+            timeout_s=params.deadline_s + POST_SPARE_S,
         )
     except NobodyThere:
         answer = CommandDone(CommandResult.OFFLINE)

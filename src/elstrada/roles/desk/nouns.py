@@ -15,6 +15,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "import": ("imports", "Public registers and other parties' catalogues."),
     "cdr": ("cdrs", "Charge detail records and their prices."),
     "bill": ("bills", "Lines for the electricity bill."),
+    "node": ("nodes", "Processes that serve this installation."),
     "finding": ("findings", "What stations and peers sent that strayed."),
 }
 """Noun: the module with its verbs, and a line of help."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,21 +14,24 @@ import msgspec
 
 from elstrada.charging.trust import claimed, may_enter
 from elstrada.model import asks
-from elstrada.model.answers import CommandDone
+from elstrada.model.answers import CommandDone, Presence
 from elstrada.model.device import CommandResult
-from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.ids import PartyId, station_address
 from elstrada.net.face import Admitted, Chance, Clock, Knock, Refused, StationSocket
 from elstrada.ocpp.connection import Answers
 from elstrada.ocpp.versions import VERSIONS, negotiate
 from elstrada.roles.findings import Findings
-from elstrada.roles.gateway.link import SERVICE_RESTART, Link
+from elstrada.roles.gateway.arrival import Arrival
+from elstrada.roles.gateway.custody import LOOK_S, Custody
+from elstrada.roles.gateway.link import INTERNAL_ERROR, SERVICE_RESTART, Link
 from elstrada.roles.gateway.roll import Roll
 from elstrada.roles.gateway.seat import Authorizer, Seat
+from elstrada.roles.gateway.tally import GatewayTally
 from elstrada.roles.gateway.tokens import Tokens
 from elstrada.roles.keys import Keys
 from elstrada.spine import tables as t
-from elstrada.spine.face import Between, Row, Spine, SpineDown, StreamMoved
-from elstrada.spine.post import Letter, Post, Release
+from elstrada.spine.face import Between, Spine, SpineDown, StreamMoved
+from elstrada.spine.post import Letter, NobodyThere, Post, Release
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +40,6 @@ TICK_S = 2.0
 SWEEP_S = 10.0
 DOWN_FOR = timedelta(seconds=5)
 """How long newcomers are sent away after the store failed."""
-_AT_ONCE = 100
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -53,32 +56,70 @@ class Gateway:
         findings: Findings,
         post: Post,
         parties: tuple[PartyId, ...],
+        node_id: str = "node",
     ) -> None:
+        """
+        Args:
+            node_id: of this node alone, and the same in its next life: after a start, what the log says
+                it holds it holds no more.
+        """
         self.clock, self.chance, self.findings = clock, chance, findings
         self.tokens = Tokens(spine, keys, clock)
         self.roll = Roll(spine, clock)
         self._spine, self._keys, self._authorizer, self._parties = spine, keys, authorizer, parties
-        self._post = post
+        self.post, self.node_id = post, node_id
         self._links: dict[str, Link] = {}
-        self._seats: dict[str, Seat] = {}
+        """Those that speak for their stations, by stream."""
+        self._arriving: dict[str, Arrival] = {}
+        """Those that would like to."""
+        self._custody = Custody(spine, clock, node_id, parties, self._links, self._arriving, self._new_seat)
         self._releases: dict[str, Release] = {}
         self._answers: dict[str, Answers] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
+        self.tally = GatewayTally()
         self._down_until = _EPOCH
         self._leaving = False
+        self._left = asyncio.Event()
+        """Set whenever a station's socket is gone."""
 
     # --- life -------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Learn the roll, note that nobody is connected yet, and begin to keep time."""
+        """Learn the roll, note that nobody is connected here yet, and begin to keep time."""
         await self.roll.refresh()
-        await self._nobody_is_here()
+        await self._custody.begin()
         self._keepers = [
             asyncio.create_task(self._every(REFRESH_S, self.roll.keep)),
             asyncio.create_task(self._every(TICK_S, self._tick)),
-            asyncio.create_task(self._every(SWEEP_S, self._sweep)),
+            asyncio.create_task(self._every(LOOK_S, self._custody.look)),
+            asyncio.create_task(self._every(SWEEP_S, self._custody.say_what_was_not_said)),
         ]
+
+    async def sweep(self) -> None:
+        """Let time pass for stations that are away, until cancelled: one gateway of an installation at a time."""
+        await self._every(SWEEP_S, self._sweep)
+
+    async def drain(self, *, per_second: float, within_s: float) -> None:
+        """Admit nobody more, and let the stations go, spread so that they do not all return at once (F22).
+
+        Each is told once the call it has in hand is answered; its next calls are left to the next gateway.
+
+        Args:
+            within_s: how long to wait for calls in hand and goodbyes, once the last station was told.
+        """
+        self._leaving = True
+        for arrival in list(self._arriving.values()):
+            arrival.end()
+        began = asyncio.get_running_loop().time()
+        for number, link in enumerate(list(self._links.values())):
+            ahead_s = began + number / per_second - asyncio.get_running_loop().time()
+            if ahead_s > 0:
+                await asyncio.sleep(ahead_s)
+            link.leave(SERVICE_RESTART, "service restart")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._nobody_left()
 
     async def stop(self) -> None:
         """Close every socket once its call in hand is answered; admit nobody more."""
@@ -90,10 +131,21 @@ class Gateway:
             if not any(link.busy for link in self._links.values()):
                 break
             await asyncio.sleep(0.02)
+        for arrival in list(self._arriving.values()):
+            arrival.end()
         for link in list(self._links.values()):
             link.close(SERVICE_RESTART, "service restart")
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _nobody_left(self) -> None:
+        while self._links:
+            self._left.clear()
+            await self._left.wait()
+
+    def sockets(self) -> Counter[str]:
+        """Stations connected, by OCPP version."""
+        return Counter(link.protocol for link in self._links.values())
 
     @property
     def ready(self) -> bool:
@@ -127,10 +179,9 @@ class Gateway:
         return Admitted(credential.owner, credential.station_id, version and version.protocol.value)
 
     def opened(self, socket: StationSocket, admitted: Admitted) -> Link:
-        """A station's socket is open: it speaks for the station from now on (rule 1)."""
+        """A station's socket is open: it speaks for the station once it is known that no other does (T2)."""
         assert admitted.protocol is not None, "the network closes a socket without a subprotocol"
-        owner = PartyId.parse(admitted.owner)
-        seat = Seat(owner, admitted.station_id, self._spine, self.clock, self.chance, self._authorizer)
+        seat = self._new_seat(PartyId.parse(admitted.owner), admitted.station_id)
         record = self.roll.station(admitted.owner, admitted.station_id)
         link = Link(
             self,
@@ -140,42 +191,99 @@ class Gateway:
             connection_id=self.chance.uuid(),
             lenient=record is None or record.lenient,
         )
-        before = self._links.get(seat.stream)
-        self._links[seat.stream] = link
-        if before is not None:
-            before.close(SERVICE_RESTART, "a newer connection of this station took over")
-        self._spawn(self._take_over(seat, link, admitted.protocol))
+        self.tally.opened += 1
+        arrival = self._arriving.get(link.stream)
+        if arrival is not None:
+            arrival.give_way(link)
+        else:
+            self._arriving[link.stream] = arrival = Arrival(self, link)
+            self._spawn(self._arrive(link.stream, arrival))
         return link
 
-    def left(self, link: Link, answers: Answers | None) -> None:
+    def left(self, link: Link) -> None:
         """A link's socket is gone."""
-        stream = link.stream
-        if self._links.get(stream) is link:
-            del self._links[stream]
-            if answers:
-                self._answers[stream] = answers
-            self._spawn(self._disconnect(stream, link))
-
-    def answers_of(self, seat: Seat) -> Answers | None:
-        """The answers a station's last connection gave, for a call that comes again (rule 12)."""
-        return self._answers.pop(seat.stream, None)
+        if self._links.get(link.stream) is link:
+            self._retire(link)
+            self._spawn(self._say_gone(link))
 
     def spine_is_down(self, why: str) -> None:
         """The store cannot commit: send newcomers away for a while (P8)."""
         log.warning("the store is down: %s", why)
         self._down_until = self.clock.now() + DOWN_FOR
 
+    # --- for an arrival ---------------------------------------------------------------------------------
+
+    def held(self, stream: str) -> Link | None:
+        """The link that speaks for a station here."""
+        return self._links.get(stream)
+
+    def connect(self, link: Link) -> asks.Connect:
+        """The ask by which a link becomes the only one that speaks for its station."""
+        return asks.Connect(protocol=link.protocol, connection_id=link.connection_id, node=self.node_id)
+
+    async def settle(self, link: Link) -> None:
+        """The log knows a link as its station's: let it speak."""
+        before = self._links.get(link.stream)
+        if before is not None:
+            self._retire(before)
+            before.close(SERVICE_RESTART, "a newer connection of this station took over")
+        if link.ending:
+            await self._say_gone(link)
+            return
+        seat = link.seat
+        seat.teller, seat.connection_id = link.tell, link.connection_id
+        self._links[link.stream] = link
+        address = station_address(self.node_id, seat.owner, seat.station_id, link.connection_id)
+        self._releases[link.stream] = self.post.serve(address, partial(self._asked, link))
+        link.begin(self._answers.pop(link.stream, None))
+
+    # --- from other parts -------------------------------------------------------------------------------
+
+    async def say_gone_of(self, node_id: str) -> int:
+        """Say of every station of a node that ended and does not come back that it is gone.
+
+        Only of a node that is known to be dead: a living one loses these stations (F11).
+
+        Returns:
+            How many there were.
+        Raises:
+            SpineDown: not all could be said; call it again.
+        """
+        return await self._custody.say_gone_of(node_id)
+
     # --- by post ----------------------------------------------------------------------------------------
 
-    async def _asked(self, seat: Seat, letter: Letter) -> Letter:
-        """Someone asks this station something: only commands come by post. Each has one result (P5)."""
-        if not isinstance(letter, asks.Command):
-            raise TypeError(f"a station takes commands by post, not {type(letter).__name__}")
-        if letter.token is not None:
-            token = await self.tokens.presented(str(seat.owner), letter.token)
-            letter = msgspec.structs.replace(letter, token=token)
-        answer = await seat.ask(letter)
-        return answer or CommandDone(CommandResult.REJECTED, "this command is under way already")
+    async def _asked(self, link: Link, letter: Letter) -> Letter:
+        """Someone asks for this very connection of a station: is it there, or a command (P5)."""
+        match letter:
+            case asks.AreYouThere():
+                return Presence(await link.answers_a_ping())
+            case asks.Command():
+                return await self._command(link, letter)
+            case _:
+                raise TypeError(f"a station takes commands by post, not {type(letter).__name__}")
+
+    async def _command(self, link: Link, command: asks.Command) -> Letter:
+        """Have a command decided and done. Each has one result.
+
+        Raises:
+            NobodyThere: another connection speaks for the station now, and nothing was done here.
+        """
+        owner = str(link.seat.owner)
+        if command.token is not None:
+            token = await self.tokens.presented(owner, command.token)
+            command = msgspec.structs.replace(command, token=token)
+        try:
+            answer = await link.seat.ask(command)
+        except StreamMoved:
+            link.lost()
+            if await self._spine.get(t.command, owner=owner, command_id=command.command_id) is not None:
+                raise
+            raise NobodyThere(f"{link.stream} is served elsewhere") from None
+        done = answer or CommandDone(CommandResult.REJECTED, "this command is under way already")
+        assert isinstance(done, CommandDone), "a command is answered by how it ended"
+        self.tally.command(command.name, done.result)
+        return done
 
     # --- parts ------------------------------------------------------------------------------------------
 
@@ -189,71 +297,41 @@ class Gateway:
         names = {str(party) for party in self._parties}
         return next((segment for segment in segments[:-1] if segment in names), None)
 
-    async def _seat(self, owner: PartyId, station_id: str) -> Seat:
-        """A seat for a station that is away, made for a moment."""
-        seat = Seat(owner, station_id, self._spine, self.clock, self.chance, self._authorizer)
-        await seat.load()
-        return seat
+    def _new_seat(self, owner: PartyId, station_id: str) -> Seat:
+        return Seat(owner, station_id, self._spine, self.clock, self.chance, self._authorizer)
 
-    async def _take_over(self, seat: Seat, link: Link, protocol: str) -> None:
-        """Load a station's state and become its only writer; then let it speak."""
+    async def _arrive(self, stream: str, arrival: Arrival) -> None:
         try:
-            for _ in range(5):
-                await seat.load()
-                with contextlib.suppress(StreamMoved):
-                    await seat.ask(asks.Connect(protocol=protocol, connection_id=link.connection_id))
-                    break
-            else:
-                link.close(SERVICE_RESTART, "served elsewhere")
-                return
-        except SpineDown as down:
-            self.spine_is_down(str(down))
-            link.close(1013, "try again later")
-            return
-        if link.closed_for is not None:
-            await self._say_gone(seat, link)
-            return
-        seat.teller, seat.connection_id = link.tell, link.connection_id
-        self._seats[seat.stream] = seat
-        self._releases[seat.stream] = self._post.serve(seat.stream, partial(self._asked, seat))
-        link.begin()
+            await arrival.run()
+        except Exception:
+            log.exception("%s could not be let in", stream)
+            arrival.link.close(INTERNAL_ERROR, "internal error")
+        finally:
+            del self._arriving[stream]
 
-    async def _disconnect(self, stream: str, link: Link) -> None:
-        if self._seats.get(stream) is not link.seat:
-            return  # It never spoke, or another has taken over.
-        del self._seats[stream]
-        self._releases.pop(stream)()
-        await self._say_gone(link.seat, link)
+    def _retire(self, link: Link) -> None:
+        """It speaks for its station no more."""
+        del self._links[link.stream]
+        self._left.set()
+        self._releases.pop(link.stream)()
+        if link.answers:
+            self._answers[link.stream] = link.answers
 
-    async def _say_gone(self, seat: Seat, link: Link) -> None:
+    async def _say_gone(self, link: Link) -> None:
         reason = (link.closed_for or "")[:200]
-        with contextlib.suppress(SpineDown, StreamMoved):
-            await seat.ask(asks.Disconnect(connection_id=link.connection_id, reason=reason))
-
-    async def _nobody_is_here(self) -> None:
-        """At the start: whoever the log believes connected is not, until it comes again."""
-        for party in self._parties:
-            rows = await self._spine.find(t.station_state, {"owner": str(party)}, limit=1_000_000)
-            believed = [row for row in rows if row["connection_id"] is not None]
-            for first in range(0, len(believed), _AT_ONCE):
-                # Together, so that they share commits.
-                await asyncio.gather(
-                    *(self._is_gone(party, row) for row in believed[first : first + _AT_ONCE])
-                )
-
-    async def _is_gone(self, party: PartyId, row: Row) -> None:
-        seat = await self._seat(party, str(row["station_id"]))
-        await seat.ask(asks.Disconnect(connection_id=str(row["connection_id"]), reason="the node ended"))
+        try:
+            with contextlib.suppress(StreamMoved):
+                await link.seat.ask(asks.Disconnect(connection_id=link.connection_id, reason=reason))
+        except SpineDown:
+            self._custody.unsaid = True
 
     async def _tick(self) -> None:
         """Let time pass for the stations that wait for something."""
-        for seat in [seat for seat in self._seats.values() if seat.state.waits]:
+        for link in [link for link in self._links.values() if link.seat.state.waits]:
             try:
-                await seat.ask(asks.Tick())
+                await link.seat.ask(asks.Tick())
             except StreamMoved:
-                link = self._links.get(seat.stream)
-                if link is not None and link.seat is seat:
-                    link.close(SERVICE_RESTART, "served elsewhere")
+                link.lost()
 
     async def _sweep(self) -> None:
         """The same for stations that are away: their ended sessions and open commands."""
@@ -269,10 +347,11 @@ class Gateway:
             for row in (*await self._spine.find(t.session, ended), *await self._spine.find(t.command, open_)):
                 streams.add((owner, str(row["station_id"])))
         for owner, station_id in sorted(streams):
-            party = PartyId.parse(owner)
-            if station_stream(party, station_id) not in self._links:
+            seat = self._new_seat(PartyId.parse(owner), station_id)
+            await seat.load()
+            if seat.state.connection_id is None:  # Else whoever holds its socket does it.
                 with contextlib.suppress(StreamMoved):
-                    await (await self._seat(party, station_id)).ask(asks.Tick())
+                    await seat.ask(asks.Tick())
 
     async def _every(self, seconds: float, do: Callable[[], Awaitable[None]]) -> None:
         while True:

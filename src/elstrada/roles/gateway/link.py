@@ -15,6 +15,7 @@ from elstrada.model.answers import StationAnswer, TellStation
 from elstrada.model.device import CommandResult
 from elstrada.net.face import StationSocket
 from elstrada.ocpp.connection import (
+    Answers,
     CallReceived,
     CallRepeated,
     CallTimedOut,
@@ -29,6 +30,7 @@ from elstrada.ocpp.faults import Refusal
 from elstrada.ocpp.table import Unsendable
 from elstrada.ocpp.versions import Version
 from elstrada.roles.gateway.seat import Seat
+from elstrada.roles.gateway.tally import ANSWERED, REFUSED, UNANSWERED
 from elstrada.spine.face import SpineDown, StreamMoved
 
 if TYPE_CHECKING:
@@ -36,11 +38,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TRY_AGAIN_LATER, SERVICE_RESTART, INTERNAL_ERROR, POLICY_VIOLATION = 1013, 1012, 1011, 1008
+GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR, SERVICE_RESTART, TRY_AGAIN_LATER = 1001, 1008, 1011, 1012, 1013
 TRANSGRESSIONS = frozenset({1002, 1003, 1007, POLICY_VIOLATION, 1009})
 """Close codes that blame the other side (RFC 6455 §7.4.1)."""
 MOST_EARLY_FRAMES = 8
-"""Frames a station may send before its state has been loaded."""
+"""Frames a station may send before it may speak."""
+PROBE_S = 5.0
+"""How long a station may take to give a sign of life when a newcomer claims to be it (T2)."""
+PROBE_HOLDS_S = 1.0
+"""For so long a sign is good for the next newcomer too: many of them do not make a station pong to its limit."""
 
 _Told = tuple[TellStation, "asyncio.Future[asks.CommandReply]"]
 
@@ -53,8 +59,10 @@ class Link:
         "_early",
         "_farewell",
         "_gateway",
+        "_leaving",
         "_lenient",
         "_owner",
+        "_probing",
         "_socket",
         "_task",
         "_timer",
@@ -78,14 +86,17 @@ class Link:
         lenient: bool,
     ) -> None:
         self._gateway, self._socket, self._version, self.seat = gateway, socket, version, seat
-        self._connection = Connection(version.dialect, answers=gateway.answers_of(seat))
+        self._connection = Connection(version.dialect)
         self.connection_id, self._lenient = connection_id, lenient
         self._owner = str(seat.owner)
         self.source = f"station:{seat.owner}/{seat.station_id}"
         self._early: list[bytes] | None = []
         self._farewell = False
+        self._leaving: tuple[int, str] | None = None
+        """Code and reason of the goodbye that follows the call in hand."""
         self._task: asyncio.Task[None] | None = None
         self._told: dict[str, _Told] | None = None
+        self._probing: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.busy = False
         """Is one of the station's calls being served?"""
@@ -95,6 +106,26 @@ class Link:
     @property
     def stream(self) -> str:
         return self.seat.stream
+
+    @property
+    def protocol(self) -> str:
+        """Its subprotocol."""
+        return self._version.protocol.value
+
+    @property
+    def remote(self) -> str:
+        """The address it comes from."""
+        return self._socket.remote
+
+    @property
+    def ending(self) -> bool:
+        """Is the socket gone, or about to be?"""
+        return self._farewell or self.closed_for is not None
+
+    @property
+    def answers(self) -> Answers | None:
+        """What the station was answered, for a call that comes again on its next connection (rule 12)."""
+        return self._connection.answers
 
     # --- called by the network --------------------------------------------------------------------------
 
@@ -113,6 +144,7 @@ class Link:
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone."""
         self.closed_for = f"{code} {reason}".strip()
+        self._gateway.tally.closed(code)
         if code in TRANSGRESSIONS and not self._farewell:
             # The network ended it, for bytes that never became a frame; what we end is counted by us.
             self._strayed(f"WebSocket {code}", reason)
@@ -122,12 +154,17 @@ class Link:
             self._resolve(
                 message_id, _reply(question, CommandResult.TIMEOUT, "the connection broke before the reply")
             )
-        self._gateway.left(self, self._connection.answers)
+        self._gateway.left(self)
 
     # --- called by the gateway --------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """The station's state is loaded: serve what has come meanwhile."""
+    def begin(self, answers: Answers | None) -> None:
+        """It speaks for the station from now on: serve what has come meanwhile.
+
+        Args:
+            answers: what the station's last connection was answered.
+        """
+        self._connection.answers = answers
         early, self._early = self._early or [], None
         for frame in early:
             self.received(frame)
@@ -136,6 +173,25 @@ class Link:
         """Say goodbye; ``closed`` follows."""
         self._early, self._farewell = [], True
         self._socket.close(code, reason)
+
+    def leave(self, code: int, reason: str) -> None:
+        """Say goodbye as soon as the call in hand, if there is one, is answered."""
+        if self.busy:
+            self._leaving = (code, reason)
+        else:
+            self.close(code, reason)
+
+    def lost(self) -> None:
+        """Another connection speaks for the station now: let the socket go."""
+        self._strayed("stream moved", "another node owns this station now")
+        self.close(SERVICE_RESTART, "served elsewhere")
+
+    async def answers_a_ping(self) -> bool:
+        """Does the station give a sign of life on this socket? If it does not, the socket is closed (T2)."""
+        if self._probing is None:
+            self._probing = asyncio.get_running_loop().create_future()
+            self._socket.probe(self._probed, PROBE_S)
+        return await asyncio.shield(self._probing)
 
     async def tell(self, question: TellStation) -> asks.CommandReply:
         """Send a command and wait for the station's reply, or for the deadline."""
@@ -249,25 +305,29 @@ class Link:
         self.busy = False
         if self.closed_for is not None:
             return
+        refused = isinstance(answer, Refusal)
+        self._gateway.tally.message(self._version, call.action, REFUSED if refused else ANSWERED)
         if isinstance(answer, Refusal):
             self._strayed(answer.fault.value, f"{call.action} {answer.text}")
             following = self._connection.refuse(call.id, answer.fault, answer.text)
         else:
             following = self._connection.answer(call.id, answer)
         self._send()
-        if following:
+        if self._leaving is not None:
+            self.close(*self._leaving)  # A call that was held is sent again to whoever is next.
+        elif following:
             self._handle(following, self._gateway.clock.now())
 
     def _fail(self, call: CallReceived, error: Exception) -> None:
         """Close the socket without an answer or an error, so that the station keeps the message (P8)."""
         self.busy = False
+        self._gateway.tally.message(self._version, call.action, UNANSWERED)
         match error:
             case SpineDown():
                 self._gateway.spine_is_down(str(error))
                 self.close(TRY_AGAIN_LATER, "try again later")
             case StreamMoved():
-                self._strayed("stream moved", "another node owns this station now")
-                self.close(SERVICE_RESTART, "served elsewhere")
+                self.lost()
             case _:
                 log.error("%s: %s could not be served", self.source, call.action, exc_info=error)
                 self._strayed("internal error", call.action)
@@ -297,6 +357,17 @@ class Link:
         told = (self._told or {}).pop(message_id, None)
         if told is not None and not told[1].done():
             told[1].set_result(reply)
+
+    def _probed(self, alive: bool) -> None:
+        assert self._probing is not None, "a probe is told once"
+        self._probing.set_result(alive)
+        if alive:
+            asyncio.get_running_loop().call_later(PROBE_HOLDS_S, self._forget_probe)
+        elif self.closed_for is None:
+            self.close(GOING_AWAY, "no answer to a ping")
+
+    def _forget_probe(self) -> None:
+        self._probing = None
 
     # --- small things -----------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from datetime import datetime
+from collections import Counter, OrderedDict
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -11,9 +11,11 @@ from elstrada.charging.trust import Credential
 from elstrada.model.device import Station
 from elstrada.net.face import Clock
 from elstrada.spine import tables as t
-from elstrada.spine.face import Between, Cell, Put, Row, Spine, Work
+from elstrada.spine.face import Between, Cell, Put, Row, Spine, Where, Work
 
 MOST_UNKNOWN = 1_000
+OVERLAP = timedelta(seconds=60)
+"""How long a change may take to be seen: the clocks of nodes differ, and what is written late bears an early time."""
 _PAGE = 1_000
 
 
@@ -23,9 +25,11 @@ class Roll:
     def __init__(self, spine: Spine, clock: Clock) -> None:
         self._spine, self._clock = spine, clock
         self._by_id: dict[str, dict[str, tuple[Credential, Station]]] = {}
+        self._taken: dict[tuple[str, str], datetime] = {}
+        """By owner and station: the change that was taken in last."""
+        self._times: Counter[datetime] = Counter()
+        """How many of them changed when."""
         self._seen_until: datetime | None = None
-        self._at_last = 0
-        """How many records changed at the instant ``_seen_until``."""
         self._unknown: OrderedDict[str, dict[str, Cell]] = OrderedDict()
         self._unsaved: set[str] = set()
 
@@ -46,11 +50,11 @@ class Roll:
 
     async def refresh(self) -> None:
         """Take in the records that changed since the last time."""
-        where = {"changed_at": Between(self._seen_until)} if self._seen_until is not None else None
-        found = await self._spine.count(t.station, where)
-        if found and found[0]["count"] == self._at_last:
-            return  # Only those that were taken in before, which changed at that very instant.
-        self._at_last = offset = 0
+        since = None if self._seen_until is None else self._seen_until - OVERLAP
+        where: Where = {} if since is None else {"changed_at": Between(since)}
+        if await self._nothing_new(where, since):
+            return
+        offset = 0
         while True:
             rows = await self._spine.find(t.station, where, order=("changed_at",), limit=_PAGE, offset=offset)
             for row in rows:
@@ -58,6 +62,12 @@ class Roll:
             if len(rows) < _PAGE:
                 return
             offset += _PAGE
+
+    async def _nothing_new(self, where: Where, since: datetime | None) -> bool:
+        """Do the records bear just the times of those that were taken in?"""
+        found = await self._spine.count(t.station, where, by=("changed_at",))
+        known = {at: count for at, count in self._times.items() if since is None or at >= since}
+        return {row["changed_at"]: row["count"] for row in found} == known
 
     def knocked_unknown(self, station_id: str, remote: str, protocols: str, reason: str) -> None:
         """Remember somebody who is not on the roll, for adoption."""
@@ -101,13 +111,21 @@ class Roll:
 
     def _take(self, row: Row) -> None:
         owner, station_id, changed_at = str(row["owner"]), str(row["station_id"]), row["changed_at"]
+        assert isinstance(changed_at, datetime)
+        before = self._taken.get((owner, station_id))
+        if before == changed_at:
+            return
         password_hash = row["password_hash"]
         assert password_hash is None or isinstance(password_hash, bytes)
-        assert isinstance(changed_at, datetime)
         credential = Credential(owner, station_id, password_hash)
         record = msgspec.json.decode(str(row["document"]), type=Station)
         self._by_id.setdefault(station_id, {})[owner] = (credential, record)
-        self._at_last = self._at_last + 1 if changed_at == self._seen_until else 1
-        self._seen_until = changed_at  # They come in this order.
+        self._taken[owner, station_id] = changed_at
+        self._times[changed_at] += 1
+        if before is not None:
+            self._times[before] -= 1
+            if not self._times[before]:
+                del self._times[before]
+        self._seen_until = max(changed_at, self._seen_until or changed_at)
         if self._unknown.pop(station_id, None) is not None:
             self._unsaved.discard(station_id)

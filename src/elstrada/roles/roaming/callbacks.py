@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
 from elstrada.model.device import CommandResult
-from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.ids import PartyId
 from elstrada.model.location import DisplayText
 from elstrada.model.party import Peer
 from elstrada.ocpi.v221 import commands as wire
 from elstrada.ocpi.v221.commands import ResultType
+from elstrada.roles.gateway import reach
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -80,28 +81,34 @@ class Callbacks:
                 await self._settle(owed)
 
     async def run(self, every_s: float = 2.0) -> None:
-        """Settle until cancelled. What is under way then is left to the next life."""
-        try:
-            while True:
-                with contextlib.suppress(SpineDown):
-                    await self.settle()
-                await asyncio.sleep(every_s)
-        finally:
-            for task in list(self._under_way.values()):
-                task.cancel()
+        """Settle until cancelled."""
+        while True:
+            with contextlib.suppress(SpineDown):
+                await self.settle()
+            await asyncio.sleep(every_s)
+
+    def stop(self) -> None:
+        """What is under way is left to another node, or to the next life."""
+        for task in list(self._under_way.values()):
+            task.cancel()
 
     async def _do(self, peer: Peer, station_id: str, command: Command, owed: Row) -> None:
-        address = station_stream(peer.owner, station_id)
-        try:
-            answer = await self._post.ask(address, command, timeout_s=_POST_S)
-        except NobodyThere:
-            answer = CommandDone(CommandResult.OFFLINE, "the station is not connected")
-        except NoReply:
-            answer = CommandDone(CommandResult.TIMEOUT)
-        assert isinstance(answer, CommandDone), "a Command is answered by how it ended"
-        # While the store is down nothing can be claimed: ``settle`` tells it later.
+        # While the store is down nothing can be done or claimed: ``settle`` tells it later.
         with contextlib.suppress(SpineDown):
+            answer = await self._answer(peer, station_id, command)
             await self._tell(peer, owed, answer.result, answer.detail)
+
+    async def _answer(self, peer: Peer, station_id: str, command: Command) -> CommandDone:
+        try:
+            answer = await reach.command(
+                self._means.spine, self._post, peer.owner, station_id, command, timeout_s=_POST_S
+            )
+        except NobodyThere:
+            return CommandDone(CommandResult.OFFLINE, "the station is not connected")
+        except NoReply:
+            return CommandDone(CommandResult.TIMEOUT)
+        assert isinstance(answer, CommandDone), "a Command is answered by how it ended"
+        return answer
 
     async def _settle(self, owed: Row) -> None:
         owner = PartyId.parse(str(owed["owner"]))

@@ -62,6 +62,11 @@ class Courier:
             for round_ in list(self._rounds.values()):
                 round_.cancel()
 
+    def failing(self) -> dict[PeerKey, int]:
+        """Peers that are being left alone, with how often in a row they failed."""
+        now = self._means.clock.now()
+        return {key: rest.failures for key, rest in self._resting.items() if now < rest.until}
+
     async def settle(self) -> None:
         """Work until nothing is due that can be done now."""
         while await self.start_rounds():

@@ -58,7 +58,9 @@ class Line:
         sending = Sending(
             endpoint=endpoint, base=base, path=path or {}, query=query or {}, body=body, url=url
         )
-        return await self._send(sending, token, Routing(receiver, peer.owner), timeout_s)
+        outcome = await self._send(sending, token, Routing(receiver, peer.owner), timeout_s)
+        self._means.tally.said(peer, outcome, self._means.clock.now())
+        return outcome
 
     async def converse(self, conversation: Conversation, token: str) -> Discovered | Refusal:
         """Lead a conversation of the handshake with a token, to its end."""

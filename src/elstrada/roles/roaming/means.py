@@ -8,6 +8,7 @@ from elstrada.net.face import Chance, Clock, HttpClient
 from elstrada.ocpi import versions
 from elstrada.roles.findings import Findings
 from elstrada.roles.keys import Keys
+from elstrada.roles.roaming.tally import RoamingTally
 from elstrada.spine.face import Spine
 
 
@@ -21,6 +22,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     findings: Findings
     public_url: str
     """Scheme, host and port under which peers reach us, without a slash at the end."""
+    tally: RoamingTally = msgspec.field(default_factory=RoamingTally)
 
     @property
     def versions_url(self) -> str:

@@ -75,6 +75,8 @@ class Office:
         if isinstance(result, Refusal):
             who = source(caller.peer.owner, caller.peer.id) if caller else f"address:{remote}"
             self._means.findings.note(who, f"OCPI {result.why.name}", result.message)
+        outcome = result.why.name.lower() if isinstance(result, Refusal) else "done"
+        self._means.tally.answered(_version_in(request.path), outcome)
         return respond(request, result, self._means.clock.now(), call)
 
     async def _serve(self, request: HttpRequest, caller: Caller) -> tuple[Call | None, Result]:
@@ -130,6 +132,12 @@ class Office:
             return Refusal(Why.NOT_ALLOWED, "version details can only be read")
         sides = sides_of(caller.own.roles)
         return Found(VersionDetails(version, versions.endpoint_urls(version, self._means.public_url, sides)))
+
+
+def _version_in(path: str) -> str:
+    """The version that a path names, if there is such a one."""
+    named = path.removeprefix(versions.PREFIX).strip("/").partition("/")[0]
+    return named if named in versions.ROUTERS else "none"
 
 
 def _out_of_place(caller: Caller, call: Call) -> Refusal | None:

@@ -17,6 +17,7 @@ from elstrada.roles.roaming.puller import Puller
 from elstrada.roles.roaming.registrar import Registrar
 from elstrada.roles.roaming.roamer import Roamer
 from elstrada.roles.roaming.stock import Stock
+from elstrada.roles.roaming.tally import RoamingTally
 from elstrada.spine.post import Post
 
 
@@ -24,7 +25,7 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     """All actors of one node.
 
     ``roamer.handle`` is to be run as the follower ``roamer.FOLLOWER``; ``courier.run`` and
-    ``callbacks.run`` as tasks; ``office.handle`` behind the HTTP server.
+    ``callbacks.run`` as tasks of one node at a time; ``office.handle`` behind the HTTP server.
     """
 
     office: Office
@@ -36,6 +37,7 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     commander: Commander
     puller: Puller
     peers: Peers
+    tally: RoamingTally
 
 
 def wire(means: Means, post: Post) -> Roaming:
@@ -54,4 +56,5 @@ def wire(means: Means, post: Post) -> Roaming:
         commander=commander,
         puller=puller,
         peers=peers,
+        tally=means.tally,
     )

@@ -1,0 +1,40 @@
+"""What a house stands on: the engines and hands that outlive it, or that a demonstration makes otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from elstrada.net.face import Chance, Clock
+from elstrada.roles.keys import Keys
+from elstrada.spine.face import Spine
+from elstrada.spine.post import Post
+from elstrada.spine.tally import WriterTally
+
+
+def _nothing_amiss() -> str:
+    return ""
+
+
+def _no_writers() -> tuple[WriterTally, ...]:
+    return ()
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is there before a node, and after it."""
+
+    spine: Spine
+    post: Post
+    keys: Keys
+    clock: Clock
+    """The world's, which a demonstration may let run fast."""
+    wall: Clock
+    """The machine's."""
+    chance: Chance
+    node: str
+    """This node's name."""
+    transport: Callable[[], str] = _nothing_amiss
+    """What has been wrong with the way to other nodes for long; empty: nothing."""
+    tallies: Callable[[], Sequence[WriterTally]] = _no_writers
+    """What the spine's writers have done."""

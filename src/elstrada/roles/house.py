@@ -1,0 +1,232 @@
+"""A house: a node with its listeners, opened in one order and closed in the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from typing import cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from elstrada import __version__
+from elstrada.config import Config
+from elstrada.model.answers import Noted
+from elstrada.model.asks import DrainNode
+from elstrada.model.node import NodeSeen, Part
+from elstrada.model.party import Party
+from elstrada.net.client import GuardedClient
+from elstrada.net.egress import EgressRules
+from elstrada.net.http import App, Mount, listen, nowhere, serve_http
+from elstrada.net.station_server import StationServer
+from elstrada.net.stations import serve_stations
+from elstrada.ocpi import versions
+from elstrada.roles.desk import http as desk_http
+from elstrada.roles.desk.face import Desk
+from elstrada.roles.desk.nodes import node_address
+from elstrada.roles.desk.server_file import ServerFile, announce, withdraw
+from elstrada.roles.drain import drain
+from elstrada.roles.ground import Ground
+from elstrada.roles.health import Health
+from elstrada.roles.lags import Lags
+from elstrada.roles.metrics import parts
+from elstrada.roles.metrics.collector import Metrics
+from elstrada.roles.metrics.post import CountedPost
+from elstrada.roles.node import Hands, Node
+from elstrada.roles.presence import Presence
+from elstrada.roles.readiness import Readiness
+from elstrada.roles.watchdog import Watchdog
+from elstrada.spine.post import Letter
+from elstrada.web.app import Pages, make_app
+from elstrada.web.guard import LOOPBACK
+
+
+class House:
+    """A node, its listeners, and the file that tells the command line where it is."""
+
+    def __init__(self, config: Config, parties: tuple[Party, ...], ground: Ground) -> None:
+        self._config, self._parties, self._ground = config, parties, ground
+        self._stack = contextlib.AsyncExitStack()
+        self._post = CountedPost(ground.post)
+        self._stations: StationServer | None = None
+        self._secret = config.desk.secret.get_secret_value() if config.desk.secret else ground.chance.secret()
+        self.failure: str | None = None
+        """Why this node must end; None: it need not."""
+        self.told_to_leave = asyncio.Event()
+        """Set when somebody asked for the end: the operator by post, or another process of the same name."""
+        self.addresses: list[str] = []
+        """What a person may want to open, in words."""
+        self.http_url = ""
+        self.stations_url = ""
+
+    async def open(self) -> None:
+        """Start everything; stops what was started if something fails."""
+        async with contextlib.AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+
+    async def close(self) -> None:
+        """Send the stations away, then stop in the opposite order: listeners first, then what they use."""
+        await self._stack.aclose()
+
+    async def _open(self, stack: contextlib.AsyncExitStack) -> None:
+        config, ground = self._config, self._ground
+        networks = tuple(str(network) for network in config.outbound.networks)
+        client = GuardedClient(EgressRules(plain_http=config.outbound.http, networks=networks))
+        stack.push_async_callback(client.close)
+        serves_http = bool({Part.ROAMER, Part.PAGES} & config.parts)
+        listening = listen(config.http.host, config.http.port) if serves_http else None
+        if listening is not None:
+            stack.callback(listening.close)
+            self.http_url = f"http://{_shown(config.http.host)}:{listening.getsockname()[1]}"
+        hands = Hands(
+            spine=ground.spine,
+            keys=ground.keys,
+            clock=ground.clock,
+            chance=ground.chance,
+            http=client,
+            public_url=(config.public_url or self.http_url).rstrip("/"),
+            wall=ground.wall,
+            node=ground.node,
+        )
+        self.node = Node(hands, self._parties, parts=config.parts, post=self._post)
+        await self._be_seen(stack)
+        await self.node.start()
+        stack.push_async_callback(self.node.stop)
+        if listening is not None:
+            await self._serve_http(stack, listening)
+        if Part.GATEWAY in config.parts:
+            await self._serve_stations(stack)
+        stack.push_async_callback(drain, self.node, self._readiness, self._presence, self._config.limits)
+        self._announce(stack)
+        self.addresses.append(f"health    {self._health_url}/readyz")
+        self._readiness.starting = False
+
+    # --- being seen -------------------------------------------------------------------------------------
+
+    async def _be_seen(self, stack: contextlib.AsyncExitStack) -> None:
+        """Tell whoever supervises, and the other nodes, how this one is, before and while it works."""
+        config, ground = self._config, self._ground
+        listening = listen(config.health.host, config.health.port)
+        stack.callback(listening.close)
+        health_url = f"http://{_shown(config.health.host)}:{listening.getsockname()[1]}"
+        now = ground.wall.now()
+        self._presence = Presence(
+            ground.spine,
+            ground.wall,
+            NodeSeen(
+                id=ground.node,
+                roles=tuple(sorted(config.parts)),
+                started_at=now,
+                seen_at=now,
+                version=__version__,
+                address=health_url,
+            ),
+            displaced=self._displaced,
+        )
+        self._lags, watchdog = Lags(self.node), Watchdog(config.limits.stuck_s)
+        watchdog.start()
+        stack.callback(watchdog.stop)
+        self._readiness = Readiness(
+            self.node, self._presence, self._lags, lambda: watchdog.lag_s, ground.transport
+        )
+        health = Health(self._readiness, self._metrics(watchdog).exposed, ground.node)
+        server = await serve_http([Mount("/", health)], nowhere, listening)
+        stack.push_async_callback(server.close)
+        await self._presence.arrive()
+        stack.push_async_callback(self._presence.depart)
+        for work in (self._presence.run(), self._lags.run()):
+            task = asyncio.get_running_loop().create_task(work)
+            stack.push_async_callback(_end, task)
+        stack.callback(self._post.serve(node_address(ground.node), self._asked))
+        self._health_url = health_url
+
+    def _metrics(self, watchdog: Watchdog) -> Metrics:
+        return Metrics(
+            [
+                lambda: parts.of_node(self.node, self._readiness, watchdog.take_worst),
+                lambda: parts.of_spine(self._ground.tallies),
+                lambda: parts.of_followers(self._lags, self._ground.clock),
+                lambda: parts.of_gateway(self.node, self._stations),
+                lambda: parts.of_roaming(self.node),
+                self._post.gather,
+            ]
+        )
+
+    def _displaced(self) -> None:
+        self.failure = f"another process serves as node {self._ground.node}; give each a name of its own"
+        self.told_to_leave.set()
+
+    async def _asked(self, letter: Letter) -> Letter:
+        """Somebody asks this node something by post."""
+        if not isinstance(letter, DrainNode):
+            raise TypeError(f"a node is asked to drain, not for {type(letter).__name__}")
+        self.told_to_leave.set()
+        return Noted()
+
+    # --- listeners --------------------------------------------------------------------------------------
+
+    async def _serve_http(self, stack: contextlib.AsyncExitStack, listening: socket.socket) -> None:
+        """What peers, people and the command line call: each if this node has the role."""
+        node, roles, mounts = self.node, self._config.parts, list[Mount]()
+        pages: App = nowhere
+        if Part.ROAMER in roles:
+            mounts.append(Mount(versions.PREFIX, node.roaming.office))
+            self.addresses.append(f"OCPI      {node.hands.public_url}{versions.PREFIX}/versions")
+        if Part.PAGES in roles:
+            desk = desk_http.DeskHandler(self._desk(), self._secret, node.findings.note_caller)
+            mounts.append(Mount(desk_http.PREFIX, desk, desk_http.MAX_BODY))
+            hosts, zone = _hosts(self._config, node.hands.public_url), ZoneInfo(self._config.http.zone)
+            app = make_app(self._ground.spine, self._ground.clock, hosts=hosts, zone=zone)
+            # Both are ASGI 3; each library writes its types in its own way.
+            pages = cast(App, app)
+            self.addresses.append(f"pages     {self.http_url}/")
+        server = await serve_http(mounts, pages, listening, strayed=node.findings.note_caller)
+        stack.push_async_callback(server.close)
+        if Part.PAGES in roles:
+            stack.callback(cast(Pages, pages).close)
+
+    async def _serve_stations(self, stack: contextlib.AsyncExitStack) -> None:
+        config = self._config
+        self._stations = await serve_stations(
+            self.node.gateway, host=config.stations.host, port=config.stations.port, clock=self._ground.clock
+        )
+        stack.push_async_callback(self._stations.close, per_second=config.limits.drain_per_second)
+        self.stations_url = f"ws://{_shown(config.stations.host)}:{self._stations.port}/ocpp/"
+        self.addresses.append(f"stations  {self.stations_url}<station id>")
+
+    def _announce(self, stack: contextlib.AsyncExitStack) -> None:
+        """Tell commands on this machine where the desk is, if it is here."""
+        if Part.PAGES in self._config.parts:
+            announce(self._config.data_dir, ServerFile(self.http_url, self._secret, os.getpid()))
+            stack.callback(withdraw, self._config.data_dir, os.getpid())
+
+    def _desk(self) -> Desk:
+        ground, node = self._ground, self.node
+        return Desk(
+            spine=ground.spine,
+            keys=ground.keys,
+            clock=ground.clock,
+            chance=ground.chance,
+            post=node.post,
+            registrar=node.roaming.registrar,
+            versions_url=f"{node.hands.public_url}{versions.PREFIX}/versions",
+        )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _hosts(config: Config, public_url: str) -> list[str]:
+    """The names under which the pages may be called."""
+    named = urlsplit(public_url).hostname or ""
+    named = f"[{named}]" if ":" in named else named
+    return sorted({*LOOPBACK, _shown(config.http.host), named} - {""})
+
+
+def _shown(host: str) -> str:
+    """The host as this machine can open it."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104

@@ -1,0 +1,1 @@
+"""What a node measures of itself, in Prometheus's words. Numbers are gathered when they are asked for."""
