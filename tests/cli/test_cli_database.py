@@ -84,6 +84,26 @@ def test_backup_restore_verify(home: Path, tmp_path: Path) -> None:
     assert "is sound" in run("verify").stderr
 
 
+def test_backups_in_a_folder_are_named_by_their_time_and_only_the_newest_kept(
+    home: Path, tmp_path: Path
+) -> None:
+    told("migrate")
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    old = [f"elstrada-2026030{day}T020000Z.backup" for day in range(1, 5)]
+    for name in (*old, "elstrada-notes.backup", "other"):
+        (folder / name).touch()
+    made = Path(told("backup", str(folder), "--keep", "3")["file"])
+    assert made.parent == folder
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *old[2:],
+        made.name,
+        "elstrada-notes.backup",
+        "other",
+    ]
+    assert run("backup", str(tmp_path / "b"), "--keep", "3").exit_code == Exit.USAGE
+
+
 def test_a_backup_of_a_running_installation_needs_no_stop(home: Path, tmp_path: Path) -> None:
     told("migrate")
     with lock_beside(home / "elstrada.db"):

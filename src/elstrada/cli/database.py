@@ -15,6 +15,7 @@ from elstrada.cli.output import as_json
 from elstrada.roles.upkeep import database_of
 from elstrada.spine.upkeep.archive import Manifest
 from elstrada.spine.upkeep.backup import backup as back_up
+from elstrada.spine.upkeep.backup import in_folder, keep_newest
 from elstrada.spine.upkeep.database import Broken, CannotOpen, Refused, named
 from elstrada.spine.upkeep.migration import migrate_database, revisions_in
 from elstrada.spine.upkeep.restore import restore as bring_back
@@ -86,16 +87,28 @@ def migrate(ctx: click.Context, check: bool, json: bool) -> None:
 
 
 @db.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With a folder: remove all but the newest N there.",
+)
 @_JSON
 @click.pass_context
-def backup(ctx: click.Context, file: Path, json: bool) -> None:
+def backup(ctx: click.Context, file: Path, keep: int | None, json: bool) -> None:
     """Write everything as of now into FILE, while nodes go on working.
 
-    FILE must not exist. The keys are not in it: keep keys.json too, elsewhere.
+    FILE must not exist; if it is a folder, a new file in it is named by the time. The keys are not in
+    it: keep keys.json too, elsewhere.
     """
+    if keep is not None and not file.is_dir():
+        raise click.UsageError(f"--keep is for a folder, and {file} is none")
     database = database_of(config_of(ctx))
+    folder, file = file, in_folder(file)
     manifest = _done(ctx, json, lambda: back_up(database, file))
+    if keep is not None:
+        keep_newest(folder, keep)
     told = _Copied(named(database), str(file), file.stat().st_size, manifest.revision, manifest)
     click.echo(as_json(told) if json else _copied(told, "is in"), err=not json)
     if not json:

@@ -44,7 +44,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     sqlite: tuple[int, int, int]
     uid: int
     open_files: int
-    """That the process may have: the hard limit, which a server raises itself to if it may."""
+    """That a process started as this one was may have open."""
     now: datetime
     """By this machine's clock, UTC."""
 

@@ -23,13 +23,13 @@ _SOME_ZONES = ("UTC", "Europe/Stockholm", "Europe/Rome")
 
 def this_machine() -> Machine:
     """What we were given."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     info = sys.version_info
     return Machine(
         python=(info.major, info.minor, info.micro),
         sqlite=sqlite3.sqlite_version_info,
         uid=os.geteuid(),
-        open_files=hard if hard != resource.RLIM_INFINITY else 1 << 30,
+        open_files=soft if soft != resource.RLIM_INFINITY else 1 << 30,
         now=datetime.now(UTC),
     )
 

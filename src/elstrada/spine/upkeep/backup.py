@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -24,6 +25,9 @@ from elstrada.spine.upkeep.postgres_copy import pack_postgres
 from elstrada.spine.upkeep.revisions import revisions_from
 from elstrada.spine.upkeep.sqlite_files import check_file, copy_live
 
+SUFFIX = ".backup"
+_NAMED = re.compile(rf"elstrada-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}")
+
 
 def backup(database: Database, file: Path) -> Manifest:
     """Write a backup; returns its manifest. Readable by its owner alone (mode 0600).
@@ -43,6 +47,18 @@ def backup(database: Database, file: Path) -> Manifest:
         )
         packing.finish(manifest)
     return manifest
+
+
+def in_folder(path: Path) -> Path:
+    """The path; if it is a folder, a name in it that tells the time, so that names sort by age."""
+    return path / f"elstrada-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{SUFFIX}" if path.is_dir() else path
+
+
+def keep_newest(folder: Path, count: int) -> None:
+    """Remove all backups that ``in_folder`` named, but the newest; other files are left alone."""
+    made = sorted(path for path in folder.iterdir() if _NAMED.fullmatch(path.name))
+    for path in made[:-count]:
+        path.unlink()
 
 
 def _pack_sqlite(path: Path, packing: Packing, folder: Path) -> Manifest:
