@@ -17,7 +17,7 @@ def examine_files(case: Case) -> Iterator[Finding]:
     config, folder = case.config, case.config.data_dir
     if not folder.exists():
         yield warning(AREA, f"{folder} does not exist yet", "`elstrada serve` makes it at its first start")
-    else:
+    elif config.database.url is None:
         yield from _owned(folder, case.machine.uid, 0o077, "others can look into it", f"chmod 700 {folder}")
     yield from _keys(case)
     if config.database.url is None and config.sqlite_file.exists():
