@@ -34,13 +34,14 @@ _USER = "elstrada"
 class PostgresServer:
     """One server with its own data, on a free port of 127.0.0.1. Started and stopped any number of times."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, within: str | None = None) -> None:
         """Make the data directory.
 
         Args:
             settings: of the server, by name, beside those it needs to run here.
+            within: the folder to make it in; default: the system's temporary one.
         """
-        self._home = Path(tempfile.mkdtemp(prefix="elstrada-postgres-"))
+        self._home = Path(tempfile.mkdtemp(prefix="elstrada-postgres-", dir=within))
         self.port = _free_port()
         self._settings = {
             "port": str(self.port),

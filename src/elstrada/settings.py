@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from pathlib import Path
 from typing import Annotated, Literal, cast
 from zoneinfo import available_timezones
 
@@ -28,7 +29,7 @@ from elstrada.redaction import redacted
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 _DATABASE_SCHEMES = ("postgresql://", "postgres://")
-_NATS_SCHEMES = ("nats://", "tls://", "ws://", "wss://")
+_NATS_SCHEMES = ("nats://", "tls://")
 _TRACE_SCHEMES = ("http://", "https://")
 
 
@@ -129,7 +130,11 @@ class NatsSection(Section):
     """How nodes reach one another. Only with PostgreSQL."""
 
     url: NatsUrl | None = None
-    """nats://user:password@host:4222; several with commas."""
+    """nats://user:password@host:4222, or tls://; several with commas."""
+    credentials: Path | None = None
+    """A file with a user's JWT and seed, as ``nsc`` writes it."""
+    prefix: str = Field(default="elstrada", pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    """Of all subjects; installations that share a NATS have different ones."""
 
 
 class StationsSection(Section):

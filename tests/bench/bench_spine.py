@@ -1,23 +1,31 @@
-"""Facts per second through ``SqliteSpine.commit`` with full durability.
+"""Facts per second through ``Spine.commit`` with full durability, on SQLite and on PostgreSQL.
 
-Usage: ``taskset -c 0 python tests/bench/bench_spine.py [--streams 1000] [--seconds 5] [--busy]``.
-Each stream appends one meter sample at a time and waits for its commit, as a station does.
+Usage: ``python tests/bench/bench_spine.py [--engines sqlite,postgres] [--streams 1000] [--seconds 5] [--busy]``.
+Each stream appends one meter sample at a time and waits for its commit, as a station does. The
+PostgreSQL server runs on the same cores, with ``fsync`` and ``synchronous_commit`` on.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from elstrada.model.facts import MeterSampled
 from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.quantity import MeterSample
-from elstrada.spine.face import Append, Work
+from elstrada.spine.face import Append, Spine, Work
+from elstrada.spine.postgres import PostgresSpine
 from elstrada.spine.sqlite import SqliteSpine
+from postgres_server import PostgresServer, migrated_database
 
 _OWNER = PartyId("SE", "ELS")
 _START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -28,7 +36,36 @@ class _WallClock:
         return datetime.now(UTC)
 
 
-async def _charge(spine: SqliteSpine, number: int, until: float) -> int:
+@asynccontextmanager
+async def _sqlite(directory: str) -> AsyncIterator[Spine]:
+    spine = SqliteSpine(Path(directory) / "bench.db", _WallClock())
+    await spine.start()
+    yield spine
+    await spine.close()
+
+
+@asynccontextmanager
+async def _postgres(directory: str) -> AsyncIterator[Spine]:
+    # Beside the directory, which is closed to the user that the server runs as.
+    server = PostgresServer({"shared_buffers": "256MB"}, str(Path(directory).parent))
+    server.start()
+    try:
+        with migrated_database(server) as url:
+            spine = PostgresSpine(url, _WallClock())
+            await spine.start()
+            yield spine
+            await spine.close()
+    finally:
+        server.remove()
+
+
+_ENGINES: dict[str, Callable[[str], AbstractAsyncContextManager[Spine]]] = {
+    "sqlite": _sqlite,
+    "postgres": _postgres,
+}
+
+
+async def _charge(spine: Spine, number: int, until: float) -> int:
     stream = station_stream(_OWNER, f"CP{number:04}")
     version = 0
     while time.perf_counter() < until:
@@ -53,33 +90,39 @@ async def _keep_busy(until: float) -> None:
         await asyncio.sleep(0.005)
 
 
-async def _measure(path: Path, streams: int, seconds: float, busy: bool) -> None:
-    spine = SqliteSpine(path, _WallClock())
-    await spine.start()
-    begin, cpu = time.perf_counter(), time.process_time()
-    until = begin + seconds
-    company = asyncio.create_task(_keep_busy(until)) if busy else None
-    facts = sum(await asyncio.gather(*(_charge(spine, number, until) for number in range(streams))))
-    elapsed, used = time.perf_counter() - begin, time.process_time() - cpu
-    if company is not None:
-        await company
-    await spine.close()
-    print(f"{facts / elapsed:,.0f} facts/s: {facts:,} facts of {streams} streams in {elapsed:.1f} s")
-    print(f"{used / facts * 1e6:.1f} us of processor time per fact, {used / elapsed:.0%} of a core")
+async def _measure(engine: str, directory: str, streams: int, seconds: float, busy: bool) -> float:
+    async with _ENGINES[engine](directory) as spine:
+        begin, cpu = time.perf_counter(), time.process_time()
+        until = begin + seconds
+        company = asyncio.create_task(_keep_busy(until)) if busy else None
+        facts = sum(await asyncio.gather(*(_charge(spine, number, until) for number in range(streams))))
+        elapsed, used = time.perf_counter() - begin, time.process_time() - cpu
+        if company is not None:
+            await company
+    print(f"{engine}: {facts / elapsed:,.0f} facts/s: {facts:,} of {streams} streams in {elapsed:.1f} s")
+    print(f"  {used / facts * 1e6:.1f} us of this process's time per fact, {used / elapsed:.0%} of a core")
+    return facts / elapsed
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engines", default="sqlite,postgres")
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument(
         "--busy", action="store_true", help="let the event loop do other work half of the time"
     )
-    parser.add_argument("--directory", help="where the database is made; default: the system's temporary one")
+    parser.add_argument(
+        "--directory", help="where the databases are made; default: the system's temporary one"
+    )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        path = Path(directory) / "bench.db"
-        asyncio.run(_measure(path, options.streams, options.seconds, options.busy))
+    rates: list[float] = []
+    for engine in options.engines.split(","):
+        with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+            run = _measure(engine, directory, options.streams, options.seconds, options.busy)
+            rates.append(asyncio.run(run))
+    if len(rates) > 1:
+        print(f"ratio {rates[1] / rates[0]:.2f}")
 
 
 if __name__ == "__main__":

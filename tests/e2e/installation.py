@@ -114,6 +114,8 @@ class Installation:
     folder: Path
     nursery: Nursery
     parties: tuple[Party, ...] = (CPO, EMSP)
+    settings: tuple[str, ...] = ()
+    """More lines of the configuration's head."""
     http_port: int = 0
     stations_port: int = 0
     starter: Nursery | Installed = field(default_factory=Installed)
@@ -132,6 +134,7 @@ class Installation:
             f"stations.port = {self.stations_port}",
             "health.port = 0",
             'outbound = { http = true, networks = ["127.0.0.0/8"] }',
+            *self.settings,
             *(_section(party) for party in self.parties),
         ]
         self.config.write_text("\n".join(sections))
@@ -151,16 +154,16 @@ class Installation:
 
     # --- the server ---------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self, *arguments: str) -> None:
         """Serve, and wait until the addresses stand on standard output."""
         told = self.folder / "server.out"
         told.write_text("")
-        argv = ["--config", str(self.config), "serve"]
+        argv = ["--config", str(self.config), "serve", *arguments]
         self.pid = self.starter.begin(argv, Path(os.devnull), told, self.log)
-        wait_for(lambda: told.read_text().count("\n") >= 4, "the server's addresses", every_s=0.005)
+        wait_for(lambda: "/readyz\n" in told.read_text(), "the server's addresses", every_s=0.005)
         addresses = dict(line.split(maxsplit=1) for line in told.read_text().splitlines())
-        self.http_url = addresses["pages"].rstrip("/")
-        self.stations_url = addresses["stations"].removesuffix("<station id>")
+        self.http_url = addresses.get("pages", "").rstrip("/")
+        self.stations_url = addresses.get("stations", "").removesuffix("<station id>")
         self.health_url = addresses["health"].removesuffix("/readyz")
 
     def stop(self) -> int:

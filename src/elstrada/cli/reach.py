@@ -12,15 +12,17 @@ import msgspec
 from elstrada.config import Config
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
+from elstrada.redaction import redacted
 from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Refusal
 from elstrada.roles.desk.http import ProblemDocument, path_of
 from elstrada.roles.desk.parties import settle_parties
 from elstrada.roles.desk.server_file import FILE_NAME, ServerFile, find_server
 from elstrada.roles.desk.table import lacks, perform
+from elstrada.roles.engines import memory_of
 from elstrada.roles.keys import keys_for
 from elstrada.spine.face import SpineDown
 from elstrada.spine.lock import DatabaseInUse
-from elstrada.spine.sqlite import SqliteSpine
+from elstrada.spine.postgres_migrate import DatabaseUnready
 
 TIMEOUT_S = 600
 """The longest verb, the import of a whole register, is done in less."""
@@ -119,14 +121,17 @@ async def _on_store(config: Config, verb: AnyVerb, params: msgspec.Struct) -> ob
     except OSError as problem:
         return Refusal(Kind.CONFLICT, f"the data directory cannot be used: {problem}", "say --data-dir")
     clock = SystemClock()
-    spine = SqliteSpine(config.sqlite_file, clock)
+    spine = memory_of(config, clock)
     try:
         await spine.start()
     except DatabaseInUse as used:
         hint = "wait for the other command, or ask the server that runs there, if it has the role pages"
         return Refusal(Kind.UNREACHABLE, str(used), hint)
+    except DatabaseUnready as unready:
+        return Refusal(Kind.CONFLICT, str(unready))
     except SpineDown as down:
-        return Refusal(Kind.UNREACHABLE, f"the store cannot be opened: {down}", "see to the disk")
+        says = f"the store cannot be opened: {redacted(str(down))}"
+        return Refusal(Kind.UNREACHABLE, says, "see to the disk, or to the database server")
     try:
         keys = await keys_for(spine, config.keys_path)
         await settle_parties(spine, (section.party() for section in config.parties))

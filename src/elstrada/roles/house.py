@@ -48,7 +48,8 @@ class House:
     def __init__(self, config: Config, parties: tuple[Party, ...], ground: Ground) -> None:
         self._config, self._parties, self._ground = config, parties, ground
         self._stack = contextlib.AsyncExitStack()
-        self._post = CountedPost(ground.post)
+        self._post = CountedPost(ground.traces.post(ground.post))
+        self._spine = ground.traces.spine(ground.spine)
         self._stations: StationServer | None = None
         self._secret = config.desk.secret.get_secret_value() if config.desk.secret else ground.chance.secret()
         self.failure: str | None = None
@@ -81,14 +82,15 @@ class House:
             stack.callback(listening.close)
             self.http_url = f"http://{_shown(config.http.host)}:{listening.getsockname()[1]}"
         hands = Hands(
-            spine=ground.spine,
+            spine=self._spine,
             keys=ground.keys,
             clock=ground.clock,
             chance=ground.chance,
-            http=client,
+            http=ground.traces.client(client),
             public_url=(config.public_url or self.http_url).rstrip("/"),
             wall=ground.wall,
             node=ground.node,
+            traced=ground.traces.follower,
         )
         self.node = Node(hands, self._parties, parts=config.parts, post=self._post)
         await self._be_seen(stack)
@@ -151,6 +153,7 @@ class House:
                 lambda: parts.of_gateway(self.node, self._stations),
                 lambda: parts.of_roaming(self.node),
                 self._post.gather,
+                self._ground.metrics,
             ]
         )
 
@@ -172,7 +175,7 @@ class House:
         node, roles, mounts = self.node, self._config.parts, list[Mount]()
         pages: App = nowhere
         if Part.ROAMER in roles:
-            mounts.append(Mount(versions.PREFIX, node.roaming.office))
+            mounts.append(Mount(versions.PREFIX, self._ground.traces.handler(node.roaming.office)))
             self.addresses.append(f"OCPI      {node.hands.public_url}{versions.PREFIX}/versions")
         if Part.PAGES in roles:
             desk = desk_http.DeskHandler(self._desk(), self._secret, node.findings.note_caller)

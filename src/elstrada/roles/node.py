@@ -6,7 +6,7 @@ The simulator makes nodes on a virtual clock and network, ``roles.serve`` one on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 import msgspec
@@ -32,6 +32,11 @@ from elstrada.spine.lease import Terms
 from elstrada.spine.post import LocalPost, Post
 
 
+def as_it_is(name: str, handle: Handle) -> Handle:
+    """A follower's step that nobody measures."""
+    return handle
+
+
 class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """What a node works with."""
 
@@ -46,6 +51,8 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """The machine's clock, by which nodes deal with one another, however fast the world's clock runs."""
     terms: Terms = Terms()
     """Of the leases under which this node does what must be done once."""
+    traced: Callable[[str, Handle], Handle] = as_it_is
+    """Wraps a follower's step in what measures it."""
     node: str = "node"
     """This node's name among those of the installation."""
 
@@ -148,6 +155,7 @@ class Node:
 
     def _follow(self, name: str, handle: Handle) -> None:
         spine, clock = self.hands.spine, self.hands.clock
+        handle = self.hands.traced(name, handle)
         for shard in range(spine.shards):
             following = Following(name, shard, Progress())
             self.followings.append(following)

@@ -15,6 +15,7 @@ import uvloop
 from elstrada.config import Config
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
+from elstrada.redaction import redacted
 from elstrada.roles import drain, logs
 from elstrada.roles.desk.lookups import own_parties
 from elstrada.roles.desk.parties import settle_parties
@@ -23,8 +24,10 @@ from elstrada.roles.ground import Ground
 from elstrada.roles.house import House
 from elstrada.roles.keys import keys_for
 from elstrada.roles.nameplate import name_of_node
+from elstrada.roles.traces import traces_to
 from elstrada.spine.face import SpineDown
 from elstrada.spine.lock import DatabaseInUse
+from elstrada.spine.postgres_migrate import DatabaseUnready
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +43,16 @@ def serve(config: Config) -> int:
             level=config.log.level, form=config.log.format, node=node, roles=",".join(sorted(config.parts))
         )
         return uvloop.run(_serve(config, node))
-    except (DatabaseInUse, SpineDown, ValueError, OSError) as problem:
-        _say(f"elstrada: {problem}")
+    except (DatabaseInUse, DatabaseUnready, SpineDown, ValueError, OSError) as problem:
+        _say(f"elstrada: {redacted(str(problem))}")
         return EXIT_ERROR
 
 
 async def _serve(config: Config, node: str) -> int:
-    clock = SystemClock()
-    engines = Engines(config, clock, node)
+    clock, chance = SystemClock(), SystemChance()
+    endpoint = config.otel.endpoint
+    traces = traces_to(endpoint.get_secret_value() if endpoint else None, node)
+    engines = Engines(config, clock, chance, node)
     await engines.start()
     try:
         keys = await keys_for(engines.spine, config.keys_path)
@@ -64,14 +69,17 @@ async def _serve(config: Config, node: str) -> int:
             keys=keys,
             clock=clock,
             wall=clock,
-            chance=SystemChance(),
+            chance=chance,
             node=node,
             transport=engines.amiss,
             tallies=engines.tallies,
+            metrics=engines.gather,
+            traces=traces,
         )
         return await _live(House(config, parties, ground), engines.spine, config)
     finally:
         await engines.close()
+        await asyncio.to_thread(traces.close)
 
 
 async def _live(house: House, spine: Engine, config: Config) -> int:

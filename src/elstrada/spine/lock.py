@@ -12,7 +12,8 @@ class DatabaseInUse(Exception):
 
     def __init__(self, database: Path, lock: Path) -> None:
         super().__init__(
-            f"{database} is in use: {lock} is held by another process; stop it, or name another database"
+            f"{database} is in use: {lock} is held by another process; SQLite serves one: stop it, name another"
+            " data_dir, or set database.url to a PostgreSQL, which several nodes can share"
         )
         self.database = database
 

@@ -6,6 +6,7 @@ wait has a deadline; what passes it is closed at once, and its outcome is unknow
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 _Result = TypeVar("_Result")
+
+# Of a statement that fails, the driver also warns that what came after it was not done. Every error
+# reaches whoever judges it, so that says nothing new, a line for each.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 PATIENCE_S = 4.0
 """For one transaction, or one question."""

@@ -119,7 +119,9 @@ def check_text(line: Connection[TupleRow], place: str) -> None:
 
 
 def _connected(url: str) -> Connection[TupleRow]:
-    return Connection.connect(url, connect_timeout=10, application_name="elstrada-migrate")
+    return Connection.connect(
+        url, connect_timeout=10, application_name="elstrada-migrate", client_encoding="UTF8"
+    )
 
 
 def _named(url: str) -> str:

@@ -12,19 +12,19 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
 from elstrada.spine import tables as t
-from elstrada.spine.batch import Batch, Cells
-from elstrada.spine.face import Cell
+from elstrada.spine.batch import Batch
 from elstrada.spine.merging import Merged
+from elstrada.spine.postgres_arrays import columnwise
 from elstrada.spine.rules import key_names
 
 Parameters = Sequence[object]
 Statement = tuple[str, Parameters]
 
-LOCK = "SELECT shard, position FROM shard WHERE shard = ANY(%s) ORDER BY shard FOR UPDATE"
+LOCK = "SELECT shard, position FROM shard WHERE shard = ANY(%s::smallint[]) ORDER BY shard FOR UPDATE"
 """The right to append to these shards, until the transaction ends; and where they end."""
 END = "SELECT shard, position FROM shard WHERE shard = %s"
 ENDS = "SELECT shard, position FROM shard"
-HEADS = "SELECT stream, version, position FROM stream WHERE stream = ANY(%s)"
+HEADS = "SELECT stream, version, position FROM stream WHERE stream = ANY(%s::text[])"
 CURSORS = (
     "SELECT follower, shard, position FROM cursor"
     " JOIN unnest(%s::text[], %s::smallint[]) AS asked (follower, shard) USING (follower, shard)"
@@ -64,11 +64,6 @@ def put_rows(views: Merged) -> Iterator[Statement]:
     """The statements that write changed rows of views."""
     for shape, rows in views.shaped():
         yield _upsert(shape.table, shape.columns, shape.first), columnwise(rows)
-
-
-def columnwise(rows: Sequence[Cells] | Sequence[Sequence[Cell]]) -> list[list[object]]:
-    """Rows as arrays, one per column."""
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 @cache

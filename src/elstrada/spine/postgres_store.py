@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from random import uniform
+from time import monotonic, sleep
 from typing import TypeVar, cast
 
 import psycopg
@@ -18,6 +20,7 @@ from elstrada.spine.batch import EMPTY, Batch, Ends, Head, Written
 from elstrada.spine.face import CursorMoved, RowMoved, StreamMoved
 from elstrada.spine.merging import Merged
 from elstrada.spine.months import base_of, make_months, month_at
+from elstrada.spine.postgres_arrays import array, columnwise
 from elstrada.spine.postgres_line import PATIENCE_S, Door, Line, Overdue
 from elstrada.spine.postgres_log import FACTS_AFTER, recorded
 from elstrada.spine.postgres_records import write_all
@@ -26,12 +29,11 @@ from elstrada.spine.postgres_statements import (
     END,
     HEADS,
     LOCK,
-    columnwise,
     put_rows,
     quoted,
     statements,
 )
-from elstrada.spine.postgres_trouble import CommitUnknown, is_sound, lacks_month, passes_at_once
+from elstrada.spine.postgres_trouble import CommitUnknown, is_lost, lacks_month, passes_at_once
 from elstrada.spine.shards import shards_of, touched_by
 from elstrada.spine.store import Outcome
 from elstrada.spine.trouble import Trouble
@@ -39,7 +41,8 @@ from elstrada.spine.views import project
 
 _Result = TypeVar("_Result")
 
-_TRIES = 4
+_TRIES = 6
+_APART_S = 0.002
 _REBUILT_AT_ONCE = 5_000
 _REBUILD_S = 3600.0
 
@@ -73,7 +76,8 @@ class PostgresStore:
 
     def _again(self, do: Callable[[Line], _Result], patience_s: float = PATIENCE_S) -> _Result:
         """Do a transaction; again if it was undone for a reason that has passed, a few times."""
-        for left in reversed(range(_TRIES)):
+        end = monotonic() + patience_s
+        for again in range(1, _TRIES + 1):
             line = self._opened()
             was_used = line.used
             try:
@@ -81,8 +85,10 @@ class PostgresStore:
                     return do(line)
             except Exception as error:
                 self._undo(line, error)
-                if not left or not self._may_try_again(error, was_used):
+                if again == _TRIES or monotonic() > end or not self._may_try_again(error, was_used):
                     raise
+            # Two that ran into each other shall not do so again.
+            sleep(uniform(0, _APART_S * 2**again))  # noqa: S311  Not a secret.
         raise AssertionError("the last try returns or raises")
 
     def _opened(self) -> Line:
@@ -91,25 +97,24 @@ class PostgresStore:
         return self._line
 
     def _undo(self, line: Line, error: Exception) -> None:
-        """Leave no transaction open. A connection that is not sound any more is closed."""
+        """Leave no transaction open."""
         if isinstance(error, Overdue):
             self._door.shut()
-        try:
-            if not line.closed and is_sound(error):
-                with line.within(PATIENCE_S):
-                    line.execute("ROLLBACK")
-                return
-        except (psycopg.Error, Overdue):
-            # It is closed below, which undoes as well; what matters is the first error.
-            pass
-        self.close()
+        if isinstance(error, (psycopg.Error, Overdue, CommitUnknown, _MonthMissing)):
+            # After an error within a pipeline the driver remembers statements as prepared that are not.
+            self.close()
+            return
+        with line.within(PATIENCE_S):
+            line.execute("ROLLBACK")
 
     def _may_try_again(self, error: Exception, was_used: bool) -> bool:
         if isinstance(error, _MonthMissing):
-            make_months(self._opened(), error.months)
+            line = self._opened()
+            with line.within(PATIENCE_S):
+                make_months(line, error.months)
             return True
-        # The server closed a connection that had been idle, before it could do anything of this.
-        is_stale = self._line is None and was_used and not isinstance(error, (Overdue, CommitUnknown))
+        # The server ended a connection while it was idle, before it could do anything of this.
+        is_stale = was_used and is_lost(error)
         return is_stale or passes_at_once(error)
 
     def _transact(self, line: Line, works: Sequence[Written], at: datetime) -> list[Outcome]:
@@ -131,10 +136,10 @@ class PostgresStore:
             line.execute("BEGIN")
             # Each is a statement with a view of its own: those behind the lock see what the lock waited for.
             answers = [
-                line.execute(LOCK, (touched,)) if touched else None,
+                line.execute(LOCK, (array(touched),)) if touched else None,
                 line.execute(END, (min(beside),)) if beside else None,
-                line.execute(HEADS, (streams,)) if streams else None,
-                line.execute(CURSORS, tuple(columnwise(keys))) if keys else None,
+                line.execute(HEADS, (array(streams),)) if streams else None,
+                line.execute(CURSORS, columnwise(keys)) if keys else None,
             ]
         locked, end, heads, cursors = (answer.fetchall() if answer else [] for answer in answers)
         found = Ends(
@@ -151,9 +156,9 @@ class PostgresStore:
             with line.pipeline():
                 for text, parameters in statements(batch, before):
                     line.execute(text.encode(), parameters)
-                end = line.execute("COMMIT")
+                end = line.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
-            if line.closed:
+            if line.closed or is_lost(error):
                 raise CommitUnknown(
                     f"the connection was lost while a commit was under way: {error}"
                 ) from error
@@ -165,7 +170,8 @@ class PostgresStore:
     def _rebuild(self, line: Line) -> int:
         line.execute("BEGIN")
         line.execute("SET LOCAL statement_timeout = 0")
-        locked = line.execute(LOCK, (list(range(self._shards)),)).fetchall()
+        line.execute("SET LOCAL idle_in_transaction_session_timeout = '1min'")
+        locked = line.execute(LOCK, (array(range(self._shards)),)).fetchall()
         for table in tables.VIEWS:
             line.execute(f"DELETE FROM {quoted(table.name)}".encode())  # noqa: S608  A name of ours.
         for shard in range(self._shards):

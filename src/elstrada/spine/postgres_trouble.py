@@ -9,8 +9,10 @@ from elstrada.spine.face import RowMoved
 from elstrada.spine.postgres_line import Overdue, StoreAway
 from elstrada.spine.trouble import Trouble
 
-_OF_THE_WORK = ("22", "23", "42")
-"""Classes of SQLSTATE: a value that does not fit, a broken constraint, a statement that means nothing."""
+_OF_THE_WORK = ("22", "23", "54", "42804", "42883")
+"""SQLSTATEs: a value that does not fit its column, a broken constraint, a value beyond a limit."""
+_OF_THE_LINE = ("08", "57P", "25P03")
+"""SQLSTATEs: a connection that is lost, a server that goes, a session that was ended for its silence."""
 
 
 class CommitUnknown(Exception):
@@ -26,14 +28,14 @@ def trouble_of(error: Exception) -> Trouble:
     if error.sqlstate is None:
         # Without a code it is the driver's own: a value it cannot send, or a connection that is lost.
         return Trouble.WORK if isinstance(error, psycopg.DataError) else Trouble.PASSING
-    return Trouble.WORK if error.sqlstate[:2] in _OF_THE_WORK else Trouble.PASSING
+    return Trouble.WORK if error.sqlstate.startswith(_OF_THE_WORK) else Trouble.PASSING
 
 
-def is_sound(error: Exception) -> bool:
-    """Can the connection that this was raised on be used again? Not one to a server that only reads now."""
-    if isinstance(error, psycopg.Error) and not isinstance(error, psycopg.DataError):
-        return error.sqlstate is not None and not isinstance(error, errors.ReadOnlySqlTransaction)
-    return not isinstance(error, (Overdue, CommitUnknown))
+def is_lost(error: Exception) -> bool:
+    """Did the connection end, so that a COMMIT under way may or may not have been done?"""
+    if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(_OF_THE_LINE)
 
 
 def passes_at_once(error: Exception) -> bool:

@@ -183,8 +183,9 @@ class Link:
 
     def lost(self) -> None:
         """Another connection speaks for the station now: let the socket go."""
-        self._strayed("stream moved", "another node owns this station now")
-        self.close(SERVICE_RESTART, "served elsewhere")
+        if not self.ending:
+            self._strayed("stream moved", "another node owns this station now")
+            self.close(SERVICE_RESTART, "served elsewhere")
 
     async def answers_a_ping(self) -> bool:
         """Does the station give a sign of life on this socket? If it does not, the socket is closed (T2)."""

@@ -1,0 +1,106 @@
+"""An installation of several nodes: processes of ``elstrada serve`` on one PostgreSQL and one NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from installation import Installation, Json, Nursery, free_port
+from psycopg.rows import dict_row
+
+from nats_server import NatsServer, nats_server
+from postgres_server import PostgresServer, migrated_database, shared_server
+
+REST = "roamer,rater,biller,pages"
+
+
+@dataclass
+class Node(Installation):
+    """One node; the store that its commands and questions go to is the one PostgreSQL."""
+
+    database_url: str = ""
+    roles: str = ""
+
+    def rows(self, query: str, *values: object) -> list[Json]:
+        with psycopg.connect(self.database_url, row_factory=dict_row) as connection:
+            return list(connection.execute(query.replace("?", "%s"), values or None))
+
+    def up(self) -> None:
+        """Serve its roles."""
+        self.start("--roles", self.roles)
+
+    def down(self) -> None:
+        """An orderly end."""
+        assert self.stop() == 0, self.log.read_text()[-2000:]
+
+    def pause(self) -> None:
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGCONT)
+
+
+@dataclass
+class Cluster:
+    """Two gateways, and a node that does the rest."""
+
+    nats: NatsServer
+    database_url: str
+    gateways: list[Node]
+    rest: Node
+    others: list[Node] = field(default_factory=list)
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [self.rest, *self.gateways, *self.others]
+
+
+@contextlib.contextmanager
+def cluster(
+    folder: Path, nursery: Nursery, *settings: str, server: PostgresServer | None = None
+) -> Iterator[Cluster]:
+    """Nodes that are made and not started; whoever still runs at the end is killed."""
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(migrated_database(server or shared_server()))
+        nats = stack.enter_context(nats_server(folder))
+        asyncio.run(nats.start())
+
+        def node(name: str, roles: str) -> Node:
+            lines = (
+                f'node = "{name}"',
+                f'database.url = "{url}"',
+                f'nats.url = "{nats.url}"',
+                f'keys_file = "{folder}/keys.json"',
+                'log.format = "json"',
+                *settings,
+            )
+            made = Node(
+                folder / name,
+                nursery,
+                settings=lines,
+                http_port=free_port(),
+                stations_port=free_port(),
+                starter=nursery,
+                database_url=url,
+                roles=roles,
+            )
+            stack.callback(_ended, made)
+            return made
+
+        gateways = [node("gate-1", "gateway"), node("gate-2", "gateway")]
+        yield Cluster(nats, url, gateways, node("rest", REST))
+
+
+def _ended(node: Node) -> None:
+    if node.pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(node.pid, signal.SIGCONT)
+        node.kill()
