@@ -67,7 +67,7 @@ class CuttingProxy:
                     behind_writer.write(content)
                     await behind_writer.drain()
                 if cut is Cut.AFTER:
-                    # PostgreSQL answers when it has committed; then nobody hears it.
+                    # What it answers nobody hears; as a rule it has committed by then.
                     await behind_reader.read(1)
                 if cut is not Cut.NEVER:
                     break

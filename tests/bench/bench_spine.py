@@ -24,6 +24,7 @@ from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.quantity import MeterSample
 from elstrada.spine.face import Append, Spine, Work
 from elstrada.spine.postgres import PostgresSpine
+from elstrada.spine.postgres_migrate import SHARDS
 from elstrada.spine.sqlite import SqliteSpine
 from postgres_server import PostgresServer, migrated_database
 
@@ -37,7 +38,7 @@ class _WallClock:
 
 
 @asynccontextmanager
-async def _sqlite(directory: str) -> AsyncIterator[Spine]:
+async def _sqlite(directory: str, _: int) -> AsyncIterator[Spine]:
     spine = SqliteSpine(Path(directory) / "bench.db", _WallClock())
     await spine.start()
     yield spine
@@ -45,12 +46,12 @@ async def _sqlite(directory: str) -> AsyncIterator[Spine]:
 
 
 @asynccontextmanager
-async def _postgres(directory: str) -> AsyncIterator[Spine]:
+async def _postgres(directory: str, shards: int) -> AsyncIterator[Spine]:
     # Beside the directory, which is closed to the user that the server runs as.
     server = PostgresServer({"shared_buffers": "256MB"}, str(Path(directory).parent))
     server.start()
     try:
-        with migrated_database(server) as url:
+        with migrated_database(server, shards=shards) as url:
             spine = PostgresSpine(url, _WallClock())
             await spine.start()
             yield spine
@@ -59,7 +60,7 @@ async def _postgres(directory: str) -> AsyncIterator[Spine]:
         server.remove()
 
 
-_ENGINES: dict[str, Callable[[str], AbstractAsyncContextManager[Spine]]] = {
+_ENGINES: dict[str, Callable[[str, int], AbstractAsyncContextManager[Spine]]] = {
     "sqlite": _sqlite,
     "postgres": _postgres,
 }
@@ -90,8 +91,9 @@ async def _keep_busy(until: float) -> None:
         await asyncio.sleep(0.005)
 
 
-async def _measure(engine: str, directory: str, streams: int, seconds: float, busy: bool) -> float:
-    async with _ENGINES[engine](directory) as spine:
+async def _measure(engine: str, directory: str, options: argparse.Namespace) -> float:
+    streams, seconds, busy = options.streams, options.seconds, options.busy
+    async with _ENGINES[engine](directory, options.shards) as spine:
         begin, cpu = time.perf_counter(), time.process_time()
         until = begin + seconds
         company = asyncio.create_task(_keep_busy(until)) if busy else None
@@ -108,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engines", default="sqlite,postgres")
     parser.add_argument("--streams", type=int, default=1000)
+    parser.add_argument("--shards", type=int, default=SHARDS, help="of the database on PostgreSQL")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument(
         "--busy", action="store_true", help="let the event loop do other work half of the time"
@@ -119,8 +122,7 @@ def main() -> None:
     rates: list[float] = []
     for engine in options.engines.split(","):
         with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-            run = _measure(engine, directory, options.streams, options.seconds, options.busy)
-            rates.append(asyncio.run(run))
+            rates.append(asyncio.run(_measure(engine, directory, options)))
     if len(rates) > 1:
         print(f"ratio {rates[1] / rates[0]:.2f}")
 

@@ -321,6 +321,28 @@ def test_count(engine: Engine, tmp_path: Path) -> None:
     on(engine, tmp_path, scene)
 
 
+def test_a_key_with_whatever_characters_is_an_ordinary_key(engine: Engine, tmp_path: Path) -> None:
+    """T10: what a station or a peer calls itself is asked for as it is."""
+    names = ["", " ", "'", '"', "\\", "{a,b}", "NULL", "%s", "\n", "å", "\U0001f50c", "a\tb", "\\x41"]
+
+    async def scene(spine: Spine) -> None:
+        await spine.commit(Work(writes=tuple(_setting(name, name, {}) for name in names)))
+        await spine.commit(
+            Work(tuple(Append(station_stream(ELS, name), 0, (HELLO,), b"\0\xff") for name in names))
+        )
+        for name in names:
+            assert await spine.get(t.setting, name=name) == {"name": name, "value": name}
+            assert await spine.find(t.setting, {"value": AnyOf((name,))}) == [{"name": name, "value": name}]
+            assert (await spine.load(station_stream(ELS, name))).snapshot == b"\0\xff"
+            row = await spine.get(t.station_state, owner=str(ELS), station_id=name)
+            assert row is not None
+            assert row["connection_id"] == "c1"
+        assert await spine.get(t.setting, name="a\0b") is None
+        assert [row["name"] for row in await spine.find(t.setting)] == sorted(names)
+
+    on(engine, tmp_path, scene)
+
+
 def test_questions_that_mean_nothing_are_refused(engine: Engine, tmp_path: Path) -> None:
     async def scene(spine: Spine) -> None:
         for question in (

@@ -1,21 +1,39 @@
 """A process to be killed: appends to many streams, and says what was acknowledged after it was.
 
-Usage: ``python killed_writer.py DATABASE``. Each line of output: stream number, version.
+Usage: ``python killed_writer.py DATABASE``, a file or an address of PostgreSQL. Each line of output: stream
+number, version.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from elstrada.model.facts import StationConnected
-from elstrada.spine.face import Append, Work
+from elstrada.spine.face import Append, Spine, Work
+from elstrada.spine.postgres import PostgresSpine
 from elstrada.spine.sqlite import SqliteSpine
 
 STREAMS = 50
+
+
+def killed_after(seconds: float, database: str) -> dict[int, int]:
+    """Run this program, kill it, and return the version acknowledged per stream."""
+    with subprocess.Popen([sys.executable, __file__, database], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        first = child.stdout.readline()
+        time.sleep(seconds)
+        os.kill(child.pid, signal.SIGKILL)
+        said = (first + child.stdout.read()).decode()
+    # The kill may have cut the last line short.
+    whole = said[: said.rindex("\n")].split("\n")
+    return {int(number): int(version) for number, version in (line.split() for line in whole)}
 
 
 class _WallClock:
@@ -23,7 +41,7 @@ class _WallClock:
         return datetime.now(UTC)
 
 
-async def _station(spine: SqliteSpine, number: int) -> None:
+async def _station(spine: Spine, number: int) -> None:
     stream = f"station/SE*ELS/CP{number}"
     version = (await spine.load(stream)).version
     while True:
@@ -32,11 +50,14 @@ async def _station(spine: SqliteSpine, number: int) -> None:
         os.write(1, f"{number} {version}\n".encode())
 
 
-async def _main(path: Path) -> None:
-    spine = SqliteSpine(path, _WallClock())
+async def _main(database: str) -> None:
+    if database.startswith("postgresql:"):
+        spine: Spine = PostgresSpine(database, _WallClock())
+    else:
+        spine = SqliteSpine(Path(database), _WallClock())
     await spine.start()
     await asyncio.gather(*(_station(spine, number) for number in range(STREAMS)))
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(Path(sys.argv[1])))
+    asyncio.run(_main(sys.argv[1]))

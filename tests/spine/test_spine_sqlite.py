@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from killed_writer import STREAMS
+from killed_writer import STREAMS, killed_after
 
 from elstrada.model.facts import StationConnected
 from elstrada.spine import tables as t
@@ -38,25 +33,11 @@ def _hello(stream: str, expected: int, length: int = 10) -> Work:
     return Work(appends=(Append(stream, expected, (StationConnected("ocpp1.6", "x" * length),)),))
 
 
-def _killed_after(seconds: float, database: Path) -> dict[int, int]:
-    """Run the writer, kill it, and return the version acknowledged per stream."""
-    program = Path(__file__).with_name("killed_writer.py")
-    with subprocess.Popen([sys.executable, str(program), str(database)], stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        first = child.stdout.readline()
-        time.sleep(seconds)
-        os.kill(child.pid, signal.SIGKILL)
-        said = (first + child.stdout.read()).decode()
-    # The kill may have cut the last line short.
-    whole = said[: said.rindex("\n")].split("\n")
-    return {int(number): int(version) for number, version in (line.split() for line in whole)}
-
-
 def test_every_acknowledged_fact_survives_sigkill(tmp_path: Path) -> None:
     """P1, F1. Five kills, each of a process that carries on where the one before it was killed."""
     database = tmp_path / "killed.db"
     for kill in range(5):
-        acknowledged = _killed_after(0.1 + 0.1 * kill, database)
+        acknowledged = killed_after(0.1 + 0.1 * kill, str(database))
         connection = sqlite3.connect(database)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         rows = connection.execute("SELECT stream, count(*), max(version) FROM log GROUP BY stream")

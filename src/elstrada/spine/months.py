@@ -6,7 +6,7 @@ month's partition are known before it begins, and a position alone says which pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -58,7 +58,7 @@ def ensure_months(connection: Connection[TupleRow], shards: int, now: datetime) 
     make_months(connection, list(_coming(shards, now)))
 
 
-def make_months(connection: Connection[TupleRow], months: list[Month]) -> None:
+def make_months(connection: Connection[TupleRow], months: Sequence[Month]) -> None:
     """Make those of these months that are missing, in a transaction of their own or the open one."""
     if not _missing(connection, months):
         return
@@ -78,7 +78,7 @@ def _number(moment: datetime) -> int:
     return max(0, (moment.year - _FIRST_YEAR) * 12 + moment.month - 1)
 
 
-def _missing(connection: Connection[TupleRow], months: list[Month]) -> list[Month]:
+def _missing(connection: Connection[TupleRow], months: Sequence[Month]) -> list[Month]:
     names = [month.name for month in months]
     question = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"
     missing = {str(name) for (name,) in connection.execute(question, (names,))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
@@ -25,6 +26,8 @@ from elstrada.spine.postgres_writers import PostgresWriters
 from elstrada.spine.rules import check_work
 from elstrada.spine.tally import WriterTally
 from elstrada.spine.watchers import Watchers
+
+log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
@@ -124,7 +127,10 @@ class PostgresSpine:
         return await self._ask(lambda line: postgres_log.cursor_of(line, follower, shard))
 
     async def get(self, table: Table, **key: Cell) -> Row | None:
-        rows = await self._opened().readers.rows(queries.row_with(table, key))
+        query = queries.row_with(table, key)
+        if any(isinstance(cell, str) and "\0" in cell for cell in key.values()):
+            return None  # PostgreSQL keeps no such text, and refuses the question.
+        rows = await self._opened().readers.rows(query)
         return rows[0] if rows else None
 
     async def find(
@@ -177,9 +183,14 @@ class PostgresSpine:
     async def _make_months(self) -> None:
         """Once a day, so that a month is there long before its first fact."""
         now, shards = self._clock.now(), self.shards
-        if now.date() != self._months_of:
+        if now.date() == self._months_of:
+            return
+        self._months_of = now.date()
+        try:
             await self._ask(lambda line: ensure_months(line, shards, now))
-            self._months_of = now.date()
+        except SpineDown as error:
+            # Tomorrow again; there are two months left, and after them each is made for its first fact.
+            log.warning("the coming months of the log could not be made: %s", error)
 
     async def _ask(self, question: Callable[[Line], _Result]) -> _Result:
         return await self._opened().readers.ask(question)

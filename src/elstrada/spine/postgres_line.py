@@ -60,9 +60,12 @@ class Line(psycopg.Connection[TupleRow]):
     until: float = math.inf
     used: bool = False
     """Has it done anything before? The server may have closed it since."""
+    opened_in: int = 0
+    """The door's ``silences`` when it was opened."""
 
     def wait(self, gen: PQGen[_Result], interval: float = _LOOK_S, timeout: float | None = None) -> _Result:
-        return super().wait(self._within_time(gen), min(interval, _LOOK_S), timeout)
+        limits = () if timeout is None else (timeout,)  # Not every release of the driver knows this one.
+        return super().wait(self._within_time(gen), min(interval, _LOOK_S), *limits)
 
     @contextmanager
     def within(self, patience_s: float) -> Generator[None]:
@@ -99,6 +102,8 @@ class Door:
     def __init__(self, url: str) -> None:
         self._url = url
         self._closed_until, self._failures = -math.inf, 0
+        self._silences = 0
+        """How often the server did not answer on a connection."""
         named = conninfo_to_dict(url)
         self.place = f"{named.get('host', 'localhost')}:{named.get('port', 5432)}/{named.get('dbname', '')}"
         """Of the database, without secrets."""
@@ -121,14 +126,24 @@ class Door:
             )
             with line.within(PATIENCE_S):
                 line.execute(_SESSION)
-            line.used = False
+            # Also of whatever is done before it is first used ``within`` a time.
+            line.used, line.until = False, monotonic() + PATIENCE_S
+            line.opened_in = self._silences
         except (psycopg.Error, Overdue) as error:
-            self.shut()
+            self._shut()
             raise StoreAway(f"PostgreSQL at {self.place} cannot be reached: {error}") from error
         self._failures = 0
         return line
 
-    def shut(self) -> None:
-        """Let nobody try for a while: the server does not answer."""
+    def trusts(self, line: Line) -> bool:
+        """Has the server been heard since the last silence, as far as is known? If not, open another."""
+        return line.opened_in == self._silences
+
+    def was_silent(self) -> None:
+        """A connection was given up: distrust all that are open, or each would be waited for in turn."""
+        self._silences += 1
+        self._shut()
+
+    def _shut(self) -> None:
         self._closed_until = monotonic() + _PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)]
         self._failures += 1

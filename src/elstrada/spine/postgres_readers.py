@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import psycopg
-from sqlalchemy import create_engine
+import sqlalchemy.exc
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -43,11 +44,16 @@ class PostgresReaders:
         )
 
     async def ask(self, question: Callable[[Line], _Result]) -> _Result:
-        """Put a question to the plain connection."""
+        """Put a question to the plain connection.
+
+        Raises:
+            SpineDown: there is no answer now.
+            ValueError: it asks for a value that PostgreSQL cannot keep.
+        """
         return await self._in_thread(lambda: self._plainly(question))
 
     async def rows(self, query: Query) -> list[Row]:
-        """The rows of a select."""
+        """The rows of a select; raises as ``ask``."""
         return await self._in_thread(lambda: self._selected(query))
 
     async def close(self) -> None:
@@ -62,6 +68,8 @@ class PostgresReaders:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._twice, work)
         except (psycopg.Error, DBAPIError, Overdue, StoreAway) as error:
+            if isinstance(error, (psycopg.DataError, sqlalchemy.exc.DataError)):
+                raise ValueError(f"PostgreSQL knows no such value: {error}") from error
             raise SpineDown(f"the store cannot be read now: {error}") from error
         finally:
             self._waiting -= 1
@@ -80,8 +88,7 @@ class PostgresReaders:
 
     def _plainly(self, question: Callable[[Line], _Result]) -> _Result:
         with self._engine.connect() as connection:
-            line = connection.connection.driver_connection
-            assert isinstance(line, Line)
+            line = self._trusted(connection)
             try:
                 with line.within(PATIENCE_S):
                     return question(line)
@@ -93,8 +100,7 @@ class PostgresReaders:
 
     def _selected(self, query: Query) -> list[Row]:
         with self._engine.connect() as connection:
-            line = connection.connection.driver_connection
-            assert isinstance(line, Line)
+            line = self._trusted(connection)
             try:
                 with line.within(PATIENCE_S):
                     result = connection.execute(query)
@@ -106,9 +112,20 @@ class PostgresReaders:
             names = [str(name) for name in result.keys()]  # noqa: SIM118  A result is no mapping.
             return [dict(zip(names, row, strict=True)) for row in result]
 
+    def _trusted(self, connection: Connection) -> Line:
+        """The plain connection; another one if the server was silent since it was opened."""
+        line = connection.connection.driver_connection
+        assert isinstance(line, Line)
+        if self._door.trusts(line):
+            return line
+        connection.invalidate()
+        line = connection.connection.driver_connection
+        assert isinstance(line, Line)
+        return line
+
     def _lost(self, line: Line, error: BaseException) -> None:
         if isinstance(error, Overdue):
-            self._door.shut()
+            self._door.was_silent()
         if line.closed:
             # The server went, and with it all the others.
             self._engine.dispose()

@@ -19,7 +19,7 @@ from elstrada.spine import postgres_trouble, tables
 from elstrada.spine.batch import EMPTY, Batch, Ends, Head, Written
 from elstrada.spine.face import CursorMoved, RowMoved, StreamMoved
 from elstrada.spine.merging import Merged
-from elstrada.spine.months import base_of, make_months, month_at
+from elstrada.spine.months import Month, base_of, make_months, month_at
 from elstrada.spine.postgres_arrays import array, columnwise
 from elstrada.spine.postgres_line import PATIENCE_S, Door, Line, Overdue
 from elstrada.spine.postgres_log import FACTS_AFTER, recorded
@@ -33,7 +33,7 @@ from elstrada.spine.postgres_statements import (
     quoted,
     statements,
 )
-from elstrada.spine.postgres_trouble import CommitUnknown, is_lost, lacks_month, passes_at_once
+from elstrada.spine.postgres_trouble import CommitUnknown, MonthMissing, is_lost, lacks_month, passes_at_once
 from elstrada.spine.shards import shards_of, touched_by
 from elstrada.spine.store import Outcome
 from elstrada.spine.trouble import Trouble
@@ -92,6 +92,8 @@ class PostgresStore:
         raise AssertionError("the last try returns or raises")
 
     def _opened(self) -> Line:
+        if self._line is not None and not self._door.trusts(self._line):
+            self.close()
         if self._line is None:
             self._line = self._door.open()
         return self._line
@@ -99,8 +101,8 @@ class PostgresStore:
     def _undo(self, line: Line, error: Exception) -> None:
         """Leave no transaction open."""
         if isinstance(error, Overdue):
-            self._door.shut()
-        if isinstance(error, (psycopg.Error, Overdue, CommitUnknown, _MonthMissing)):
+            self._door.was_silent()
+        if isinstance(error, (psycopg.Error, Overdue, CommitUnknown, MonthMissing)):
             # After an error within a pipeline the driver remembers statements as prepared that are not.
             self.close()
             return
@@ -108,7 +110,7 @@ class PostgresStore:
             line.execute("ROLLBACK")
 
     def _may_try_again(self, error: Exception, was_used: bool) -> bool:
-        if isinstance(error, _MonthMissing):
+        if isinstance(error, MonthMissing):
             line = self._opened()
             with line.within(PATIENCE_S):
                 make_months(line, error.months)
@@ -123,7 +125,8 @@ class PostgresStore:
         batch = Batch(ends, at, at, shards=self._shards, base=base_of(at))
         outcomes = [_take(line, work, batch) for work in works]
         self._commit(line, batch, before)
-        self.ends.update({shard: end for shard, end in ends.shards.items() if end != before[shard]})
+        # A new one: the event loop reads it meanwhile.
+        self.ends = self.ends | {s: end for s, end in ends.shards.items() if end != before[s]}
         return outcomes
 
     def _found(self, line: Line, works: Sequence[Written]) -> Ends:
@@ -163,9 +166,10 @@ class PostgresStore:
                     f"the connection was lost while a commit was under way: {error}"
                 ) from error
             if lacks_month(error):
-                raise _MonthMissing(batch) from error
+                raise MonthMissing(_months_of(batch)) from error
             raise
-        assert end.statusmessage == "COMMIT", f"PostgreSQL said {end.statusmessage} to COMMIT"
+        if end.statusmessage != "COMMIT":
+            raise CommitUnknown(f"PostgreSQL said {end.statusmessage} to COMMIT")
 
     def _rebuild(self, line: Line) -> int:
         line.execute("BEGIN")
@@ -180,13 +184,10 @@ class PostgresStore:
         return cast(int, locked[0][1])
 
 
-class _MonthMissing(Exception):
-    """No partition was made for these facts yet; nothing was done."""
-
-    def __init__(self, batch: Batch) -> None:
-        places = cast(list[tuple[int, int]], [row[:2] for row in batch.facts])
-        self.months = sorted({month_at(*place) for place in places}, key=lambda month: month.name)
-        super().__init__(f"the log has no partition {', '.join(month.name for month in self.months)}")
+def _months_of(batch: Batch) -> list[Month]:
+    """The partitions that its facts go to, always in the same order."""
+    places = cast(list[tuple[int, int]], [row[:2] for row in batch.facts])
+    return sorted({month_at(*place) for place in places}, key=lambda month: month.name)
 
 
 def _take(line: Line, written: Written, batch: Batch) -> Outcome:

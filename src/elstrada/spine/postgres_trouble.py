@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg
 from psycopg import errors
 
 from elstrada.spine.face import RowMoved
+from elstrada.spine.months import Month
 from elstrada.spine.postgres_line import Overdue, StoreAway
 from elstrada.spine.trouble import Trouble
 
@@ -15,13 +18,21 @@ _OF_THE_LINE = ("08", "57P", "25P03")
 """SQLSTATEs: a connection that is lost, a server that goes, a session that was ended for its silence."""
 
 
+class MonthMissing(Exception):
+    """No partition was made for these facts yet; nothing was done."""
+
+    def __init__(self, months: Sequence[Month]) -> None:
+        super().__init__(f"the log has no partition {', '.join(month.name for month in months)}")
+        self.months = months
+
+
 class CommitUnknown(Exception):
     """COMMIT was sent, and its answer did not come (F5)."""
 
 
 def trouble_of(error: Exception) -> Trouble:
     """Judge what a transaction raised."""
-    if isinstance(error, (Overdue, StoreAway, CommitUnknown)):
+    if isinstance(error, (Overdue, StoreAway, CommitUnknown, MonthMissing)):
         return Trouble.PASSING
     if not isinstance(error, psycopg.Error):
         return Trouble.WORK

@@ -59,6 +59,6 @@ class PostgresWriters:
     def _telling(self, store: PostgresStore) -> Callable[[Sequence[Written]], None]:
         def tell(works: Sequence[Written]) -> None:
             grown = {shard for written in works for shard in touched_by(written.work, self._shards)}
-            self._committed(grown, dict(store.ends))
+            self._committed(grown, store.ends)
 
         return tell
