@@ -20,7 +20,9 @@ from elstrada.cli import root
 from elstrada.cli.exits import Exit
 from elstrada.model.answers import CommandDone
 from elstrada.model.device import CommandResult
+from elstrada.model.facts import StationConnected
 from elstrada.model.http import HttpRequest
+from elstrada.model.ids import PartyId, station_address, station_stream
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
 from elstrada.roles.desk.face import Desk
@@ -29,6 +31,7 @@ from elstrada.roles.desk.nouns import NOUNS
 from elstrada.roles.desk.server_file import ServerFile, announce
 from elstrada.roles.desk.table import verbs_of
 from elstrada.roles.keys import derived_keys
+from elstrada.spine.face import Append, Work
 from elstrada.spine.memory import MemorySpine
 from elstrada.spine.post import Letter, LocalPost
 
@@ -231,11 +234,17 @@ def server(home: Path) -> Iterator[HTTPServer]:
     async def station(_: Letter) -> Letter:
         return CommandDone(CommandResult.REJECTED, "busy")
 
-    post.serve("station/SE*ELS/S1", station)
+    owner = PartyId("SE", "ELS")
+    post.serve(station_address("n1", owner, "S1", "c1"), station)
     clock = SystemClock()
-    desk = Desk(
-        spine=MemorySpine(clock), keys=derived_keys("cli"), clock=clock, chance=SystemChance(), post=post
-    )
+    spine = MemorySpine(clock)
+
+    async def connect() -> None:
+        connected = StationConnected("ocpp1.6", "c1", "n1")
+        await spine.commit(Work((Append(station_stream(owner, "S1"), 0, (connected,)),)))
+
+    asyncio.run(connect())
+    desk = Desk(spine=spine, keys=derived_keys("cli"), clock=clock, chance=SystemChance(), post=post)
     handler = DeskHandler(desk, SECRET)
 
     class Door(BaseHTTPRequestHandler):

@@ -101,7 +101,7 @@ async def test_what_is_under_way_outlives_a_restart_of_nats_f8(tmp_path: Path) -
             assert await asking == _DONE
 
 
-async def test_a_node_that_died_is_told_at_once(tmp_path: Path) -> None:
+async def test_of_a_node_that_left_it_is_told_at_once(tmp_path: Path) -> None:
     with nats_server(tmp_path) as server:
         await server.start()
         async with nats_post(server.url, "n2") as asker:
@@ -113,6 +113,25 @@ async def test_a_node_that_died_is_told_at_once(tmp_path: Path) -> None:
             with pytest.raises(NobodyThere):
                 await asker.ask("@n1/CP1", Tick(), timeout_s=5)
             assert time.monotonic() - begun < 1
+
+
+async def test_a_node_that_leaves_answers_what_it_was_asked_f22(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def slowly(_: Letter) -> Letter:
+        asked.set()
+        await asyncio.sleep(0.5)
+        return _DONE
+
+    with nats_server(tmp_path) as server:
+        await server.start()
+        async with nats_post(server.url, "n2") as asker:
+            async with nats_post(server.url, "n1") as served:
+                served.serve("@n1/CP1", slowly)
+                await _known(served, asker)
+                asking = asyncio.create_task(asker.ask("@n1/CP1", Tick(), timeout_s=5))
+                await asked.wait()
+            assert await asking == _DONE
 
 
 async def test_what_is_no_letter_is_refused_and_harms_nobody_t9(tmp_path: Path) -> None:
@@ -185,6 +204,13 @@ async def test_what_is_at_another_node_cannot_be_served_here() -> None:
         post = NatsPost(line, "n1")
         with pytest.raises(ValueError, match="not at this node"):
             post.serve("@n2/CP1", _accept)
+
+
+@pytest.mark.parametrize("node_id", ["", "a/b", "n" * 1_000])
+async def test_a_nodes_id_must_fit_into_an_address(node_id: str) -> None:
+    async with nats_line("nats://127.0.0.1:1") as line:
+        with pytest.raises(ValueError, match=r"no id of a node|no address|at most 1000"):
+            NatsPost(line, node_id)
 
 
 async def test_a_thousand_asks_at_once_each_get_their_own_answer(tmp_path: Path) -> None:

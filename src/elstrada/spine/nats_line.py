@@ -24,6 +24,7 @@ from nats.errors import Error
 from nats.js import JetStreamContext
 
 from elstrada.spine.clock import Clock
+from elstrada.spine.nats_credentials import read_credentials
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,10 @@ class NatsLine:
                 ``user:password@`` or ``token@`` before the host where the server wants them.
             name: by which the server's operator knows this node.
             spread: gives a number from 0 to 1, for jitter.
-            credentials: a file with a user's JWT and seed, as ``nsc`` writes it. Needs the package ``nkeys``.
+            credentials: a file with a user's JWT and seed, as ``nsc`` writes it.
         Raises:
-            ValueError: a URL is not as expected. No text shows what stands before its host.
+            ValueError: a URL or the file is not as expected. No text shows a secret of either.
+            OSError: the file cannot be read.
         """
         for server in servers:
             _check(server)
@@ -83,6 +85,8 @@ class NatsLine:
             raise ValueError("a connection to NATS needs the URL of a server, like nats://127.0.0.1:4222")
         self._servers, self._name, self._clock, self._spread = list(servers), name, clock, spread
         self._credentials = credentials
+        if credentials is not None:
+            read_credentials(credentials)
         self._client: Client | None = None
         self._up = asyncio.Event()
         self._over = asyncio.Event()
@@ -164,7 +168,7 @@ class NatsLine:
             "ping_interval": _PING_S,
             "max_outstanding_pings": 2,
             "pending_size": _BUFFER_BYTES,
-            **({"user_credentials": str(self._credentials)} if self._credentials is not None else {}),
+            **(_proofs(self._credentials) if self._credentials is not None else {}),
         }
 
     def _next(self, servers: list[KnownServer], _: dict[str, Any]) -> tuple[KnownServer | None, float]:
@@ -258,6 +262,14 @@ class _Client(Client):
         if server is not None and server.uri.scheme == "tls" and not info.get("tls_required", False):
             raise Error(f"{server.uri.hostname} offers no TLS, and its URL demands it")
         await super()._process_info(info, initial_connection)
+
+
+def _proofs(credentials: Path) -> dict[str, Any]:
+    """How the library gets at who we are, for each connection anew."""
+    return {
+        "user_jwt_cb": lambda: bytearray(read_credentials(credentials).jwt.encode()),
+        "signature_cb": lambda nonce: read_credentials(credentials).signed(nonce),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    }
 
 
 async def _closed(client: Client) -> None:

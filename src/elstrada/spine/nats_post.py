@@ -42,6 +42,7 @@ _MOST_WAITING = 1_000
 _REPLY_S = 10.0
 """How long a reply waits for the connection to come back."""
 _PAUSE_S = 1.0
+_LEAVING_S = 2.0
 
 
 class NatsPost:
@@ -52,7 +53,11 @@ class NatsPost:
         Args:
             node_id: of this node alone: asks of ``@<node_id>/...`` come here.
             prefix: of all subjects; installations that share a NATS have different ones.
+        Raises:
+            ValueError: the node's id is empty, too long or has a slash.
         """
+        if node_of(f"@{node_id}/x") != (node_id, "x"):
+            raise ValueError(f"{node_id!r} is no id of a node: a slash ends it in an address")
         self._line, self._node_id, self._prefix = line, node_id, prefix
         self._local = LocalPost()
         self._mine = subjects_at(prefix, node_id)
@@ -70,13 +75,17 @@ class NatsPost:
         self._keeper = asyncio.get_running_loop().create_task(self._keep_subscribed())
 
     async def close(self) -> None:
-        """Take no more asks; those being served are cut short."""
-        tasks = [*self._serving, *([self._keeper] if self._keeper is not None else [])]
-        for task in tasks:
+        """Be found no more, answer what was asked before, for two seconds at most, and end."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._be_found_no_more()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=_LEAVING_S)
+        late = list(self._serving)
+        for task in late:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for subscription in self._subscriptions.values():
-            await _unsubscribed(subscription)
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def announced(self) -> None:
         """Wait until other nodes can reach all that is served here now."""
@@ -208,6 +217,19 @@ class NatsPost:
                 log.warning("what is served here is not known to NATS yet: %s", error)
                 await asyncio.sleep(_PAUSE_S)
                 self._changed.set()
+
+    async def _be_found_no_more(self) -> None:
+        """Have NATS know it before the connection ends, lest an ask be sent into nothing meanwhile."""
+        client, subscriptions = self._heard_by, list(self._subscriptions.values())
+        self._subscriptions = {}
+        if client is None or not client.is_connected:
+            return
+        for subscription in subscriptions:
+            await _unsubscribed(subscription)
+        try:
+            await flushed(client)
+        except (TimeoutError, Error) as error:
+            log.debug("leaving: %s", error)  # With the connection, the subscriptions end too.
 
     async def _subscribe(self, client: Client) -> None:
         if client is not self._heard_by:

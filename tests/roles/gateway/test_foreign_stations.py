@@ -24,7 +24,7 @@ from ocpp.v201 import call_result as result201
 from elstrada.model import asks
 from elstrada.model.answers import AskParty, CommandDone
 from elstrada.model.device import CommandName, CommandResult, Station
-from elstrada.model.facts import MeterSampled, SessionCompleted, SessionStarted
+from elstrada.model.facts import MeterSampled, SessionCompleted, SessionStarted, StationConnected
 from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.token import Token, Verdict, Whitelist
 from elstrada.net.chance import SystemChance
@@ -35,7 +35,7 @@ from elstrada.roles.gateway import reach
 from elstrada.roles.gateway.gateway import Gateway
 from elstrada.roles.keys import derived_keys
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Spine, Work
+from elstrada.spine.face import Append, Put, Spine, Work
 from elstrada.spine.post import LocalPost
 from elstrada.spine.sqlite import SqliteSpine
 
@@ -234,6 +234,25 @@ async def test_t1_who_does_not_prove_its_identity_stays_outside(
         await home.gateway.roll.save_unknown()
         unknown = [row["station_id"] for row in await home.spine.find(t.unknown_station)]
         assert unknown == (["UNKNOWN"] if status == 404 else [])
+
+
+async def test_a_gateway_puts_right_what_a_database_says_of_it_f1_f11(tmp_path: Path) -> None:
+    """Who was connected in its last life is not, and whoever is connected elsewhere now loses the socket here."""
+    async with house(tmp_path) as home, home.dial("ST16", "ocpp1.6") as socket:
+        await socket.send('[2,"1","Heartbeat",{}]')
+        await socket.recv()
+        former = StationConnected("ocpp2.0.1", "c-former", "node")
+        elsewhere = StationConnected("ocpp1.6", "c-elsewhere", "other")
+        await home.spine.commit(Work((Append(station_stream(CPO, "ST201"), 0, (former,)),)))
+        await home.spine.commit(Work((Append(station_stream(CPO, "ST16"), 1, (elsewhere,)),)))
+        assert await home.gateway.say_gone_of("node") == 1
+        (here, away) = await home.spine.find(t.station_state, order=("station_id",))
+        assert (here["connection_id"], here["node"]) == ("c-elsewhere", "other")
+        assert (away["connection_id"], away["node"]) == (None, "node")
+        async with asyncio.timeout(6):
+            await socket.wait_closed()
+        assert (socket.close_code, socket.close_reason) == (1012, "served elsewhere")
+        assert await home.gateway.say_gone_of("other") == 1
 
 
 async def test_what_is_closed_for_before_it_is_read_is_counted_as_well(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ async def test_a_silent_socket_is_replaced_within_ten_seconds_t2b() -> None:
                 assert await node.command("k1") == ACCEPTED
                 assert new.asked == ["Reset"]
                 assert here.owners == ["n1", "n1"]
-                assert node.count(DUPLICATE) == 0
+                assert (node.count(DUPLICATE), node.count("silent connection")) == (0, 1)
                 await asyncio.sleep(0.1)
                 assert here.row()["connection_id"] is not None, (
                     "the late close of the old one changes nothing"
@@ -187,6 +187,24 @@ async def test_a_goodbye_that_the_store_could_not_take_is_said_later_p8() -> Non
         node.spine._down = None
         await node.gateway._custody.say_what_was_not_said()
         assert here.row()["connection_id"] is None
+
+
+async def test_a_connection_that_was_recorded_though_the_store_did_not_say_so_is_cleared_away_f5() -> None:
+    async with place() as here:
+        node = here.nodes["n1"]
+        node.spine._after = _break_off
+        async with node.dial() as socket:
+            assert (await socket.gone())[0] == 1013
+        node.spine._after = None
+        assert here.row()["connection_id"] is not None, "the commit was done"
+        with pytest.raises(NobodyThere):
+            await node.command("k1")
+        await node.gateway._custody.say_what_was_not_said()
+        assert here.row()["connection_id"] is None
+
+
+async def _break_off(_: Work) -> None:
+    raise SpineDown("the connection broke after COMMIT")
 
 
 # Two nodes.

@@ -1,13 +1,17 @@
-"""A seat decides and commits one ask after the other, and never believes what it does not know."""
+"""A seat decides and commits one ask after the other, and never believes what it does not know.
+
+Asks decided at once and asks that wait take turns, and see each other's facts.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from elstrada.model import asks
-from elstrada.model.answers import AskParty, CommandDone, TellStation
+from elstrada.model.answers import AskParty, CommandDone, SessionNoted, TellStation
 from elstrada.model.device import CommandName, CommandResult
 from elstrada.model.facts import CommandAnswered, CommandRequested
 from elstrada.model.ids import PartyId
@@ -95,3 +99,32 @@ async def test_a_seat_whose_station_came_back_elsewhere_never_writes_again() -> 
         with pytest.raises(StreamMoved):
             await old.ask(command("k1"))
     assert await scene.told(CommandRequested) == 0
+
+
+START = asks.StartSession(evse_id=1, connector_id=1, at=T0, meter_wh=0)
+
+
+async def test_a_resent_start_waits_for_the_commit_of_the_first_and_gets_its_answer() -> None:
+    """P1, P2: an ask that comes meanwhile is not decided on facts that may still be lost."""
+    disk = asyncio.Event()
+
+    async def before(_: Work) -> None:
+        await disk.wait()
+
+    clock = Clock()
+    seat = Seat(CPO, "S1", MemorySpine(clock, before=before), clock, SeededChance(1), NoPeers())
+    begun = seat.ask_at_once(START, T0)
+    assert begun is not None
+    assert begun.commit is not None
+    assert seat.ask_at_once(START, T0) is None
+    again = asyncio.ensure_future(seat.ask(START))
+    await asyncio.sleep(0.01)
+    assert not begun.commit.done()
+    assert not again.done()
+    disk.set()
+    assert isinstance(begun.answer, SessionNoted)
+    assert await again == begun.answer
+    assert seat.version == 1
+    repeated = seat.ask_at_once(START, T0)
+    assert repeated is not None
+    assert (repeated.answer, repeated.commit) == (begun.answer, None)

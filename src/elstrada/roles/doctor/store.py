@@ -16,7 +16,7 @@ from elstrada.roles.doctor.postgres import examine_postgres
 from elstrada.roles.keys import load_keys
 from elstrada.roles.upkeep import database_of
 from elstrada.spine.upkeep.database import Broken, CannotOpen, cause, named, snapshot
-from elstrada.spine.upkeep.revisions import revisions_of
+from elstrada.spine.upkeep.revisions import Revisions, revisions_of
 
 AREA, LAG = "database", "followers"
 FOLLOWERS = ("biller", "rater", "roamer")
@@ -54,11 +54,7 @@ def _sqlite(connection: Connection) -> Iterator[Finding]:
 def _content(connection: Connection, case: Case) -> Iterator[Finding]:
     revisions = revisions_of(connection)
     if not revisions.known:
-        yield problem(
-            AREA,
-            f"revision {revisions.found} is not one this version knows",
-            "use the version that migrated it, or a newer one",
-        )
+        yield _newer(connection, revisions)
         return
     if revisions.missing:
         yield problem(
@@ -77,6 +73,14 @@ def _content(connection: Connection, case: Case) -> Iterator[Finding]:
     yield from _followers(connection, case)
     if case.config.database.url is not None:
         yield from examine_nodes(connection, case)
+
+
+def _newer(connection: Connection, revisions: Revisions) -> Finding:
+    """Nodes on PostgreSQL work on with the tables of the version to come; SQLite has one node."""
+    says = f"revision {revisions.found} is not one this version knows (its newest is {revisions.head})"
+    if connection.dialect.name == "postgresql":
+        return warning(AREA, says, "finish the upgrade, and ask the doctor of the new version")
+    return problem(AREA, says, "use the version that migrated it, or a newer one")
 
 
 def _keys(connection: Connection, case: Case) -> Iterator[Finding]:

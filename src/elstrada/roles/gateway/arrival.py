@@ -106,6 +106,8 @@ class Arrival:
         if held is not None and held.connection_id == connection_id:
             return await held.answers_a_ping()
         seat = link.seat
+        if not seat.state.node:
+            return False  # From when there was only one node, which has been started anew since.
         address = station_address(seat.state.node, seat.owner, seat.station_id, connection_id)
         try:
             answer = await self._gateway.post.ask(address, asks.AreYouThere(), timeout_s=ASK_S)

@@ -46,7 +46,7 @@ class Custody:
         self._looked_at = clock.now()
         self._unseen: list[Link] = []
         self.unsaid = False
-        """Did a station go away while the log could not be told?"""
+        """May the log have it wrong who is connected here, because the store was down?"""
 
     async def begin(self) -> None:
         """At the start: whom the log believes connected to this node is not, until it comes again."""
@@ -78,7 +78,7 @@ class Custody:
         return count
 
     async def say_what_was_not_said(self) -> None:
-        """Catch up on goodbyes that the store could not take."""
+        """Catch up on goodbyes that the store could not take, and on connections whose commit is in doubt (F5)."""
         if self.unsaid:
             self.unsaid = False
             try:

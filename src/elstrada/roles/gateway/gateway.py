@@ -209,6 +209,7 @@ class Gateway:
     def spine_is_down(self, why: str) -> None:
         """The store cannot commit: send newcomers away for a while (P8)."""
         log.warning("the store is down: %s", why)
+        self._custody.unsaid = True  # Who came or went just now, the log may have wrong.
         self._down_until = self.clock.now() + DOWN_FOR
 
     # --- for an arrival ---------------------------------------------------------------------------------
@@ -322,8 +323,8 @@ class Gateway:
         try:
             with contextlib.suppress(StreamMoved):
                 await link.seat.ask(asks.Disconnect(connection_id=link.connection_id, reason=reason))
-        except SpineDown:
-            self._custody.unsaid = True
+        except SpineDown as down:
+            self.spine_is_down(str(down))
 
     async def _tick(self) -> None:
         """Let time pass for the stations that wait for something."""

@@ -364,7 +364,8 @@ class Link:
         self._probing.set_result(alive)
         if alive:
             asyncio.get_running_loop().call_later(PROBE_HOLDS_S, self._forget_probe)
-        elif self.closed_for is None:
+        elif not self.ending:
+            self._strayed("silent connection", "closed, for the station came anew and gave no sign on it")
             self.close(GOING_AWAY, "no answer to a ping")
 
     def _forget_probe(self) -> None:

@@ -15,9 +15,9 @@ _MOST_MOVES = 3
 async def where_is(spine: Spine, owner: PartyId, station_id: str) -> str | None:
     """The post address of the one socket that speaks for a station; None while it is away."""
     row = await spine.get(t.station_state, owner=str(owner), station_id=station_id)
-    if row is None or row["connection_id"] is None:
+    if row is None or row["connection_id"] is None or row["node"] is None:
         return None
-    return station_address(str(row["node"] or ""), owner, station_id, str(row["connection_id"]))
+    return station_address(str(row["node"]), owner, station_id, str(row["connection_id"]))
 
 
 async def command(
