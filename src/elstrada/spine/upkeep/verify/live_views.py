@@ -5,15 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from functools import partial
 
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
 from elstrada.spine.columns import Amount
 from elstrada.spine.rules import key_names
-from elstrada.spine.tables import VIEWS
+from elstrada.spine.tables import VIEWS, metadata
 from elstrada.spine.upkeep.verify.report import Findings
-from elstrada.spine.upkeep.verify.rows import RawRow, in_step, keyed, raw_rows, shown_key
+from elstrada.spine.upkeep.verify.rows import InStep, RawRow, raw_rows, shown_key
 
 CHECK = "views"
 _SHOWN = 60
@@ -31,23 +32,38 @@ def _check(table: Table, connection: Connection, scratch: sqlite3.Connection, fi
     amounts = {at for at, name in enumerate(columns) if isinstance(table.c[name].type, Amount)}
     live = raw_rows(connection, table.name, columns, order=key)
     made = _scratch_rows(scratch, table.name, columns, key)
-    for one, other in in_step(keyed(live, len(key)), keyed(made, len(key))):
-        findings.checked[CHECK] += 1
-        row = f"{table.name} {shown_key(key, one or other or ())}"
-        if one is None:
-            findings.add(CHECK, row, "the log says there is such a row, and there is none")
-        elif other is None:
-            findings.add(CHECK, row, "nothing in the log makes such a row")
-        elif one != other:
-            for says in _differences(columns, one, other, amounts):
-                findings.add(CHECK, row, says)
+    beside = InStep(made, len(key), partial(_compare, table.name, columns, amounts, findings))
+    for row in live:
+        beside.feed(row)
+    beside.finish()
+
+
+def _compare(
+    table: str,
+    columns: tuple[str, ...],
+    amounts: set[int],
+    findings: Findings,
+    live: RawRow | None,
+    made: RawRow | None,
+) -> None:
+    findings.checked[CHECK] += 1
+    if live == made:
+        return
+    row = f"{table} {shown_key(key_names(metadata.tables[table]), live or made or ())}"
+    if live is None:
+        findings.add(CHECK, row, "the log says there is such a row, and there is none")
+    elif made is None:
+        findings.add(CHECK, row, "nothing in the log makes such a row")
+    else:
+        for says in _differences(columns, live, made, amounts):
+            findings.add(CHECK, row, says)
 
 
 def _scratch_rows(
     scratch: sqlite3.Connection, table: str, columns: tuple[str, ...], key: tuple[str, ...]
 ) -> Iterator[RawRow]:
     listed, sorting = (", ".join(f'"{name}"' for name in names) for names in (columns, key))
-    yield from scratch.execute(f'SELECT {listed} FROM "{table}" ORDER BY {sorting}')  # noqa: S608  Names of ours.
+    return scratch.execute(f'SELECT {listed} FROM "{table}" ORDER BY {sorting}')  # noqa: S608  Names of ours.
 
 
 def _differences(columns: tuple[str, ...], live: RawRow, made: RawRow, amounts: set[int]) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 from sqlalchemy import Text
 from sqlalchemy.engine import Connection
@@ -14,7 +14,6 @@ from elstrada.spine.tables import metadata
 
 RawRow = tuple[Bound, ...]
 """Cells as SQLite has them: moments and amounts are texts, truths 0 and 1. Damaged ones are as they are."""
-Key = tuple[tuple[int, Bound], ...]
 _AT_ONCE = 1000
 
 
@@ -38,28 +37,41 @@ def query(connection: Connection, text: str) -> Iterator[RawRow]:
         yield cast(RawRow, cells) if plain else tuple(map(_as_sqlite, cells))
 
 
-def keyed(rows: Iterable[RawRow], width: int) -> Iterator[tuple[Key, RawRow]]:
-    """Each row with the key that its first cells make; keys of any types can be compared."""
-    for row in rows:
-        yield tuple((_rank(cell), cell) for cell in row[:width]), row
+class InStep:
+    """Walks one sorted sequence beside another that is fed row by row, and pairs rows of one key."""
 
+    def __init__(
+        self, kept: Iterator[RawRow], width: int, told: Callable[[RawRow | None, RawRow | None], None]
+    ) -> None:
+        """Begin.
 
-def in_step(
-    left: Iterator[tuple[Key, RawRow]], right: Iterator[tuple[Key, RawRow]]
-) -> Iterator[tuple[RawRow | None, RawRow | None]]:
-    """Walk two sorted sequences together: rows with the same key in pairs, others alone."""
-    one, other = next(left, None), next(right, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one[0] < other[0]):
-            assert one is not None
-            yield one[1], None
-            one = next(left, None)
-        elif one is None or other[0] < one[0]:
-            yield None, other[1]
-            other = next(right, None)
-        else:
-            yield one[1], other[1]
-            one, other = next(left, None), next(right, None)
+        Args:
+            width: how many of a row's first cells make its key.
+            told: called with a fed row and its partner; one of them is None where the other is alone.
+        """
+        self._kept, self._width, self._told = kept, width, told
+        self._next = next(kept, None)
+
+    def feed(self, row: RawRow) -> None:
+        """The next row."""
+        key = self._key(row)
+        while self._next is not None and self._key(self._next) < key:
+            self._told(None, self._take())
+        is_pair = self._next is not None and self._key(self._next) == key
+        self._told(row, self._take() if is_pair else None)
+
+    def finish(self) -> None:
+        """No row is to come."""
+        while self._next is not None:
+            self._told(None, self._take())
+
+    def _take(self) -> RawRow | None:
+        taken, self._next = self._next, next(self._kept, None)
+        return taken
+
+    def _key(self, row: RawRow) -> list[tuple[int, Any]]:
+        # Damage may have made a number of a text; with its rank in front any cell compares.
+        return [(_rank(cell), cell) for cell in row[: self._width]]
 
 
 def shown_key(names: Sequence[str], row: RawRow) -> str:
