@@ -85,6 +85,10 @@ class PostgresServer:
             assert time.monotonic() < deadline, f"PostgreSQL does not start: {self.log()[-2000:]}"
             time.sleep(0.05)
 
+    def answers(self) -> bool:
+        """Is it there, or will it be within a few seconds without help?"""
+        return self._process is not None and self._answers(time.monotonic() + 5)
+
     def log(self) -> str:
         """What the server wrote."""
         return (self._home / "log").read_text(errors="replace")
@@ -171,12 +175,21 @@ def _free_port() -> int:
 def shared_server() -> PostgresServer:
     """One server for all tests of this process that do not harm it.
 
-    It does not sync: none of these tests cuts the power, and each wants a new database.
+    It does not sync and stands in memory where there is room: none of these tests cuts the power, and
+    each wants a new database, which takes 30 ms this way instead of 300.
     """
-    server = PostgresServer({"fsync": "off", "full_page_writes": "off"})
+    server = PostgresServer({"fsync": "off", "full_page_writes": "off"}, _memory_folder())
     server.start()
     atexit.register(server.remove)
     return server
+
+
+def _memory_folder() -> str | None:
+    folder = "/dev/shm"
+    if not os.path.ismount(folder):
+        return None
+    free = os.statvfs(folder)
+    return folder if free.f_bavail * free.f_frsize > 2**30 else None
 
 
 _numbers = count()
@@ -186,7 +199,7 @@ _numbers = count()
 def fresh_database(server: PostgresServer, template: str = "template0") -> Iterator[str]:
     """A database of its own, by its name."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     try:
         yield name
     finally:

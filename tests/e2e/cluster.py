@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -56,7 +56,9 @@ class Cluster:
     database_url: str
     gateways: list[Node]
     rest: Node
-    others: list[Node] = field(default_factory=list)
+    others: list[Node]
+    another: Callable[[str, str], Node]
+    """Makes one more node, by its name and roles."""
 
     @property
     def nodes(self) -> list[Node]:
@@ -96,7 +98,7 @@ def cluster(
             return made
 
         gateways = [node("gate-1", "gateway"), node("gate-2", "gateway")]
-        yield Cluster(nats, url, gateways, node("rest", REST))
+        yield Cluster(nats, url, gateways, node("rest", REST), [], node)
 
 
 def _ended(node: Node) -> None:

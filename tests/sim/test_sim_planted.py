@@ -25,7 +25,7 @@ SEEDS = 200
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
 def test_the_worlds_catch(patch: Path, tmp_path: Path):
     """Slow, because each bug needs a process of its own and may need many worlds."""
-    copy = _planted(patch, tmp_path)
+    copy = planted(patch, tmp_path)
     known = CAUGHT_BY.get(patch.stem)
     found = _hunt(copy, known, 1) if known is not None else None
     found = found or _hunt(copy, 0, SEEDS)
@@ -43,7 +43,7 @@ def test_there_are_a_dozen_planted_bugs_and_each_says_what_it_breaks():
         assert second == ""
 
 
-def _planted(patch: Path, folder: Path) -> Path:
+def planted(patch: Path, folder: Path) -> Path:
     """A copy of the source with the bug in it."""
     copy = folder / "src"
     shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))

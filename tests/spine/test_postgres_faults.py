@@ -191,6 +191,37 @@ def test_a_paused_postgresql_is_down_within_five_seconds_and_up_again_when_it_go
         asyncio.run(play(url))
 
 
+def test_questions_to_a_paused_postgresql_are_refused_in_time_and_answered_when_it_goes_on_f4(
+    server: PostgresServer,
+) -> None:
+    """More of them than there are threads. Takes its time because the pause must outlast the patience."""
+
+    async def play(url: str) -> None:
+        spine = PostgresSpine(url, _WallClock())
+        await spine.start()
+        await spine.commit(_hello(_CP1, 0))
+        await asyncio.gather(*(spine.find(t.station_state) for _ in range(20)))
+        await asyncio.to_thread(server.pause)
+        begin = time.monotonic()
+        questions = [
+            question
+            for _ in range(20)
+            for question in (spine.find(t.station_state), spine.load(_CP1), spine.read(0))
+        ]
+        outcomes = await asyncio.gather(*questions, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {SpineDown}
+        assert time.monotonic() - begin < 8
+        await asyncio.to_thread(server.resume)
+        await _heals(spine, 5)
+        rows = await asyncio.gather(*(spine.find(t.station_state) for _ in range(20)))
+        assert {len(found) for found in rows} == {1}
+        assert (await spine.load(_CP1)).version == 1
+        await spine.close()
+
+    with migrated_database(server) as url:
+        asyncio.run(play(url))
+
+
 @pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
 def test_a_commit_whose_outcome_is_unknown_is_never_acknowledged_and_is_found_out_f5(cut: Cut) -> None:
     async def play(url: str) -> None:

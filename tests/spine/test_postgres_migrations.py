@@ -80,6 +80,13 @@ def test_migrating_again_changes_nothing_and_keeps_the_number_of_shards(empty: s
     assert {"log_1_2026_03", "log_1_2026_04", "log_1_2026_05"} <= before
 
 
+@pytest.mark.parametrize("shards", [0, -1, 65])
+def test_a_database_has_a_reasonable_number_of_shards(empty: str, shards: int) -> None:
+    with pytest.raises(ValueError, match=f"1 to 64 shards, not {shards}"):
+        migrate_postgres(empty, _NOW, shards=shards)
+    assert _tables(empty) == set()
+
+
 def test_of_many_that_migrate_at_once_each_finds_it_done(empty: str) -> None:
     failures: list[BaseException] = []
 

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TypeVar
 
 import psycopg
-from psycopg.abc import PQGen
+from psycopg.abc import ConnDict, PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
@@ -100,11 +100,16 @@ class Door:
     """
 
     def __init__(self, url: str) -> None:
+        """Name the database.
+
+        Raises:
+            ValueError: this is no address of one; it is not repeated, since it may hold a password.
+        """
         self._url = url
         self._closed_until, self._failures = -math.inf, 0
         self._silences = 0
         """How often the server did not answer on a connection."""
-        named = conninfo_to_dict(url)
+        named = _read(url)
         self.place = f"{named.get('host', 'localhost')}:{named.get('port', 5432)}/{named.get('dbname', '')}"
         """Of the database, without secrets."""
 
@@ -147,3 +152,11 @@ class Door:
     def _shut(self) -> None:
         self._closed_until = monotonic() + _PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)]
         self._failures += 1
+
+
+def _read(url: str) -> ConnDict:
+    try:
+        return conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        expected = "postgresql://user:password@host/database, with special characters as %XX"
+        raise ValueError(f"the address of the database cannot be read; expected {expected}") from None

@@ -24,7 +24,7 @@ NEEDED = "0004"
 SHARDS = 4
 """Of a database that is made without saying how many."""
 
-_MOST_SHARDS = 1024
+_MOST_SHARDS = 64
 _BYTE_ORDERED = ("C", "POSIX", "C.UTF-8", "C.utf8", "PG_UNICODE_FAST")
 """Locales that sort text by its bytes, of whichever provider."""
 # The column was renamed in PostgreSQL 17.
@@ -45,11 +45,14 @@ def migrate_postgres(url: str, now: datetime, *, shards: int = SHARDS) -> None:
     Args:
         url: as ``postgresql://user@host/database``, of a role that may create tables.
         now: for the partitions of this month and the next.
-        shards: how many logs a new database gets, 1 to 1024; one that exists keeps its number.
+        shards: how many logs a new database gets, 1 to 64; one that exists keeps its number.
     Raises:
         DatabaseUnready: text would not be sorted as on every other engine.
+        ValueError: there cannot be so many shards.
+        psycopg.Error: the database cannot be reached, or the role may not do this.
     """
-    assert 1 <= shards <= _MOST_SHARDS, f"{shards} shards, not 1 to {_MOST_SHARDS}"
+    if not 1 <= shards <= _MOST_SHARDS:
+        raise ValueError(f"a database has 1 to {_MOST_SHARDS} shards, not {shards}")
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: _connected(url), poolclass=NullPool, use_native_hstore=False
     )

@@ -127,17 +127,39 @@ async def test_a_station_with_little_patience_gets_in_as_soon_as_a_patient_one()
 
 
 @pytest.mark.slow
-async def test_of_newcomers_that_wait_the_newest_gets_in() -> None:
-    """Slow: see above."""
+async def test_newcomers_have_their_turns_and_the_first_that_answers_gets_in_t2() -> None:
+    """The one that waits is an old socket too, for the next. Slow: see above."""
     async with place() as here:
         node = here.nodes["n1"]
         async with node.dial() as old:
             await old.served()
             old.go_silent()
-            async with node.dial() as first, node.dial() as second:
-                await second.served(timeout_s=10)
-                assert await first.gone() == (1012, "a newer connection of this station waits in its place")
+            async with node.dial() as first, node.dial() as second, node.dial() as third:
+                assert await second.gone() == (1012, "a newer connection of this station waits in its place")
+                await first.served(timeout_s=10)
+                assert (await third.gone())[0] == 1008
+                await first.served("2")
+                assert node.count(DUPLICATE) == 1
                 assert len(here.owners) == 2
+
+
+async def test_who_comes_while_a_station_is_let_in_does_not_push_it_out_t2() -> None:
+    async with place() as here:
+        node = here.nodes["n1"]
+        held = asyncio.Event()
+
+        async def wait(_: Work) -> None:
+            await held.wait()
+
+        node.spine._before = wait
+        async with node.dial() as station:
+            await until(lambda: bool(node.gateway._arriving))
+            async with node.dial() as thief:
+                await asyncio.sleep(0.1)
+                held.set()
+                await station.served()
+                assert (await thief.gone())[0] == 1008
+                await station.served("2")
 
 
 async def test_many_newcomers_do_not_make_the_station_pong_to_its_limit_t13() -> None:

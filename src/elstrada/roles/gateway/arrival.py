@@ -14,6 +14,7 @@ from elstrada.model import asks
 from elstrada.model.answers import Presence
 from elstrada.model.ids import station_address
 from elstrada.roles.gateway.link import (
+    INTERNAL_ERROR,
     POLICY_VIOLATION,
     PROBE_S,
     SERVICE_RESTART,
@@ -38,41 +39,57 @@ class Arrival:
     def __init__(self, gateway: Gateway, link: Link) -> None:
         self._gateway = gateway
         self.link = link
-        """The newest socket: it is the one that gets in, or is refused."""
+        """The socket whose turn it is."""
+        self._next: Link | None = None
         self._silent: set[str] = set()
         """Connections on which the station gave no sign of life."""
         self._asking: asyncio.Future[bool] | None = None
 
-    def give_way(self, link: Link) -> None:
-        """A still newer socket takes the place of the one that waits, and need not wait as long again."""
-        former, self.link = self.link, link
-        former.close(SERVICE_RESTART, "a newer connection of this station waits in its place")
+    def wait_behind(self, link: Link) -> None:
+        """A still newer socket has its turn once it is known what becomes of the one before.
+
+        If that one left by itself, the newer need not wait as long again. One can wait so, the newest.
+        """
+        if self._next is not None:
+            self._next.close(SERVICE_RESTART, "a newer connection of this station waits in its place")
+        self._next = link
 
     def end(self) -> None:
         """The node is leaving: nobody gets in any more."""
-        self.link.close(SERVICE_RESTART, "service restart")
+        self._close(SERVICE_RESTART, "service restart")
         if self._asking is not None:
             self._asking.cancel()
 
+    def give_up(self) -> None:
+        """It cannot be decided, for a bug of ours."""
+        self._close(INTERNAL_ERROR, "internal error")
+
     async def run(self) -> None:
-        """Let the newest socket speak for the station, or close it."""
+        """Let each socket speak for the station, or close it, until none waits."""
+        while True:
+            await self._let_in(self.link)
+            if self._next is None:
+                return
+            self.link, self._next = self._next, None
+
+    async def _let_in(self, link: Link) -> None:
         try:
             for _ in range(MOST_TURNS):
-                if await self._turn(self.link):
+                if await self._turn(link):
                     return
-            self.link.close(SERVICE_RESTART, "served elsewhere")
+            link.close(SERVICE_RESTART, "served elsewhere")
         except SpineDown as down:
             self._gateway.spine_is_down(str(down))
-            self.link.close(TRY_AGAIN_LATER, "try again later")
+            link.close(TRY_AGAIN_LATER, "try again later")
 
     async def _turn(self, link: Link) -> bool:
         """Try once to become the stream's owner. True when it is over, one way or the other."""
         seat, before = link.seat, len(self._silent)
         await seat.load()
         if seat.state.connection_id is not None and await self._speaks(link):
-            self._refuse()
+            self._refuse(link)
             return True
-        if len(self._silent) > before or self.link is not link:
+        if len(self._silent) > before:
             return False  # Time has passed: look at the log again.
         if link.ending:
             return True
@@ -80,11 +97,13 @@ class Arrival:
             await seat.ask(self._gateway.connect(link))
         except StreamMoved:
             return False
-        if self.link is not link:
-            self._silent.add(link.connection_id)
-            return False
         await self._gateway.settle(link)
-        return self.link is link
+        return True
+
+    def _close(self, code: int, reason: str) -> None:
+        for link in (self.link, self._next):
+            if link is not None:
+                link.close(code, reason)
 
     async def _speaks(self, link: Link) -> bool:
         """Does the station answer on the connection that the log names?"""
@@ -118,8 +137,7 @@ class Arrival:
             return False
         return isinstance(answer, Presence) and answer.answers
 
-    def _refuse(self) -> None:
-        link = self.link
+    def _refuse(self, link: Link) -> None:
         sample = f"from {link.remote}: the station answers on the connection it has"
         self._gateway.findings.note(link.source, "duplicate identity", sample)
         link.close(POLICY_VIOLATION, "duplicate identity: the station answers on its other connection")

@@ -23,7 +23,7 @@ from elstrada.ocpp.versions import VERSIONS, negotiate
 from elstrada.roles.findings import Findings
 from elstrada.roles.gateway.arrival import Arrival
 from elstrada.roles.gateway.custody import LOOK_S, Custody
-from elstrada.roles.gateway.link import INTERNAL_ERROR, SERVICE_RESTART, Link
+from elstrada.roles.gateway.link import SERVICE_RESTART, Link
 from elstrada.roles.gateway.roll import Roll
 from elstrada.roles.gateway.seat import Authorizer, Seat
 from elstrada.roles.gateway.tally import GatewayTally
@@ -194,7 +194,7 @@ class Gateway:
         self.tally.opened += 1
         arrival = self._arriving.get(link.stream)
         if arrival is not None:
-            arrival.give_way(link)
+            arrival.wait_behind(link)
         else:
             self._arriving[link.stream] = arrival = Arrival(self, link)
             self._spawn(self._arrive(link.stream, arrival))
@@ -306,7 +306,7 @@ class Gateway:
             await arrival.run()
         except Exception:
             log.exception("%s could not be let in", stream)
-            arrival.link.close(INTERNAL_ERROR, "internal error")
+            arrival.give_up()
         finally:
             del self._arriving[stream]
 
