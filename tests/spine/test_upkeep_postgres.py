@@ -29,6 +29,7 @@ from elstrada.spine.upkeep.backup import backup
 from elstrada.spine.upkeep.database import CannotOpen, PostgresAt, Refused
 from elstrada.spine.upkeep.migration import migrate_database, revisions_in
 from elstrada.spine.upkeep.restore import restore
+from elstrada.spine.upkeep.shard_anew import EXPRESSIONS
 from elstrada.spine.upkeep.verify.report import Report
 from elstrada.spine.upkeep.verify.whole import verify
 from postgres_server import PostgresServer, fresh_database, migrated_database, shared_server
@@ -268,6 +269,17 @@ def test_one_shard_can_go_back_to_sqlite_and_come_again(tmp_path: Path) -> None:
         assert verify(PostgresAt(other)).sound
         for table in t.RECORDS:
             assert _rows(PostgresAt(other))[table.name] == _rows(database)[table.name]
+
+
+def test_every_position_that_is_kept_anywhere_moves_along() -> None:
+    """A table with a place in the log that is not named here would point at another fact after the move."""
+    kept = {
+        (table.name, column.name)
+        for table in t.metadata.sorted_tables
+        for column in table.columns
+        if column.name in ("position", "previous", "shard")
+    }
+    assert kept == EXPRESSIONS.keys()
 
 
 def test_several_shards_cannot_become_the_one_log_of_sqlite(whole: PostgresAt, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from elstrada.spine.months import RUNNING_BITS, Month, base_of, month_at
 from elstrada.spine.shards import shard_of
 from elstrada.spine.statements import Bound
 
-_EXPRESSIONS: Mapping[tuple[str, str], str] = {
+EXPRESSIONS: Mapping[tuple[str, str], str] = {
     ("log", "position"): "moved(position)",
     ("log", "previous"): "moved(previous)",
     ("log", "shard"): "shard_of(stream)",
@@ -47,7 +47,7 @@ class Spread:
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[tuple[Bound, ...]]:
         """A table's rows."""
-        listed = ", ".join(_EXPRESSIONS.get((table, name), f'"{name}"') for name in columns)
+        listed = ", ".join(EXPRESSIONS.get((table, name), f'"{name}"') for name in columns)
         places = f'"{table}"'
         if table == "cursor":
             places += f", json_each('{[*range(self._shards)]}') AS shards"
