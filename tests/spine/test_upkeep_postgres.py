@@ -377,6 +377,38 @@ def test_a_flipped_bit_in_a_page_is_found_by_the_servers_checksums(tmp_path: Pat
         server.remove()
 
 
+def test_an_index_that_lacks_a_row_is_found_where_amcheck_is(tmp_path: Path) -> None:
+    """F26: pg_amcheck's check, by the extension that it uses. The index is put back as it was before a row."""
+    server = PostgresServer()
+    try:
+        server.start()
+        if not server.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'"):
+            pytest.skip("this server has no amcheck")
+        with fresh_database(server) as name:
+            database = PostgresAt(server.url(name))
+            migrate_database(database)
+            server.execute("CREATE EXTENSION amcheck", name)
+            _filled(database.url)
+            report = verify(database)
+            assert report.sound, report.problems
+            assert not any("indexes" in note for note in report.notes)
+            file = server._data / str(
+                server.execute("SELECT pg_relation_filepath('setting_pkey')", name)[0][0]
+            )
+            server.stop()
+            before = file.read_bytes()
+            server.start()
+            _do(database, "INSERT INTO setting VALUES ('later', '1')")
+            server.stop()
+            file.write_bytes(before)
+            server.start()
+            report = verify(database)
+            assert "setting_pkey" in _lines(report)
+            assert list(report.counts) == ["reading"]
+    finally:
+        server.remove()
+
+
 def _flip(file: Path) -> None:
     raw = bytearray(file.read_bytes())
     raw[8000] ^= 4
