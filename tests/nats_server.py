@@ -20,13 +20,17 @@ from elstrada.spine.nats_post import NatsPost
 BINARY = Path(sys.executable).with_name("nats-server")
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class NatsServer:
     """One server process at a time, always at the same address, with JetStream unless told otherwise."""
 
     def __init__(self, folder: Path, settings: str = "", *, jetstream: bool = True) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self._store, self._settings = folder / "jetstream", folder / "nats.conf"
         kept = f'jetstream {{ store_dir: "{self._store}" }}\n' if jetstream else ""

@@ -9,7 +9,7 @@ import pytest
 
 from elstrada.net.clock import SystemClock
 from elstrada.spine.nats_line import NatsLine
-from nats_server import NatsServer, nats_line, nats_server, until
+from nats_server import NatsServer, free_port, nats_line, nats_server, until
 
 
 async def connected(line: NatsLine, within_s: float = 8) -> None:
@@ -77,6 +77,7 @@ async def test_tries_come_ever_less_often_f13(tmp_path: Path) -> None:
         ("authorization { user: node, password: secret }", "node:secret", True),
         ("authorization { user: node, password: secret }", "node:wrong-secret", False),
         ("authorization { token: secret-token }", "secret-token", True),
+        ('authorization { user: node, password: "secret@/:%" }', "node:secret%40%2F%3A%25", True),
         ("authorization { token: secret-token }", "other-secret", False),
     ],
 )
@@ -91,7 +92,7 @@ async def test_who_may_enter_is_the_servers_to_say_and_no_secret_is_shown(
             else:
                 with pytest.raises(TimeoutError):
                     await connected(line, 1.5)
-                assert "Authorization Violation" in line.state.last_error
+                await until(lambda: "Authorization Violation" in line.state.last_error)
             assert "secret" not in str(line.state)
 
 
@@ -123,6 +124,36 @@ def _move(other: NatsServer, server: NatsServer) -> None:
     settings = other._settings
     settings.write_text(settings.read_text().replace(str(other.port), str(server.port)))
     other.port = server.port
+
+
+async def test_a_server_that_others_told_of_is_shown_the_same_password(tmp_path: Path) -> None:
+    """One of a cluster goes: the line moves to one that no URL names."""
+    login = "authorization { user: node, password: secret }"
+    with (
+        nats_server(_folder(tmp_path, "one"), jetstream=False) as one,
+        nats_server(_folder(tmp_path, "two"), jetstream=False) as two,
+    ):
+        routes = {one.port: free_port(), two.port: free_port()}
+        for server, other in ((one, two), (two, one)):
+            _add(server, f"{login}\n{_cluster(routes[server.port], routes[other.port])}")
+            await server.start()
+        async with nats_line(one.with_user("node:secret")) as line:
+            await connected(line)
+            client = await line.client()
+            await until(lambda: str(two.port) in str(client.discovered_servers))
+            one.kill()
+            await until(lambda: line.state.server == f"127.0.0.1:{two.port}")
+            assert line.state.connected
+
+
+def _cluster(mine: int, other: int) -> str:
+    """Settings of one of two servers, by the ports on which they speak to each other."""
+    return f'cluster {{ name: "c", listen: "127.0.0.1:{mine}", routes: ["nats://127.0.0.1:{other}"] }}'
+
+
+def _add(server: NatsServer, settings: str) -> None:
+    file = server._settings
+    file.write_text(f"{file.read_text()}server_name: s{server.port}\n{settings}\n")
 
 
 async def test_tls_in_the_url_is_never_given_up_for_a_server_without_it_a6(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from nats.aio.client import Client
@@ -71,7 +71,8 @@ class NatsLine:
         """
         Args:
             servers: URLs, ``nats://host:port`` or ``tls://host:port`` (certificates are checked), with
-                ``user:password@`` or ``token@`` before the host where the server wants them.
+                ``user:password@`` or ``token@``, percent-encoded, before the host where the server wants
+                them. The first so named are shown to all, and to servers that these tell of.
             name: by which the server's operator knows this node.
             spread: gives a number from 0 to 1, for jitter.
             credentials: a file with a user's JWT and seed, as ``nsc`` writes it.
@@ -168,6 +169,7 @@ class NatsLine:
             "ping_interval": _PING_S,
             "max_outstanding_pings": 2,
             "pending_size": _BUFFER_BYTES,
+            **_login(self._servers),
             **(_proofs(self._credentials) if self._credentials is not None else {}),
         }
 
@@ -262,6 +264,16 @@ class _Client(Client):
         if server is not None and server.uri.scheme == "tls" and not info.get("tls_required", False):
             raise Error(f"{server.uri.hostname} offers no TLS, and its URL demands it")
         await super()._process_info(info, initial_connection)
+
+
+def _login(servers: Sequence[str]) -> dict[str, str]:
+    """What stands before the host of the first URL that has something there."""
+    for parts in map(urlsplit, servers):
+        if parts.username and parts.password is None:
+            return {"token": unquote(parts.username)}
+        if parts.username:
+            return {"user": unquote(parts.username), "password": unquote(parts.password or "")}
+    return {}
 
 
 def _proofs(credentials: Path) -> dict[str, Any]:
