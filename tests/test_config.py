@@ -140,3 +140,61 @@ def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELSTRADA_HTTP__PORT", "abc")
     monkeypatch.setenv("ELSTRADA_STATIONS__HOTS", "x")
     assert len(problems(overrides={"nonsense": "1"})) == 3
+
+
+PG, NATS = "postgresql://elstrada:hunter2@db/elstrada", "nats://elstrada:hunter2@nats:4222"
+
+
+@pytest.mark.parametrize("text", ["gateway,pages", " pages , gateway, pages", '["gateway"]'])
+def test_roles_are_names_with_commas(text: str) -> None:
+    if text.startswith("["):
+        assert "is no role" in problems(overrides={"roles": text})[0]
+        return
+    assert load({"roles": text}).config.parts == {"gateway", "pages"}
+
+
+def test_roles_may_be_a_list_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "elstrada.toml").write_text('roles = ["rater", "biller"]')
+    assert load().config.parts == {"rater", "biller"}
+
+
+def test_a_role_that_is_none_is_refused_with_the_nearest() -> None:
+    assert problems(overrides={"roles": "romer"}) == [
+        "roles in the command line: 'romer' is no role; did you mean roamer?"
+    ]
+    assert "there are: gateway, roamer, rater, biller, pages" in problems(overrides={"roles": "x"})[0]
+    assert problems(overrides={"roles": ""})
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"nats.url": NATS}, "nats.url is set and database.url is not"),
+        ({"database.url": PG, "roles": "gateway"}, "set nats.url"),
+        ({"database.url": PG, "nats.url": NATS, "roles": "pages"}, "set public_url"),
+        ({"database.url": "mysql://x:hunter2@db/x"}, "postgresql://"),
+        ({"nats.url": "amqp://x:hunter2@n", "database.url": PG}, "nats:// or tls://"),
+        ({"node": "a/b"}, "letters, digits"),
+        ({"nats.prefix": "a.b", "nats.url": NATS, "database.url": PG}, "nats.prefix"),
+    ],
+)
+def test_settings_that_cannot_be_together_are_said_without_their_secrets(
+    settings: dict[str, str], says: str
+) -> None:
+    told = "\n".join(problems(overrides=settings))
+    assert says in told
+    assert "hunter2" not in told
+
+
+def test_passwords_in_addresses_are_hidden_wherever_a_configuration_is_shown() -> None:
+    """T15."""
+    found = load({"database.url": PG, "nats.url": f"{NATS},nats://t0ken@n2"})
+    shown = {setting.key: setting.value for setting in found.settings}
+    assert shown["database.url"] == "postgresql://elstrada:***@db/elstrada"
+    assert shown["nats.url"] == "nats://elstrada:***@nats:4222,nats://***@n2"
+    assert "hunter2" not in f"{found}{found.config!r}"
+    assert "t0ken" not in f"{found}{found.config!r}"
+
+
+def test_one_process_on_sqlite_may_leave_roles_out() -> None:
+    assert load({"roles": "gateway"}).config.parts == {"gateway"}

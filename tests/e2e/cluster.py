@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -64,7 +64,9 @@ class Cluster:
     database_url: str
     gateways: list[Node]
     rest: Node
-    others: list[Node] = field(default_factory=list)
+    others: list[Node]
+    another: Callable[[str, str], Node]
+    """Makes one more node, by its name and roles."""
 
     @property
     def nodes(self) -> list[Node]:
@@ -119,7 +121,7 @@ def cluster(
             return made
 
         gateways = [node("gate-1", "gateway"), node("gate-2", "gateway")]
-        yield Cluster(nats, url, gateways, node("rest", REST))
+        yield Cluster(nats, url, gateways, node("rest", REST), [], node)
 
 
 def _ended(node: Node) -> None:

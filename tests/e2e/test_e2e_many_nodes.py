@@ -188,14 +188,8 @@ def test_while_the_database_stands_still_no_node_is_ready_and_then_all_are(
 def test_two_processes_of_one_name_cannot_both_serve(installed: tuple[Cluster, Market]) -> None:
     nodes, _ = installed
     former = nodes.gateways[1]
-    double = Node(
-        former.folder.with_name("double"),
-        former.nursery,
-        settings=former.settings,
-        starter=former.starter,
-        database_url=former.database_url,
-        roles="gateway",
-    )
+    double = nodes.another("double", "gateway")
+    double.config.write_text(double.config.read_text().replace('node = "double"', 'node = "gate-2"'))
     nodes.others.append(double)
     double.up()
     pid, former.pid = former.pid, None
@@ -205,3 +199,34 @@ def test_two_processes_of_one_name_cannot_both_serve(installed: tuple[Cluster, M
     assert double.health("/readyz")[0] == 200
     double.down()
     nodes.others.remove(double)
+    former.up()
+
+
+@pytest.mark.slow
+def test_the_work_of_a_node_that_was_killed_goes_on_at_another(installed: tuple[Cluster, Market]) -> None:
+    """F1: every bill line once. Slow: a session is complete half a minute after its end."""
+    nodes, market = installed
+    heir = nodes.another("rest-2", "rater,biller")
+    nodes.others.append(heir)
+    heir.up()
+    before = len(nodes.rest.rows("select 1 from cdr where owner = party"))
+    asyncio.run(charge(nodes.gateways[0], market.passwords[STATION]))
+    nodes.rest.kill()
+    wait_for(lambda: followers_at(heir) == 2 * 4, "the heir to follow all shards")
+    wait_for(lambda: len(heir.rows("select 1 from cdr where owner = party")) > before, "the CDR")
+    nodes.rest.up()
+    wait_for(lambda: everything_billed(heir), "every CDR to be billed once")
+    heir.down()
+    nodes.others.remove(heir)
+    wait_for(lambda: followers_at(nodes.rest) == 3 * 4, "the work to come back")
+
+
+def followers_at(node: Node) -> int:
+    return sum("lease=follower:" in name for name in samples(node))
+
+
+def everything_billed(node: Node) -> bool:
+    issued = {row["session_id"] for row in node.rows("select session_id from cdr where owner = party")}
+    lines = [row["cdr_id"] for row in node.rows("select cdr_id from bill_line")]
+    assert len(lines) == len(set(lines))
+    return len(lines) == len(issued) == len(node.rows("select 1 from session where completed_at is not null"))

@@ -177,6 +177,8 @@ async def test_a_node_under_load_ends_without_losing_an_acknowledged_message(
         gate.set()
         working = [asyncio.create_task(station.work(home.stations_url, gate)) for station in stations]
         watcher = await RawSocket.dial(home.stations_url, *await asyncio.to_thread(add, home, "WATCHER"))
+        watcher.send(json.dumps([2, "1", "Heartbeat", {}]).encode())
+        assert (await watcher.receive())[0] == TEXT
         while min(station.answers for station in stations) < 3:  # noqa: ASYNC110  They tell nobody.
             await asyncio.sleep(0.01)
         before = sum(station.answers for station in stations)

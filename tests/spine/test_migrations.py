@@ -38,8 +38,8 @@ def test_a_migration_that_breaks_off_leaves_nothing_behind(
     """F23: run again, it completes."""
     upgrade = subject.upgrade
 
-    def breaks_off(connection: object) -> None:
-        upgrade(connection)  # type: ignore[arg-type]
+    def breaks_off(connection: object, revision: str) -> None:
+        upgrade(connection, revision)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     database = tmp_path / "broken.db"

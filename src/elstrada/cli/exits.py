@@ -14,9 +14,9 @@ class Exit(IntEnum):
     CONFIG = 3
     """The configuration is invalid."""
     UNREACHABLE = 4
-    """The server, the station or the peer cannot be reached."""
+    """The server, the database, the station or the peer cannot be reached."""
     REFUSED = 5
-    """The station or the peer said no."""
+    """The station or the peer said no; or it could be done, and would do harm."""
     CHECKS = 6
     """A document or a check was found wrong."""
     INTERRUPTED = 130

@@ -17,6 +17,9 @@ _MODULES: Mapping[str, tuple[str, str]] = {
     "sim": ("elstrada.cli.living", "Simulate worlds from seeds and check every promise."),
     "serve": ("elstrada.cli.living", "Run the roles of this installation."),
     "config": ("elstrada.cli.configuration", "Show and check the configuration."),
+    "db": ("elstrada.cli.database", "Migrate, back up, restore and verify the database."),
+    "healthy": ("elstrada.cli.healthy", "Does the node on this machine live?"),
+    "doctor": ("elstrada.cli.doctor", "Look at this installation and say what is wrong."),
 }
 """Command: the module that has it under its name, and a line of help."""
 

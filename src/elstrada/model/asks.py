@@ -187,6 +187,14 @@ class Tick(msgspec.Struct, frozen=True, tag=True):
     """Time has passed: close what waited long enough."""
 
 
+class EndCommand(msgspec.Struct, frozen=True, tag=True):
+    """Of whichever node gave a peer a command: it ended so, the peer says. Answered by Noted."""
+
+    result: str
+    """In OCPI's words."""
+    detail: str
+
+
 class DrainNode(msgspec.Struct, frozen=True, tag=True):
     """A node shall send its stations to others, finish its work and end. Answered by Noted, before it does."""
 

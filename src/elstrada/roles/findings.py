@@ -73,6 +73,11 @@ class Findings:
         """Count a bad request of somebody known by address alone (``net.face.Strayed``)."""
         self.note(f"address:{remote}", code, sample)
 
+    def unsaved(self, source: str, code: str) -> int:
+        """How often something strayed since the counts were last written."""
+        count = self._unsaved.get((source, code))
+        return 0 if count is None else count.count
+
     async def load(self) -> None:
         """Learn which kinds there are already, so that their number stays bounded over all lives."""
         for row in await self._spine.find(t.finding, order=("-last_at",), limit=MOST_KINDS):

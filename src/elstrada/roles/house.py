@@ -140,6 +140,7 @@ class House:
         stack.push_async_callback(self._presence.depart)
         for work in (self._presence.run(), self._lags.run()):
             task = asyncio.get_running_loop().create_task(work)
+            task.add_done_callback(self._must_not_fail)
             stack.push_async_callback(_end, task)
         stack.callback(self._post.serve(node_address(ground.node), self._asked))
         self._health_url = health_url
@@ -156,6 +157,12 @@ class House:
                 self._ground.metrics,
             ]
         )
+
+    def _must_not_fail(self, task: asyncio.Task[None]) -> None:
+        """A node that nobody sees any more would be taken for dead by the others: it must end."""
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self.failure = f"this node can no longer say how it is: {type(problem).__name__}: {problem}"
+            self.told_to_leave.set()
 
     def _displaced(self) -> None:
         self.failure = f"another process serves as node {self._ground.node}; give each a name of its own"

@@ -14,17 +14,17 @@ from sqlalchemy.pool import NullPool
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def migrate(path: Path) -> None:
+def migrate(path: Path, revision: str = "head") -> None:
     """Run the revisions that a database lacks, making it if need be. Nobody else may have it open."""
     engine = _engine(path)
     with engine.begin() as connection:
-        upgrade(connection)
+        upgrade(connection, revision)
     engine.dispose()
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str = "head") -> None:
     """Run the missing revisions on a connection of any dialect, within its transaction."""
-    command.upgrade(_config(connection), "head")
+    command.upgrade(_config(connection), revision)
 
 
 def _config(connection: Connection) -> Config:

@@ -12,7 +12,14 @@ from typing import Protocol
 
 from elstrada.model import answers, asks
 
-Letter = asks.StationAsk | asks.AreYouThere | asks.DrainNode | answers.StationAnswer | answers.Presence
+Letter = (
+    asks.StationAsk
+    | asks.AreYouThere
+    | asks.EndCommand
+    | asks.DrainNode
+    | answers.StationAnswer
+    | answers.Presence
+)
 """An ask or an answer that can leave the process: these kinds and no others."""
 Handler = Callable[[Letter], Awaitable[Letter]]
 """Answers an ask. Raises NobodyThere when it did nothing, because the ask is for somebody else."""

@@ -61,9 +61,9 @@ def migrate_postgres(url: str, now: datetime, *, shards: int = SHARDS) -> None:
         assert isinstance(plain, Connection)
         line = cast("Connection[TupleRow]", plain)
         line.execute(TAKE_LOCK)
-        _check_text(line, _named(url))
+        check_text(line, _named(url))
         upgrade(connection)
-        _make_shards(line, shards)
+        make_shards(line, shards)
         ensure_months(line, _count(line), now)
     engine.dispose()
 
@@ -87,7 +87,8 @@ def check_revision(line: Connection[TupleRow], place: str) -> int:
     return _count(line)
 
 
-def _make_shards(line: Connection[TupleRow], shards: int) -> None:
+def make_shards(line: Connection[TupleRow], shards: int) -> None:
+    """Give a database without shards this many, each empty; one that has some keeps them."""
     if _count(line):
         return
     for shard in range(shards):
@@ -104,8 +105,12 @@ def _count(line: Connection[TupleRow]) -> int:
     return int(row[0])
 
 
-def _check_text(line: Connection[TupleRow], place: str) -> None:
-    """Byte order: the same on every engine, and no index breaks when the system's locales are updated."""
+def check_text(line: Connection[TupleRow], place: str) -> None:
+    """See that texts are in byte order: the same on every engine, and no index breaks with the system's locales.
+
+    Raises:
+        DatabaseUnready: they are not.
+    """
     row = line.execute(_TEXT).fetchone()
     assert row is not None
     encoding, locale = map(str, row)

@@ -86,8 +86,7 @@ class Node:
 
     def count(self, code: str) -> int:
         """How often a finding was noted of CP1."""
-        known = self.findings._counts.get((f"station:{CPO}/CP1", code))
-        return known.count if known else 0
+        return self.findings.unsaved(f"station:{CPO}/CP1", code)
 
     def dial(self, station_id: str = "CP1", password: str = PASSWORD) -> AbstractAsyncContextManager[Caller]:
         assert self.server is not None

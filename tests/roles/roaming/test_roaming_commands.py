@@ -135,6 +135,21 @@ async def test_r54_a_result_counts_once_and_only_from_the_peer_that_was_asked():
     assert (await waiting).result is ResultType.REJECTED
 
 
+@aio
+async def test_a_result_that_is_told_at_another_node_reaches_the_one_that_waits():
+    """Peers know one address, and a balancer behind it chooses among the nodes that roam."""
+    world = await furnished()
+    station = await StationDouble.connected(world, None)
+    waiting = asyncio.ensure_future(_start(world))
+    await station.heard.wait()
+    [sent] = world.net.requests("POST", "cpo/commands")
+    path = json.loads(sent.body)["response_url"].removeprefix("https://ret.example/ocpi/")
+    world.ret.roaming = wire(world.ret.means, world.ret.post)
+    assert (await world.as_els("POST", path, {"result": "EVSE_OCCUPIED"})).status == 200
+    assert (await waiting).result is ResultType.EVSE_OCCUPIED
+    assert (await world.as_els("POST", path, {"result": "ACCEPTED"})).status == 404
+
+
 async def _another_cpo(world: World) -> str:
     """The token of a second connection to the same eMSP."""
     token_a = await world.ret.roaming.registrar.invite(PartyId("SE", "RET"), "els-2")

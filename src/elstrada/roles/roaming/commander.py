@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
+from elstrada.model.answers import Noted
+from elstrada.model.asks import EndCommand
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Evse
 from elstrada.model.party import Peer
@@ -24,9 +27,12 @@ from elstrada.ocpi.v221.commands import ResponseType, ResultType
 from elstrada.ocpi.versions import PREFIX, endpoint
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
+from elstrada.spine.post import Letter, NobodyThere, NoReply, Post
 
 _LONGEST_S = 120.0
 _MOST_AWAITED = 10_000
+_LONGEST_DETAIL = 512
+_POST_S = 5.0
 
 
 _Body = Callable[[str], msgspec.Struct]
@@ -40,17 +46,12 @@ class Ended(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class _Awaited(msgspec.Struct, frozen=True):
-    peer: tuple[PartyId, str]
-    result: asyncio.Future[Ended]
-
-
 class Commander:
     """Gives commands to CPO peers."""
 
-    def __init__(self, means: Means, line: Line) -> None:
-        self._means, self._line = means, line
-        self._awaited: dict[str, _Awaited] = {}
+    def __init__(self, means: Means, line: Line, post: Post) -> None:
+        self._means, self._line, self._post = means, line, post
+        self._under_way = 0
 
     async def start(
         self, peer: Peer, cpo: PartyId, token: Token, location_id: str, evse: Evse, connector_id: str
@@ -79,22 +80,23 @@ class Commander:
             peer, cpo, "stop_session", lambda url: wire.StopSession(response_url=url, session_id=session_id)
         )
 
-    def heard(self, peer: Peer, command_id: str, result: wire.CommandResult) -> bool:
-        """A peer tells how a command ended. Only the peer that was asked may, and only once."""
-        awaited = self._awaited.get(command_id)
-        if awaited is None or awaited.peer != (peer.owner, peer.id) or awaited.result.done():
-            return False
-        known = result.result in frozenset(ResultType)
+    async def heard(self, peer: Peer, command_id: str, result: wire.CommandResult) -> bool:
+        """A peer tells how a command ended, at any node. Only the peer that was asked may, and only once."""
         detail = result.message[0].text if result.message else ""
-        awaited.result.set_result(Ended(ResultType(result.result) if known else ResultType.FAILED, detail))
+        told = EndCommand(result.result, detail[:_LONGEST_DETAIL])
+        try:
+            await self._post.ask(_address(peer, command_id), told, timeout_s=_POST_S)
+        except (NobodyThere, NoReply):
+            return False
         return True
 
     async def _command(self, peer: Peer, cpo: PartyId, name: str, body: _Body) -> Ended:
-        if len(self._awaited) >= _MOST_AWAITED:
+        if self._under_way >= _MOST_AWAITED:
             return Ended(ResponseType.REJECTED, "too many commands are under way")
         command_id = self._means.chance.uuid()
-        awaited = _Awaited((peer.owner, peer.id), asyncio.get_running_loop().create_future())
-        self._awaited[command_id] = awaited
+        result: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        release = self._post.serve(_address(peer, command_id), partial(_hear, result))
+        self._under_way += 1
         try:
             outcome = await self._line.tell(peer, name, to=cpo, body=body(self._url(peer, name, command_id)))
             if not isinstance(outcome, Received):
@@ -107,14 +109,30 @@ class Commander:
                 known = response.result in frozenset(ResponseType)
                 return Ended(ResponseType(response.result) if known else ResponseType.REJECTED)
             async with asyncio.timeout(min(max(float(response.timeout), 1.0), _LONGEST_S)):
-                return await awaited.result
+                return await result
         except TimeoutError:
             return Ended(ResultType.TIMEOUT, "the peer told no result in time")
         finally:
-            del self._awaited[command_id]
+            self._under_way -= 1
+            release()
 
     def _url(self, peer: Peer, name: str, command_id: str) -> str:
         assert peer.version is not None, "a registered peer has a version"
         results = endpoint(peer.version, "command_result")
         base = f"{self._means.public_url}{PREFIX}/{peer.version}/{module_path(results)}"
         return join(base, name.upper(), command_id)
+
+
+def _address(peer: Peer, command_id: str) -> str:
+    """Where the result of a command is awaited. It names the peer: no other one's word arrives there."""
+    return f"command/{peer.owner}/{peer.id}/{command_id}"
+
+
+async def _hear(result: asyncio.Future[Ended], letter: Letter) -> Letter:
+    if not isinstance(letter, EndCommand):
+        raise TypeError(f"a command is told how it ended, not {type(letter).__name__}")
+    if result.done():
+        raise NobodyThere("the command has ended already")
+    known = letter.result in frozenset(ResultType)
+    result.set_result(Ended(ResultType(letter.result) if known else ResultType.FAILED, letter.detail))
+    return Noted()

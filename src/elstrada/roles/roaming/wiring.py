@@ -45,7 +45,7 @@ def wire(means: Means, post: Post) -> Roaming:
     peers, stock = Peers(means), Stock(means)
     line = Line(means, peers)
     registrar, puller = Registrar(means, peers, line), Puller(means, line)
-    callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line)
+    callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     return Roaming(
         office=Office(means, peers, stock, registrar, callbacks, commander),
         registrar=registrar,

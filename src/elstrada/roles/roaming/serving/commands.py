@@ -119,7 +119,7 @@ async def not_supported(_: Visit) -> Result:
 async def command_result(visit: Visit) -> Result:
     """The result of a command we gave, at the address we made for it (R-53)."""
     result = body_of(visit.call, wire.CommandResult)
-    known = visit.commander.heard(visit.peer, visit.call.path["command_id"], result)
+    known = await visit.commander.heard(visit.peer, visit.call.path["command_id"], result)
     return Done() if known else NOT_HERE
 
 

@@ -1,0 +1,194 @@
+"""`elstrada db`: the database itself, whether a server runs on it or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import msgspec
+
+from elstrada.cli.configuration import config_of
+from elstrada.cli.exits import Exit
+from elstrada.cli.output import as_json
+from elstrada.roles.upkeep import database_of
+from elstrada.spine.upkeep.archive import Manifest
+from elstrada.spine.upkeep.backup import backup as back_up
+from elstrada.spine.upkeep.backup import in_folder, keep_newest
+from elstrada.spine.upkeep.database import Broken, CannotOpen, Refused, named
+from elstrada.spine.upkeep.migration import migrate_database, revisions_in
+from elstrada.spine.upkeep.restore import restore as bring_back
+from elstrada.spine.upkeep.verify.report import Report
+from elstrada.spine.upkeep.verify.whole import verify as look_through
+
+_Result = TypeVar("_Result")
+_EXITS: dict[type[Exception], Exit] = {
+    CannotOpen: Exit.UNREACHABLE,
+    Refused: Exit.REFUSED,
+    Broken: Exit.CHECKS,
+}
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    """Why a verb was not done."""
+
+    kind: str
+    says: str
+
+
+class _Migrated(msgspec.Struct, frozen=True):
+    """Where a migration began and ended."""
+
+    database: str
+    from_revision: str | None
+    to_revision: str | None
+    ran: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+class _Copied(msgspec.Struct, frozen=True):
+    """A backup that was made or brought back."""
+
+    database: str
+    file: str
+    bytes: int
+    revision: str
+    manifest: Manifest
+
+
+_JSON = click.option("--json", is_flag=True, help="Write the result as JSON.")
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
+
+
+@click.group()
+def db() -> None:
+    """Migrate, back up, restore and verify the database; a server need not run, and may."""
+
+
+@db.command()
+@click.option("--check", is_flag=True, help="Change nothing; exit code 6 if something is to do.")
+@_JSON
+@click.pass_context
+def migrate(ctx: click.Context, check: bool, json: bool) -> None:
+    """Bring the tables up to date. Doing it again changes nothing."""
+    database = database_of(config_of(ctx))
+    before = _done(ctx, json, lambda: revisions_in(database))
+    if before.missing and not check:
+        _done(ctx, json, lambda: migrate_database(database))
+    after = before if check else _done(ctx, json, lambda: revisions_in(database))
+    told = _Migrated(
+        named(database), before.found, after.found, () if check else before.missing, after.missing
+    )
+    click.echo(as_json(told) if json else _migration(told), err=not json)
+    if told.missing:
+        ctx.exit(Exit.CHECKS)
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With a folder: remove all but the newest N there.",
+)
+@_JSON
+@click.pass_context
+def backup(ctx: click.Context, file: Path, keep: int | None, json: bool) -> None:
+    """Write everything as of now into FILE, while nodes go on working.
+
+    FILE must not exist; if it is a folder, a new file in it is named by the time. The keys are not in
+    it: keep keys.json too, elsewhere.
+    """
+    if keep is not None and not file.is_dir():
+        raise click.UsageError(f"--keep is for a folder, and {file} is none")
+    database = database_of(config_of(ctx))
+    folder, file = file, in_folder(file)
+    manifest = _done(ctx, json, lambda: back_up(database, file))
+    if keep is not None:
+        keep_newest(folder, keep)
+    told = _Copied(named(database), str(file), file.stat().st_size, manifest.revision, manifest)
+    click.echo(as_json(told) if json else _copied(told, "is in"), err=not json)
+    if not json:
+        click.echo("The keys are not in it: keep a copy of the key file too, in another place.", err=True)
+
+
+@db.command()
+@click.argument("file", type=_FILE)
+@click.option("--replace", is_flag=True, help="The database may have content, which is lost.")
+@click.option("--destroy-what-is-there", is_flag=True, help="Needed with --replace.")
+@_JSON
+@click.pass_context
+def restore(ctx: click.Context, file: Path, replace: bool, destroy_what_is_there: bool, json: bool) -> None:
+    """Bring the backup FILE back, all of it or nothing, into an empty database.
+
+    A backup of SQLite can go into PostgreSQL, and the other way.
+    """
+    if replace != destroy_what_is_there:
+        raise click.UsageError("--replace and --destroy-what-is-there are said together, or not at all")
+    database = database_of(config_of(ctx))
+    done = _done(ctx, json, lambda: bring_back(file, database, replace=replace))
+    told = _Copied(named(database), str(file), file.stat().st_size, done.revision, done.manifest)
+    click.echo(as_json(told) if json else _copied(told, "was restored from"), err=not json)
+
+
+@db.command()
+@click.option("--seals", type=_FILE, help="Compare the log with the digests in this file, and add new ones.")
+@click.option("--scratch", type=_FOLDER, help="Where views are made again, instead of the temporary folder.")
+@_JSON
+@click.pass_context
+def verify(ctx: click.Context, seals: Path | None, scratch: Path | None, json: bool) -> None:
+    """Read everything and say what is not as it must be; exit code 6 if anything is.
+
+    Changes nothing in the database. Run it every night.
+    """
+    database = database_of(config_of(ctx))
+    report = _done(ctx, json, lambda: look_through(database, seals=seals, scratch=scratch))
+    if json:
+        click.echo(as_json(report))
+    else:
+        _write_report(report)
+    if not report.sound:
+        ctx.exit(Exit.CHECKS)
+
+
+def _done(ctx: click.Context, json: bool, verb: Callable[[], _Result]) -> _Result:
+    try:
+        return verb()
+    except tuple(_EXITS) as problem:
+        kind = type(problem)
+        click.echo(
+            as_json(_Failure(_EXITS[kind].name.lower(), str(problem))) if json else f"Error: {problem}",
+            err=True,
+        )
+        ctx.exit(_EXITS[kind])
+
+
+def _migration(told: _Migrated) -> str:
+    if told.missing:
+        return f"{told.database} is at revision {told.to_revision or 'none'}, and lacks {', '.join(told.missing)}."
+    if told.ran:
+        return f"{told.database} went from revision {told.from_revision or 'none'} to {told.to_revision}."
+    return f"{told.database} is at revision {told.to_revision}, the newest: nothing to do."
+
+
+def _copied(told: _Copied, does: str) -> str:
+    facts = told.manifest.tables["log"].rows
+    made = told.manifest.made_at.strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"{told.database} {does} {told.file}: {facts} facts as of {made}, {told.bytes} bytes, revision {told.revision}."
+
+
+def _write_report(report: Report) -> None:
+    for problem in report.problems:
+        click.echo(problem.line())
+    for check, count in report.counts.items():
+        named_of = sum(problem.check == check for problem in report.problems)
+        if count > named_of:
+            click.echo(f"{check}: {count - named_of} more")
+    for note in report.notes:
+        click.echo(f"Not checked: {note}.", err=True)
+    looked = ", ".join(f"{check} {count}" for check, count in report.checked.items())
+    verdict = "is sound" if report.sound else f"has {sum(report.counts.values())} problems"
+    click.echo(f"{report.database} {verdict} (looked at: {looked}).", err=True)

@@ -1,0 +1,35 @@
+"""One examination, of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from elstrada.config import Config
+from elstrada.roles.doctor.case import Case, Examine, Finding, Machine
+from elstrada.roles.doctor.files import examine_files
+from elstrada.roles.doctor.machine import examine_disk, examine_versions
+from elstrada.roles.doctor.messaging import examine_nats
+from elstrada.roles.doctor.partners import examine_partners
+from elstrada.roles.doctor.ports import examine_ports
+from elstrada.roles.doctor.settings import examine_settings
+from elstrada.roles.doctor.store import examine_store
+
+EXAMINATIONS: Sequence[Examine] = (
+    examine_versions,
+    examine_settings,
+    examine_files,
+    examine_disk,
+    examine_store,
+    examine_nats,
+    examine_ports,
+)
+"""What can be seen without troubling anybody else."""
+
+
+def examine(config: Config, machine: Machine, *, partners: bool = False) -> Iterator[Finding]:
+    """Look at everything; with ``partners``, ask them too."""
+    case = Case(config=config, machine=machine)
+    for examination in EXAMINATIONS:
+        yield from examination(case)
+    if partners:
+        yield from examine_partners(case)

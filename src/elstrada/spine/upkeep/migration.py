@@ -1,0 +1,72 @@
+"""Bringing a database's tables up to date, by hand, before the nodes of a new version start (F23)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from elstrada.spine.lock import DatabaseInUse, lock_beside
+from elstrada.spine.migrate import migrate
+from elstrada.spine.postgres_migrate import DatabaseUnready, migrate_postgres
+from elstrada.spine.upkeep.database import CannotOpen, Database, PostgresAt, Refused, cause, named, snapshot
+from elstrada.spine.upkeep.revisions import Revisions, revisions_from, revisions_of
+from elstrada.spine.upkeep.sqlite_files import check_owner
+
+
+def revisions_in(database: Database) -> Revisions:
+    """Where a database is; a SQLite file that does not exist lacks everything.
+
+    Raises:
+        CannotOpen: it cannot be reached.
+        Refused: it was migrated by a newer Elstrada.
+    """
+    if isinstance(database, Path) and not database.exists():
+        return revisions_from(None)
+    with snapshot(database) as connection:
+        revisions = revisions_of(connection)
+    if not revisions.known:
+        raise Refused(
+            f"{named(database)} is at revision {revisions.found}, which this version does not know (its newest"
+            f" is {revisions.head}): use the version that migrated it, or a newer one"
+        )
+    return revisions
+
+
+def migrate_database(database: Database) -> None:
+    """Run the revisions that it lacks, each whole or not at all; makes a SQLite file if need be.
+
+    Raises:
+        CannotOpen: it cannot be reached.
+        Refused: a node runs on the SQLite file; it migrates by itself when it starts.
+    """
+    if isinstance(database, Path):
+        _migrate_sqlite(database)
+    else:
+        _migrate_postgres(database)
+
+
+def _migrate_sqlite(path: Path) -> None:
+    check_owner(path.parent)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = lock_beside(path)
+    except DatabaseInUse as used:
+        raise Refused(f"{used}; it was brought up to date when that one started") from None
+    except OSError as problem:
+        raise CannotOpen(f"{path} cannot be migrated: {problem.strerror}") from None
+    with lock:
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        migrate(path)
+
+
+def _migrate_postgres(database: PostgresAt) -> None:
+    try:
+        migrate_postgres(database.url, datetime.now(UTC))
+    except DatabaseUnready as unready:
+        raise Refused(str(unready)) from None
+    except (DBAPIError, psycopg.Error) as problem:
+        raise CannotOpen(f"{named(database)} cannot be migrated: {cause(problem)}") from None
