@@ -55,30 +55,38 @@ class CuttingProxy:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        back = asyncio.create_task(_pass_on(behind_reader, writer))
-        with suppress(ConnectionError):
+        try:
+            behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except OSError:
+            writer.close()
+            return
+        deaf = asyncio.Event()
+        back = asyncio.create_task(_pass_on(behind_reader, writer, deaf))
+        with suppress(OSError):
             while content := await reader.read(65536):
                 cut = self.choose() if b"COMMIT\0" in content else Cut.NEVER
                 self.cuts[cut] += b"COMMIT\0" in content
                 if cut is Cut.AFTER:
-                    back.cancel()
+                    deaf.set()
                 if cut is not Cut.BEFORE:
                     behind_writer.write(content)
                     await behind_writer.drain()
                 if cut is Cut.AFTER:
                     # What it answers nobody hears; as a rule it has committed by then.
-                    await behind_reader.read(1)
+                    await asyncio.wait([back], timeout=5)
                 if cut is not Cut.NEVER:
                     break
+        back.cancel()
+        await asyncio.gather(back, return_exceptions=True)
         writer.close()
         behind_writer.close()
-        await asyncio.gather(back, return_exceptions=True)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deaf: asyncio.Event) -> None:
+    with suppress(OSError):
         while content := await reader.read(65536):
+            if deaf.is_set():
+                return
             writer.write(content)
             await writer.drain()
     writer.close()

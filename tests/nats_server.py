@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -42,15 +43,19 @@ class NatsServer:
         return self.url.replace("://", f"://{user}@")
 
     async def start(self) -> None:
+        await asyncio.to_thread(self.start_now)
+
+    def start_now(self) -> None:
+        """Start, and wait until it listens."""
         self._launch()
-        async with asyncio.timeout(10):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                except ConnectionRefusedError:
-                    await asyncio.sleep(0.02)
-                    continue
-                writer.close()
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline, "the NATS server does not listen"
+                time.sleep(0.02)
+            else:
                 return
 
     def _launch(self) -> None:

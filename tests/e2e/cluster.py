@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -39,6 +38,15 @@ class Node(Installation):
         """An orderly end."""
         assert self.stop() == 0, self.log.read_text()[-2000:]
 
+    def crash(self) -> None:
+        """SIGKILL, and another life."""
+        self.kill()
+        self.up()
+
+    def ready(self) -> bool:
+        """What its /readyz says."""
+        return self.health("/readyz")[0] == 200
+
     def pause(self) -> None:
         assert self.pid is not None
         os.kill(self.pid, signal.SIGSTOP)
@@ -64,21 +72,36 @@ class Cluster:
     def nodes(self) -> list[Node]:
         return [self.rest, *self.gateways, *self.others]
 
+    @property
+    def doors(self) -> list[str]:
+        """Where stations knock."""
+        return [gateway.stations_url for gateway in self.gateways]
+
 
 @contextlib.contextmanager
 def cluster(
-    folder: Path, nursery: Nursery, *settings: str, server: PostgresServer | None = None
+    folder: Path,
+    nursery: Nursery,
+    *settings: str,
+    server: PostgresServer | None = None,
+    database_port: int | None = None,
 ) -> Iterator[Cluster]:
-    """Nodes that are made and not started; whoever still runs at the end is killed."""
+    """Nodes that are made and not started; whoever still runs at the end is killed.
+
+    Args:
+        database_port: of a line to the server, which nodes shall use in place of its own port.
+    """
     with contextlib.ExitStack() as stack:
-        url = stack.enter_context(migrated_database(server or shared_server()))
+        server = server or shared_server()
+        url = stack.enter_context(migrated_database(server))
+        line = url.replace(f":{server.port}/", f":{database_port or server.port}/")
         nats = stack.enter_context(nats_server(folder))
-        asyncio.run(nats.start())
+        nats.start_now()
 
         def node(name: str, roles: str) -> Node:
             lines = (
                 f'node = "{name}"',
-                f'database.url = "{url}"',
+                f'database.url = "{line}"',
                 f'nats.url = "{nats.url}"',
                 f'keys_file = "{folder}/keys.json"',
                 'log.format = "json"',

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
-from raw_socket import CLOSE, TEXT, RawSocket, Refused
+from raw_socket import CLOSE, PING, PONG, TEXT, RawSocket, Refused
 
 Json = Any
 
@@ -39,6 +41,8 @@ class Message:
     tells: tuple[Said, ...]
 
 
+_DIAL_S = 5.0
+
 Script = Generator[Message, Json, None]
 
 
@@ -54,8 +58,18 @@ class LoadStation:
         """Messages answered; one may tell of two things."""
         self.repeats = 0
         """Messages sent more than once."""
+        self.commands = 0
+        """Of the server's, carried out."""
+        self.longest_away_s = 0.0
+        """From the loss of the line to the next answer."""
         self.finishing = False
         """Begin no further session."""
+        self.patience_s = 30.0
+        """For an answer; then the line is given up, as stations do."""
+        self.pause_s = 0.02
+        """Between an answer and the next message, on average."""
+        self.back_off_s = 0.02
+        """Before the next call at a door, on average."""
         self._password, self._card, self._readings = password, card, readings
         self._chance = random.Random(seed)
         self._keeps_ids = seed % 2 == 0
@@ -63,46 +77,47 @@ class LoadStation:
         self._last = datetime.now(UTC)
         self._numbers = 0
 
-    async def work(self, stations_url: str, open_gate: asyncio.Event) -> None:
-        """Charge until ``finishing`` and the session in hand is over, through every loss of the line."""
+    async def work(self, urls: Sequence[str], open_gate: asyncio.Event) -> None:
+        """Charge until ``finishing`` and the session in hand is over, through every loss of the line.
+
+        Args:
+            urls: of the gateways, up to and with the slash before the identity; tried in turn.
+        """
+        doors = cycle(urls)
         script = self._sessions()
         message = next(script)
-        sent_as = ""
+        sent_as, lost_at = "", 0.0
         while True:
             await open_gate.wait()
             try:
-                socket = await RawSocket.dial(stations_url, self.name, self._password, self.protocol)
-            except (OSError, EOFError, Refused):
-                await asyncio.sleep(0.02)
+                async with asyncio.timeout(_DIAL_S):
+                    socket = await RawSocket.dial(next(doors), self.name, self._password, self.protocol)
+            except (OSError, EOFError, Refused, TimeoutError):
+                await asyncio.sleep(self._chance.uniform(0.01, 2 * self.back_off_s))
                 continue
+            line = _Line(socket, self)
             try:
                 while True:
                     if sent_as:
                         self.repeats += 1
                     sent_as = sent_as if sent_as and self._keeps_ids else self._fresh_id()
-                    answer = await self._call(socket, sent_as, message)
+                    async with asyncio.timeout(self.patience_s):
+                        answer = await line.call(sent_as, message)
+                    if lost_at:
+                        self.longest_away_s = max(self.longest_away_s, time.monotonic() - lost_at)
+                        lost_at = 0.0
                     self.answered.update(message.tells)
                     self.answers += 1
                     sent_as = ""
                     message = script.send(answer)
-                    await asyncio.sleep(self._chance.uniform(0, 0.04))
+                    await line.stay(self._chance.uniform(0, 2 * self.pause_s))
             except StopIteration:
                 return
-            except (OSError, EOFError):
-                await asyncio.sleep(0.02)
+            except (OSError, EOFError, TimeoutError):
+                lost_at = lost_at or time.monotonic()
+                await asyncio.sleep(self._chance.uniform(0.01, 2 * self.back_off_s))
             finally:
-                socket.close()
-
-    async def _call(self, socket: RawSocket, message_id: str, message: Message) -> Json:
-        socket.send(json.dumps([2, message_id, message.action, message.payload]).encode())
-        while True:
-            opcode, payload = await socket.receive()
-            if opcode == CLOSE:
-                raise ConnectionError("the server said goodbye")
-            if opcode == TEXT:
-                kind, answered, *rest = json.loads(payload)
-                assert (kind, answered) == (3, message_id), payload
-                return rest[0]
+                line.close()
 
     # --- what it has to say -------------------------------------------------------------------------
 
@@ -171,6 +186,58 @@ class LoadStation:
     def _fresh_id(self) -> str:
         self._numbers += 1
         return f"{self.name}-{self._numbers}"
+
+
+class _Line:
+    """An open socket: commands and pings are answered at once, whatever the station is doing."""
+
+    def __init__(self, socket: RawSocket, station: LoadStation) -> None:
+        self._socket, self._station = socket, station
+        self._answers: asyncio.Queue[Json] = asyncio.Queue()
+        self._listening = asyncio.create_task(self._listen())
+        # How it ended is looked at by whoever waits; nobody need wait.
+        self._listening.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def call(self, message_id: str, message: Message) -> Json:
+        """Send a message and wait for its answer; it is never an error, or billing data would be lost (P8).
+
+        Raises:
+            OSError, EOFError: the line is gone.
+        """
+        self._socket.send(json.dumps([2, message_id, message.action, message.payload]).encode())
+        answer = asyncio.create_task(self._answers.get())
+        await asyncio.wait({answer, self._listening}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            await self._listening
+        kind, answered, *rest = answer.result()
+        assert (kind, answered) == (3, message_id), answer.result()
+        return rest[0]
+
+    async def stay(self, seconds: float) -> None:
+        """Do nothing for a while; raises as ``call`` when the line goes meanwhile."""
+        done, _ = await asyncio.wait({self._listening}, timeout=seconds)
+        for ended in done:
+            ended.result()
+
+    def close(self) -> None:
+        self._listening.cancel()
+        self._socket.close()
+
+    async def _listen(self) -> None:
+        while True:
+            opcode, payload = await self._socket.receive()
+            if opcode == CLOSE:
+                raise ConnectionError("the server said goodbye")
+            if opcode == PING:
+                self._socket.send(payload, PONG)
+            if opcode == TEXT:
+                frame = json.loads(payload)
+                if frame[0] == 2:
+                    self._station.commands += 1
+                    self._socket.send(json.dumps([3, frame[1], {"status": "Accepted"}]).encode())
+                else:
+                    self._answers.put_nowait(frame)
 
 
 def _wire(at: datetime) -> str:

@@ -7,7 +7,7 @@ import base64
 import os
 from urllib.parse import urlsplit
 
-TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 _LARGEST = 1 << 20
 
 

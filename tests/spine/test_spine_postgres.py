@@ -273,6 +273,25 @@ def test_a_node_that_stops_within_a_transaction_does_not_stop_the_others() -> No
     with_nodes(1, scene, shards=1)
 
 
+def test_a_node_that_stops_within_a_pipeline_does_not_stop_the_others() -> None:
+    """F11: to PostgreSQL such a session is busy and not idle; its transaction is too old."""
+
+    async def scene(url: str, spine: PostgresSpine) -> None:
+        paused = Door(url).open()
+        paused.pgconn.enter_pipeline_mode()
+        paused.pgconn.send_query_params(b"BEGIN", None)
+        paused.pgconn.send_query_params(LOCK.replace("%s", "$1").encode(), [b"{0}"])
+        paused.pgconn.send_flush_request()  # And no Sync: there is more to come.
+        paused.pgconn.flush()
+        await asyncio.sleep(0.2)
+        begin = time.monotonic()
+        await spine.commit(append(CP1, 0))
+        assert 1.0 < time.monotonic() - begin < 3.4
+        paused.close()
+
+    with_nodes(1, scene, shards=1)
+
+
 def test_connections_that_were_ended_while_idle_are_replaced_without_a_failure() -> None:
     """P6: as after a restart of PostgreSQL that nobody was there to see."""
 

@@ -252,9 +252,10 @@ def _samples(
     if session.completed:
         # It was priced without this: kept and seen, but what was told to others stays as it is.
         return (fact,)
-    after = metered(session, fact)
-    power_w = 0 if session.ended_at is not None else after.power_w
-    return (msgspec.structs.replace(fact, energy_wh=after.energy_wh, power_w=power_w),)
+    meter = metered(session, fact)
+    energy_wh = session.energy_between(meter.first_wh, meter.last_wh)
+    power_w = 0 if session.ended_at is not None else meter.power_w
+    return (msgspec.structs.replace(fact, energy_wh=energy_wh, power_w=power_w),)
 
 
 def _register(samples: tuple[MeterSample, ...], context: str, *, last: bool) -> int | None:

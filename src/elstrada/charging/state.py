@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -81,8 +81,12 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     @property
     def energy_wh(self) -> int:
         """Register at the end less register at the start, as far as known; never negative."""
-        begin = self.meter_start_wh if self.meter_start_wh is not None else self.first_wh
-        end = self.meter_stop_wh if self.meter_stop_wh is not None else self.last_wh
+        return self.energy_between(self.first_wh, self.last_wh)
+
+    def energy_between(self, first_wh: int | None, last_wh: int | None) -> int:
+        """The energy if these were the first and the last reading; the registers at start and stop go before."""
+        begin = self.meter_start_wh if self.meter_start_wh is not None else first_wh
+        end = self.meter_stop_wh if self.meter_stop_wh is not None else last_wh
         return max(end - begin, 0) if begin is not None and end is not None else 0
 
     @property
@@ -268,8 +272,18 @@ def _belonging(session: SessionState, fact: f.SessionStarted | f.SessionUpdated)
 def _sampled(state: StationState, fact: f.MeterSampled, at: datetime) -> StationState:
     if fact.session_id is None:
         return state
-    session = metered(_session(state, fact.session_id, at), fact)
-    return _keep(state, _keyed(_sequenced(session, fact.seq_no), content_key(fact)))
+    session = _session(state, fact.session_id, at)
+    meter = metered(session, fact)
+    session = _with(
+        session,
+        first_wh=meter.first_wh,
+        first_wh_at=meter.first_at,
+        last_wh=meter.last_wh,
+        last_wh_at=meter.last_at,
+        power_w=meter.power_w,
+        keys=(*session.keys[-KEPT_KEYS + 1 :], content_key(fact)),
+    )
+    return _keep(state, _sequenced(session, fact.seq_no))
 
 
 _packed = msgspec.msgpack.Encoder(enc_hook=str).encode
@@ -288,8 +302,18 @@ def _keyed(session: SessionState, key: int) -> SessionState:
     return _with(session, keys=(*session.keys[-KEPT_KEYS + 1 :], key))
 
 
-def metered(session: SessionState, fact: f.MeterSampled) -> SessionState:
-    """A session after samples of its meter: the earliest and the latest register are kept."""
+class Meter(NamedTuple):
+    """What is kept of a session's meter: the earliest and the latest register, and the latest power."""
+
+    first_wh: int | None
+    first_at: datetime | None
+    last_wh: int | None
+    last_at: datetime | None
+    power_w: int | None
+
+
+def metered(session: SessionState, fact: f.MeterSampled) -> Meter:
+    """A session's meter after samples of it."""
     first, first_at = session.first_wh, session.first_wh_at
     last, last_at = session.last_wh, session.last_wh_at
     power = session.power_w
@@ -301,9 +325,7 @@ def metered(session: SessionState, fact: f.MeterSampled) -> SessionState:
                 last, last_at = sample.energy_wh, sample.at
         if sample.power_w is not None and (last_at is None or sample.at >= last_at):
             power = sample.power_w
-    return _with(
-        session, first_wh=first, first_wh_at=first_at, last_wh=last, last_wh_at=last_at, power_w=power
-    )
+    return Meter(first, first_at, last, last_at, power)
 
 
 def _ended(state: StationState, fact: f.SessionEnded, at: datetime) -> StationState:

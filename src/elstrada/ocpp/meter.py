@@ -27,16 +27,15 @@ _MAIN = {ENERGY: "Wh", POWER: "W", CURRENT: "A", STATE_OF_CHARGE: "Percent"}
 """The unit in which each main figure is understood; in any other it is a reading like the rest."""
 _LOCATIONS = (OUTLET, "Cable", "EV", "Inlet", "Body")
 """Where a main figure is looked for, best first: what is sold is what leaves the outlet."""
-_UNITS = {
-    **{
-        base.lower(): (base, 0) for base in ("Wh", "W", "A", "V", "VA", "VAh", "var", "varh", "Hz", "Percent")
-    },
-    **{f"k{base}".lower(): (base, 3) for base in ("Wh", "W", "VA", "VAh", "var", "varh")},
+_SPELLINGS = {
+    **{base: (base, 0) for base in ("Wh", "W", "A", "V", "VA", "VAh", "var", "varh", "Hz", "Percent")},
+    **{f"k{base}": (base, 3) for base in ("Wh", "W", "VA", "VAh", "var", "varh")},
     "%": ("Percent", 0),
     # 1.6 as first printed misspells it; its errata allow both.
-    "celcius": ("Celsius", 0),
+    "Celcius": ("Celsius", 0),
 }
-"""Unit in lower case, for stations differ: the base unit, and the power of ten to get there."""
+_UNITS = {name.lower(): scale for name, scale in _SPELLINGS.items()} | _SPELLINGS
+"""Unit, in lower case too, for stations differ: the base unit, and the power of ten to get there."""
 _DEFAULT_UNITS = {
     "Energy.Active": "Wh",
     "Energy.Apparent": "VAh",
@@ -51,6 +50,7 @@ _DEFAULT_UNITS = {
     "SoC": "Percent",
 }
 """By the first one or two words of the measurand."""
+_DIGITS = 18
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,2})?")
 
 
@@ -69,6 +69,8 @@ class Value(NamedTuple):
 
 def read_number(text: str) -> Decimal | None:
     """A number as stations write it; a comma may stand for the point (rule 26)."""
+    if len(text) <= _DIGITS and text.isascii() and text.isdigit():
+        return Decimal(text)
     text = text.strip()
     if "," in text and "." not in text:
         text = text.replace(",", ".", 1)
@@ -85,7 +87,7 @@ def in_base_unit(
     if not value.is_finite() or not -30 <= multiplier <= 30:
         return None
     unit = unit or _default_unit(measurand)
-    unit, power = _UNITS.get(unit.lower(), (unit, 0))
+    unit, power = _UNITS.get(unit) or _UNITS.get(unit.lower(), (unit, 0))
     multiplier += power
     if multiplier:
         value = value.scaleb(multiplier)
@@ -117,8 +119,8 @@ def _sample(at: datetime, clock_suspect: bool, context: str, values: Sequence[Va
     figures: dict[str, Decimal | None] = {}
     for measurand, of_measurand in main.items():
         figures[measurand], repeated = _figure(of_measurand)
-        if len(of_measurand) > 1 or repeated is None:
-            readings.extend(_reading(value) for value in of_measurand if value is not repeated)
+        if repeated is None or len(of_measurand) > 1:
+            readings += [_reading(value) for value in of_measurand if value is not repeated]
     return MeterSample(
         at,
         _whole(figures.get(ENERGY)),
@@ -167,4 +169,4 @@ def _reading(value: Value) -> Reading:
 
 
 def _whole(figure: Decimal | None, times: int = 1) -> int | None:
-    return None if figure is None else int((figure * times).to_integral_value())
+    return None if figure is None else round(figure if times == 1 else figure * times)

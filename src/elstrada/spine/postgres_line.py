@@ -38,12 +38,24 @@ SELECT set_config('TimeZone', 'UTC', false),
     set_config('application_name', 'elstrada', false),
     -- The server gives up before we do, so that what we closed does not hold locks.
     set_config('statement_timeout', '3500ms', false),
-    -- A node that is paused within a transaction must not stop the others for long (F11).
+    -- A node that is paused within a transaction must not stop the others for long (F11). Idle is one that
+    -- has our answer; paused in the middle of a pipeline it is not, and only its age tells (since 17).
     set_config('idle_in_transaction_session_timeout', '2s', false),
+    CASE WHEN current_setting('server_version_num')::int >= 170000
+        THEN set_config('transaction_timeout', '3s', false) END,
     -- P1, whatever the server's default; remote_apply is stronger and stays.
     set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
         THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
+
+
+LONG_TRANSACTION = """
+SELECT set_config('statement_timeout', '0', true),
+    set_config('idle_in_transaction_session_timeout', '1min', true),
+    CASE WHEN current_setting('server_version_num')::int >= 170000
+        THEN set_config('transaction_timeout', '0', true) END
+"""
+"""The same limits for the transaction at hand, where it may take its time."""
 
 
 class StoreAway(Exception):

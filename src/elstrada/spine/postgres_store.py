@@ -21,7 +21,7 @@ from elstrada.spine.face import CursorMoved, RowMoved, StreamMoved
 from elstrada.spine.merging import Merged
 from elstrada.spine.months import Month, base_of, make_months, month_at
 from elstrada.spine.postgres_arrays import array, columnwise
-from elstrada.spine.postgres_line import PATIENCE_S, Door, Line, Overdue
+from elstrada.spine.postgres_line import LONG_TRANSACTION, PATIENCE_S, Door, Line, Overdue
 from elstrada.spine.postgres_log import FACTS_AFTER, recorded
 from elstrada.spine.postgres_records import write_all
 from elstrada.spine.postgres_statements import (
@@ -173,8 +173,7 @@ class PostgresStore:
 
     def _rebuild(self, line: Line) -> int:
         line.execute("BEGIN")
-        line.execute("SET LOCAL statement_timeout = 0")
-        line.execute("SET LOCAL idle_in_transaction_session_timeout = '1min'")
+        line.execute(LONG_TRANSACTION)
         locked = line.execute(LOCK, (array(range(self._shards)),)).fetchall()
         for table in tables.VIEWS:
             line.execute(f"DELETE FROM {quoted(table.name)}".encode())  # noqa: S608  A name of ours.

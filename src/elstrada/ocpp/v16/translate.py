@@ -210,10 +210,10 @@ def _samples(
 ) -> Iterable[MeterSample]:
     for index, value in enumerate(values):
         at, suspect = intake.time(value.timestamp, f"{pointer}/{index}/timestamp")
-        known = [_value(sampled) for sampled in value.sampled_value]
-        if None in known:
+        known = [one for sampled in value.sampled_value if (one := _value(sampled)) is not None]
+        if len(known) < len(value.sampled_value):
             intake.doubt(f"{pointer}/{index}/sampledValue", "meter", "a value is not a number a meter shows")
-        yield from samples_of(at, suspect, [one for one in known if one is not None])
+        yield from samples_of(at, suspect, known)
 
 
 _SIGNED_DATA = m.ValueFormat.SIGNED_DATA.value
@@ -227,7 +227,7 @@ def _value(sampled: m.SampledValue | m.StopTransactionSampledValue) -> Value | N
         return Value(measurand, None, sampled.unit or "", context, phase, location, sampled.value)
     number = read_number(sampled.value)
     based = None if number is None else in_base_unit(number, sampled.unit, measurand)
-    return None if based is None else Value(measurand, *based, context, phase, location, None)
+    return based and Value(measurand, based[0], based[1], context, phase, location, None)
 
 
 # --- to the station -------------------------------------------------------------------------------

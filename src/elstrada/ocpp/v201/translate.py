@@ -300,12 +300,12 @@ def _samples(values: Sequence[m.MeterValueType] | None, intake: Intake) -> tuple
 def _folded(values: Sequence[m.MeterValueType], intake: Intake) -> Iterable[MeterSample]:
     for index, value in enumerate(values):
         at, suspect = intake.time(value.timestamp, f"/meterValue/{index}/timestamp")
-        known = [_value(sampled) for sampled in value.sampled_value]
-        if None in known:
+        known = [one for sampled in value.sampled_value if (one := _value(sampled)) is not None]
+        if len(known) < len(value.sampled_value):
             intake.doubt(
                 f"/meterValue/{index}/sampledValue", "meter", "a value is not a number a meter shows"
             )
-        yield from samples_of(at, suspect, [one for one in known if one is not None])
+        yield from samples_of(at, suspect, known)
 
 
 def _value(sampled: m.SampledValueType) -> Value | None:
