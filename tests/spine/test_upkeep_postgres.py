@@ -367,7 +367,7 @@ def test_a_flipped_bit_in_a_page_is_found_by_the_servers_checksums(tmp_path: Pat
             assert verify(database).sound
             file = server.execute("SELECT pg_relation_filepath('cdr')", name)[0][0]
             server.stop()
-            _flip(server._data / str(file))
+            _flip(server.data / str(file))
             server.start()
             report = verify(database)
             assert "invalid page in block 0" in _lines(report)
@@ -392,7 +392,7 @@ def test_an_index_that_lacks_a_row_is_found_where_amcheck_is(tmp_path: Path) -> 
             report = verify(database)
             assert report.sound, report.problems
             assert not any("indexes" in note for note in report.notes)
-            file = server._data / str(
+            file = server.data / str(
                 server.execute("SELECT pg_relation_filepath('setting_pkey')", name)[0][0]
             )
             server.stop()
