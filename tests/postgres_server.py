@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from elstrada.sim import servers
-from elstrada.spine.postgres_migrate import SHARDS, migrate_postgres
+from elstrada.spine.postgres_migrate import migrate_postgres
 
 
 class PostgresServer(servers.PostgresServer):
@@ -91,7 +91,7 @@ def fresh_database(server: PostgresServer, template: str = "template0") -> Itera
 
 
 @contextmanager
-def migrated_database(server: PostgresServer | None = None, *, shards: int = SHARDS) -> Iterator[str]:
+def migrated_database(server: PostgresServer | None = None, *, shards: int = 4) -> Iterator[str]:
     """An empty database with our tables, by its address; of the shared server unless another is given."""
     server = server or shared_server()
     with fresh_database(server, _template(server, shards)) as name:
