@@ -13,7 +13,10 @@ Servers, PostgreSQL and load (200 stations, each waiting for its answer before i
 two cores; ``--apart`` gives the servers one and the load the other, for a quiet reading of the time per
 message. Runs A B A B and prints each rate, and the ratio of the sums.
 
-    .venv/bin/python tests/bench/bench_walk.py [durable|postgres|words|all] [--seconds 8] [--stations 200]
+``sweep``: ours alone on PostgreSQL under 10 to 5,000 stations, with what a message costs the gateways,
+PostgreSQL and the disk; the figures behind the model in docs/performance.md.
+
+    .venv/bin/python tests/bench/bench_walk.py [durable|postgres|words|sweep|all] [--seconds 8] [--stations 200]
 """
 
 from __future__ import annotations
@@ -110,18 +113,61 @@ def cpu_s(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(name: str, stations: int, seconds: float, *, apart: bool) -> tuple[float, float]:
-    """Messages per second, and the servers' own processor time per message in microseconds."""
+class Cost(NamedTuple):
+    """What was measured, per message where it says so."""
+
+    rate: float
+    """Messages per second."""
+    cpu_us: float
+    """Processor time of the servers, per message, without PostgreSQL."""
+    postgres_us: float = 0.0
+    """Processor time of PostgreSQL, per message."""
+    wal_bytes: float = 0.0
+    """Written ahead by PostgreSQL, per message."""
+    log_bytes: float = 0.0
+    """Of a fact in the log, with its index."""
+
+
+def measure(name: str, stations: int, seconds: float, *, apart: bool) -> Cost:
+    """Load a contender's servers."""
     contender = CONTENDERS[name]
     with store_for(name, contender) as store, contextlib.ExitStack() as stack:
         servers = [started(command, stack, apart=apart) for command in contender.commands(store, stations)]
         ports = [int(server.stdout.readline()) for server in servers if server.stdout]
-        used = sum(cpu_s(server.pid) for server in servers)
+        used, beneath = sum(cpu_s(server.pid) for server in servers), Beneath.now(store)
         done, took, sent = uvloop.run(drive(ports, stations, seconds))
-        used = sum(cpu_s(server.pid) for server in servers) - used
+        used, since = sum(cpu_s(server.pid) for server in servers) - used, Beneath.now(store)
         held = stored(store, contender.stored) if contender.stored else done
         assert held >= done, f"{done} messages were answered, {held} are stored"
-        return done / took, used / sent * 1e6
+        return Cost(
+            done / took,
+            used / sent * 1e6,
+            (since.cpu_s - beneath.cpu_s) / sent * 1e6,
+            (since.wal_bytes - beneath.wal_bytes) / sent,
+            since.log_bytes / held,
+        )
+
+
+class Beneath(NamedTuple):
+    """What PostgreSQL has used so far; zeros where there is none."""
+
+    cpu_s: float = 0.0
+    wal_bytes: float = 0.0
+    log_bytes: float = 0.0
+
+    @classmethod
+    def now(cls, store: str) -> Beneath:
+        if not store.startswith("postgresql://"):
+            return cls()
+        server, database = _postgres[0], store.rsplit("/", 1)[1]
+        tree = "SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree('log')"
+        wal = server.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn", database)[0][0]
+        has_log = server.execute("SELECT to_regclass('log') IS NOT NULL", database)[0][0]
+        log = server.execute(tree, database)[0][0] if has_log else 0
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        used = [cpu_s(int(child)) for child in children]
+        # A child that has gone meanwhile has no figure.
+        return cls(sum(one for one in used if one == one), float(str(wal)), float(str(log)))
 
 
 def started(command: Command, stack: contextlib.ExitStack, *, apart: bool) -> subprocess.Popen[str]:
@@ -170,15 +216,31 @@ def compare(ours: str, theirs: str, given: argparse.Namespace) -> float:
     rates: dict[str, float] = {ours: 0.0, theirs: 0.0}
     for _ in range(given.rounds):
         for name in rates:
-            rate, cpu_us = measure(name, given.stations, given.seconds, apart=given.apart)
-            rates[name] += rate
-            print(f"{name:14} {rate:9.0f} messages/s, {cpu_us:6.0f} us of processor time each", flush=True)
+            cost = measure(name, given.stations, given.seconds, apart=given.apart)
+            rates[name] += cost.rate
+            print(f"{name:14} {told(cost)}", flush=True)
     return rates[ours] / rates[theirs]
+
+
+def told(cost: Cost) -> str:
+    beneath = f" and {cost.postgres_us:.0f} us of PostgreSQL's" if cost.postgres_us else ""
+    return f"{cost.rate:9.0f} messages/s, {cost.cpu_us:6.0f} us of processor time each{beneath}"
+
+
+def sweep(seconds: float) -> None:
+    """What a message costs, by how many stations there are."""
+    for stations in (10, 50, 200, 1000, 5000):
+        cost = measure("elstrada-pg", stations, seconds, apart=False)
+        print(
+            f"{stations:5} stations: {told(cost)}, {cost.wal_bytes:.0f} bytes ahead, {cost.log_bytes:.0f} in"
+            " the log",
+            flush=True,
+        )
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description="Transaction messages per second over real sockets.")
-    words.add_argument("what", nargs="?", choices=(*PAIRS, "all"), default="all")
+    words.add_argument("what", nargs="?", choices=(*PAIRS, "sweep", "all"), default="all")
     words.add_argument("--stations", type=int, default=200)
     words.add_argument("--seconds", type=float, default=8.0)
     words.add_argument("--rounds", type=int, default=2)
@@ -186,6 +248,8 @@ def main() -> None:
     given = words.parse_args()
     pin(0, {1} if given.apart else {0, 1})
     try:
+        if given.what == "sweep":
+            sweep(given.seconds)
         for what, (ours, theirs, wanted) in PAIRS.items():
             if given.what in (what, "all"):
                 print(f"{what}: {ours} against {theirs}")
