@@ -48,7 +48,7 @@ class PostgresServer:
         """
         self._bin = _postgres_binaries()
         self.home = Path(tempfile.mkdtemp(prefix="elstrada-postgres-", dir=within))
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = {
             "port": str(self.port),
             "listen_addresses": "127.0.0.1",
@@ -160,7 +160,7 @@ class NatsServer:
             ServersMissing: there is no NATS server to run.
         """
         self._binary = nats_binary()
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self.store, self._settings = folder / "jetstream", folder / "nats.conf"
         kept = f'jetstream {{ store_dir: "{self.store}" }}\n' if jetstream else ""
@@ -234,7 +234,8 @@ def _postgres_binaries() -> Path:
     return Path(package.origin).parent / "pginstall18" / "bin"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
