@@ -263,8 +263,11 @@ def sha256_of(path: Path) -> str:
     Raises:
         ArchiveAway: it cannot be read.
     """
-    with _told(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as problem:
+        raise ArchiveAway(f"the archived month {path} cannot be read: {problem.strerror}") from None
 
 
 @contextmanager
