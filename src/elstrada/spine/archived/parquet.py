@@ -266,6 +266,8 @@ def sha256_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise _not_there(path) from None
     except OSError as problem:
         raise ArchiveAway(f"the archived month {path} cannot be read: {problem.strerror}") from None
 
@@ -276,10 +278,14 @@ def _told(path: Path) -> Generator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise ArchiveAway(
-            f"the archived month {path} is not there: bring the file back, or mount the archive's folder"
-        ) from None
+        raise _not_there(path) from None
     except (*_arrow().troubles, msgspec.MsgspecError) as problem:
         raise ArchiveAway(
             f"the archived month {path} cannot be read: {problem}; bring the file back from a backup"
         ) from problem
+
+
+def _not_there(path: Path) -> ArchiveAway:
+    return ArchiveAway(
+        f"the archived month {path} is not there: bring the file back, or mount the archive's folder"
+    )

@@ -46,10 +46,11 @@ def _bring_back(place: PostgresAt, path: Path, month: ArchivedMonth) -> None:
 
 def _fill(plain: Plain, path: Path, month: ArchivedMonth, content: Content) -> None:
     """Make the partition, not yet part of the log; nobody sees it before the transaction ends."""
-    table, parent = sql.Identifier(month.of.name), sql.Identifier(f"log_{month.shard}")
+    name = _returning(month)
+    table, parent = sql.Identifier(name), sql.Identifier(f"log_{month.shard}")
     plain.execute(sql.SQL("CREATE TABLE {} (LIKE {})").format(table, parent))
     with closing(MonthFile(path, month)) as file:
-        fill(plain, month.of.name, file.parts())
+        fill(plain, name, file.parts())
     # With its index and the proof that it belongs there it is attached without being read.
     low, high = month.of.bounds
     text = sql.SQL(
@@ -58,7 +59,7 @@ def _fill(plain: Plain, path: Path, month: ArchivedMonth, content: Content) -> N
     )
     plain.execute(text.format(table, month.shard, low, high))
     plain.execute(sql.SQL("ANALYZE {}").format(table))
-    found = content_of(plain, month.of.name)
+    found = content_of(plain, name)
     if found != content:
         raise Broken(f"{month.of.name} was brought back and reads otherwise: {found}, not {content}")
 
@@ -70,7 +71,25 @@ def _swap(plain: Plain, month: ArchivedMonth) -> None:
     )
     if gone.rowcount != 1:
         raise Refused(f"{month.of.name} was brought back by somebody else meanwhile")
+    _drop_empty(plain, month)
     table, parent = sql.Identifier(month.of.name), sql.Identifier(f"log_{month.shard}")
+    plain.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(sql.Identifier(_returning(month)), table))
     text = sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})")
     plain.execute(text.format(parent, table, *month.of.bounds))
     plain.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT belongs").format(table))
+
+
+def _drop_empty(plain: Plain, month: ArchivedMonth) -> None:
+    """A node whose clock is behind makes that month's partition anew; no fact ever comes into it."""
+    row = plain.execute("SELECT to_regclass(%s)", (month.of.name,)).fetchone()
+    assert row is not None
+    if row[0] is None:
+        return
+    table = sql.Identifier(month.of.name)
+    if plain.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(table)).fetchone() is not None:
+        raise Refused(f"{month.of.name} has facts in the database as well: run `elstrada db verify`")
+    plain.execute(sql.SQL("DROP TABLE {}").format(table))
+
+
+def _returning(month: ArchivedMonth) -> str:
+    return f"returning_{month.of.name}"
