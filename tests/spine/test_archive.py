@@ -7,10 +7,12 @@ import fcntl
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,7 +40,9 @@ from archive_scene import (
 )
 
 from elstrada.model.facts import StationConnected
+from elstrada.spine.archived import order
 from elstrada.spine.archived.month import ArchiveAway
+from elstrada.spine.archived.order import LogOrder
 from elstrada.spine.archived.parquet import MonthFile
 from elstrada.spine.face import Append, Work
 from elstrada.spine.shards import shard_of
@@ -57,6 +61,12 @@ from postgres_server import fresh_database, shared_server
 def url() -> Iterator[str]:
     with four_months() as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a month has many, and a stream begins in one and ends in another."""
+    monkeypatch.setattr(month_rows, "PART_ROWS", 20)
 
 
 @pytest.fixture
@@ -248,6 +258,45 @@ def test_the_library_is_not_needed_where_nothing_is_archived(url: str, folder: P
     assert look() == ""
     archive_before(url, folder)
     assert "ArchiveAway archived months are Parquet files, and pyarrow is not installed" in look()
+
+
+def test_of_a_file_only_the_parts_with_the_stream_are_read(url: str, folder: Path) -> None:
+    """The rest of the file may be damaged, and nobody who reads this stream reads it."""
+    archive_before(url, folder)
+    month = next(month for month in archived_in(url) if month.shard == _shard(LONG) and month.month == MARCH)
+    with closing(MonthFile(folder / month.file, month)) as file:
+        parts = [{row[2] for row in rows} for rows in file.parts()]
+        holding = [part for part, streams in enumerate(parts) if LONG in streams]
+        assert len(holding) > 3
+        assert len(holding) < len(parts), "every part has facts of it"
+        assert all(len(file.part(part)) <= 20 for part in range(len(parts)))
+        rows = file.of_stream(LONG, 1, 10_000)
+        assert [row[3] for row in rows] == [*range(rows[0][3], rows[0][3] + 150)]
+        assert file.of_stream(LONG, rows[30][3], rows[33][3]) == rows[30:34]
+    (first, *_), path = parts[0] - {LONG}, folder / month.file
+    bad = bytearray(path.read_bytes())
+    bad[10] ^= 1
+    path.write_bytes(bad)
+
+    async def scene() -> None:
+        async with node(url, folder) as spine:
+            assert len(await spine.facts(LONG)) == 600
+            with pytest.raises(ArchiveAway, match=r"part 1 of \d+ is not what was written"):
+                await spine.facts(first)
+
+    asyncio.run(scene())
+
+
+def test_a_node_that_ends_does_not_wait_for_a_month_to_be_sorted(
+    url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive_before(url, folder)
+    monkeypatch.setattr(order, "_STEPS", 1)
+    month = archived_in(url)[0]
+    with closing(MonthFile(folder / month.file, month)) as file:
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            LogOrder(file, tmp_path / "sorted.db", lambda: True)
+        assert not (tmp_path / "sorted.db").exists()
 
 
 # --- what is sealed ---------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from elstrada.spine import postgres_log
-from elstrada.spine.archived.month import ArchiveAway, fact_of, moment
+from elstrada.spine.archived.month import ArchiveAway, ArchivedMonth, fact_of, moment
 from elstrada.spine.archived.shelf import Shelf
 from elstrada.spine.archived.way import Place, Stretch, Wanted
 from elstrada.spine.face import MOST_COUNTED, Loaded, Recorded, SpineDown, Waiting
@@ -38,38 +40,37 @@ class History:
         found: list[Recorded] = []
         while len(found) < limit:
             step = await self._next(after, limit - len(found), shard)
-            if not step:
+            found += step.facts
+            if step.gone is None or len(found) == limit:
                 break
-            found += step
+            found += await self._archived(
+                step.gone, found[-1].position if found else after, limit - len(found)
+            )
             after = found[-1].position
         return found
 
     async def waiting(self, after: int, shard: int) -> Waiting:
-        count, oldest = 0, None
-        while count < MOST_COUNTED:
-            most = MOST_COUNTED - count
-            behind = await self._behind(after, shard, most)
-            ages = [oldest, behind.oldest]
+        count, ages = 0, list[datetime]()
+        while True:
+            behind = await self._behind(after, shard, MOST_COUNTED - count)
             count += behind.count
-            if behind.gone is None or count >= MOST_COUNTED:
-                return Waiting(count, min((at for at in ages if at is not None), default=None))
-            more, at_us = await self._shelf.waiting(behind.gone, after, most - behind.count)
-            ages.append(None if at_us is None else moment(at_us))
+            ages += [] if behind.oldest is None else [behind.oldest]
+            if behind.gone is None or count == MOST_COUNTED:
+                return Waiting(count, min(ages, default=None))
+            more, at_us = await self._shelf.waiting(behind.gone, after, MOST_COUNTED - count)
             count += more
-            oldest = min((at for at in ages if at is not None), default=None)
+            ages += [] if at_us is None else [moment(at_us)]
             after = behind.gone.last_position
-        return Waiting(count, oldest)
 
-    async def _next(self, after: int, limit: int, shard: int) -> list[Recorded]:
-        """The next facts of the log, or of a month that was archived; none at the end."""
-        step = await self._readers.ask(lambda line: postgres_log.facts_after(line, after, limit, shard))
-        if step.facts or step.gone is None:
-            return step.facts
-        rows = await self._shelf.after(step.gone, after, limit)
+    async def _next(self, after: int, limit: int, shard: int) -> postgres_log.Next:
+        return await self._readers.ask(lambda line: postgres_log.facts_after(line, after, limit, shard))
+
+    async def _archived(self, month: ArchivedMonth, after: int, limit: int) -> list[Recorded]:
+        rows = await self._shelf.after(month, after, limit)
         if not rows:
             raise ArchiveAway(
-                f"the archived month {self._shelf.path(step.gone)} has no fact behind position {after}, and"
-                f" ends at {step.gone.last_position} by the database"
+                f"the archived month {self._shelf.path(month)} has no fact behind position {after}, and ends at"
+                f" {month.last_position} by the database"
             )
         return [fact_of(row) for row in rows]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -14,21 +14,28 @@ _COLUMNS = "position INTEGER PRIMARY KEY, shard, stream, version, at, kind, body
 _UNSAFE = ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA locking_mode = EXCLUSIVE")
 """The file is thrown away, so nothing about it need last."""
 _AT_ONCE = 1000
+_STEPS = 100_000
+"""Of the engine, between questions whether to stop: some milliseconds."""
 
 
 class LogOrder:
     """A month's facts by position. Takes the disk that the month takes unpacked, twice while it is made."""
 
-    def __init__(self, month: MonthFile, path: Path) -> None:
+    def __init__(self, month: MonthFile, path: Path, stopped: Callable[[], bool] = lambda: False) -> None:
         """Sort; memory does not grow with the month.
 
+        Args:
+            stopped: asked now and then; nobody waits for the rest once it says so.
         Raises:
             ArchiveAway: the file is not as it was written.
+            sqlite3.OperationalError: it was stopped, or the disk is full.
         """
         self._path = path
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
+            self._connection.set_progress_handler(stopped, _STEPS)
             self._fill(month)
+            self._connection.set_progress_handler(None, 0)
         except BaseException:
             self.close()
             raise

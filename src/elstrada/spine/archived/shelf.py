@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 import tempfile
@@ -17,6 +18,8 @@ from elstrada.spine.archived.order import LogOrder
 from elstrada.spine.archived.parquet import MonthFile
 from elstrada.spine.archived.way import Place, Stretch, Wanted, stretch
 from elstrada.spine.face import SpineDown
+
+log = logging.getLogger(__name__)
 
 _FILES_KEPT, _ORDERS_KEPT = 8, 8
 _MOST_WAITING = 1000
@@ -52,6 +55,7 @@ class Shelf:
         self._of_log = ThreadPoolExecutor(1, thread_name_prefix="archive-log")
         self._sorted_in: tempfile.TemporaryDirectory[str] | None = None
         self._waiting = 0
+        self._closing = False
 
     def path(self, month: ArchivedMonth) -> Path:
         """Where a month's file must be.
@@ -86,7 +90,8 @@ class Shelf:
         return await self._in(self._of_log, lambda: self._order_of(month).waiting(position, most))
 
     async def close(self) -> None:
-        """Answer what was asked, then close."""
+        """Answer what was asked, but give up a month that is being sorted; then close."""
+        self._closing = True
         for threads in (self._of_streams, self._of_log):
             await asyncio.to_thread(threads.shutdown)
         for kept in (*self._files.values(), *self._orders.values()):
@@ -102,6 +107,10 @@ class Shelf:
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
+        except ArchiveAway as away:
+            # Followers wait for what is away without a word.
+            log.error("history is out of reach: %s", away)
+            raise
         finally:
             self._waiting -= 1
 
@@ -114,6 +123,9 @@ class Shelf:
         rows = file.of_stream(wanted.stream, wanted.first, start.version)
         return stretch(wanted, rows, start, path)
 
+    def _is_closing(self) -> bool:
+        return self._closing
+
     def _order_of(self, month: ArchivedMonth) -> LogOrder:
         return _kept(self._orders, month, lambda: self._sorted(month), self._orders_kept)
 
@@ -121,7 +133,7 @@ class Shelf:
         file = self.opened(month)
         try:
             self._sorted_in = self._sorted_in or tempfile.TemporaryDirectory(prefix="elstrada-archive-")
-            return LogOrder(file, Path(self._sorted_in.name) / f"{month.of.name}.db")
+            return LogOrder(file, Path(self._sorted_in.name) / f"{month.of.name}.db", self._is_closing)
         except (sqlite3.Error, OSError) as problem:
             raise SpineDown(
                 f"{month.of.name} cannot be sorted in the temporary folder: {problem}"
