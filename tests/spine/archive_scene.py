@@ -18,6 +18,7 @@ from elstrada.spine import tables as t
 from elstrada.spine.archived.month import ArchivedMonth
 from elstrada.spine.face import Advance, Append, Loaded, Recorded, Waiting, Work
 from elstrada.spine.postgres import PostgresSpine
+from elstrada.spine.shards import shard_of
 from elstrada.spine.upkeep.archiving import Archiving, archive
 from elstrada.spine.upkeep.database import PostgresAt
 from elstrada.spine.upkeep.sealed import month_named
@@ -28,7 +29,13 @@ MAY = datetime(2026, 5, 2, tzinfo=UTC)
 VERSION = "of these tests"
 JANUARY, FEBRUARY, MARCH, APRIL = (month_named(2026, month).number for month in (1, 2, 3, 4))
 LONG, BRIEF, SPLIT = (f"station/SE*ELS/{name}" for name in ("LONG", "BRIEF", "SPLIT"))
-STREAMS = (LONG, BRIEF, SPLIT, *(f"station/SE*ELS/CP{number}" for number in range(5)))
+_NAMES = [f"station/SE*ELS/CP{number}" for number in range(20)]
+STREAMS = (
+    *(LONG, BRIEF, SPLIT),
+    *[name for name in _NAMES if shard_of(name, SHARDS) == 0][:3],
+    *[name for name in _NAMES if shard_of(name, SHARDS) == 1][:2],
+)
+"""Both shards have some."""
 NOBODY = "station/SE*ELS/NOBODY"
 _KINDS = ("StationBooted", "ConnectorStatusChanged", "SessionStarted", "MeterSampled", "SessionEnded")
 
