@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from elstrada.model.node import Part
 from elstrada.settings import (
+    ArchiveSection,
     DatabaseSection,
     DeskSection,
     HealthSection,
@@ -64,6 +65,7 @@ class Config(BaseSettings):
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
     """How peers reach us; unset: the http listener's address."""
     database: DatabaseSection = DatabaseSection()
+    archive: ArchiveSection = ArchiveSection()
     nats: NatsSection = NatsSection()
     stations: StationsSection = StationsSection()
     http: HttpSection = HttpSection()

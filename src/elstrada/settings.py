@@ -126,6 +126,13 @@ class DatabaseSection(Section):
     """postgresql://user:password@host/name, the same for every node."""
 
 
+class ArchiveSection(Section):
+    """Months of the log that `elstrada db archive` took out of PostgreSQL. Needs ``elstrada[archive]``."""
+
+    dir: Path | None = None
+    """The folder with them, which every node must be able to read."""
+
+
 class NatsSection(Section):
     """How nodes reach one another. Only with PostgreSQL."""
 

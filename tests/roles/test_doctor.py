@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
@@ -290,6 +291,31 @@ def test_a_postgresql_that_would_lose_what_was_acknowledged_is_a_problem(home: P
         assert "it lacks the revisions 0001" in says
     finally:
         server.remove()
+
+
+def test_archived_months_must_be_where_this_node_looks_for_them(home: Path, tmp_path: Path) -> None:
+    with migrated_database() as url, psycopg.connect(url, autocommit=True) as connection:
+
+        def said(**settings: str) -> list[str]:
+            config = _config(database__url=url, **settings)
+            return [one.line() for one in examine_store(_case(config)) if one.area == "archive"]
+
+        assert said() == []
+        connection.execute(
+            "INSERT INTO archived_month VALUES (0, 313, 'one.parquet', 4, '', '', 1, 1, 1, now()),"
+            " (1, 313, 'two.parquet', 4, '', '', 1, 1, 1, now())"
+        )
+        assert "2 months of the log are archived, and archive.dir is not set" in said()[0]
+        (tmp_path / "one.parquet").write_bytes(b"four")
+        (tmp_path / "two.parquet").write_bytes(b"three")
+        (only,) = said(archive__dir=str(tmp_path))
+        assert f"{tmp_path}/two.parquet has 5 bytes, and 4 were written" in only
+        (tmp_path / "two.parquet").unlink()
+        (only,) = said(archive__dir=str(tmp_path))
+        assert only.startswith("problem")
+        assert "two.parquet cannot be read: No such file" in only
+        (tmp_path / "two.parquet").write_bytes(b"four")
+        assert said(archive__dir=str(tmp_path)) == [f"fine     archive: 2 archived months are in {tmp_path}."]
 
 
 def test_a_postgresql_and_its_nodes(home: Path) -> None:

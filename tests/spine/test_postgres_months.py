@@ -88,7 +88,9 @@ def test_a_follower_looks_into_no_month_before_its_cursor() -> None:
         with psycopg.connect(url) as connection:
             plan = "\n".join(
                 str(row[0])
-                for row in connection.execute(f"EXPLAIN {FACTS_AFTER}".encode(), (0, last - 1, 500))
+                for row in connection.execute(
+                    f"EXPLAIN {FACTS_AFTER}".encode(), {"shard": 0, "after": last - 1, "limit": 500}
+                )
             )
         assert "log_0_2026_08" in plan
         assert "log_0_2026_03" not in plan

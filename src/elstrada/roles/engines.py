@@ -51,7 +51,7 @@ def memory_of(config: Config, clock: Clock, bell: Bell | None = None) -> Engine:
     url = config.database.url
     if url is None:
         return SqliteSpine(config.sqlite_file, clock)
-    return PostgresSpine(url.get_secret_value(), clock, bell=bell)
+    return PostgresSpine(url.get_secret_value(), clock, bell=bell, archive=config.archive.dir)
 
 
 class Engines:

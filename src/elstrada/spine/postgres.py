@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -14,11 +15,13 @@ import psycopg
 from sqlalchemy import Table
 
 from elstrada.spine import postgres_log, queries
+from elstrada.spine.archived.shelf import Shelf
 from elstrada.spine.batch import written
 from elstrada.spine.bell import Bell
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import Cell, Loaded, Recorded, Row, SpineDown, Waiting, Where, Work
 from elstrada.spine.months import ensure_months
+from elstrada.spine.postgres_history import History
 from elstrada.spine.postgres_line import PATIENCE_S, Door, Line, Overdue, StoreAway
 from elstrada.spine.postgres_migrate import check_revision
 from elstrada.spine.postgres_readers import PostgresReaders
@@ -38,6 +41,8 @@ class _Open(msgspec.Struct, frozen=True, eq=False):
     shards: int
     writers: PostgresWriters
     readers: PostgresReaders
+    shelf: Shelf
+    history: History
     looking: asyncio.Task[None]
 
 
@@ -51,7 +56,15 @@ class PostgresSpine:
     failure: str | None = None
     """Nothing here is lasting: a PostgreSQL that cannot trust its disk stops itself (F7)."""
 
-    def __init__(self, url: str, clock: Clock, *, bell: Bell | None = None, sweep_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        bell: Bell | None = None,
+        sweep_s: float = 1.0,
+        archive: Path | None = None,
+    ) -> None:
         """Name the database.
 
         Args:
@@ -59,8 +72,10 @@ class PostgresSpine:
                 ``target_session_attrs=read-write`` to find the one that writes.
             bell: wakes the followers of other nodes.
             sweep_s: how often, in seconds, this node looks whether others have appended.
+            archive: folder with the months that were archived, where any were.
         """
         self._url, self._clock, self._bell, self._sweep_s = url, clock, bell, sweep_s
+        self._archive = archive
         self._watchers = Watchers()
         self._ends: dict[int, int] = {}
         """Of shards, as far as the watchers were told."""
@@ -79,10 +94,13 @@ class PostgresSpine:
         door = Door(self._url)
         shards = await asyncio.to_thread(_looked_at, door, self._clock)
         self._months_of = self._clock.now().date()
+        shelf, readers = Shelf(self._archive, shards), PostgresReaders(door)
         self._open = _Open(
             shards,
-            PostgresWriters(door, shards, self._clock, self._grown),
-            PostgresReaders(door),
+            PostgresWriters(door, shards, self._clock, self._grown, shelf),
+            readers,
+            shelf,
+            History(readers, shelf, shards),
             asyncio.get_running_loop().create_task(self._look()),
         )
 
@@ -94,6 +112,7 @@ class PostgresSpine:
         await asyncio.gather(opened.looking, return_exceptions=True)
         await opened.writers.stop()
         await opened.readers.close()
+        await opened.shelf.close()
 
     @property
     def tallies(self) -> tuple[WriterTally, ...]:
@@ -110,18 +129,16 @@ class PostgresSpine:
         return opened.writers.do(written(work))
 
     async def load(self, stream: str) -> Loaded:
-        shards = self.shards
-        return await self._ask(lambda line: postgres_log.loaded(line, stream, shards))
+        return await self._opened().history.load(stream)
 
     async def facts(self, stream: str, after_version: int = 0, limit: int = 10_000) -> list[Recorded]:
-        shards = self.shards
-        return await self._ask(lambda line: postgres_log.facts_of(line, stream, shards, after_version, limit))
+        return await self._opened().history.facts(stream, after_version, limit)
 
     async def read(self, after: int, limit: int = 500, shard: int = 0) -> list[Recorded]:
-        return await self._ask(lambda line: postgres_log.facts_after(line, after, limit, shard))
+        return await self._opened().history.read(after, limit, shard)
 
     async def waiting(self, after: int, shard: int = 0) -> Waiting:
-        return await self._ask(lambda line: postgres_log.waiting_after(line, after, shard))
+        return await self._opened().history.waiting(after, shard)
 
     async def cursor(self, follower: str, shard: int = 0) -> int:
         return await self._ask(lambda line: postgres_log.cursor_of(line, follower, shard))

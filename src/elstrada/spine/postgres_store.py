@@ -7,7 +7,8 @@ stays true, whichever node writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import datetime
 from random import uniform
 from time import monotonic, sleep
@@ -16,13 +17,15 @@ from typing import TypeVar, cast
 import psycopg
 
 from elstrada.spine import postgres_trouble, tables
+from elstrada.spine.archived.month import ArchivedMonth, fact_of
+from elstrada.spine.archived.shelf import Shelf
 from elstrada.spine.batch import EMPTY, Batch, Ends, Head, Written
-from elstrada.spine.face import CursorMoved, RowMoved, StreamMoved
+from elstrada.spine.face import CursorMoved, Recorded, RowMoved, StreamMoved
 from elstrada.spine.merging import Merged
 from elstrada.spine.months import Month, base_of, make_months, month_at
 from elstrada.spine.postgres_arrays import array, columnwise
 from elstrada.spine.postgres_line import LONG_TRANSACTION, PATIENCE_S, Door, Line, Overdue
-from elstrada.spine.postgres_log import FACTS_AFTER, recorded
+from elstrada.spine.postgres_log import FACTS_BETWEEN, HOLD_MONTHS, archived_months, recorded
 from elstrada.spine.postgres_records import write_all
 from elstrada.spine.postgres_statements import (
     CURSORS,
@@ -45,13 +48,14 @@ _TRIES = 6
 _APART_S = 0.002
 _REBUILT_AT_ONCE = 5_000
 _REBUILD_S = 3600.0
+_END_OF_ALL = 2**63 - 1
 
 
 class PostgresStore:
     """Does works in transactions, as ``store.Store`` says; other nodes may write at the same time."""
 
-    def __init__(self, door: Door, shards: int) -> None:
-        self._door, self._shards = door, shards
+    def __init__(self, door: Door, shards: int, shelf: Shelf) -> None:
+        self._door, self._shards, self._shelf = door, shards, shelf
         self._line: Line | None = None
         self.ends: dict[int, int] = {}
         """Where shards ended after the last commit here that appended to them."""
@@ -173,12 +177,14 @@ class PostgresStore:
 
     def _rebuild(self, line: Line) -> int:
         line.execute("BEGIN")
+        line.execute(HOLD_MONTHS)
         line.execute(LONG_TRANSACTION)
         locked = line.execute(LOCK, (array(range(self._shards)),)).fetchall()
         for table in tables.VIEWS:
             line.execute(f"DELETE FROM {quoted(table.name)}".encode())  # noqa: S608  A name of ours.
+        gone = archived_months(line)
         for shard in range(self._shards):
-            _project_all(line, shard)
+            _project_all(line, shard, [month for month in gone if month.shard == shard], self._shelf)
         line.execute("COMMIT")
         return cast(int, locked[0][1])
 
@@ -198,14 +204,30 @@ def _take(line: Line, written: Written, batch: Batch) -> Outcome:
     return batch.add(written)
 
 
-def _project_all(line: Line, shard: int) -> None:
+def _project_all(line: Line, shard: int, gone: Sequence[ArchivedMonth], shelf: Shelf) -> None:
+    """A shard from its beginning. Within a month that is a file, stream by stream: each row has one stream."""
     after = 0
-    while rows := line.execute(FACTS_AFTER, (shard, after, _REBUILT_AT_ONCE)).fetchall():
-        merged = Merged()
-        for row in rows:
-            for change in project(recorded(row)):
-                merged.add(change)
-        with line.pipeline():
-            for text, parameters in put_rows(merged):
-                line.execute(text.encode(), parameters)
-        after = recorded(rows[-1]).position
+    for month in gone:
+        _project_between(line, shard, after, month.first_position)
+        with closing(shelf.opened(month)) as file:
+            for rows in file.parts():
+                _put(line, map(fact_of, rows))
+        after = month.last_position
+    _project_between(line, shard, after, _END_OF_ALL)
+
+
+def _project_between(line: Line, shard: int, after: int, below: int) -> None:
+    while rows := line.execute(FACTS_BETWEEN, (shard, after, below, _REBUILT_AT_ONCE)).fetchall():
+        facts = [recorded(row) for row in rows]
+        _put(line, facts)
+        after = facts[-1].position
+
+
+def _put(line: Line, facts: Iterable[Recorded]) -> None:
+    merged = Merged()
+    for fact in facts:
+        for change in project(fact):
+            merged.add(change)
+    with line.pipeline():
+        for text, parameters in put_rows(merged):
+            line.execute(text.encode(), parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from elstrada.spine.archived.shelf import Shelf
 from elstrada.spine.batch import Written
 from elstrada.spine.clock import Clock
 from elstrada.spine.postgres_line import Door
@@ -21,16 +22,22 @@ class PostgresWriters:
     """
 
     def __init__(
-        self, door: Door, shards: int, clock: Clock, committed: Callable[[set[int], dict[int, int]], None]
+        self,
+        door: Door,
+        shards: int,
+        clock: Clock,
+        committed: Callable[[set[int], dict[int, int]], None],
+        shelf: Shelf,
     ) -> None:
         """Start the threads.
 
         Args:
             committed: called on the event loop after every batch that added facts, with the shards
                 that may have grown, and where shards ended after the last commits of that writer.
+            shelf: the months that were archived, for making the views again.
         """
         self._shards, self._committed = shards, committed
-        self._stores = [PostgresStore(door, shards) for _ in range(shards)]
+        self._stores = [PostgresStore(door, shards, shelf) for _ in range(shards)]
         self._writers = [
             Writer(store, clock, self._telling(store), f"spine-writer-{shard}", shard)
             for shard, store in enumerate(self._stores)

@@ -72,6 +72,20 @@ snapshot = Table(
     Column("version", Integer, nullable=False),
     Column("state", LargeBinary, nullable=False),
 )
+archived_month = Table(
+    "archived_month",  # Months of the log that are Parquet files now (decision 0011); on SQLite none is.
+    metadata,
+    Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+    Column("month", Integer, primary_key=True, autoincrement=False),  # Since January 2000.
+    Column("file", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("footer_sha256", Text, nullable=False),
+    Column("facts", BigInteger, nullable=False),
+    Column("first_position", BigInteger, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Column("archived_at", Moment, nullable=False),
+)
 shard = Table(
     "shard",  # A row per log; whoever holds its lock may append (decision 0007).
     postgresql_metadata,

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from elstrada.roles.doctor.archive import examine_archive
 from elstrada.roles.doctor.case import Case, Finding, fine, problem, warning
 from elstrada.roles.doctor.machine import examine_open_files
 from elstrada.roles.doctor.nodes import examine_nodes
@@ -71,6 +72,7 @@ def _content(connection: Connection, case: Case) -> Iterator[Finding]:
     yield from _keys(connection, case)
     yield from _clock(connection, case)
     yield from _followers(connection, case)
+    yield from examine_archive(connection, case)
     if case.config.database.url is not None:
         yield from examine_nodes(connection, case)
 

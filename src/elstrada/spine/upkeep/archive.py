@@ -57,6 +57,18 @@ class Content(msgspec.Struct, frozen=True):
     """In the order of its COPY text; empty for SQLite, whose file knows."""
 
 
+class ArchivedFile(msgspec.Struct, frozen=True):
+    """A month of the log that is a file of the archive, and without which the log is not whole."""
+
+    name: str
+    sha256: str
+
+    @property
+    def member(self) -> str:
+        """Its name in the backup, if it is in it."""
+        return f"archive/{self.name}"
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the archive is, and everything needed to see that it is whole."""
 
@@ -74,6 +86,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     members: dict[str, Member]
     months: tuple[tuple[int, int], ...] = ()
     """Shard and month (since January 2000) of every part of the log that holds facts; PostgreSQL only."""
+    archived: tuple[ArchivedFile, ...] = ()
+    """All that the log needs; their content is among ``members``, unless it was left out."""
 
 
 class Packing:
@@ -84,19 +98,19 @@ class Packing:
         self.members: dict[str, Member] = {}
 
     @contextmanager
-    def member(self, name: str) -> Generator[Counted, None, None]:
+    def member(self, name: str, *, compress: bool = True) -> Generator[Counted, None, None]:
         """Write one content."""
         info = zipfile.ZipInfo(name)
-        info.compress_type = zipfile.ZIP_DEFLATED
+        info.compress_type = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
         info.external_attr = 0o600 << 16
         with self._file.open(info, "w", force_zip64=True) as raw:
             counted = Counted(raw)
             yield counted
         self.members[name] = Member(counted.bytes, counted.hash.hexdigest())
 
-    def put_file(self, name: str, path: Path) -> None:
+    def put_file(self, name: str, path: Path, *, compress: bool = True) -> None:
         """Write a file's content."""
-        with path.open("rb") as source, self.member(name) as target:
+        with path.open("rb") as source, self.member(name, compress=compress) as target:
             while chunk := source.read(CHUNK):
                 target.write(chunk)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from elstrada.spine.archived.shelf import Shelf
 from elstrada.spine.logbook import LAST_POSITION
 from elstrada.spine.upkeep.archive import (
     FORMAT,
@@ -29,21 +30,26 @@ SUFFIX = ".backup"
 _NAMED = re.compile(rf"elstrada-\d{{8}}T\d{{6}}Z{re.escape(SUFFIX)}")
 
 
-def backup(database: Database, file: Path) -> Manifest:
+def backup(
+    database: Database, file: Path, *, archive: Path | None = None, with_archive: bool = True
+) -> Manifest:
     """Write a backup; returns its manifest. Readable by its owner alone (mode 0600).
 
     Neither the keys nor the configuration are in it: facts and records are useless without the keys.
 
+    Args:
+        archive: folder with the archived months.
+        with_archive: their content is in the backup too; else they are only named.
     Raises:
         CannotOpen: the database or the file's folder cannot be reached.
         Refused: the file exists, or there is nothing of ours in the database.
-        Broken: the database is damaged; no file is left, and the last good backup is the one to keep.
+        Broken: the database or its archive is damaged; no file is left, and the last good backup is the one to keep.
     """
     with new_archive(file) as packing:
         manifest = (
             _pack_sqlite(database, packing, file.parent)
             if isinstance(database, Path)
-            else pack_postgres(database, packing)
+            else pack_postgres(database, packing, Shelf(archive), with_archive=with_archive)
         )
         packing.finish(manifest)
     return manifest

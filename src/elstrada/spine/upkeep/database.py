@@ -14,8 +14,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.pool import NullPool
+
+from elstrada.spine.postgres_log import HOLD_MONTHS
 
 
 class PostgresAt(msgspec.Struct, frozen=True):
@@ -63,7 +65,8 @@ def named(database: Database) -> str:
 def snapshot(database: Database) -> Generator[Connection, None, None]:
     """A connection that reads only, and sees one moment of the database as long as it is open.
 
-    On SQLite the write-ahead log cannot be reset meanwhile, so a long look lets that file grow; on
+    Months of the log are neither archived nor brought back meanwhile: what is not in the log as of this
+    moment is in ``archived_month`` as of this moment. On SQLite the write-ahead log cannot be reset meanwhile, so a long look lets that file grow; on
     PostgreSQL dead rows stay. Nobody is kept from writing.
 
     Raises:
@@ -85,10 +88,24 @@ def _connected(engine: Engine, database: Database) -> Generator[Connection, None
         raise _cannot_open(database, problem) from None
     with connection:
         try:
-            connection.begin()
+            transaction = connection.begin()
+            if connection.dialect.name == "postgresql" and not _holds_months(connection):
+                transaction.rollback()
+                connection.begin()
         except (DBAPIError, sqlite3.Error, psycopg.Error) as problem:
             raise _cannot_open(database, problem) from None
         yield connection
+
+
+def _holds_months(connection: Connection) -> bool:
+    """Hold the months of the log where they are, before the moment is chosen; False: there is no log."""
+    try:
+        connection.exec_driver_sql(HOLD_MONTHS)
+    except ProgrammingError as problem:
+        if isinstance(problem.orig, psycopg.errors.UndefinedTable):
+            return False
+        raise
+    return True
 
 
 def _cannot_open(database: Database, problem: Exception) -> CannotOpen:

@@ -55,6 +55,11 @@ def _make(archive: Archive, made: Path) -> None:
 
 def _fill(archive: Archive, made: Path) -> None:
     shards = archive.manifest.log_ends
+    if archive.manifest.archived:
+        raise Refused(
+            f"the backup's log has {len(archive.manifest.archived)} archived months, and SQLite archives none: restore it"
+            " into PostgreSQL, and bring them back there with `elstrada db unarchive`"
+        )
     if len(shards) > 1:
         raise Refused(
             f"the backup's log has {len(shards)} shards, whose positions are their own; SQLite has one log:"

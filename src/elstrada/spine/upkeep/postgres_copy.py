@@ -9,8 +9,12 @@ from typing import cast
 from psycopg import sql
 from sqlalchemy.engine import Connection
 
+from elstrada.spine.archived.month import archived
+from elstrada.spine.archived.shelf import Shelf
 from elstrada.spine.months import RUNNING_BITS
+from elstrada.spine.postgres_log import ARCHIVED
 from elstrada.spine.upkeep.archive import FORMAT, Content, CopyColumn, Manifest, Packing
+from elstrada.spine.upkeep.archived_files import pack_archived
 from elstrada.spine.upkeep.counts import BOOKKEEPING
 from elstrada.spine.upkeep.database import Plain, PostgresAt, Refused, named, snapshot
 from elstrada.spine.upkeep.revisions import revisions_of
@@ -30,7 +34,7 @@ _ENDS = "SELECT shard, position FROM shard ORDER BY shard"
 _MONTHS = "SELECT DISTINCT shard, position >> %s FROM log ORDER BY 1, 2"
 
 
-def pack_postgres(database: PostgresAt, packing: Packing) -> Manifest:
+def pack_postgres(database: PostgresAt, packing: Packing, shelf: Shelf, *, with_archive: bool) -> Manifest:
     """Write every table, as one transaction sees them; memory does not grow with their size."""
     with snapshot(database) as connection:
         revisions = revisions_of(connection)
@@ -42,6 +46,10 @@ def pack_postgres(database: PostgresAt, packing: Packing) -> Manifest:
             )
         plain = plain_connection(connection)
         tables = {table: _pack(plain, table, packing) for table in tables_of(plain)}
+        gone = (
+            [archived(row) for row in plain.execute(ARCHIVED.encode())] if "archived_month" in tables else []
+        )
+        files = pack_archived(gone, shelf, packing, with_content=with_archive)
         return Manifest(
             format=FORMAT,
             version=version("elstrada"),
@@ -55,6 +63,7 @@ def pack_postgres(database: PostgresAt, packing: Packing) -> Manifest:
             months=tuple(
                 (int(shard), int(month)) for shard, month in plain.execute(_MONTHS, (RUNNING_BITS,))
             ),
+            archived=files,
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from elstrada.spine.upkeep.archive import Archive, Manifest, opened_archive
+from elstrada.spine.upkeep.archived_files import unpack_archived
 from elstrada.spine.upkeep.database import Database, Refused
 from elstrada.spine.upkeep.into_postgres import restore_into_postgres
 from elstrada.spine.upkeep.into_sqlite import restore_into_sqlite
@@ -26,30 +27,35 @@ class Restored(msgspec.Struct, frozen=True):
     """Of the database now: the newest this version knows."""
 
 
-def restore(file: Path, database: Database, *, replace: bool = False) -> Restored:
+def restore(
+    file: Path, database: Database, *, replace: bool = False, archive: Path | None = None
+) -> Restored:
     """Bring a backup back and its tables up to date.
 
     Args:
         replace: what is in the database may be destroyed.
+        archive: folder for the months of the log that were archived; what is there as it must be, stays.
     Raises:
         CannotOpen: the file or the database cannot be reached.
         Broken: the file is no backup, or not as it was written; nothing was changed.
         Refused: the database is not empty or in use, or cannot take this backup; nothing was changed.
     """
-    with opened_archive(file) as archive:
-        revisions = revisions_from(archive.manifest.revision)
+    with opened_archive(file) as opened:
+        revisions = revisions_from(opened.manifest.revision)
         if not revisions.known:
             raise Refused(
-                f"{file} was made at revision {revisions.found} by Elstrada {archive.manifest.version}; this"
+                f"{file} was made at revision {revisions.found} by Elstrada {opened.manifest.version}; this"
                 f" version knows revisions up to {revisions.head}: restore it with a newer one"
             )
-        archive.check()
-        _restore(archive, database, replace=replace)
-        return Restored(archive.manifest, revisions.head)
+        opened.check()
+        _restore(opened, database, archive, replace=replace)
+        return Restored(opened.manifest, revisions.head)
 
 
-def _restore(archive: Archive, database: Database, *, replace: bool) -> None:
+def _restore(archive: Archive, database: Database, folder: Path | None, *, replace: bool) -> None:
     if isinstance(database, Path):
         restore_into_sqlite(archive, database, replace=replace)
     else:
+        # First, for without them the log is not whole; files that nobody names do no harm.
+        unpack_archived(archive, folder)
         restore_into_postgres(archive, database, replace=replace)

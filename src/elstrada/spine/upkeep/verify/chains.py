@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import msgspec
@@ -33,8 +33,12 @@ class _Fact(msgspec.Struct, frozen=True):
         return self.stream, self.version, self.position
 
 
-def check_chains(connection: Connection, findings: Findings) -> None:
-    """Walk through every stream once, and beside it through what is kept of it."""
+def check_chains(connection: Connection, log: Iterable[RawRow], findings: Findings) -> None:
+    """Walk through every stream once, and beside it through what is kept of it.
+
+    Args:
+        log: stream, version, position, previous and shard of every fact, by stream and version.
+    """
     heads = InStep(
         raw_rows(connection, "stream", _KEPT, order=("stream",)), 1, partial(_check_head, findings)
     )
@@ -45,7 +49,7 @@ def check_chains(connection: Connection, findings: Findings) -> None:
     )
     before: _Fact | None = None
     shards = len(ends_of(connection))
-    for fact in _facts(connection, findings):
+    for fact in _facts(log, findings):
         if before is not None and before.stream != fact.stream:
             heads.feed(before.place())
             before = None
@@ -68,10 +72,9 @@ def _astray(fact: _Fact, shards: int) -> Iterator[str]:
 
 def _odd(fact: _Fact, before: _Fact | None) -> Iterator[str]:
     if before is None:
-        # A stream whose older facts were archived begins later, behind one it still names.
         if fact.version == 1 and fact.previous != 0:
             yield f"it is the stream's first, and says that position {fact.previous} is before it"
-        if fact.version != 1 and not 0 < fact.previous < fact.position:
+        if fact.version != 1:
             yield "the stream's first facts are missing"
         return
     if fact.version != before.version + 1:
@@ -114,10 +117,9 @@ def _milestone(row: RawRow) -> str:
     return f"milestone {row[0]} version {row[1]}"
 
 
-def _facts(connection: Connection, findings: Findings) -> Iterator[_Fact]:
+def _facts(log: Iterable[RawRow], findings: Findings) -> Iterator[_Fact]:
     """Where every fact stands, stream by stream; rows that are no such thing are told."""
-    columns = ("stream", "version", "position", "previous", "shard")
-    for row in raw_rows(connection, "log", columns, order=("stream", "version")):
+    for row in log:
         match row:
             case (str(stream), int(version), int(position), int(previous), int(shard)):
                 yield _Fact(shard, stream, version, position, previous)

@@ -47,15 +47,15 @@ _WITHOUT_DOCUMENT = (
 )
 
 
-def check_companions(connection: Connection, lasts: Mapping[int, int], findings: Findings) -> None:
-    """Look at everything that is neither log nor view; ``lasts`` are the last positions by shard."""
+def check_companions(connection: Connection, lasts: Mapping[int, int] | None, findings: Findings) -> None:
+    """Look at everything that is neither log nor view.
+
+    Args:
+        lasts: the last positions by shard; None where the log was not read.
+    """
     ends = ends_of(connection)
-    for shard in sorted(ends.keys() | lasts.keys()):
-        end, last = ends.get(shard, 0), lasts.get(shard, 0)
-        findings.checked[ENDS] += 1
-        if last != end:
-            says = f"it was given out up to position {end}, and its last fact is at {last}"
-            findings.add(ENDS, f"log of shard {shard}", says)
+    if lasts is not None:
+        _check_ends(ends, lasts, findings)
     _check_cursors(connection, ends, findings)
     for stream, version, last in query(connection, _BEYOND):
         findings.add(
@@ -72,6 +72,15 @@ def ends_of(connection: Connection) -> dict[int, int]:
     if connection.dialect.name == "sqlite":
         text = "SELECT 0, coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'log'"
     return {int(shard): int(end) for shard, end in connection.exec_driver_sql(text)}
+
+
+def _check_ends(ends: Mapping[int, int], lasts: Mapping[int, int], findings: Findings) -> None:
+    for shard in sorted(ends.keys() | lasts.keys()):
+        end, last = ends.get(shard, 0), lasts.get(shard, 0)
+        findings.checked[ENDS] += 1
+        if last != end:
+            says = f"it was given out up to position {end}, and its last fact is at {last}"
+            findings.add(ENDS, f"log of shard {shard}", says)
 
 
 def _check_cursors(connection: Connection, ends: Mapping[int, int], findings: Findings) -> None:

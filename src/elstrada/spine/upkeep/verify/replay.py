@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateTable
 
 from elstrada.spine.face import Recorded
@@ -16,13 +16,12 @@ from elstrada.spine.statements import put_rows
 from elstrada.spine.tables import VIEWS
 from elstrada.spine.upcast import LIFTS
 from elstrada.spine.upkeep.verify.report import Findings
-from elstrada.spine.upkeep.verify.rows import RawRow, query
+from elstrada.spine.upkeep.verify.rows import RawRow
 from elstrada.spine.upkeep.verify.seals import Sealing
 from elstrada.spine.views import project
 
 FACTS, REPLAY = "facts", "replay"
 _AT_ONCE = 2000
-_LOG = "SELECT position, stream, version, at, kind, body, previous, shard FROM log ORDER BY shard, position"
 _UNSAFE = ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA locking_mode = EXCLUSIVE")
 """The file is thrown away, so nothing about it need last."""
 
@@ -36,6 +35,10 @@ class Scratch:
             self.connection.execute(text)
         for table in VIEWS:
             self.connection.execute(str(CreateTable(table).compile(dialect=sqlite.dialect())))
+
+    def close(self) -> None:
+        """It is thrown away with its folder."""
+        self.connection.close()
 
     def put(self, facts: list[Recorded]) -> None:
         """Let the facts have their effect on the views.
@@ -58,11 +61,11 @@ class Scratch:
             self.connection.execute("RELEASE facts")
 
 
-def replay(connection: Connection, scratch: Scratch, sealing: Sealing, findings: Findings) -> dict[int, int]:
+def replay(log: Iterable[RawRow], scratch: Scratch, sealing: Sealing, findings: Findings) -> dict[int, int]:
     """Read the whole log in the order in which followers see it; returns each shard's last position."""
     ends: dict[int, int] = {}
     batch: list[Recorded] = []
-    for row in query(connection, _LOG):
+    for row in log:
         findings.checked[FACTS] += 1
         sealing.take(row)
         fact = _read(row, findings)

@@ -108,11 +108,9 @@ class Sealing:
         """
         self._close()
         made = {(seal.shard, seal.block): (seal, last) for seal, last in self._made}
-        begins = dict(sorted(made, reverse=True))
         for key, seal in kept.items():
             findings.checked[SEALS] += 1
-            if not _is_archived(seal, made.get(key), begins):
-                _compare(seal, made.get(key), findings)
+            _compare(seal, made.get(key), findings)
         return dict(self._settled(made)) | kept
 
     def _close(self) -> None:
@@ -135,14 +133,6 @@ def _compare(seal: Seal, made: tuple[Seal, str] | None, findings: Findings) -> N
         findings.add(SEALS, row, f"its {seal.rows} facts are gone")
     elif made[0] != seal:
         findings.add(SEALS, row, f"its {made[0].rows} facts are not the {seal.rows} that were sealed")
-
-
-def _is_archived(seal: Seal, made: tuple[Seal, str] | None, begins: dict[int, int]) -> bool:
-    """Is this where the log begins today, after its older facts were archived?"""
-    begin = begins.get(seal.shard)
-    if begin is None or seal.block < begin:
-        return True
-    return seal.block == begin and made is not None and made[0].rows < seal.rows
 
 
 def _long_before(last: str, newest: str) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from elstrada.spine.archived.month import ArchiveAway
+from elstrada.spine.archived.shelf import Shelf
 from elstrada.spine.upkeep.database import Broken, Database, cause, named, snapshot
 from elstrada.spine.upkeep.revisions import revisions_of
 from elstrada.spine.upkeep.verify.chains import check_chains
@@ -20,17 +23,25 @@ from elstrada.spine.upkeep.verify.live_views import check_views
 from elstrada.spine.upkeep.verify.replay import Scratch, replay
 from elstrada.spine.upkeep.verify.report import Findings, Report
 from elstrada.spine.upkeep.verify.seals import Sealing, read_seals, write_seals
+from elstrada.spine.upkeep.verify.whole_log import WholeLog, archived_months, check_archive
 
 REVISION, READING = "revision", "reading"
 
 
-def verify(database: Database, *, seals: Path | None = None, scratch: Path | None = None) -> Report:
+def verify(
+    database: Database,
+    *,
+    seals: Path | None = None,
+    scratch: Path | None = None,
+    archive: Path | None = None,
+) -> Report:
     """Read everything, and say what is not as it must be.
 
     Args:
         seals: a file with digests of the log, compared and added to; made when it is not there.
-        scratch: folder for the views that are made again, about as large as the live ones; by default
-            the machine's folder for temporary files.
+        scratch: folder for the views that are made again, about as large as the live ones, and for the
+            largest archived month, unpacked; by default the machine's folder for temporary files.
+        archive: folder with the archived months, which are read like the rest.
     Raises:
         CannotOpen: the database or a file cannot be reached.
         Broken: the file is not a database at all.
@@ -49,26 +60,37 @@ def verify(database: Database, *, seals: Path | None = None, scratch: Path | Non
             says = f"it lacks the revisions {', '.join(revisions.missing)}: run `elstrada db migrate` first"
             findings.add(REVISION, "database", says)
         else:
-            _check_content(connection, seals, scratch, findings)
+            _check_content(connection, seals, scratch, Shelf(archive), findings)
     return findings.report(named(database), revisions.found)
 
 
 def _check_content(
-    connection: Connection, seals: Path | None, scratch: Path | None, findings: Findings
+    connection: Connection, seals: Path | None, scratch: Path | None, shelf: Shelf, findings: Findings
+) -> None:
+    months = archived_months(connection)
+    if not check_archive(connection, shelf, months, findings):
+        findings.notes.append(
+            "the log, its views and its seals are not checked, since part of the archive cannot be read"
+        )
+        _guarded(connection, findings, lambda: check_companions(connection, None, findings))
+        return
+    with tempfile.TemporaryDirectory(prefix="elstrada-verify-", dir=scratch) as folder:
+        log = WholeLog(connection, shelf, months, Path(folder))
+        _check_log(connection, seals, log, Path(folder) / "views.db", findings)
+
+
+def _check_log(
+    connection: Connection, seals: Path | None, log: WholeLog, made: Path, findings: Findings
 ) -> None:
     kept = {} if seals is None else read_seals(seals)
     sealing = Sealing()
     lasts: dict[int, int] = {}
     guarded = partial(_guarded, connection, findings)
-    with tempfile.TemporaryDirectory(prefix="elstrada-verify-", dir=scratch) as folder:
-        views = Scratch(Path(folder) / "views.db")
-        try:
-            read = guarded(lambda: lasts.update(replay(connection, views, sealing, findings)))
-            if read:
-                guarded(lambda: check_views(connection, views.connection, findings))
-        finally:
-            views.connection.close()
-    guarded(lambda: check_chains(connection, findings))
+    with closing(Scratch(made)) as views:
+        read = guarded(lambda: lasts.update(replay(log.in_order(), views, sealing, findings)))
+        if read:
+            guarded(lambda: check_views(connection, views.connection, findings))
+    guarded(lambda: check_chains(connection, log.by_stream(), findings))
     guarded(lambda: check_companions(connection, lasts, findings))
     if seals is not None and read:
         write_seals(seals, sealing.compare(kept, findings))
@@ -80,7 +102,7 @@ def _guarded(connection: Connection, findings: Findings, check: Callable[[], Non
         # PostgreSQL refuses every question after one that failed, up to here.
         with connection.begin_nested():
             check()
-    except (DBAPIError, sqlite3.DatabaseError) as problem:
+    except (DBAPIError, sqlite3.DatabaseError, ArchiveAway) as problem:
         findings.add(READING, "database", f"a check broke off: {cause(problem)}")
         return False
     return True
