@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from elstrada.model.node import NodeSeen, Part
+from elstrada.roles import presence
 from elstrada.roles.presence import GONE_AFTER, Presence, living, nodes
 from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, SpineDown, Work
@@ -102,3 +106,20 @@ async def test_a_store_that_is_down_or_silent_is_trouble_until_a_beat_succeeds()
     await node.arrive()
     assert await node.beat()
     assert node.trouble == ""
+
+
+async def test_a_beat_that_fails_after_its_patience_is_trouble_and_leaves_no_future_behind(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails_late(_: Work) -> None:
+        await asyncio.sleep(0.2)
+        raise SpineDown("the store went away")
+
+    monkeypatch.setattr(presence, "PATIENCE_S", 0.05)
+    scene = Scene()
+    node = scene.node("n1", MemorySpine(scene.clock, scene.store, before=fails_late))
+    assert await node.beat()
+    assert node.trouble == "the store cannot commit: a sign of life: no commit within 0.1 s"
+    await asyncio.sleep(0.3)
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []

@@ -17,6 +17,7 @@ from elstrada.model.node import NodeSeen
 from elstrada.spine import tables as t
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import Between, Delete, Put, Row, RowMoved, Spine, SpineDown, Work
+from elstrada.spine.patience import within
 
 BEAT_S = 2.0
 PATIENCE_S = 3.0
@@ -62,10 +63,7 @@ class Presence:
         row: Row = {"id": self.me.id, "seen_at": self._clock.now()}
         try:
             commit = self._spine.commit(Work(writes=(Put(t.node, row, self._mine()),)))
-            done, _ = await asyncio.wait({commit}, timeout=PATIENCE_S)
-            if not done:
-                raise SpineDown(f"no commit within {PATIENCE_S:g} s")
-            commit.result()
+            await within(commit, PATIENCE_S, "a sign of life")
         except SpineDown as down:
             self.trouble = f"the store cannot commit: {down}"
         except RowMoved:

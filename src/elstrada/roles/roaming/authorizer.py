@@ -62,6 +62,8 @@ class Authorizer:
         finally:
             for task in asked:
                 task.cancel()
+            # The store may have failed several of them, and the first alone was heard.
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def _ask_peer(
         self, peer: Peer, question: AskParty, place: wire.LocationReferences | None
