@@ -68,8 +68,7 @@ def _overrides(ctx: click.Context, parameter: click.Parameter, texts: tuple[str,
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    envvar="ELSTRADA_CONFIG",
-    help="The file, instead of elstrada.toml.",
+    help="The file, instead of what ELSTRADA_CONFIG names, or elstrada.toml.",
 )
 @click.option(
     "--set",
