@@ -18,6 +18,7 @@ _MODULES: Mapping[str, tuple[str, str]] = {
     "serve": ("elstrada.cli.living", "Run the roles of this installation."),
     "config": ("elstrada.cli.configuration", "Show and check the configuration."),
     "db": ("elstrada.cli.database", "Migrate, back up, restore and verify the database."),
+    "keys": ("elstrada.cli.keys", "Make the secrets that several nodes share."),
     "healthy": ("elstrada.cli.healthy", "Does the node on this machine live?"),
     "doctor": ("elstrada.cli.doctor", "Look at this installation and say what is wrong."),
 }
