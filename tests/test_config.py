@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from elstrada.config import ConfigInvalid, Origin, default_data_dir, known_keys, load
+from elstrada.model.waits import Waits
 
 SECRET = "s" * 40
 
@@ -94,6 +95,13 @@ def test_every_setting_can_be_named_in_the_environment(monkeypatch: pytest.Monke
     assert told
     assert not [text for text in told if "is no setting" in text or "cannot be read" in text]
     assert told == ["the environment"] or any(key.split(".")[0] in text for text in told)
+
+
+def test_the_waits_are_those_of_the_limits_and_have_the_same_defaults() -> None:
+    assert load().config.waits == Waits()
+    limits = {"limits.authorize_s": "3", "limits.command_s": "4", "limits.peer_s": "5"}
+    assert load(limits).config.waits == Waits(authorize_s=3, command_s=4, peer_s=5)
+    assert "limits.command_s" in problems(overrides={"limits.command_s": "301"})[0]
 
 
 def test_sources_meet_inside_a_section(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

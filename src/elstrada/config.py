@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from elstrada.model.node import Part
+from elstrada.model.waits import Waits
 from elstrada.settings import (
     DatabaseSection,
     DeskSection,
@@ -83,6 +84,12 @@ class Config(BaseSettings):
     def parts(self) -> frozenset[Part]:
         """What this node does."""
         return frozenset(self.roles)
+
+    @property
+    def waits(self) -> Waits:
+        """How long we wait for others."""
+        limits = self.limits
+        return Waits(authorize_s=limits.authorize_s, command_s=limits.command_s, peer_s=limits.peer_s)
 
     @property
     def sqlite_file(self) -> Path:

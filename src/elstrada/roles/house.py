@@ -90,6 +90,7 @@ class House:
             public_url=(config.public_url or self.http_url).rstrip("/"),
             wall=ground.wall,
             node=ground.node,
+            waits=config.waits,
             traced=ground.traces.follower,
         )
         self.node = Node(hands, self._parties, parts=config.parts, post=self._post)
@@ -222,6 +223,7 @@ class House:
             post=node.post,
             registrar=node.roaming.registrar,
             versions_url=f"{node.hands.public_url}{versions.PREFIX}/versions",
+            waits=self._config.waits,
         )
 
 
