@@ -81,7 +81,8 @@ class TellStation(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     command_id: str
     order: StationOrder
-    deadline_s: int
+    until: datetime
+    """Before this the station is told and has replied; afterwards it must not be told any more."""
 
 
 Question = AskParty | TellStation

@@ -193,6 +193,7 @@ class World:
             evse_id=1,
             connector_id=1,
             session_id=running[0] if running else None,
+            asked_at=self.clock.now(),
             hard=chance.random() < 0.5,
             message="StatusNotification",
         )

@@ -65,6 +65,7 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
         operative=not params.inoperative,
         message=params.message,
         deadline_s=deadline_s,
+        asked_at=desk.clock.now(),
     )
     try:
         # The station's own deadline ends the command; the post's is there in case the node is gone.

@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 from datetime import datetime, timedelta
 
+import msgspec
+
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
 from elstrada.model.device import CommandResult
@@ -61,7 +63,9 @@ class Callbacks:
         Raises:
             SpineDown: nothing was taken.
         """
-        due_at = self._means.clock.now() + timedelta(seconds=self.result_s)
+        now = self._means.clock.now()
+        due_at = now + timedelta(seconds=self.result_s)
+        command = msgspec.structs.replace(command, asked_at=now)
         owed: Row = {
             "owner": str(peer.owner),
             "command_id": command.command_id,
