@@ -186,7 +186,7 @@ def test_fewer_open_files_than_stations_is_a_problem(installed: Path) -> None:
             )
         connection.commit()
     assert _bad(examine_store(_case(open_files=1024))) == [
-        (Level.PROBLEM, "open files: this process may open 1024 files, and there are 600 stations")
+        (Level.PROBLEM, "open files: a server may open 1024 files, and there are 600 stations")
     ]
     assert _bad(examine_store(_case(open_files=1100))) == []
 
