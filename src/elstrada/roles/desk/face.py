@@ -90,6 +90,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     versions_url: str = ""
     """Where peers find our OCPI versions; known to a serving node only."""
     waits: Waits = Waits()
+    wall: Clock | None = None
+    """The machine's, by which nodes say that they live; None: ``clock`` is it."""
 
 
 class Part(StrEnum):
