@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from elstrada.config import ConfigInvalid, Origin, default_data_dir, load
+from elstrada.config import ConfigInvalid, Origin, default_data_dir, known_keys, load
+from elstrada.model.waits import Waits
 
 SECRET = "s" * 40
 
@@ -54,6 +55,53 @@ def test_each_source_goes_before_the_next(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("ELSTRADA_HTTP__PORT", "8003")
     assert origin(key) == Origin(key, 8003, "the environment")
     assert origin(key, overrides={key: "8004"}) == Origin(key, 8004, "the command line")
+
+
+def test_the_environment_may_name_the_file_which_must_then_be_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("[http]\nport = 8009\n")
+    monkeypatch.setenv("ELSTRADA_CONFIG", str(other))
+    assert origin("http.port") == Origin("http.port", 8009, str(other))
+    (tmp_path / "given.toml").write_text("[http]\nport = 8010\n")
+    assert load(file=tmp_path / "given.toml").config.http.port == 8010
+    monkeypatch.setenv("ELSTRADA_CONFIG", str(tmp_path / "none.toml"))
+    assert "none.toml cannot be read" in problems()[0]
+    monkeypatch.setenv("ELSTRADA_CONFIG", "")
+    assert load().config.http.port == 8000
+
+
+def test_a_setting_that_ends_in_file_is_set_by_its_whole_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ELSTRADA_KEYS_FILE", "/run/secrets/keys")
+    assert origin("keys_file") == Origin("keys_file", "/run/secrets/keys", "the environment")
+    assert load().config.keys_path == Path("/run/secrets/keys")
+    monkeypatch.delenv("ELSTRADA_KEYS_FILE")
+    (tmp_path / "where").write_text("/mnt/keys.json\n")
+    monkeypatch.setenv("ELSTRADA_KEYS_FILE_FILE", str(tmp_path / "where"))
+    assert origin("keys_file") == Origin("keys_file", "/mnt/keys.json", "a secret file")
+
+
+@pytest.mark.parametrize("key", known_keys())
+def test_every_setting_can_be_named_in_the_environment(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """Nothing but the value may be complained of: the name is known, and is no file to be read."""
+    monkeypatch.setenv(f"ELSTRADA_{key.upper().replace('.', '__')}", "?")
+    try:
+        told = [setting.origin for setting in load().settings if setting.key == key]
+    except ConfigInvalid as refused:
+        told = refused.problems
+    assert told
+    assert not [text for text in told if "is no setting" in text or "cannot be read" in text]
+    assert told == ["the environment"] or any(key.split(".")[0] in text for text in told)
+
+
+def test_the_waits_are_those_of_the_limits_and_have_the_same_defaults() -> None:
+    assert load().config.waits == Waits()
+    limits = {"limits.authorize_s": "3", "limits.command_s": "4", "limits.peer_s": "5"}
+    assert load(limits).config.waits == Waits(authorize_s=3, command_s=4, peer_s=5)
+    assert "limits.command_s" in problems(overrides={"limits.command_s": "301"})[0]
 
 
 def test_sources_meet_inside_a_section(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 Precedence: command line, environment (``ELSTRADA_HTTP__PORT``), files named by the environment
 (``ELSTRADA_DESK__SECRET_FILE``, for mounted secrets), ``elstrada.toml``, defaults. No setting is needed.
+
+A variable whose whole name is a setting's holds its value, even if it ends in ``_FILE`` as
+``ELSTRADA_KEYS_FILE`` does; ``ELSTRADA_CONFIG`` names the TOML file, and is no setting.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from elstrada.model.node import Part
+from elstrada.model.waits import Waits
 from elstrada.settings import (
     ArchiveSection,
     DatabaseSection,
@@ -39,6 +43,8 @@ from elstrada.settings import (
 
 PREFIX = "ELSTRADA_"
 FILE_NAME = "elstrada.toml"
+FILE_VARIABLE = f"{PREFIX}CONFIG"
+"""Names another one."""
 MAX_FILE_BYTES = 1 << 20
 
 
@@ -80,6 +86,12 @@ class Config(BaseSettings):
     def parts(self) -> frozenset[Part]:
         """What this node does."""
         return frozenset(self.roles)
+
+    @property
+    def waits(self) -> Waits:
+        """How long we wait for others."""
+        limits = self.limits
+        return Waits(authorize_s=limits.authorize_s, command_s=limits.command_s, peer_s=limits.peer_s)
 
     @property
     def sqlite_file(self) -> Path:
@@ -135,7 +147,8 @@ def load(overrides: Mapping[str, str] | None = None, file: Path | None = None) -
 
     Args:
         overrides: settings of the command line, by dotted name: ``{"http.port": "8080"}``.
-        file: the TOML file; by default ``elstrada.toml`` in the working directory, if there is one.
+        file: the TOML file; by default what ``ELSTRADA_CONFIG`` names, else ``elstrada.toml`` in the
+            working directory, if there is one.
     Raises:
         ConfigInvalid: a setting is unknown or its value is not as expected.
     """
@@ -144,6 +157,7 @@ def load(overrides: Mapping[str, str] | None = None, file: Path | None = None) -
     named = {f"{PREFIX}{name.replace('.', '__')}": text for name, text in (overrides or {}).items()}
     for known_as, names in (("the command line", named), ("the environment", direct | from_files)):
         problems += _unknown_sections(names, known_as)
+    file = file or _named_file()
     where = file or Path(FILE_NAME)
     sources: list[tuple[str, _Tree]] = [
         ("the command line", _tree(named, problems)),
@@ -202,11 +216,12 @@ def _environment(problems: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Our environment variables: those that hold a value, and those that name a file with it."""
     direct: dict[str, str] = {}
     from_files: dict[str, str] = {}
+    settings = {f"{PREFIX}{key.replace('.', '__')}".upper() for key in known_keys()}
     for name, text in os.environ.items():
         upper = name.upper()
-        if not upper.startswith(PREFIX):
+        if not upper.startswith(PREFIX) or upper == FILE_VARIABLE:
             continue
-        if not upper.endswith("_FILE"):
+        if upper in settings or not upper.endswith("_FILE"):
             direct[upper] = text
             continue
         try:
@@ -214,6 +229,11 @@ def _environment(problems: list[str]) -> tuple[dict[str, str], dict[str, str]]:
         except (OSError, ValueError) as problem:
             problems.append(f"{name} names the file {text!r}, which cannot be read: {problem}")
     return direct, from_files
+
+
+def _named_file() -> Path | None:
+    named = os.environ.get(FILE_VARIABLE)
+    return Path(named) if named else None
 
 
 def _short_text(path: Path) -> str:
@@ -280,12 +300,17 @@ def _sentence(where: tuple[int | str, ...], kind: str, message: str, sources: li
 def _suggestion(names: tuple[str, ...]) -> str:
     """``; did you mean http.port?`` or a list of what there is."""
     asked = ".".join(part for part in names if not part.isdigit())
-    known = [*_keys(Config.model_fields), *(f"parties.{name}" for name in PartySection.model_fields)]
+    known = [*known_keys(), *(f"parties.{name}" for name in PartySection.model_fields)]
     close = difflib.get_close_matches(asked, known, n=1, cutoff=0.5)
     if not close:
         last = {key.rsplit(".", 1)[-1]: key for key in known}
         close = [last[name] for name in difflib.get_close_matches(names[-1], last, n=1)]
     return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}"
+
+
+def known_keys() -> list[str]:
+    """The dotted name of every setting, but those within a list."""
+    return list(_keys(Config.model_fields))
 
 
 def _keys(fields: Mapping[str, FieldInfo], above: str = "") -> Iterator[str]:
@@ -318,7 +343,7 @@ def _step(at: object, part: int | str) -> object:
 
 def _origins(config: Config, sources: list[tuple[str, _Tree]]) -> Iterator[Origin]:
     shown = cast(_Tree, config.model_dump(mode="json"))
-    for key in _keys(Config.model_fields):
+    for key in known_keys():
         path = tuple(key.split("."))
         origin = next((name for name, tree in sources if _at(tree, path) is not None), "default")
         yield Origin(key, _at(shown, path), origin)

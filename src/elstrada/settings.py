@@ -189,10 +189,10 @@ class LimitsSection(Section):
 
     authorize_s: Seconds = 8
     """For an eMSP's answer while a driver stands at the station."""
-    command_s: Seconds = 30
-    """For a station's answer to a command."""
+    command_s: Annotated[int, Field(ge=1, le=300)] = 30
+    """For a station's answer to a command; peers are told to wait 5 s more."""
     peer_s: Seconds = 10
-    """For any other HTTP response."""
+    """For any other HTTP response of a peer; three times as long for pages of lists and in the handshake."""
     stop_s: Seconds = 10
     """For work in hand when the server stops."""
     lame_duck_s: Annotated[float, Field(ge=0, le=600)] = 2.0

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from elstrada.charging import station
 from elstrada.charging.decision import Decision
+from elstrada.charging.remote import LATE
 from elstrada.charging.session import GRACE, QUIET
 from elstrada.charging.state import KEPT_OPEN, KEPT_SESSIONS, StationState, evolve
 from elstrada.model import answers, asks
@@ -542,6 +543,34 @@ def test_p5_a_command_cut_short_by_a_crash_times_out() -> None:
     assert desk.ask(asks.Tick(), at(21)).facts == (
         f.CommandAnswered("k1", CommandResult.TIMEOUT, "no reply in time"),
     )
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "told"), [(None, True), (at(0), True), (at(-19), True), (at(-20), False), (at(-3600), False)]
+)
+def test_p5_a_command_that_was_asked_for_longer_ago_than_its_deadline_is_not_done(
+    asked_at: datetime | None, told: bool
+) -> None:
+    desk = connected()
+    decision = desk.ask(command(CommandName.RESET, deadline_s=20, asked_at=asked_at), at(0))
+    if told:
+        (tell,) = decision.questions
+        assert isinstance(tell, answers.TellStation)
+        assert tell.until == (asked_at or at(0)) + timedelta(seconds=20)
+        return
+    assert decision.answer == answers.CommandDone(CommandResult.TIMEOUT, LATE)
+    assert decision.questions == ()
+    assert [fact.result for fact in desk.told(f.CommandAnswered)] == [CommandResult.TIMEOUT]
+    assert not desk.state.waits
+
+
+def test_p5_a_remote_start_that_came_too_late_explains_no_session() -> None:
+    desk = connected()
+    late = command(CommandName.START, token=CARD, evse_id=1, deadline_s=20, asked_at=at(-30))
+    desk.ask(late, at(0))
+    (fact, *_) = desk.ask(start16(5), at(5)).facts
+    assert isinstance(fact, f.SessionStarted)
+    assert (fact.command_id, fact.auth_method) == (None, AuthMethod.WHITELIST)
 
 
 def test_rule_32_a_command_to_a_station_that_is_away_is_answered_at_once() -> None:

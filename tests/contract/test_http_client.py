@@ -169,7 +169,7 @@ def test_a_cookie_is_not_kept() -> None:
     async def case(peer: Peer) -> None:
         client = GuardedClient(LOOPBACK)
         for _ in range(2):
-            await client.send(HttpRequest("GET", f"http://127.0.0.1:{peer.port}/"))
+            await client.send(HttpRequest("GET", f"http://127.0.0.1:{peer.port}/"), timeout_s=2.0)
         await client.close()
 
     answer = b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"

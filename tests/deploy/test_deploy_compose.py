@@ -96,21 +96,21 @@ def test_a_nodes_settings_are_ones_that_elstrada_knows(name: str, tmp_path: Path
     }
     for secret, text in secrets.items():
         (tmp_path / secret).write_text(text)
-    file = tmp_path / "elstrada.toml"
-    file.write_text((DEPLOY / "compose" / "elstrada.toml").read_text())
+    (tmp_path / "elstrada.toml").write_text((DEPLOY / "compose" / "elstrada.toml").read_text())
     environment = {
-        key: str(value).replace("/run/secrets", str(tmp_path))
+        key: re.sub(r"^/(run/secrets|etc/elstrada)", str(tmp_path), str(value))
         for key, value in SERVICES[name]["environment"].items()
     }
     if "serve" in SERVICES[name]["command"]:
         environment["ELSTRADA_ROLES"] = _roles(SERVICES[name])
-    assert config_problems(environment, "--config", str(file)) == ""
+    assert config_problems(environment) == ""
+    assert environment["ELSTRADA_CONFIG"] == str(tmp_path / "elstrada.toml")
 
 
 def _roles(service: dict[str, Any]) -> str:
     command = service["command"]
-    assert command[:4] == ["--config", "/etc/elstrada/elstrada.toml", "serve", "--roles"]
-    return command[4]
+    assert command[:2] == ["serve", "--roles"]
+    return command[2]
 
 
 # --- what stands around them ------------------------------------------------------------------------

@@ -162,8 +162,7 @@ def test_migration_comes_before_the_nodes_and_needs_nothing_of_the_chart() -> No
 def test_every_pods_settings_are_ones_that_elstrada_knows(values: dict[str, Any], tmp_path: Path) -> None:
     objects = _render(values)
     [config] = _of(objects, "ConfigMap")
-    file = tmp_path / "elstrada.toml"
-    file.write_text(config["data"]["elstrada.toml"])
+    (tmp_path / "elstrada.toml").write_text(config["data"]["elstrada.toml"])
     (tmp_path / "database_url").write_text("postgresql://elstrada:p@postgres/elstrada")
     (tmp_path / "nats_url").write_text("nats://u:p@nats:4222")
     for pod in _pods(objects):
@@ -173,9 +172,10 @@ def test_every_pods_settings_are_ones_that_elstrada_knows(values: dict[str, Any]
             for one in container["env"]
         }
         if "serve" in container["args"]:
-            assert container["args"][:4] == ["--config", "/etc/elstrada/elstrada.toml", "serve", "--roles"]
-            environment["ELSTRADA_ROLES"] = container["args"][4]
-        assert config_problems(environment, "--config", str(file)) == ""
+            assert container["args"][:2] == ["serve", "--roles"]
+            environment["ELSTRADA_ROLES"] = container["args"][2]
+            assert environment["ELSTRADA_CONFIG"] == str(tmp_path / "elstrada.toml")
+        assert config_problems(environment) == ""
 
 
 def test_no_secret_is_in_the_chart() -> None:

@@ -144,6 +144,10 @@ async def play(folder: Path, nursery: Nursery, faults: tuple[Fault, ...], *, lon
                 check_log(nodes.rest.rows, stations)
                 check_sessions(nodes.rest.rows, stations)
                 check_money(nodes.rest.rows, stations)
+                for node in nodes.nodes:
+                    assert "never retrieved" not in node.log.read_text(), (
+                        f"{node.folder.name} forgot a future"
+                    )
                 return "; ".join((*told, told_of(stations)))
     finally:
         postgres.remove()

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cluster import REST, Cluster, Node, cluster
-from installation import Nursery, wait_for
+from installation import Json, Nursery, wait_for
 from market import CARD, Market, open_market
 from ocpp_stations import Station16, plugged_in
 from test_e2e_nodes import samples
 
+from elstrada.charging.remote import LATE
 from postgres_server import shared_server
 
 STATION = "ALPHA-16"
@@ -89,6 +90,43 @@ async def obey(rest: Node, gateway: Node, password: str) -> None:
         )
         assert told["result"] == "ACCEPTED"
         assert station.commands.get_nowait() == ("TriggerMessage", {"message": "Heartbeat"})
+
+
+@pytest.mark.slow
+def test_a_gateway_that_stood_still_does_no_command_whose_asker_was_told_timeout(
+    installed: tuple[Cluster, Market],
+) -> None:
+    """P5, F11. Slow: the gateway is stopped for longer than the command's deadline and what the post adds."""
+    nodes, market = installed
+    gateway = nodes.gateways[0]
+
+    async def stand_still() -> None:
+        async with plugged_in(Station16, STATION, gateway.stations_url, market.passwords[STATION]) as station:
+            assert await station.boot() == "Accepted"
+            gateway.pause()
+            try:
+                asked = await asyncio.to_thread(
+                    nodes.rest.run, "station", "command", STATION, "RESET", "--deadline-s", "2"
+                )
+            finally:
+                gateway.go_on()
+            assert (asked.code, "TIMEOUT" in asked.stderr) == (4, True)
+            (row,) = await asyncio.to_thread(
+                wait_for, lambda: resets(nodes.rest), "the result to be recorded"
+            )
+            assert (row["result"], row["detail"]) == ("TIMEOUT", LATE)
+            again = await asyncio.to_thread(
+                nodes.rest.told, "station", "command", STATION, "TRIGGER", "--message", "Heartbeat"
+            )
+            assert again["result"] == "ACCEPTED"
+            told = [station.commands.get_nowait()[0] for _ in range(station.commands.qsize())]
+            assert told == ["TriggerMessage"]
+
+    asyncio.run(stand_still())
+
+
+def resets(node: Node) -> list[Json]:
+    return node.rows("select result, detail from command where name = 'RESET' and result is not null")
 
 
 def test_a_node_is_drained_from_another_and_its_stations_and_work_go_on(

@@ -88,6 +88,8 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("bill", "export", "--month", "2026-13"), "", 2, "/month"),
     (("bill", "export", "--time-zone", "Europe/Atlantis"), "", 2, "not a time zone"),
     (("bill", "export", "--party", "DE*XXX"), "", 1, "not a party of this installation"),
+    (("node", "list", "--limit", "1"), "", 2, "No such option"),
+    (("node", "drain", "NOBODY"), "", 1, "there is no node"),
     (("finding", "list", "--limit", "many"), "", 2, "/limit"),
 )
 

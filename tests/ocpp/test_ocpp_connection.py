@@ -140,6 +140,23 @@ def test_a_call_that_waited_too_long_is_never_sent(connection: Connection) -> No
     assert connection.frames_to_send() == [b'[2,"c1","Reset",{}]']
 
 
+def test_p5_a_call_whose_time_ran_out_while_the_process_stood_still_is_never_sent(
+    connection: Connection,
+) -> None:
+    """On waking, the answer to the call in flight may be read before the timer runs."""
+    connection.call("Reset", b"{}", message_id="c1", now=NOW, deadline=SOON)
+    connection.call("Reset", b"{}", message_id="c2", now=NOW, deadline=SOON)
+    connection.call("Reset", b"{}", message_id="c3", now=NOW, deadline=LATER)
+    connection.frames_to_send()
+
+    events = connection.receive(b'[3,"c1",{"status":"Accepted"}]', SOON)
+
+    assert [type(event) for event in events] == [ResultReceived, CallTimedOut]
+    assert events[1] == CallTimedOut("c2", "Reset", sent=False)
+    assert connection.frames_to_send() == [b'[2,"c3","Reset",{}]']
+    assert connection.due() == LATER
+
+
 @pytest.mark.parametrize("frame", [b'[3,"c1",{"status":"Accepted"}]', b'[4,"c1","InternalError","",{}]'])
 def test_rule_11_a_late_answer_is_matched_to_its_call_once(connection: Connection, frame: bytes) -> None:
     connection.call("Reset", b"{}", message_id="c1", now=NOW, deadline=SOON)

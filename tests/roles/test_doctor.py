@@ -37,6 +37,7 @@ from elstrada.roles.doctor.machine import examine_disk, examine_versions, this_m
 from elstrada.roles.doctor.messaging import examine_nats
 from elstrada.roles.doctor.partners import examine_partners
 from elstrada.roles.doctor.ports import examine_ports
+from elstrada.roles.doctor.postgres import examine_version
 from elstrada.roles.doctor.settings import examine_settings
 from elstrada.roles.doctor.store import examine_store
 from elstrada.roles.doctor.whole import examine
@@ -186,7 +187,7 @@ def test_fewer_open_files_than_stations_is_a_problem(installed: Path) -> None:
             )
         connection.commit()
     assert _bad(examine_store(_case(open_files=1024))) == [
-        (Level.PROBLEM, "open files: this process may open 1024 files, and there are 600 stations")
+        (Level.PROBLEM, "open files: a server may open 1024 files, and there are 600 stations")
     ]
     assert _bad(examine_store(_case(open_files=1100))) == []
 
@@ -470,3 +471,21 @@ def test_the_machine_is_this_one() -> None:
     assert isinstance(machine, Machine)
     assert abs(machine.now - datetime.now(UTC)) < timedelta(seconds=5)
     assert machine.sqlite == sqlite3.sqlite_version_info
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "level"),
+    [
+        ("14.19", 140019, Level.PROBLEM),
+        ("15.0", 150000, Level.WARNING),
+        ("16.10", 160010, Level.WARNING),
+        ("17.0", 170000, Level.FINE),
+        ("18.1", 180001, Level.FINE),
+    ],
+)
+def test_a_postgresql_without_transaction_timeout_is_warned_of_f11(
+    name: str, number: int, level: Level
+) -> None:
+    found = examine_version(name, number)
+    assert (found.level, name in found.says) == (level, True)
+    assert ("transaction_timeout" in found.says) == (level is Level.WARNING)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from elstrada.net.clock import SystemClock
-from elstrada.roles.keys import derived_keys, keys_for, load_keys
+from elstrada.roles.keys import derived_keys, keys_for, load_keys, make_keys
 from elstrada.roles.nameplate import name_of_node
 from elstrada.spine import tables as t
 from elstrada.spine.memory import MemorySpine, MemoryStore
@@ -65,3 +67,20 @@ def test_a_node_keeps_the_name_it_was_given_or_made(tmp_path: Path) -> None:
     (tmp_path / "node").write_text("no name\x00\n")
     with pytest.raises(ValueError, match="holds no name of a node"):
         name_of_node(None, tmp_path)
+
+
+def test_made_keys_are_the_makers_alone_and_are_never_written_over(tmp_path: Path) -> None:
+    """T15."""
+    path = tmp_path / "keys.json"
+    old = os.umask(0)
+    try:
+        made = make_keys(path)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert load_keys(path) == made
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError):
+        make_keys(path)
+    assert path.read_bytes() == before
+    assert make_keys(tmp_path / "other.json").fingerprint() != made.fingerprint()

@@ -11,9 +11,25 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from web_world import Site, finding, here, keep, metered, serving, started, station, status, stranger, tell
+from web_world import (
+    NODES,
+    Site,
+    finding,
+    here,
+    keep,
+    metered,
+    node,
+    serving,
+    started,
+    station,
+    status,
+    stranger,
+    tell,
+)
 
 from elstrada.model.device import ConnectorStatus
+from elstrada.spine import tables as t
+from elstrada.spine.face import Delete
 from elstrada.web.events import Pace
 
 CHROMIUM = shutil.which("chromium")
@@ -33,6 +49,14 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     with serving(MANY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def many(site: Site) -> Iterator[Site]:
+    """Another site, of several nodes in every state."""
+    with serving(MANY) as running:
+        running.do(keep(running.spine, *NODES))
         yield running
 
 
@@ -155,6 +179,58 @@ def test_everybody_can_read_it_in_every_language_and_light(
 
 def test_the_narrow_page_can_be_read_too(browser: Browser, site: Site, axe: str):
     with page_of(browser, site, viewport={"width": 360, "height": 740}, color_scheme="dark") as page:
+        live(page)
+        assert violations(page, axe) == []
+
+
+def test_one_node_is_not_shown_and_a_second_appears_drains_and_falls_silent_by_itself(browser: Browser):
+    with serving(MANY) as growing, page_of(browser, growing) as page:
+        live(page)
+        section = page.locator("#nodes")
+        growing.do(keep(growing.spine, node("gate-1", "gateway")))
+        page.wait_for_timeout(1_000)
+        expect(section).to_be_hidden()
+        growing.do(keep(growing.spine, node("gate-2", "gateway", "pages")))
+        expect(section).to_be_visible()
+        row = page.locator("#node-gate-2")
+        expect(row).to_contain_text("gateway, pages")
+        expect(row).to_contain_text("Serving")
+        growing.do(keep(growing.spine, node("gate-2", "gateway", "pages", leaving=True)))
+        expect(row).to_contain_text("Draining")
+        growing.do(keep(growing.spine, node("gate-2", "gateway", "pages", unseen_s=17)))
+        expect(row).to_contain_text("17 s ago")
+        expect(page.locator("#nodes tbody tr").first).to_contain_text("gate-2")
+        growing.do(keep(growing.spine, Delete(t.node, {"id": "gate-2"})))
+        expect(section).to_be_hidden()
+
+
+def test_several_nodes_are_told_without_javascript_and_in_every_language(browser: Browser, many: Site):
+    words = {
+        "en": ("Serving", "Draining", "Silent", "Gone"),
+        "sv": ("I drift", "Töms", "Tyst", "Borta"),
+        "it": ("In servizio", "In uscita", "Silenzioso", "Scomparso"),
+    }
+    for language, states in words.items():
+        with page_of(browser, many, f"/?lang={language}", java_script_enabled=False) as page:
+            for id, state in zip(("gate-1", "gate-2", "gate-3", "rest"), states, strict=True):
+                expect(page.locator(f"#node-{id} .tag")).to_have_text(state)
+            expect(page.locator("#nodes .count")).to_have_text("4")
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1440])
+@pytest.mark.parametrize("language", H1)
+def test_several_nodes_fit_every_width(browser: Browser, many: Site, language: str, width: int):
+    with page_of(browser, many, f"/?lang={language}", viewport={"width": width, "height": 800}) as page:
+        live(page)
+        expect(page.locator("#node-rest")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_several_nodes(browser: Browser, many: Site, axe: str, scheme: str, width: int):
+    viewport = {"width": width, "height": 800}
+    with page_of(browser, many, "/?lang=it", color_scheme=scheme, viewport=viewport) as page:
         live(page)
         assert violations(page, axe) == []
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from web_world import CPO, NOW
 
 from elstrada.model.device import ConnectorStatus, EvsePlace
 from elstrada.model.location import EvseStatus
+from elstrada.model.node import NodeState
+from elstrada.web.operator.nodes import SHOWN, Nodes
 from elstrada.web.operator.overview import evse_counts, overview, place_name
 from elstrada.web.operator.rows import (
     BillLineRow,
     EvseTally,
     FindingRow,
     MarkTally,
+    NodeRow,
     PlaceDocument,
     Rows,
     SessionRow,
@@ -31,7 +35,7 @@ def rows(**given: object) -> Rows:
     nothing: dict[str, object] = {
         name: [] for name in ("away", "evses", "faults", "fault_stations", "running", "cdrs", "bill_lines")
     }
-    nothing |= {name: [] for name in ("findings", "peers", "marks", "unknown")}
+    nothing |= {name: [] for name in ("findings", "peers", "marks", "unknown", "nodes")}
     nothing |= {name: {} for name in ("cdr_states", "stations", "places")}
     nothing |= {name: 0 for name in Rows.__struct_fields__ if name not in nothing}
     return Rows(**(nothing | given))  # type: ignore[arg-type]
@@ -149,3 +153,52 @@ def test_what_waits_for_a_peer_is_summed_over_all_peers():
 def test_a_place_does_not_say_its_city_twice():
     assert place_name(PlaceDocument("Malmö", "Malmö C")) == "Malmö C"
     assert place_name(PlaceDocument("Malmö")) == "Malmö"
+
+
+def node(id: str = "n1", unseen_s: float = 0, **given: object) -> NodeRow:
+    started, seen = NOW - timedelta(hours=1), NOW - timedelta(seconds=unseen_s)
+    common: dict[str, object] = {"id": id, "roles": "gateway,pages", "started_at": started, "seen_at": seen}
+    return NodeRow(**(common | {"version": "1"} | given))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("unseen_s", "leaving", "state"),
+    [
+        (0, None, NodeState.SERVING),
+        (10, None, NodeState.SERVING),
+        (10.1, None, NodeState.SILENT),
+        (30, None, NodeState.SILENT),
+        (30.1, None, NodeState.GONE),
+        (0, timedelta(minutes=5), NodeState.DRAINING),
+        (31, timedelta(minutes=5), NodeState.GONE),
+        (0, timedelta(hours=2), NodeState.SERVING),  # Of its life before this one.
+    ],
+)
+def test_a_node_is_what_it_last_said_of_itself(
+    unseen_s: float, leaving: timedelta | None, state: NodeState
+) -> None:
+    leaving_at = None if leaving is None else NOW - leaving
+    shown = overview(rows(nodes=[node("n1", unseen_s, leaving_at=leaving_at), node("n2")]), NOW).nodes
+    assert {line.id: line.state for line in shown.lines}["n1"] is state
+
+
+def test_one_node_that_serves_is_not_worth_a_word_and_one_that_is_gone_is() -> None:
+    assert overview(rows(), NOW).nodes == Nodes()
+    assert overview(rows(nodes=[node()]), NOW).nodes == Nodes()
+    gone = overview(rows(nodes=[node(unseen_s=45.9)]), NOW).nodes
+    assert (gone.count, gone.lines[0].state, gone.lines[0].unseen_s) == (1, NodeState.GONE, 45)
+
+
+def test_nodes_in_trouble_stand_first_and_the_list_is_bounded() -> None:
+    many = [node(f"n{number:02}") for number in range(40)]
+    shown = overview(rows(nodes=[*many, node("z-silent", 15), node("z-gone", 99)]), NOW).nodes
+    assert [line.id for line in shown.lines[:3]] == ["z-gone", "z-silent", "n00"]
+    assert (len(shown.lines), shown.count) == (SHOWN, 42)
+
+
+def test_nodes_are_judged_by_the_machines_clock_whatever_the_worlds_is() -> None:
+    shown = overview(rows(nodes=[node("n1"), node("n2")]), NOW + timedelta(days=400), NOW).nodes
+    assert {line.state for line in shown.lines} == {NodeState.SERVING}
+    # A node whose clock is ahead of ours was seen now.
+    ahead = overview(rows(nodes=[node("n1", -3), node("n2")]), NOW).nodes
+    assert {line.unseen_s for line in ahead.lines} == {0}

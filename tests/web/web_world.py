@@ -24,7 +24,7 @@ from elstrada.model.party import BusinessDetails, PartyRole, Peer, PeerState, Ro
 from elstrada.model.quantity import MeterSample
 from elstrada.model.token import AuthMethod
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Put, Spine, Work
+from elstrada.spine.face import Append, Delete, Put, Spine, Work
 from elstrada.spine.memory import MemorySpine
 from elstrada.web.app import make_app
 from elstrada.web.events import Pace
@@ -64,7 +64,7 @@ async def tell(spine: Spine, station_id: str, *facts: f.StationFact) -> None:
     await spine.commit(Work(appends=(Append(stream, expected, facts),)))
 
 
-async def keep(spine: Spine, *records: Put) -> None:
+async def keep(spine: Spine, *records: Put | Delete) -> None:
     await spine.commit(Work(writes=records))
 
 
@@ -128,6 +128,29 @@ def finding(source: str, code: str, count: int, sample: str) -> Put:
         "last_at": NOW,
     }
     return Put(t.finding, row)
+
+
+def node(id: str, *roles: str, unseen_s: float = 1, leaving: bool = False, version: str = "0.1.0") -> Put:
+    """A node that has served for two hours."""
+    row = {
+        "id": id,
+        "roles": ",".join(roles),
+        "started_at": NOW - timedelta(hours=2),
+        "seen_at": NOW - timedelta(seconds=unseen_s),
+        "version": version,
+        "address": "http://127.0.0.1:8001",
+        "leaving_at": NOW - timedelta(seconds=2) if leaving else None,
+    }
+    return Put(t.node, row)
+
+
+NODES = (
+    node("gate-1", "gateway"),
+    node("gate-2", "gateway", leaving=True),
+    node("gate-3", "gateway", unseen_s=14, version="0.2.0"),
+    node("rest", "biller", "pages", "rater", "roamer", unseen_s=7_200),
+)
+"""One of each state."""
 
 
 def stranger(id: str, reason: str) -> Put:

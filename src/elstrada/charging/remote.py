@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from elstrada.charging.decision import Decision
 from elstrada.charging.state import SessionState, StationState
@@ -12,22 +12,25 @@ from elstrada.model.asks import Command, CommandReply
 from elstrada.model.device import CommandName, CommandResult, StationOrder
 from elstrada.model.ids import Fresh
 
+LATE = "its time had run out before the station was told"
 
-def command(state: StationState, ask: Command, fresh: Fresh) -> Decision:
-    """Someone wants the station to do something."""
+
+def command(state: StationState, ask: Command, now: datetime, fresh: Fresh) -> Decision:
+    """Someone wants the station to do something, until the deadline and not later."""
     if ask.command_id in state.commands:
         return Decision()  # It is under way; its one result comes to whoever asked first.
     session = state.sessions.get(ask.session_id or "")
     requested = _requested(ask, fresh)
+    until = (ask.asked_at or now) + timedelta(seconds=ask.deadline_s)
+    if until <= now:
+        return _refused(requested, CommandResult.TIMEOUT, LATE)
     if state.connection_id is None:
         return _refused(requested, CommandResult.OFFLINE, "the station is not connected")
     if ask.name is CommandName.STOP and (session is None or session.ended_at is not None):
         return _refused(requested, CommandResult.UNKNOWN, f"no session {ask.session_id} runs here")
     if ask.name is CommandName.START and ask.token is None:
         return _refused(requested, CommandResult.REJECTED, "a remote start needs a token")
-    tell = TellStation(
-        command_id=ask.command_id, order=_order(ask, session, fresh), deadline_s=ask.deadline_s
-    )
+    tell = TellStation(command_id=ask.command_id, order=_order(ask, session, fresh), until=until)
     return Decision(facts=(requested,), questions=(tell,))
 
 

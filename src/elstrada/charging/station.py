@@ -47,7 +47,7 @@ def decide(state: StationState, ask: asks.StationAsk, now: datetime, fresh: Fres
         case asks.Disconnect():
             return _disconnect(state, ask)
         case asks.Command():
-            return remote.command(state, ask, fresh)
+            return remote.command(state, ask, now, fresh)
         case asks.CommandReply():
             return remote.reply(state, ask)
         case asks.Tick():

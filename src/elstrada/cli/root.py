@@ -18,6 +18,7 @@ _MODULES: Mapping[str, tuple[str, str]] = {
     "serve": ("elstrada.cli.living", "Run the roles of this installation."),
     "config": ("elstrada.cli.configuration", "Show and check the configuration."),
     "db": ("elstrada.cli.database", "Migrate, back up, restore and verify the database."),
+    "keys": ("elstrada.cli.keys", "Make the secrets that several nodes share."),
     "healthy": ("elstrada.cli.healthy", "Does the node on this machine live?"),
     "doctor": ("elstrada.cli.doctor", "Look at this installation and say what is wrong."),
 }
@@ -68,8 +69,7 @@ def _overrides(ctx: click.Context, parameter: click.Parameter, texts: tuple[str,
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    envvar="ELSTRADA_CONFIG",
-    help="The file, instead of elstrada.toml.",
+    help="The file, instead of what ELSTRADA_CONFIG names, or elstrada.toml.",
 )
 @click.option(
     "--set",

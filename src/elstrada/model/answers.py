@@ -59,7 +59,7 @@ StationAnswer = Registered | TheTime | Noted | Judged | SessionNoted | CommandDo
 
 
 class AskParty(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A question to a token's eMSP: may it charge here? Answered by a Verdict before the deadline.
+    """A question to a token's eMSP: may it charge here? Answered by a Verdict, for whoever asks waits so long and no longer.
 
     The gateway puts the verdict into the ask that raised the question, and asks again.
     """
@@ -74,7 +74,6 @@ class AskParty(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Whose EVSE it is, so that the eMSP can be told where (R-48)."""
     fallback: Verdict
     """What holds when nobody answers in time."""
-    deadline_s: int = 8
 
 
 class TellStation(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -82,7 +81,8 @@ class TellStation(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     command_id: str
     order: StationOrder
-    deadline_s: int
+    until: datetime
+    """Before this the station is told and has replied; afterwards it must not be told any more."""
 
 
 Question = AskParty | TellStation

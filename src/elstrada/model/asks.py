@@ -173,6 +173,14 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag
     operative: bool = True
     message: str | None = None
     deadline_s: int = 30
+    asked_at: datetime | None = None
+    """When it was asked for, by the clock of the node that asks; None: now, wherever it is decided.
+
+    A command travels, and what carries it or holds the station may stand still meanwhile. Once ``deadline_s``
+    have passed since, its asker was told TIMEOUT, so the station is no longer told (P5). Clocks of nodes are
+    taken to differ by less than a second, and nothing is added for it: a command may be given up, or given
+    out, that much too early or too late.
+    """
 
 
 class CommandReply(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag=True):

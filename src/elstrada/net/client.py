@@ -43,7 +43,7 @@ class GuardedClient:
         backend = _PinnedBackend(self._rules, resolve or _resolve)
         self._transport = _PinnedTransport(tls or ssl.create_default_context(), backend)
 
-    async def send(self, request: HttpRequest, *, timeout_s: float = 10.0) -> HttpResponse:
+    async def send(self, request: HttpRequest, *, timeout_s: float) -> HttpResponse:
         """Send one request; ``path`` is the whole URL, ``query`` is added to it.
 
         Raises:

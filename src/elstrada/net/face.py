@@ -120,7 +120,7 @@ class Doorman(Protocol):
 class HttpClient(Protocol):
     """Sends requests to other parties."""
 
-    async def send(self, request: HttpRequest, *, timeout_s: float = 10.0) -> HttpResponse:
+    async def send(self, request: HttpRequest, *, timeout_s: float) -> HttpResponse:
         """Send one request; no redirects, body at most 8 MiB.
 
         Raises:

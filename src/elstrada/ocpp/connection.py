@@ -243,12 +243,11 @@ class Connection:
         if not self._ours or all(call.deadline > now for call in self._ours):
             return ()
         in_flight = self._ours[0]
-        timed_out = [call for call in self._ours if call.deadline <= now]
-        self._ours = deque(call for call in self._ours if call.deadline > now) or None
-        if in_flight in timed_out:
-            self._expire(in_flight)
-            self._send_next()
-        return tuple(CallTimedOut(call.id, call.action, call is in_flight) for call in timed_out)
+        if in_flight.deadline > now:
+            return self._give_up_waiting(now)
+        self._ours.popleft()
+        self._expire(in_flight)
+        return (CallTimedOut(in_flight.id, in_flight.action, True), *self._go_on(now))
 
     # --- inside: their calls ---
 
@@ -314,11 +313,23 @@ class Connection:
     ) -> tuple[Event, ...]:
         if self._ours and self._ours[0].id == message_id:
             call = self._ours.popleft()
-            self._send_next()
-            return (event(call.action, False),)
+            return (event(call.action, False), *self._go_on(now))
         if self._expired and message_id in self._expired:
             return (event(self._expired.pop(message_id), True),)
         return self._count_foreign(message_id, now)
+
+    def _go_on(self, now: datetime) -> tuple[Event, ...]:
+        """Send the next call that waits and is not late: a process that stood still finds some that are (P5)."""
+        timed_out = self._give_up_waiting(now)
+        self._send_next()
+        return timed_out
+
+    def _give_up_waiting(self, now: datetime) -> tuple[Event, ...]:
+        """Drop what was not sent in time. One that is in flight has its time, or is gone already."""
+        waiting = self._ours or ()
+        timed_out = [call for call in waiting if call.deadline <= now]
+        self._ours = deque(call for call in waiting if call.deadline > now) or None
+        return tuple(CallTimedOut(call.id, call.action, False) for call in timed_out)
 
     def _send_next(self) -> None:
         if self._ours:

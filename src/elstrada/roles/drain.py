@@ -23,6 +23,7 @@ async def drain(node: Node, readiness: Readiness, presence: Presence, limits: Li
     Without other nodes there is nobody to wait for.
     """
     readiness.draining = True
+    await presence.leave()
     if await _there_are_others(presence):
         await asyncio.sleep(limits.lame_duck_s)
     sockets = node.gateway.sockets().total()

@@ -90,6 +90,7 @@ class House:
             public_url=(config.public_url or self.http_url).rstrip("/"),
             wall=ground.wall,
             node=ground.node,
+            waits=config.waits,
             traced=ground.traces.follower,
         )
         self.node = Node(hands, self._parties, parts=config.parts, post=self._post)
@@ -188,7 +189,9 @@ class House:
             desk = desk_http.DeskHandler(self._desk(), self._secret, node.findings.note_caller)
             mounts.append(Mount(desk_http.PREFIX, desk, desk_http.MAX_BODY))
             hosts, zone = _hosts(self._config, node.hands.public_url), ZoneInfo(self._config.http.zone)
-            app = make_app(self._ground.spine, self._ground.clock, hosts=hosts, zone=zone)
+            app = make_app(
+                self._ground.spine, self._ground.clock, hosts=hosts, zone=zone, wall=self._ground.wall
+            )
             # Both are ASGI 3; each library writes its types in its own way.
             pages = cast(App, app)
             self.addresses.append(f"pages     {self.http_url}/")
@@ -222,6 +225,8 @@ class House:
             post=node.post,
             registrar=node.roaming.registrar,
             versions_url=f"{node.hands.public_url}{versions.PREFIX}/versions",
+            waits=self._config.waits,
+            wall=ground.wall,
         )
 
 

@@ -74,6 +74,36 @@ def derived_keys(seed: str) -> Keys:
     return Keys(pepper, pseudonym, sealing)
 
 
+def make_keys(path: Path) -> Keys:
+    """Write new keys to a file of mode 0600, durably: what is sealed with them is committed at once.
+
+    Raises:
+        FileExistsError: there is a file already, which stays as it is.
+        OSError: it cannot be written, and is not there.
+    """
+    made = Keys(*(os.urandom(32) for _ in Keys.__struct_fields__))
+    told = {name: getattr(made, name).hex() for name in Keys.__struct_fields__}
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        try:
+            json.dump(told, file)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            path.unlink()
+            raise
+    _sync_folder(path.parent)
+    return made
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the name of a new file survive a power cut too."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def load_keys(path: Path) -> Keys:
     """Read the keys, making them first (mode 0600) if there are none.
 
@@ -81,12 +111,10 @@ def load_keys(path: Path) -> Keys:
         ValueError: the file is not a key file.
     """
     if not path.exists():
-        made = {name: os.urandom(32).hex() for name in ("pepper", "pseudonym", "sealing")}
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(made, file)
+        return make_keys(path)
     try:
         stored = json.loads(path.read_text())
-        return Keys(*(bytes.fromhex(stored[name]) for name in ("pepper", "pseudonym", "sealing")))
+        return Keys(*(bytes.fromhex(stored[name]) for name in Keys.__struct_fields__))
     except (KeyError, TypeError, ValueError) as problem:
         raise ValueError(f"{path} is not a key file: restore it from your backup") from problem
 

@@ -13,6 +13,7 @@ import msgspec
 
 from elstrada.model.node import ALL_PARTS, Part
 from elstrada.model.party import Party, Role
+from elstrada.model.waits import Waits
 from elstrada.net.face import Chance, Clock, HttpClient
 from elstrada.roles import biller, rater
 from elstrada.roles.biller import Biller
@@ -51,6 +52,8 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """The machine's clock, by which nodes deal with one another, however fast the world's clock runs."""
     terms: Terms = Terms()
     """Of the leases under which this node does what must be done once."""
+    waits: Waits = Waits()
+    """How long it waits for stations and peers."""
     traced: Callable[[str, Handle], Handle] = as_it_is
     """Wraps a follower's step in what measures it."""
     node: str = "node"
@@ -181,4 +184,5 @@ def _means(hands: Hands, findings: Findings) -> Means:
         http=hands.http,
         findings=findings,
         public_url=hands.public_url,
+        waits=hands.waits,
     )

@@ -110,7 +110,7 @@ class _TracedClient:
     def __init__(self, client: HttpClient, tracer: Tracer) -> None:
         self._client, self._tracer = client, tracer
 
-    async def send(self, request: HttpRequest, *, timeout_s: float = 10.0) -> HttpResponse:
+    async def send(self, request: HttpRequest, *, timeout_s: float) -> HttpResponse:
         with _span(self._tracer, f"OCPI {request.method}", SpanKind.CLIENT) as span:
             span.set_attribute("http.request.method", request.method)
             span.set_attribute("server.address", urlsplit(request.path).hostname or "")

@@ -13,16 +13,15 @@ from typing import cast
 
 import msgspec
 
-from elstrada.model.node import NodeSeen
+from elstrada.model.node import GONE_AFTER, NodeSeen, Part
 from elstrada.spine import tables as t
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import Between, Delete, Put, Row, RowMoved, Spine, SpineDown, Work
+from elstrada.spine.patience import within
 
 BEAT_S = 2.0
 PATIENCE_S = 3.0
 """For one beat's commit: beats and patience together are the five seconds within which a node is unready (F4)."""
-GONE_AFTER = timedelta(seconds=30)
-"""A node that was not seen for so long is gone."""
 FORGOTTEN_AFTER = timedelta(days=1)
 MOST_NODES = 10_000
 
@@ -59,13 +58,10 @@ class Presence:
 
     async def beat(self) -> bool:
         """Say that this node lives; False when another lives in its name."""
-        row: Row = {"id": self.me.id, "seen_at": self._clock.now()}
+        row: Row = {"id": self.me.id, "seen_at": self._clock.now(), "leaving_at": self.me.leaving_at}
         try:
             commit = self._spine.commit(Work(writes=(Put(t.node, row, self._mine()),)))
-            done, _ = await asyncio.wait({commit}, timeout=PATIENCE_S)
-            if not done:
-                raise SpineDown(f"no commit within {PATIENCE_S:g} s")
-            commit.result()
+            await within(commit, PATIENCE_S, "a sign of life")
         except SpineDown as down:
             self.trouble = f"the store cannot commit: {down}"
         except RowMoved:
@@ -73,6 +69,11 @@ class Presence:
         else:
             self.trouble = ""
         return True
+
+    async def leave(self) -> None:
+        """Let everybody see that this node drains; it goes on beating. A store that is down stops nobody."""
+        self.me = msgspec.structs.replace(self.me, leaving_at=self._clock.now())
+        await self.beat()
 
     async def depart(self) -> None:
         """Take leave, so that nobody waits to see whether this node comes back."""
@@ -121,9 +122,11 @@ def _row(node: NodeSeen) -> Row:
         "seen_at": node.seen_at,
         "version": node.version,
         "address": node.address,
+        "leaving_at": node.leaving_at,
     }
 
 
 def _node(row: Row) -> NodeSeen:
-    roles = [role for role in cast(str, row["roles"]).split(",") if role]
+    # A newer version may have roles that this one does not know (F23).
+    roles = [role for role in cast(str, row["roles"]).split(",") if role in list(Part)]
     return msgspec.convert({**row, "roles": roles}, NodeSeen)

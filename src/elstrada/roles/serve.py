@@ -13,10 +13,11 @@ import sys
 import uvloop
 
 from elstrada.config import Config
+from elstrada.model.node import Part
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
 from elstrada.redaction import redacted
-from elstrada.roles import drain, logs
+from elstrada.roles import drain, logs, open_files
 from elstrada.roles.desk.lookups import own_parties
 from elstrada.roles.desk.parties import settle_parties
 from elstrada.roles.engines import Engine, Engines
@@ -42,13 +43,13 @@ def serve(config: Config) -> int:
         logs.set_up(
             level=config.log.level, form=config.log.format, node=node, roles=",".join(sorted(config.parts))
         )
-        return uvloop.run(_serve(config, node))
+        return uvloop.run(_serve(config, node, open_files.take_all()))
     except (DatabaseInUse, DatabaseUnready, SpineDown, ValueError, OSError) as problem:
         _say(f"elstrada: {redacted(str(problem))}")
         return EXIT_ERROR
 
 
-async def _serve(config: Config, node: str) -> int:
+async def _serve(config: Config, node: str, files: int) -> int:
     clock, chance = SystemClock(), SystemChance()
     endpoint = config.otel.endpoint
     traces = traces_to(endpoint.get_secret_value() if endpoint else None, node)
@@ -63,6 +64,8 @@ async def _serve(config: Config, node: str) -> int:
                 "elstrada: there is no party to act for: add [[parties]] to elstrada.toml, or use `elstrada party put`"
             )
             return EXIT_CONFIG
+        if Part.GATEWAY in config.parts:
+            await open_files.warn_if_few(engines.spine, files)
         ground = Ground(
             spine=engines.spine,
             post=engines.post,

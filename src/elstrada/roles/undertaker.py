@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from elstrada.roles.presence import FORGOTTEN_AFTER, GONE_AFTER, nodes
+from elstrada.model.node import GONE_AFTER
+from elstrada.roles.presence import FORGOTTEN_AFTER, nodes
 from elstrada.spine import tables as t
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import Between, Delete, RowMoved, Spine, SpineDown, Work

@@ -118,12 +118,15 @@ class Installation:
         await asyncio.wait({task})
         return "the eMSP failed" if task.cancelled() or task.exception() else task.result()
 
-    def unfinished(self) -> list[str]:
+    async def unfinished(self) -> list[str]:
         """What still has to be done, in words."""
         if self.node is None:
             return [f"{self.name} is down"]
         marks = len(list(self.store.tables.rows(t.mark)))
-        behind = {name: len(self.store.log) - at for (name, _), at in self.store.cursors.items()}
+        behind = {
+            name: (await self._spine.waiting(position, shard)).count
+            for (name, shard), position in self.store.cursors.items()
+        }
         running = [row for row in self.store.tables.rows(t.session) if row["completed_at"] is None]
         return [
             *([f"{self.name}: {marks} marks are not worked off"] if marks else []),

@@ -122,7 +122,7 @@ class WebClient:
     def __init__(self, web: Web, process: Process) -> None:
         self._web, self._process = web, process
 
-    async def send(self, request: HttpRequest, *, timeout_s: float = 10.0) -> HttpResponse:
+    async def send(self, request: HttpRequest, *, timeout_s: float) -> HttpResponse:
         """Send one request. Raises Unreachable without a response in time."""
         try:
             async with asyncio.timeout(timeout_s):

@@ -120,12 +120,17 @@ class World:
         """All is well from here on: wait until nobody has anything more to tell."""
         for _ in range(int(SETTLES_S / 10)):
             await self.clock.sleep(10)
-            if self._quiet():
+            if await self._quiet():
                 break
 
-    def _quiet(self) -> bool:
-        busy = any(s.charges or not s.drained or not s.online for s in self.stations)
-        return not (busy or any(installation.unfinished() for installation in self._installations))
+    async def _quiet(self) -> bool:
+        if any(s.charges or not s.drained or not s.online for s in self.stations):
+            return False
+        return not await self._unfinished()
+
+    async def _unfinished(self) -> list[str]:
+        """What the installations still have to do, in words."""
+        return [what for one in self._installations for what in await one.unfinished()]
 
     async def _drivers(self, station: VirtualStation, plan: StationPlan) -> None:
         """The drivers who come to a station."""
@@ -188,6 +193,7 @@ class World:
             evse_id=1,
             connector_id=1,
             session_id=running[0] if running else None,
+            asked_at=self.clock.now(),
             hard=chance.random() < 0.5,
             message="StatusNotification",
         )
@@ -203,7 +209,7 @@ class World:
             for station in self.stations
             for problem in invariants.of_station(station, logs[station.station_id])
         ]
-        problems += [f"P6 {what}" for one in self._installations for what in one.unfinished()]
+        problems += [f"P6 {what}" for what in await self._unfinished()]
         problems += settlement.of_parties(self.cpo.store, self.emsp.store, self.stations)
         for one in self._installations:
             problems += await settlement.views_agree(self.clock, one.name, one.store)

@@ -7,7 +7,6 @@ rises with every holder, and a work that carries ``fence()`` commits only while 
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -16,6 +15,7 @@ import msgspec
 from elstrada.spine import tables as t
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import Put, Row, RowMoved, Spine, SpineDown, Work
+from elstrada.spine.patience import within
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -126,7 +126,4 @@ class Lease:
         row: Row = {"name": self.name, "holder": self.holder, "epoch": self.epoch, "expires_at": until}
         commit = self._spine.commit(Work(writes=(Put(t.lease, row, expected),)))
         patience_s = self.terms.lasts_s if within_s is None else within_s
-        done, _ = await asyncio.wait({commit}, timeout=patience_s)
-        if not done:
-            raise SpineDown(f"lease {self.name}: no commit within {patience_s:.1f} s")
-        commit.result()
+        await within(commit, patience_s, f"lease {self.name}")

@@ -387,6 +387,7 @@ node = _record(
     Column("seen_at", Moment, nullable=False),
     Column("version", Text, nullable=False),
     Column("address", Text, nullable=False),  # Of its health listener.
+    Column("leaving_at", Moment),  # Since when it drains.
 )
 setting = _record("setting", _key("name"), Column("value", Text, nullable=False))
 

@@ -46,16 +46,18 @@ def make_app(
     hosts: Iterable[str] = guard.LOOPBACK,
     zone: tzinfo = UTC,
     pace: events.Pace | None = None,
+    wall: Clock | None = None,
 ) -> Pages:
     """The pages over one spine. Needs no lifespan events: whatever runs, runs while a page is open.
 
     Args:
         hosts: names under which this server may be called, without port; ``*`` is any.
         zone: in which times are shown.
+        wall: the machine's clock, where the world's is another.
     """
     files = assets.load()
     renderers = {code: Renderer(code, files, zone) for code in languages.LANGUAGES}
-    feed = events.Feed(spine, clock, renderers, pace)
+    feed = events.Feed(spine, clock, renderers, pace, wall)
     app = Litestar(
         route_handlers=[_static(files), _overview(feed, renderers), _events(feed)],
         exception_handlers={

@@ -41,10 +41,20 @@ class Feed:
     """What the open pages show, kept fresh while there are any."""
 
     def __init__(
-        self, spine: Spine, clock: Clock, renderers: Mapping[str, Renderer], pace: Pace | None = None
+        self,
+        spine: Spine,
+        clock: Clock,
+        renderers: Mapping[str, Renderer],
+        pace: Pace | None = None,
+        wall: Clock | None = None,
     ) -> None:
+        """
+        Args:
+            wall: the machine's clock, by which nodes say that they live; by default the world's.
+        """
         self.pace = pace or Pace()
         self._spine, self._clock, self._renderers = spine, clock, renderers
+        self._wall = wall or clock
         self._committed: asyncio.Event | None = None
         self._turned = asyncio.Condition()
         self._turn = 0
@@ -66,7 +76,7 @@ class Feed:
         Raises:
             SpineDown: the store cannot be read.
         """
-        return overview(await read(self._spine), self._clock.now())
+        return overview(await read(self._spine), self._clock.now(), self._wall.now())
 
     @asynccontextmanager
     async def watched(self) -> AsyncGenerator[asyncio.Task[None], None]:

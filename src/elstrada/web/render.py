@@ -14,7 +14,10 @@ from elstrada.web import languages
 from elstrada.web.assets import Asset
 from elstrada.web.operator.overview import Overview
 
-FRAGMENTS = ("figures", "running", "network", "trouble", "cdrs", "bills", "peers", "strayed", "unknown")
+FRAGMENTS = (
+    *("figures", "running", "network", "trouble", "nodes"),
+    *("cdrs", "bills", "peers", "strayed", "unknown"),
+)
 """Parts of the overview that change by themselves, in the order of the page."""
 
 

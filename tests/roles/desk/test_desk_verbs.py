@@ -26,6 +26,7 @@ from elstrada.model.location import GeoLocation
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
 from elstrada.model.token import AuthMethod
+from elstrada.model.waits import Waits
 from elstrada.roles.desk.face import Desk, Kind, Refusal
 from elstrada.roles.desk.table import NOUNS, verb_named, verbs_of
 from elstrada.spine import tables as t
@@ -286,6 +287,31 @@ def test_a_command_goes_by_post_and_ends_as_the_station_says(
             assert (found.command_id, found.result) == (command.command_id, result)
         else:
             assert result.value in refusal(found, kind).says
+
+    run(steps)
+
+
+@pytest.mark.parametrize(("said", "deadline_s"), [({}, 7), ({"deadline_s": 2}, 2)])
+def test_a_command_waits_as_configured_unless_it_says_how_long(
+    desk: Desk, said: dict[str, int], deadline_s: int
+) -> None:
+    async def steps() -> None:
+        heard: list[Letter] = []
+
+        async def station(ask: Letter) -> Letter:
+            heard.append(ask)
+            return CommandDone(CommandResult.ACCEPTED)
+
+        post = LocalPost()
+        post.serve(station_address("n1", PartyId("SE", "ELS"), "S1", "c1"), station)
+        connected = Append("station/SE*ELS/S1", 0, (StationConnected("ocpp1.6", "c1", "n1"),))
+        await desk.spine.commit(Work(appends=(connected,)))
+        living = msgspec.structs.replace(desk, post=post, waits=Waits(command_s=7))
+        await stocked(living)
+        await done(living, "station add", station="S1")
+        await done(living, "station command", station="S1", command="RESET", **said)
+        assert isinstance(heard[0], Command)
+        assert heard[0].deadline_s == deadline_s
 
     run(steps)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from elstrada.model import asks
@@ -88,6 +89,22 @@ async def test_f5_a_commit_of_unknown_outcome_is_looked_up_before_the_next_decis
     await seat.ask(asks.Tick())
     assert await scene.told(CommandRequested) == 2
     assert await scene.told(CommandAnswered) == 2, "each command has exactly one result (P5)"
+
+
+async def test_p5_time_that_a_commit_took_is_the_commands_own() -> None:
+    """The teller learns until when the station may be told, however long ago the command was asked for."""
+    scene, untils = Scene(), list[datetime]()
+    seat = await scene.seat("c1")
+
+    async def too_late(question: TellStation) -> asks.CommandReply:
+        untils.append(question.until)
+        return asks.CommandReply(command_id=question.command_id, result=CommandResult.TIMEOUT)
+
+    seat.teller = too_late
+    scene.clock.at += timedelta(seconds=5)
+    ask = msgspec.structs.replace(command("k1"), asked_at=T0)
+    assert await seat.ask(ask) == CommandDone(CommandResult.TIMEOUT)
+    assert untils == [T0 + timedelta(seconds=20)]
 
 
 async def test_a_seat_whose_station_came_back_elsewhere_never_writes_again() -> None:

@@ -28,6 +28,7 @@ from elstrada.model.party import BusinessDetails, Party, Peer, Role
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
 from elstrada.model.token import AuthMethod, Token, Whitelist
+from elstrada.model.waits import Waits
 from elstrada.net.chance import SeededChance
 from elstrada.ocpi.headers import authorization
 from elstrada.roaming.news import Kind
@@ -75,10 +76,13 @@ class Net:
     def __init__(self) -> None:
         self.hosts: dict[str, Callable[[HttpRequest], Awaitable[HttpResponse]]] = {}
         self.sent: list[HttpRequest] = []
+        self.waits_s: list[tuple[str, float]] = []
+        """Of what was sent: its address, and for how long the sender would have waited."""
         self.down: set[str] = set()
 
-    async def send(self, request: HttpRequest, *, timeout_s: float = 10.0) -> HttpResponse:
+    async def send(self, request: HttpRequest, *, timeout_s: float) -> HttpResponse:
         self.sent.append(request)
+        self.waits_s.append((request.path, timeout_s))
         await asyncio.sleep(0)  # Others may come in between, as on a real network.
         parts = urlsplit(request.path)
         if parts.netloc in self.down or parts.netloc not in self.hosts:
@@ -94,7 +98,7 @@ class Net:
 class Node:
     """One installation: its spine, its actors, its address."""
 
-    def __init__(self, net: Net, clock: Clock, host: str, spine: Spine) -> None:
+    def __init__(self, net: Net, clock: Clock, host: str, spine: Spine, waits: Waits) -> None:
         self.net, self.clock, self.host = net, clock, host
         self.spine = spine
         self.post = LocalPost()
@@ -106,6 +110,7 @@ class Node:
             http=net,
             findings=Findings(self.spine, clock),
             public_url=f"https://{host}",
+            waits=waits,
         )
         self.roaming: Roaming = wire(self.means, self.post)
         net.hosts[host] = lambda request: self.roaming.office.handle(request, "192.0.2.1")
@@ -152,10 +157,14 @@ class Node:
 class World:
     """A CPO and an eMSP, by default on spines in memory."""
 
-    def __init__(self, spine_of: Callable[[str, Clock], Spine] = lambda _, clock: MemorySpine(clock)) -> None:
-        self.net, self.clock = Net(), Clock()
-        self.els = Node(self.net, self.clock, "els.example", spine_of("els", self.clock))
-        self.ret = Node(self.net, self.clock, "ret.example", spine_of("ret", self.clock))
+    def __init__(
+        self,
+        spine_of: Callable[[str, Clock], Spine] = lambda _, clock: MemorySpine(clock),
+        waits: Waits | None = None,
+    ) -> None:
+        self.net, self.clock, waits = Net(), Clock(), waits or Waits()
+        self.els = Node(self.net, self.clock, "els.example", spine_of("els", self.clock), waits)
+        self.ret = Node(self.net, self.clock, "ret.example", spine_of("ret", self.clock), waits)
 
     async def open(self) -> World:
         await self.els.party(ELS, Role.CPO)

@@ -12,6 +12,7 @@ from elstrada.model.answers import AskParty
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.ids import PartyId
 from elstrada.model.token import Allowed, AuthMethod, Verdict
+from elstrada.model.waits import Waits
 from elstrada.ocpi.body import encode
 from elstrada.spine import tables as t
 
@@ -28,7 +29,6 @@ def _question(world: World, **changes: object) -> AskParty:
         "evse_id": 1,
         "station_id": STATION,
         "fallback": FALLBACK,
-        "deadline_s": 8,
     }
     return AskParty(**(given | changes))  # type: ignore[arg-type]
 
@@ -75,7 +75,7 @@ async def test_r49_an_unreachable_emsp_never_refuses_who_may_charge():
 
 @aio
 async def test_r49_a_slow_emsp_costs_the_driver_no_more_than_the_deadline():
-    world = await furnished()
+    world = await furnished(World(waits=Waits(authorize_s=1)))
 
     async def sleeps(_: HttpRequest) -> HttpResponse:
         await asyncio.sleep(3600)
@@ -84,8 +84,11 @@ async def test_r49_a_slow_emsp_costs_the_driver_no_more_than_the_deadline():
     world.net.hosts["ret.example"] = sleeps
     loop = asyncio.get_running_loop()
     before = loop.time()
-    assert (await _ask(world, deadline_s=1)).allowed is Allowed.ALLOWED
+    verdict = await _ask(world)
+    assert verdict.allowed is Allowed.ALLOWED
+    assert "no answer in 1 s" in verdict.note
     assert loop.time() - before < 2
+    assert world.net.waits_s[-1][1] == 1
 
 
 def _answers(status: int, document: object) -> HttpResponse:

@@ -203,7 +203,7 @@ async def test_p5_after_a_crash_without_an_answer_it_is_timeout_when_due_and_not
     await _taken_then_crashed(world)
     await world.els.roaming.callbacks.settle()
     assert world.net.requests("POST", "emsp/commands/START_SESSION/x") == []
-    world.clock.pass_by(seconds=31)
+    world.clock.pass_by(seconds=36)
     await world.els.roaming.callbacks.settle()
     results = [json.loads(sent.body) for sent in world.net.requests("POST", "emsp/commands/START_SESSION/x")]
     assert results == [{"result": "TIMEOUT"}]

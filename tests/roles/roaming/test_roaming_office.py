@@ -755,7 +755,7 @@ async def test_a_start_is_taken_and_asked_of_the_station_with_the_token_and_its_
     world = await furnished()
     station = await StationDouble.connected(world)
     answer = await world.as_ret("POST", START_SESSION, _start(authorization_reference="ref-9"))
-    assert answer.data == {"result": "ACCEPTED", "timeout": 30}
+    assert answer.data == {"result": "ACCEPTED", "timeout": 35}
     await station.heard.wait()
     [command] = station.asked
     assert (command.evse_id, command.asked_by, command.authorization_reference) == (1, RET, "ref-9")

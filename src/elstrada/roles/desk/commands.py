@@ -32,7 +32,10 @@ class CommandStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     hard: Annotated[bool, Meta(description="RESET: at once, ending sessions.")] = False
     inoperative: Annotated[bool, Meta(description="CHANGE_AVAILABILITY: out of service.")] = False
     message: Annotated[Text50 | None, Meta(description="TRIGGER: which OCPP message.")] = None
-    deadline_s: Annotated[int, Meta(ge=1, le=300, description="How long to wait for it.")] = 30
+    deadline_s: Annotated[
+        Annotated[int, Meta(ge=1, le=300)] | None,
+        Meta(description="How long to wait for it; by default limits.command_s."),
+    ] = None
 
 
 class CommandEnd(msgspec.Struct, frozen=True):
@@ -49,6 +52,7 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
     what = f"station {params.station[:48]!r} of {owner}"
     await needed(desk, t.station, what, hint, owner=str(owner), station_id=params.station)
     _check_command(params)
+    deadline_s = params.deadline_s or desk.waits.command_s
     command = Command(
         command_id=desk.chance.uuid(),
         name=params.command,
@@ -60,7 +64,8 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
         hard=params.hard,
         operative=not params.inoperative,
         message=params.message,
-        deadline_s=params.deadline_s,
+        deadline_s=deadline_s,
+        asked_at=desk.clock.now(),
     )
     try:
         # The station's own deadline ends the command; the post's is there in case the node is gone.
@@ -70,7 +75,7 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
             owner,
             params.station,
             command,
-            timeout_s=params.deadline_s + POST_SPARE_S,
+            timeout_s=deadline_s + POST_SPARE_S,
         )
     except NobodyThere:
         answer = CommandDone(CommandResult.OFFLINE)

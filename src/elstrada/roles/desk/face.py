@@ -10,6 +10,7 @@ import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer
+from elstrada.model.waits import Waits
 from elstrada.net.face import Chance, Clock
 from elstrada.roles.keys import Keys
 from elstrada.spine.face import Spine
@@ -88,6 +89,9 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     registrar: Registrar | None = None
     versions_url: str = ""
     """Where peers find our OCPI versions; known to a serving node only."""
+    waits: Waits = Waits()
+    wall: Clock | None = None
+    """The machine's, by which nodes say that they live; None: ``clock`` is it."""
 
 
 class Part(StrEnum):

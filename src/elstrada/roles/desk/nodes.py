@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Meta
 
 from elstrada.model.asks import DrainNode
-from elstrada.model.node import NodeSeen, Part
+from elstrada.model.node import NodeSeen, NodeState, Part, state_of
 from elstrada.roles.desk import face
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.presence import GONE_AFTER, nodes
+from elstrada.roles.presence import nodes
 from elstrada.spine.post import NobodyThere, NoReply
 
 _PATIENCE_S = 10.0
@@ -24,8 +24,7 @@ class ListNodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NodeLine(msgspec.Struct, frozen=True, kw_only=True):
     node: str
-    state: str
-    """serving, or gone: not seen for 30 s."""
+    state: NodeState
     roles: tuple[Part, ...]
     version: str
     address: str
@@ -40,12 +39,13 @@ class DrainOne(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Draining(msgspec.Struct, frozen=True):
     node: str
-    state: str
+    state: NodeState
 
 
 async def list_nodes(desk: Desk, params: ListNodes) -> tuple[NodeLine, ...]:
     """Every node on record."""
-    return tuple(_line(node, desk.clock.now()) for node in await nodes(desk.spine))
+    now = (desk.wall or desk.clock).now()
+    return tuple(_line(node, now) for node in await nodes(desk.spine))
 
 
 async def drain_node(desk: Desk, params: DrainOne) -> Draining:
@@ -60,7 +60,7 @@ async def drain_node(desk: Desk, params: DrainOne) -> Draining:
         await desk.post.ask(node_address(params.node), DrainNode(), timeout_s=_PATIENCE_S)
     except (NobodyThere, NoReply) as problem:
         raise Refused(Kind.UNREACHABLE, f"node {params.node} does not answer: {problem}") from None
-    return Draining(params.node, "draining")
+    return Draining(params.node, NodeState.DRAINING)
 
 
 def node_address(node: str) -> str:
@@ -71,7 +71,7 @@ def node_address(node: str) -> str:
 def _line(node: NodeSeen, now: datetime) -> NodeLine:
     return NodeLine(
         node=node.id,
-        state="gone" if now - node.seen_at > GONE_AFTER else "serving",
+        state=state_of(now, node.started_at, node.seen_at, node.leaving_at),
         roles=node.roles,
         version=node.version,
         address=node.address,

@@ -36,7 +36,7 @@ def _keys(case: Case) -> Iterator[Finding]:
         yield warning(
             AREA,
             "keys_file is not set, and every node on one database needs the same keys",
-            "put them on every node and set keys_file",
+            "make them once with `elstrada keys make`, put them on every node and set keys_file",
         )
     if not path.exists():
         yield warning(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import sqlite3
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from elstrada.roles.doctor.case import Case, Finding, Machine, fine, problem, warning
+from elstrada.roles.open_files import may_have, needed
 
 _OLDEST_PYTHON, _OLDEST_SQLITE, _MENDED_SQLITE = (3, 11), (3, 38, 0), (3, 51, 3)
 _SCARCE, _TIGHT_BYTES, _NOTHING_BYTES = 0.15, 2 << 30, 256 << 20
@@ -23,13 +23,12 @@ _SOME_ZONES = ("UTC", "Europe/Stockholm", "Europe/Rome")
 
 def this_machine() -> Machine:
     """What we were given."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     info = sys.version_info
     return Machine(
         python=(info.major, info.minor, info.micro),
         sqlite=sqlite3.sqlite_version_info,
         uid=os.geteuid(),
-        open_files=soft if soft != resource.RLIM_INFINITY else 1 << 30,
+        open_files=may_have(),
         now=datetime.now(UTC),
     )
 
@@ -113,10 +112,13 @@ def _file_system(folder: Path) -> str:
 
 def examine_open_files(case: Case, stations: int) -> Iterator[Finding]:
     """A socket is an open file, and every station has one."""
-    needed = stations + 500
-    told = f"this process may open {case.machine.open_files} files, and there are {stations} stations"
-    if case.machine.open_files < needed:
-        yield problem("open files", told, f"raise the limit to at least {needed} (LimitNOFILE, ulimit -n)")
+    told = f"a server may open {case.machine.open_files} files, and there are {stations} stations"
+    if case.machine.open_files < needed(stations):
+        yield problem(
+            "open files",
+            told,
+            f"raise the hard limit to at least {needed(stations)} (LimitNOFILE, ulimit -Hn)",
+        )
     else:
         yield fine("open files", told)
 

@@ -7,9 +7,8 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from elstrada.model.node import Part
+from elstrada.model.node import GONE_AFTER, Part
 from elstrada.roles.doctor.case import Case, Finding, fine, problem, warning
-from elstrada.roles.presence import GONE_AFTER
 
 AREA = "nodes"
 

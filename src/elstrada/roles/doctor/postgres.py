@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from elstrada.roles.doctor.case import Case, Finding, fine, problem, warning
 
 AREA = "database"
-_OLDEST = 150000
+_OLDEST, _EXPECTED = 150000, 170000
 _SETTINGS = (
     "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit',"
     " 'data_sync_retry', 'data_checksums', 'max_connections', 'superuser_reserved_connections',"
@@ -29,7 +29,7 @@ _MUST: Mapping[str, tuple[frozenset[str], str]] = {
 def examine_postgres(connection: Connection, case: Case) -> Iterator[Finding]:
     """Settings, room for connections, and whether this is the primary."""
     told = {str(name): str(value) for name, value in connection.exec_driver_sql(_SETTINGS)}
-    yield _version(told)
+    yield examine_version(told["server_version"], int(told["server_version_num"]))
     if connection.exec_driver_sql("SELECT pg_is_in_recovery()").scalar():
         yield problem(
             AREA, "this server is a standby, which takes no facts", "name the primary in database.url"
@@ -58,10 +58,20 @@ def examine_postgres(connection: Connection, case: Case) -> Iterator[Finding]:
     yield from _connections(connection, told)
 
 
-def _version(told: Mapping[str, str]) -> Finding:
-    says = f"it is PostgreSQL {told['server_version']}"
-    if int(told["server_version_num"]) < _OLDEST:
-        return problem(AREA, says, "15 is the oldest that will do")
+def examine_version(name: str, number: int) -> Finding:
+    """Is the server new enough?
+
+    Args:
+        number: as ``server_version_num`` says: 180001 for 18.1.
+    """
+    says = f"it is PostgreSQL {name}"
+    if number < _OLDEST:
+        return problem(AREA, says, "15 is the oldest that will do, and 17 is expected")
+    if number < _EXPECTED:
+        without = (
+            "which has no transaction_timeout: a node that stands still within a commit holds up the others"
+        )
+        return warning(AREA, f"{says}, {without}", "upgrade it to 17 or newer")
     return fine(AREA, says)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from elstrada.charging.remote import LATE
 from elstrada.model import asks
 from elstrada.model.answers import StationAnswer, TellStation
 from elstrada.model.device import CommandResult
@@ -195,17 +196,18 @@ class Link:
         return await asyncio.shield(self._probing)
 
     async def tell(self, question: TellStation) -> asks.CommandReply:
-        """Send a command and wait for the station's reply, or for the deadline."""
+        """Send a command, if there is time left, and wait for the station's reply or the deadline."""
         future: asyncio.Future[asks.CommandReply] = asyncio.get_running_loop().create_future()
         written = self._version.write_order(question.order)
         if isinstance(written, Unsendable):
             return _reply(question, CommandResult.NOT_SUPPORTED, written.detail)
         message_id, now = self._gateway.chance.uuid(), self._gateway.clock.now()
-        deadline = now + timedelta(seconds=question.deadline_s)
+        if question.until <= now:  # The commit took long, or this process stood still.
+            return _reply(question, CommandResult.TIMEOUT, LATE)
         if self.closed_for is not None:
             return _reply(question, CommandResult.OFFLINE, "the station is not connected")
         if not self._connection.call(
-            written.action, written.payload, message_id=message_id, now=now, deadline=deadline
+            written.action, written.payload, message_id=message_id, now=now, deadline=question.until
         ):
             return _reply(question, CommandResult.REJECTED, "too many commands wait for this station")
         self._told = self._told or {}

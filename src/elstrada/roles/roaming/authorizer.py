@@ -1,6 +1,6 @@
 """The authorizer: asks a token's eMSP in real time whether it may charge (R-47 to R-51).
 
-Nobody waits longer than the question's deadline, and an eMSP that cannot be reached never refuses a
+Nobody waits longer than ``Waits.authorize_s``, and an eMSP that cannot be reached never refuses a
 driver who may charge: then the question's own fallback holds.
 """
 
@@ -44,10 +44,10 @@ class Authorizer:
     async def authorize(self, owner: PartyId, question: AskParty) -> Verdict:
         """The eMSP's verdict, or the question's fallback when there is none in time."""
         try:
-            async with asyncio.timeout(question.deadline_s):
+            async with asyncio.timeout(self._means.waits.authorize_s):
                 return await self._ask(owner, question)
         except TimeoutError:
-            return _fallback(question, f"no answer in {question.deadline_s} s")
+            return _fallback(question, f"no answer in {self._means.waits.authorize_s} s")
         except SpineDown:
             return _fallback(question, "the store is down")
 
@@ -62,6 +62,8 @@ class Authorizer:
         finally:
             for task in asked:
                 task.cancel()
+            # The store may have failed several of them, and the first alone was heard.
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def _ask_peer(
         self, peer: Peer, question: AskParty, place: wire.LocationReferences | None
@@ -74,7 +76,7 @@ class Authorizer:
             path={"token_uid": question.token_uid},
             query={"type": question.token_type},
             body=place,
-            timeout_s=question.deadline_s,
+            timeout_s=self._means.waits.authorize_s,
         )
         if _says_unknown(outcome):
             note = f"peer {peer.id} does not know the token"

@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 from datetime import datetime, timedelta
 
+import msgspec
+
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
 from elstrada.model.device import CommandResult
@@ -27,11 +29,8 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Row, RowMoved, SpineDown, Work
 from elstrada.spine.post import NobodyThere, NoReply, Post
 
-STATION_S = 25
-"""How long the station has."""
-TIMEOUT_S = 30
-"""What we tell the peer: the result comes by then."""
-_POST_S = 28.0
+_POST_SPARE_S, _RESULT_SPARE_S = 3, 5
+"""Beyond what a station has (``Waits.command_s``): for its node to answer, and for the result to reach the peer."""
 _MOST_OWED = 1000
 
 RESULTS: dict[CommandResult, ResultType] = {
@@ -52,6 +51,10 @@ class Callbacks:
 
     def __init__(self, means: Means, peers: Peers, line: Line, post: Post) -> None:
         self._means, self._peers, self._line, self._post = means, peers, line, post
+        self.station_s = means.waits.command_s
+        """How long a station has for a command."""
+        self.result_s = self.station_s + _RESULT_SPARE_S
+        """What we tell the peer: the result comes by then."""
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     async def take(self, peer: Peer, station_id: str, command: Command, url: str) -> None:
@@ -60,7 +63,9 @@ class Callbacks:
         Raises:
             SpineDown: nothing was taken.
         """
-        due_at = self._means.clock.now() + timedelta(seconds=TIMEOUT_S)
+        now = self._means.clock.now()
+        due_at = now + timedelta(seconds=self.result_s)
+        command = msgspec.structs.replace(command, asked_at=now)
         owed: Row = {
             "owner": str(peer.owner),
             "command_id": command.command_id,
@@ -101,7 +106,12 @@ class Callbacks:
     async def _answer(self, peer: Peer, station_id: str, command: Command) -> CommandDone:
         try:
             answer = await reach.command(
-                self._means.spine, self._post, peer.owner, station_id, command, timeout_s=_POST_S
+                self._means.spine,
+                self._post,
+                peer.owner,
+                station_id,
+                command,
+                timeout_s=command.deadline_s + _POST_SPARE_S,
             )
         except NobodyThere:
             return CommandDone(CommandResult.OFFLINE, "the station is not connected")

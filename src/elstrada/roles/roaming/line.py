@@ -37,7 +37,7 @@ class Line:
         query: Mapping[str, str] | None = None,
         body: object = None,
         url: str | None = None,
-        timeout_s: float = 10.0,
+        timeout_s: float | None = None,
     ) -> Outcome:
         """Send one request to a peer's endpoint.
 
@@ -45,6 +45,7 @@ class Line:
             name: of the endpoint in the version's table.
             to: the peer's party that is meant; by default its first.
             url: an address the peer gave, instead of its endpoint's.
+            timeout_s: for the whole response; by default ``Waits.peer_s``.
         """
         version = peer.version or next(iter(versions.TABLES))
         endpoint = versions.endpoint(version, name)
@@ -58,7 +59,9 @@ class Line:
         sending = Sending(
             endpoint=endpoint, base=base, path=path or {}, query=query or {}, body=body, url=url
         )
-        outcome = await self._send(sending, token, Routing(receiver, peer.owner), timeout_s)
+        outcome = await self._send(
+            sending, token, Routing(receiver, peer.owner), timeout_s or self._means.waits.peer_s
+        )
         self._means.tally.said(peer, outcome, self._means.clock.now())
         return outcome
 
@@ -66,7 +69,7 @@ class Line:
         """Lead a conversation of the handshake with a token, to its end."""
         sending = next(conversation)
         while True:
-            outcome = await self._send(sending, token, Routing(), 10.0)
+            outcome = await self._send(sending, token, Routing(), self._means.waits.peer_s)
             try:
                 sending = conversation.send(outcome)
             except StopIteration as end:
@@ -74,7 +77,7 @@ class Line:
 
     async def say(self, sending: Sending, token: str) -> Outcome:
         """Send one request of the handshake, before the peer has a record to go by."""
-        return await self._send(sending, token, Routing(), 30.0)
+        return await self._send(sending, token, Routing(), self._means.waits.long_answer_s)
 
     async def _send(self, sending: Sending, token: str, routing: Routing, timeout_s: float) -> Outcome:
         ids = Ids(self._means.chance.uuid(), self._means.chance.uuid())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from elstrada.model.waits import Waits
 from elstrada.net.face import Chance, Clock, HttpClient
 from elstrada.ocpi import versions
 from elstrada.roles.findings import Findings
@@ -22,6 +23,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     findings: Findings
     public_url: str
     """Scheme, host and port under which peers reach us, without a slash at the end."""
+    waits: Waits = Waits()
     tally: RoamingTally = msgspec.field(default_factory=RoamingTally)
 
     @property

@@ -28,7 +28,6 @@ from elstrada.spine.face import Cell, Put, Work
 
 MOST_PAGES = 10_000
 _RESTARTS = 3
-_PAGE_S = 30.0
 
 
 class Pulled(msgspec.Struct, frozen=True):
@@ -93,7 +92,9 @@ class Puller:
         total: int | None = None
         kept = passed_over = 0
         while True:
-            outcome = await self._line.tell(peer, way.name, query=query, url=url, timeout_s=_PAGE_S)
+            outcome = await self._line.tell(
+                peer, way.name, query=query, url=url, timeout_s=self._means.waits.long_answer_s
+            )
             if not isinstance(outcome, Received):
                 return Pulled(outcome, kept, passed_over)
             if total is not None and outcome.total is not None and outcome.total != total:

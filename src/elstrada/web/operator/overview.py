@@ -12,6 +12,8 @@ import msgspec
 from elstrada.model.device import EVSE_STATUS_OF, ConnectorStatus
 from elstrada.model.location import EvseStatus
 from elstrada.model.party import PeerState
+from elstrada.web.operator import nodes
+from elstrada.web.operator.nodes import Nodes
 from elstrada.web.operator.rows import (
     BillLineDocument,
     BillLineRow,
@@ -191,10 +193,15 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     unknown: tuple[UnknownStationRow, ...]
     unknown_count: int
+    nodes: Nodes
 
 
-def overview(rows: Rows, now: datetime) -> Overview:
-    """What the page says of these rows."""
+def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overview:
+    """What the page says of these rows.
+
+    Args:
+        wall: the machine's time, by which nodes deal with one another; by default the world's, ``now``.
+    """
     place = _Places(rows.stations, rows.places)
     network = _network(rows)
     return Overview(
@@ -215,6 +222,7 @@ def overview(rows: Rows, now: datetime) -> Overview:
         waiting=sum(mark.count for mark in rows.marks),
         unknown=tuple(rows.unknown),
         unknown_count=rows.unknown_count,
+        nodes=nodes.shown(rows.nodes, wall or now),
     )
 
 

@@ -18,6 +18,7 @@ from elstrada.web.operator.rows import (
     FaultRow,
     FindingRow,
     MarkTally,
+    NodeRow,
     PeerRow,
     PlaceDocument,
     Rows,
@@ -31,6 +32,8 @@ SHOWN = 12
 """Rows of a list that the page shows."""
 SUMMED = 5_000
 """Rows that are read where the page shows a sum over them."""
+MOST_NODES = 200
+"""Nodes that are read; an installation has a few."""
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 _Key = tuple[str, str]
@@ -62,6 +65,7 @@ async def read(spine: Spine) -> Rows:
         marks=_typed(MarkTally, await spine.count(t.mark, by=("owner", "peer_id"))),
         unknown=await _unknown(spine),
         unknown_count=await _count(spine, t.unknown_station),
+        nodes=_typed(NodeRow, await spine.find(t.node, order=("id",), limit=MOST_NODES)),
         stations=stations,
         places=await _places(spine, stations),
     )

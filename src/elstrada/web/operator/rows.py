@@ -125,6 +125,18 @@ class UnknownStationRow(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime
 
 
+class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the record ``node``: a process that serves, or did until it fell silent."""
+
+    id: str
+    roles: str
+    """With commas; a newer version may have some that this one does not know."""
+    started_at: datetime
+    seen_at: datetime
+    version: str
+    leaving_at: datetime | None = None
+
+
 class StationDocument(msgspec.Struct, frozen=True):
     """Of ``model.Station`` only where its EVSEs stand."""
 
@@ -189,6 +201,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     marks: list[MarkTally]
     unknown: list[UnknownStationRow]
     unknown_count: int
+    nodes: list[NodeRow]
     stations: dict[tuple[str, str], StationDocument]
     """By owner and id: those that the lists above name."""
     places: dict[tuple[str, str], PlaceDocument]

@@ -18,7 +18,6 @@ from elstrada.ocpi.v221 import commands as wire
 from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.v221.commands import ResponseType
 from elstrada.roaming.visibility import may_see_location
-from elstrada.roles.roaming.callbacks import STATION_S, TIMEOUT_S
 from elstrada.roles.roaming.holders import TwoContracts, identity_puts
 from elstrada.roles.roaming.line import belongs_to
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
@@ -46,7 +45,7 @@ async def start_session(visit: Visit) -> Result:
         return Refusal(Why.INVALID, "connector_id: the EVSE has no such connector")
     seat = await visit.stock.seat(visit.own.id, found.id, evse.uid)
     if seat is None:
-        return _answer(ResponseType.REJECTED)
+        return _answer(visit, ResponseType.REJECTED)
     ref = visit.means.keys.token_ref(token.uid)
     # Session and CDR will name the token, even one that was never pushed to us.
     try:
@@ -62,7 +61,7 @@ async def start_session(visit: Visit) -> Result:
         connector_id=connector,
         token=PresentedToken(token.uid, token.type, ref, token),
         authorization_reference=start.authorization_reference,
-        deadline_s=STATION_S,
+        deadline_s=visit.callbacks.station_s,
     )
     return await _take(visit, seat.station_id, command, start.response_url)
 
@@ -74,15 +73,15 @@ async def stop_session(visit: Visit) -> Result:
     parties = {str(party): party for party in visit.parties(Role.EMSP)}
     asked_by = None if row is None else parties.get(str(row["token_party"]))
     if row is None or asked_by is None:
-        return _answer(ResponseType.UNKNOWN_SESSION)
+        return _answer(visit, ResponseType.UNKNOWN_SESSION)
     if row["ended_at"] is not None:
-        return _answer(ResponseType.REJECTED)
+        return _answer(visit, ResponseType.REJECTED)
     command = Command(
         command_id=visit.means.chance.uuid(),
         name=CommandName.STOP,
         asked_by=asked_by,
         session_id=stop.session_id,
-        deadline_s=STATION_S,
+        deadline_s=visit.callbacks.station_s,
     )
     return await _take(visit, str(row["station_id"]), command, stop.response_url)
 
@@ -99,21 +98,21 @@ async def unlock_connector(visit: Visit) -> Result:
         return Refusal(Why.INVALID, "evse_uid and connector_id: name a connector of the location")
     seat = await visit.stock.seat(visit.own.id, found.id, evse.uid)
     if seat is None:
-        return _answer(ResponseType.REJECTED)
+        return _answer(visit, ResponseType.REJECTED)
     command = Command(
         command_id=visit.means.chance.uuid(),
         name=CommandName.UNLOCK,
         asked_by=parties[0],
         evse_id=seat.evse_id,
         connector_id=connector,
-        deadline_s=STATION_S,
+        deadline_s=visit.callbacks.station_s,
     )
     return await _take(visit, seat.station_id, command, unlock.response_url)
 
 
-async def not_supported(_: Visit) -> Result:
+async def not_supported(visit: Visit) -> Result:
     """Reservations are not offered yet: said in the protocol's own words."""
-    return _answer(ResponseType.NOT_SUPPORTED)
+    return _answer(visit, ResponseType.NOT_SUPPORTED)
 
 
 async def command_result(visit: Visit) -> Result:
@@ -128,11 +127,12 @@ async def _take(visit: Visit, station_id: str, command: Command, response_url: s
     if not belongs_to(visit.peer, response_url):
         return Refusal(Why.INVALID, "response_url: not at a host you registered with (T16)")
     await visit.callbacks.take(visit.peer, station_id, command, response_url)
-    return _answer(ResponseType.ACCEPTED)
+    return _answer(visit, ResponseType.ACCEPTED)
 
 
-def _answer(result: ResponseType) -> Found:
-    return Found(wire.CommandResponse(result=result.value, timeout=Decimal(TIMEOUT_S)))
+def _answer(visit: Visit, result: ResponseType) -> Found:
+    timeout = Decimal(visit.callbacks.result_s)
+    return Found(wire.CommandResponse(result=result.value, timeout=timeout))
 
 
 async def _location(visit: Visit, location_id: str) -> Location | Refusal:
