@@ -5,11 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # make demo: a seed makes the world, SPEED is how much faster than life it runs, KEEP=1 leaves its data.
+# NODES=3 runs it on PostgreSQL and NATS: two gateways, and one node for the rest.
 SEED ?= 1
 SPEED ?= 60
 STATIONS ?= 100
 PORT ?= 8000
 KEEP ?=
+NODES ?= 1
+COVER ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench soak docs lock clean
@@ -17,11 +20,11 @@ KEEP ?=
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.runtime  ## A living network on this machine: SEED, SPEED, STATIONS, PORT, KEEP=1
-	@$(BIN)/elstrada demo --seed $(SEED) --speed $(SPEED) --stations $(STATIONS) --port $(PORT) $(if $(KEEP),--keep)
+demo: $(if $(filter 1,$(NODES)),$(VENV)/.runtime,$(VENV)/.servers)  ## A living network on this machine: SEED, SPEED, STATIONS, PORT, NODES=3, KEEP=1
+	@$(BIN)/elstrada demo --seed $(SEED) --speed $(SPEED) --stations $(STATIONS) --port $(PORT) --nodes $(NODES) $(if $(KEEP),--keep)
 
-test: $(VENV)/.dev  ## Every test, on two cores, with coverage
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" --cov --cov-report=term:skip-covered $(ARGS)
+test: $(VENV)/.dev  ## Every test, on two cores; COVER=1 shows what they reach, and takes half as long again
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" $(if $(COVER),--cov --cov-report=term:skip-covered) $(ARGS)
 
 check: $(VENV)/.dev  ## Style, types, layers, translations, vendored and generated files
 	$(BIN)/ruff check

@@ -28,6 +28,7 @@ class CuttingProxy:
         self.choose: Callable[[], Cut] = lambda: Cut.NEVER
         """Asked at every COMMIT."""
         self.cuts = dict.fromkeys(Cut, 0)
+        self._lines: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int:
@@ -53,8 +54,17 @@ class CuttingProxy:
             yield self
         finally:
             self._server.close()
+            for task in self._lines:
+                task.cancel()
+            await asyncio.gather(*self._lines, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of ours: asyncio's own would report as an error that it was cancelled at the end.
+        task = asyncio.get_running_loop().create_task(self._pass(reader, writer))
+        self._lines.add(task)
+        task.add_done_callback(self._lines.discard)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._port)
         except OSError:

@@ -3,84 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
+from elstrada.sim import servers
 from elstrada.spine.nats_line import NatsLine
 from elstrada.spine.nats_post import NatsPost
 
-BINARY = Path(sys.executable).with_name("nats-server")
 
+class NatsServer(servers.NatsServer):
+    """One server that can be killed, paused and made to forget."""
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-class NatsServer:
-    """One server process at a time, always at the same address, with JetStream unless told otherwise."""
-
-    def __init__(self, folder: Path, settings: str = "", *, jetstream: bool = True) -> None:
-        self.port = free_port()
-        self.url = f"nats://127.0.0.1:{self.port}"
-        self._store, self._settings = folder / "jetstream", folder / "nats.conf"
-        kept = f'jetstream {{ store_dir: "{self._store}" }}\n' if jetstream else ""
-        self._settings.write_text(f'listen: "127.0.0.1:{self.port}"\n{kept}{settings}\n')
-        self._process: subprocess.Popen[bytes] | None = None
+    async def start(self) -> None:
+        await asyncio.to_thread(self.start_now)
 
     def with_user(self, user: str) -> str:
         """The URL with what stands before the host."""
         return self.url.replace("://", f"://{user}@")
 
-    async def start(self) -> None:
-        await asyncio.to_thread(self.start_now)
-
-    def start_now(self) -> None:
-        """Start, and wait until it listens."""
-        self._launch()
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline, "the NATS server does not listen"
-                time.sleep(0.02)
-            else:
-                return
-
-    def _launch(self) -> None:
-        assert self._process is None, "it runs"
-        self._process = subprocess.Popen([BINARY, "-c", self._settings], stderr=subprocess.DEVNULL)
-
     def kill(self) -> None:
         """End it as SIGKILL does."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        self.end(signal.SIGKILL)
 
     def pause(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def forget(self) -> None:
         """Delete all that JetStream kept."""
-        assert self._process is None, "it runs"
-        shutil.rmtree(self._store, ignore_errors=True)
+        assert not self.running
+        shutil.rmtree(self.store, ignore_errors=True)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class Stage:
                 await asyncio.sleep(pause_s)
             async with asyncio.timeout(5):
                 return await reader.read()
-        except ConnectionError:
+        except (ConnectionError, RuntimeError):  # uvloop's word for a transport that is closed already.
             return b""
         finally:
             writer.close()

@@ -46,8 +46,8 @@ def wheel() -> Path:
 def installed() -> Path:
     """A virtual environment with the wheel and exactly what requirements/runtime.txt names.
 
-    The packages are those of the environment that runs the tests, linked one by one: no network is
-    needed, and what is not named is not there.
+    The packages are those of the environment that runs the tests, one by one: no network is needed, and
+    what is not named is not there.
     """
     home = _folder("elstrada-installed-") / "opt"
     subprocess.run([sys.executable, "-m", "venv", home], check=True, timeout=100)
@@ -78,7 +78,22 @@ def _link(dist: Distribution, packages: Path) -> None:
     for top in {str(file).partition("/")[0] for file in dist.files or () if not str(file).startswith("..")}:
         target = packages / top
         if not target.exists() and top != "__pycache__":
-            target.symlink_to(Path(str(dist.locate_file(top))))
+            _copy(Path(str(dist.locate_file(top))), target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Another name for every file: where the environment lies may not be seen by who runs this one."""
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=_another_name)
+    else:
+        _another_name(str(source), str(target))
+
+
+def _another_name(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # On another file system.
+        shutil.copy2(source, target)
 
 
 def _folder(prefix: str) -> Path:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from built import DEPLOY, asked, config_problems, free_port
 
-from nats_server import BINARY
+from elstrada.sim.servers import nats_binary
 
 FILE = DEPLOY / "compose.yaml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -126,7 +126,7 @@ def test_nats_starts_with_its_file_and_lets_nobody_in_without_the_secret(tmp_pat
     text = (DEPLOY / "compose" / "nats.conf").read_text().replace("0.0.0.0:4222", f"127.0.0.1:{port}")
     text = text.replace("0.0.0.0:8222", f"127.0.0.1:{monitor}").replace('"/data"', f'"{tmp_path}/data"')
     (etc / "nats.conf").write_text(text)
-    server = subprocess.Popen([BINARY, "--config", etc / "nats.conf"], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen([nats_binary(), "--config", etc / "nats.conf"], stderr=subprocess.DEVNULL)
     try:
         _until(lambda: asked(monitor, "/healthz")[0] == 200)
         assert _nats_says(port, 'CONNECT {"user":"elstrada","pass":"c0ffee","verbose":true}') == "+OK"

@@ -11,8 +11,9 @@ import httpx2
 import pytest
 
 from elstrada.roles.keys import derived_keys
-from elstrada.sim.demo import EPOCH, living
-from elstrada.sim.demo_network import CPO, RETAILER, demo_network
+from elstrada.sim.demo import living
+from elstrada.sim.demo_engines import EngineRoom, engine_room
+from elstrada.sim.demo_network import CPO, EPOCH, RETAILER, demo_network
 from elstrada.spine import tables as t
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -73,9 +74,9 @@ def test_each_party_has_only_its_own_records():
     assert retailer == {"customer", "plan", "contract", "token"}
 
 
-async def _until_billed(folder: Path) -> None:
+async def _until_billed(folder: Path, room: EngineRoom) -> None:
     began = time.monotonic()
-    async with living(folder, seed=1, speed=300, stations=16, port=0) as network:
+    async with living(folder, room, seed=1, speed=300, stations=16, port=0) as network:
         assert time.monotonic() - began < 10, "the page is there within ten seconds"
         async with httpx2.AsyncClient() as http:
             assert (await http.get(network.house.http_url + "/")).status_code == 200
@@ -96,6 +97,10 @@ async def _until_billed(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_walks_from_a_socket_to_a_line_on_a_bill_and_leaves_nothing_behind(tmp_path: Path):
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_the_demo_walks_from_a_socket_to_a_line_on_a_bill_and_leaves_nothing_behind(
+    tmp_path: Path, nodes: int
+):
     """Slow, because real sockets take real time."""
-    asyncio.run(_until_billed(tmp_path))
+    with engine_room(tmp_path, nodes, keep=False) as room:
+        asyncio.run(_until_billed(tmp_path, room))

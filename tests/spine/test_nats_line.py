@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from elstrada.net.clock import SystemClock
+from elstrada.sim.servers import free_port
 from elstrada.spine.nats_line import NatsLine
-from nats_server import NatsServer, free_port, nats_line, nats_server, until
+from nats_server import NatsServer, nats_line, nats_server, until
 
 
 async def connected(line: NatsLine, within_s: float = 8) -> None:

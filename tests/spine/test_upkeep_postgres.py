@@ -205,8 +205,20 @@ def test_a_restore_that_breaks_off_leaves_everything_as_it_was(
     assert _rows(database) == before
 
 
+def test_shards_are_chosen_for_a_new_database_and_never_again(empty: PostgresAt, tmp_path: Path) -> None:
+    migrate_database(empty, shards=3)
+    with psycopg.connect(empty.url) as connection:
+        assert connection.execute("SELECT count(*) FROM shard").fetchone() == (3,)
+    with pytest.raises(Refused, match="fixed"):
+        migrate_database(empty, shards=2)
+    migrate_database(empty)
+    with pytest.raises(Refused, match="PostgreSQL only"):
+        migrate_database(tmp_path / "elstrada.db", shards=2)
+
+
 def test_a_sqlite_log_becomes_shards_of_months(empty: PostgresAt, tmp_path: Path) -> None:
     """Facts, views, records and effects are the same; positions rise as before, and tell their month."""
+    migrate_database(empty, shards=4)
     source = made(tmp_path / "elstrada.db", rounds=12)
     backup(source, tmp_path / "backup")
     restore(tmp_path / "backup", empty)
@@ -240,6 +252,7 @@ def _as_sqlite(row: tuple[object, ...]) -> tuple[object, ...]:
 
 def test_followers_go_on_from_where_they_were_on_sqlite(empty: PostgresAt, tmp_path: Path) -> None:
     """What the rater had not done before the move it finds after it, all of it and nothing else (P4)."""
+    migrate_database(empty, shards=4)
     source = made(tmp_path / "elstrada.db", rounds=4)
     backup(source, tmp_path / "backup")
     restore(tmp_path / "backup", empty)
@@ -367,7 +380,7 @@ def test_a_flipped_bit_in_a_page_is_found_by_the_servers_checksums(tmp_path: Pat
             assert verify(database).sound
             file = server.execute("SELECT pg_relation_filepath('cdr')", name)[0][0]
             server.stop()
-            _flip(server._data / str(file))
+            _flip(server.data / str(file))
             server.start()
             report = verify(database)
             assert "invalid page in block 0" in _lines(report)
@@ -392,7 +405,7 @@ def test_an_index_that_lacks_a_row_is_found_where_amcheck_is(tmp_path: Path) -> 
             report = verify(database)
             assert report.sound, report.problems
             assert not any("indexes" in note for note in report.notes)
-            file = server._data / str(
+            file = server.data / str(
                 server.execute("SELECT pg_relation_filepath('setting_pkey')", name)[0][0]
             )
             server.stop()

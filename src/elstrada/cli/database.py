@@ -58,14 +58,20 @@ db.add_command(unarchive)
 
 @db.command()
 @click.option("--check", is_flag=True, help="Change nothing; exit code 6 if something is to do.")
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Of a new PostgreSQL database: how many logs; for ever.",
+)
 @JSON
 @click.pass_context
-def migrate(ctx: click.Context, check: bool, json: bool) -> None:
+def migrate(ctx: click.Context, check: bool, shards: int | None, json: bool) -> None:
     """Bring the tables up to date. Doing it again changes nothing."""
     database = database_of(config_of(ctx))
     before = done(ctx, json, lambda: revisions_in(database))
-    if before.missing and not check:
-        done(ctx, json, lambda: migrate_database(database))
+    if (before.missing or shards is not None) and not check:
+        done(ctx, json, lambda: migrate_database(database, shards=shards))
     after = before if check else done(ctx, json, lambda: revisions_in(database))
     told = _Migrated(
         named(database), before.found, after.found, () if check else before.missing, after.missing

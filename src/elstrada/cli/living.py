@@ -59,12 +59,21 @@ def serve(ctx: click.Context, roles: str | None, node: str | None) -> None:
     show_default=True,
     help="Of the pages; 0 takes any.",
 )
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="More than one: PostgreSQL, NATS, and all nodes but one are gateways.",
+)
 @click.pass_context
-def demo(ctx: click.Context, seed: int, speed: float, stations: int, keep: bool, port: int) -> None:
+def demo(
+    ctx: click.Context, seed: int, speed: float, stations: int, keep: bool, port: int, nodes: int
+) -> None:
     """Show a living network on this machine, until Ctrl-C."""
     # The simulator stands beside the command line, so it is named here and not imported above.
     run = import_module("elstrada.sim.demo").run
-    ctx.exit(run(seed=seed, speed=speed, stations=stations, keep=keep, port=port) or 0)
+    ctx.exit(run(seed=seed, speed=speed, stations=stations, keep=keep, port=port, nodes=nodes) or 0)
 
 
 @click.command()

@@ -29,6 +29,7 @@ from elstrada.model.facts import (
 from elstrada.model.ids import PartyId, cdr_stream, owner_of, station_stream
 from elstrada.model.location import Location
 from elstrada.model.tariff import Tariff
+from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Between, Cell, Delete, Put, Recorded, Row, Spine, Work
 from elstrada.tariffs.choose import choose
@@ -66,7 +67,7 @@ class Rater:
     async def handle(self, batch: list[Recorded]) -> Work:
         """Rate the sessions that these facts complete."""
         done = {one.fact.session_id: one for one in batch if isinstance(one.fact, SessionCompleted)}
-        works = [await self._rate(one, session_id) for session_id, one in done.items()]
+        works = await side_by_side(lambda item: self._rate(item[1], item[0]), list(done.items()))
         return Work(
             appends=tuple(append for work in works for append in work.appends),
             writes=tuple(write for work in works for write in work.writes),

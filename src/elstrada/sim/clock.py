@@ -14,17 +14,23 @@ class SimClock:
     the loop's own, stay real seconds.
     """
 
-    def __init__(self, epoch: datetime, speed: float = 1.0) -> None:
+    def __init__(self, epoch: datetime, speed: float = 1.0, began: float | None = None) -> None:
+        """Begin at an epoch.
+
+        Args:
+            began: the loop's time at the epoch, where another process of this machine began the world;
+                default: now.
+        """
         if speed <= 0:
             raise ValueError(f"a world's speed is above 0, not {speed}")
         self.speed = speed
         self._epoch = epoch
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self.began = self._loop.time() if began is None else began
 
     def now(self) -> datetime:
         """The world's wall clock, aware UTC."""
-        return self._epoch + timedelta(seconds=(self._loop.time() - self._began) * self.speed)
+        return self._epoch + timedelta(seconds=(self._loop.time() - self.began) * self.speed)
 
     async def sleep(self, seconds: float) -> None:
         """Sleep for so many of the world's seconds."""

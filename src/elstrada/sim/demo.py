@@ -1,7 +1,8 @@
 """``elstrada demo``: a network living on this machine, everything real but the cars.
 
-One process with SQLite: a CPO and an electricity retailer, who talk OCPI to each other over HTTP on
-loopback; stations on real WebSockets; drivers from the distribution of real sessions.
+A CPO and an electricity retailer, who talk OCPI to each other over HTTP on loopback; stations on real
+WebSockets; drivers from the distribution of real sessions. One process with SQLite, or several nodes on
+PostgreSQL and NATS: then this process is the node for everything but the stations' sockets.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
@@ -22,6 +22,7 @@ import uvloop
 from elstrada.config import Config
 from elstrada.net.chance import SeededChance
 from elstrada.net.clock import SystemClock
+from elstrada.roles.engines import Engines
 from elstrada.roles.ground import Ground
 from elstrada.roles.house import House
 from elstrada.roles.keys import Keys, load_keys
@@ -29,41 +30,44 @@ from elstrada.roles.serve import settle, told_to_stop
 from elstrada.settings import HealthSection, HttpSection, OutboundSection, StationsSection
 from elstrada.sim.clock import SimClock
 from elstrada.sim.demo_drivers import DemoDrivers
-from elstrada.sim.demo_network import CPO, PARTIES, RETAILER, DemoNetwork, Post, demo_network
+from elstrada.sim.demo_engines import EngineRoom, GatewayProcess, engine_room
+from elstrada.sim.demo_network import CPO, EPOCH, PARTIES, RETAILER, DemoNetwork, Post, demo_network
 from elstrada.sim.habits import Habits
 from elstrada.sim.real_wire import RealDial
+from elstrada.sim.servers import ServersMissing
 from elstrada.sim.sockets import Socket
 from elstrada.sim.station16 import Station16
 from elstrada.sim.station201 import Station201
 from elstrada.sim.stations import VirtualStation
 from elstrada.spine.face import Put, Work
-from elstrada.spine.post import LocalPost
-from elstrada.spine.sqlite import SqliteSpine
 
-EPOCH = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
-"""A Monday morning. Always the same, so that a seed always gives the same world."""
 _SOCKETS = 16
 """Lines opened at a time: the page must be there before all stations are."""
 
 
-def run(*, seed: int, speed: float, stations: int, keep: bool, port: int) -> int:
+def run(*, seed: int, speed: float, stations: int, keep: bool, port: int, nodes: int = 1) -> int:
     """Show the network until Ctrl-C; returns the exit code.
 
     Args:
+        nodes: 1, or more: PostgreSQL, NATS and all but one of them gateways.
         speed: seconds of the world in a real second. Timeouts between processes stay real.
         keep: leave the data folder behind.
         port: of the pages; if it is taken, any other.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    with _folder(keep=keep) as folder:
-        uvloop.run(_show(folder, seed, speed, stations, port))
-        return 0
+    try:
+        with _folder(keep=keep) as folder, engine_room(folder, nodes, keep=keep) as room:
+            uvloop.run(_show(folder, room, seed, speed, stations, port))
+            return 0
+    except ServersMissing as missing:
+        _say(f"elstrada: {missing}")
+        return 1
 
 
-async def _show(folder: Path, seed: int, speed: float, stations: int, port: int) -> None:
+async def _show(folder: Path, room: EngineRoom, seed: int, speed: float, stations: int, port: int) -> None:
     stop = told_to_stop()
-    async with living(folder, seed=seed, speed=speed, stations=stations, port=port) as network:
-        _say(*network.house.addresses, f"data      {folder}")
+    async with living(folder, room, seed=seed, speed=speed, stations=stations, port=port) as network:
+        _say(*network.house.addresses, *network.gateways, f"data      {folder}")
         _say(
             f"The world's clock began at {EPOCH:%Y-%m-%d %H:%M} UTC and runs {speed:g} times as fast. Ctrl-C ends it."
         )
@@ -74,14 +78,21 @@ class LivingNetwork:
     """The demo while it runs."""
 
     def __init__(
-        self, house: House, clock: SimClock, stations: list[VirtualStation], drivers: DemoDrivers
+        self,
+        house: House,
+        clock: SimClock,
+        stations: list[VirtualStation],
+        drivers: DemoDrivers,
+        gateways: list[str],
     ) -> None:
         self.house, self.clock, self.stations, self.drivers = house, clock, stations, drivers
+        self.gateways = gateways
+        """What nodes of their own say of where they are."""
 
 
 @asynccontextmanager
 async def living(
-    folder: Path, *, seed: int, speed: float, stations: int, port: int
+    folder: Path, room: EngineRoom, *, seed: int, speed: float, stations: int, port: int
 ) -> AsyncGenerator[LivingNetwork]:
     """A network that lives for as long as the context is open, and leaves no task behind."""
     clock, network, keys = (
@@ -89,19 +100,26 @@ async def living(
         demo_network(seed, EPOCH, stations=stations),
         load_keys(folder / "keys.json"),
     )
-    spine = SqliteSpine(folder / "elstrada.db", clock)
-    await spine.start()
+    chance = SeededChance(f"demo/{seed}")
+    engines = Engines(_config(folder, room, port), clock, chance, room.name)
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(spine.close)
-        await spine.commit(Work(writes=_puts(network, keys)))
-        house = await _opened(folder, spine, keys, clock, SeededChance(f"demo/{seed}"), port)
+        await engines.start()
+        stack.push_async_callback(engines.close)
+        await engines.spine.commit(Work(writes=_puts(network, keys)))
+        stack.push_async_callback(room.close_gateways)
+        opening = asyncio.create_task(room.open_gateways(clock, seed))
+        stack.push_async_callback(_ended, opening)
+        house = await _opened(folder, room, engines, keys, clock, chance, port)
         stack.push_async_callback(house.close)
         await _shake_hands(house)
-        virtual = _stations(network, house.stations_url, clock, seed)
+        gateways = await opening
+        doors = [gateway.stations_url for gateway in gateways] or [house.stations_url]
+        virtual = _stations(network, doors, clock, seed)
         drivers = DemoDrivers(network, virtual, house.node, clock, seed)
         living_tasks = [asyncio.create_task(_switch_on(virtual)), asyncio.create_task(drivers.come())]
         stack.push_async_callback(_retire, virtual, living_tasks)
-        yield LivingNetwork(house, clock, virtual, drivers)
+        told = [f"{gateway.name:9} {gateway.stations_url}<station id>" for gateway in gateways]
+        yield LivingNetwork(house, clock, virtual, drivers, told)
 
 
 def _puts(network: DemoNetwork, keys: Keys) -> tuple[Put, ...]:
@@ -109,21 +127,28 @@ def _puts(network: DemoNetwork, keys: Keys) -> tuple[Put, ...]:
 
 
 async def _opened(
-    folder: Path, spine: SqliteSpine, keys: Keys, clock: SimClock, chance: SeededChance, port: int
+    folder: Path,
+    room: EngineRoom,
+    engines: Engines,
+    keys: Keys,
+    clock: SimClock,
+    chance: SeededChance,
+    port: int,
 ) -> House:
     """Open the house; where its port is taken, on any that is free."""
     for attempt in (port, 0):
         ground = Ground(
-            spine=spine,
-            post=LocalPost(),
+            spine=engines.spine,
+            post=engines.post,
             keys=keys,
             clock=clock,
             wall=SystemClock(),
             chance=chance,
-            node="demo",
-            tallies=lambda: spine.tallies,
+            node=room.name,
+            transport=engines.amiss,
+            tallies=engines.tallies,
         )
-        house = House(_config(folder, attempt), PARTIES, ground)
+        house = House(_config(folder, room, attempt), PARTIES, ground)
         try:
             await house.open()
         except OSError as taken:
@@ -136,7 +161,7 @@ async def _opened(
     raise AssertionError("the second attempt returns or raises")
 
 
-def _config(folder: Path, port: int) -> Config:
+def _config(folder: Path, room: EngineRoom, port: int) -> Config:
     loopback = OutboundSection.model_validate({"networks": ["127.0.0.0/8"], "http": True})
     return Config(
         data_dir=folder,
@@ -144,7 +169,15 @@ def _config(folder: Path, port: int) -> Config:
         health=HealthSection(port=0),
         stations=StationsSection(port=0),
         outbound=loopback,
+        roles=room.roles,
+        database=room.database,
+        nats=room.nats,
     )
+
+
+async def _ended(task: asyncio.Task[list[GatewayProcess]]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _shake_hands(house: House) -> None:
@@ -157,9 +190,14 @@ async def _shake_hands(house: House) -> None:
 # --- stations -----------------------------------------------------------------------------------------------
 
 
-def _stations(network: DemoNetwork, url: str, clock: SimClock, seed: int) -> list[VirtualStation]:
-    dial = RealDial(url)
-    return [_station(post, dial, clock, random.Random(f"{post.station.id}/{seed}")) for post in network.posts]  # noqa: S311  Repeating is its purpose.
+def _stations(network: DemoNetwork, urls: list[str], clock: SimClock, seed: int) -> list[VirtualStation]:
+    """Every station, each with all addresses, beginning with another."""
+    stations: list[VirtualStation] = []
+    for number, post in enumerate(network.posts):
+        first = number % len(urls)
+        chance = random.Random(f"{post.station.id}/{seed}")  # noqa: S311  Repeating is its purpose.
+        stations.append(_station(post, RealDial(*urls[first:], *urls[:first]), clock, chance))
+    return stations
 
 
 def _station(post: Post, dial: RealDial, clock: SimClock, chance: random.Random) -> VirtualStation:

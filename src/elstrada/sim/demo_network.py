@@ -6,7 +6,7 @@ The CPO is SE*ELS, the electricity retailer with an eMSP SE*RET. The same seed g
 from __future__ import annotations
 
 import random
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ from elstrada.roles.keys import Keys
 from elstrada.sim import records
 from elstrada.spine.face import Put
 
+EPOCH = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+"""A Monday morning. Always the same, so that a seed always gives the same world."""
 CPO = PartyId("SE", "ELS")
 RETAILER = PartyId("SE", "RET")
 _DC_FROM_W = 50_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from itertools import cycle
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -36,15 +37,19 @@ class RealWire:
 class RealDial:
     """Calls an operator at an address (``wire.Dial``)."""
 
-    def __init__(self, url: str) -> None:
-        """Args: url: without the station's identity, such as ``ws://127.0.0.1:9000/ocpp/``."""
-        self._url = url
+    def __init__(self, *urls: str) -> None:
+        """Know the operator's addresses.
+
+        Args:
+            urls: without the station's identity, such as ``ws://127.0.0.1:9000/ocpp/``; called in turn.
+        """
+        self._urls = cycle(urls)
 
     async def __call__(self, badge: Badge) -> Wire:
         secret = base64.b64encode(f"{badge.station_id}:{badge.password}".encode()).decode()
         try:
             socket = await connect(
-                f"{self._url}{badge.station_id}",
+                f"{next(self._urls)}{badge.station_id}",
                 subprotocols=[Subprotocol(badge.protocol)],
                 additional_headers={"Authorization": f"Basic {secret}"},
                 compression=None,

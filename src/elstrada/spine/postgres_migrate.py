@@ -21,7 +21,7 @@ from elstrada.spine.months import TAKE_LOCK, ensure_months
 NEEDED = "0007"
 """The oldest revision that this release works on. Revisions are numbered, so they compare as text."""
 
-SHARDS = 4
+SHARDS = 1
 """Of a database that is made without saying how many."""
 
 _MOST_SHARDS = 64

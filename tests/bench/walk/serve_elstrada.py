@@ -25,6 +25,7 @@ from elstrada.roles.serve import settle
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Spine, Work
 from elstrada.spine.post import LocalPost
+from elstrada.spine.postgres import PostgresSpine
 from elstrada.spine.sqlite import SqliteSpine
 
 OWNER, EMSP = PartyId("SE", "ELS"), PartyId("SE", "RET")
@@ -35,13 +36,14 @@ class NoPeers:
         return question.fallback
 
 
-async def serve(store: str, stations: int) -> None:
+async def serve(store: str, stations: int, node: str) -> None:
     keys, clock = derived_keys("bench"), SystemClock()
-    spine: Spine = SqliteSpine(Path(store), clock)
+    on_postgres = store.startswith("postgresql://")
+    spine: Spine = PostgresSpine(store, clock) if on_postgres else SqliteSpine(Path(store), clock)
     await spine.start()
     await spine.commit(Work(writes=(*_stations(keys, stations), _token(keys))))
     findings = Findings(spine, clock)
-    gateway = Gateway(spine, keys, clock, SystemChance(), NoPeers(), findings, LocalPost(), (OWNER,))
+    gateway = Gateway(spine, keys, clock, SystemChance(), NoPeers(), findings, LocalPost(), (OWNER,), node)
     await gateway.start()
     server = await serve_stations(gateway, host="127.0.0.1", port=0, clock=clock)
     settle()
@@ -94,5 +96,6 @@ if __name__ == "__main__":
     words = argparse.ArgumentParser()
     words.add_argument("--store", required=True, help="a file, or postgresql://...")
     words.add_argument("--stations", type=int, required=True)
+    words.add_argument("--node", default="bench")
     given = words.parse_args()
-    uvloop.run(serve(given.store, given.stations))
+    uvloop.run(serve(given.store, given.stations, given.node))

@@ -26,6 +26,7 @@ from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.rows import location_row
 from elstrada.roles.roaming.stock import OWN, Stock, location_of
+from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Recorded, Row, Where, Work
 
@@ -51,8 +52,13 @@ class Roamer:
         owners = {told.owner for told in latest}
         known = {owner: await self._peers.of(owner) for owner in owners}
         writes: dict[tuple[object, ...], Put] = {}
-        for told, position in latest.items():
-            async for put in self._marks(told, known[told.owner], position):
+
+        async def marks(item: tuple[News, int]) -> list[Put]:
+            told, position = item
+            return [put async for put in self._marks(told, known[told.owner], position)]
+
+        for puts in await side_by_side(marks, list(latest.items())):
+            for put in puts:
                 writes[(put.table.name, *(put.row[name] for name in _KEYS[put.table.name]))] = put
         return Work(writes=tuple(writes.values()))
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from elstrada.spine.lock import DatabaseInUse, lock_beside
 from elstrada.spine.migrate import migrate
-from elstrada.spine.postgres_migrate import DatabaseUnready, migrate_postgres
+from elstrada.spine.postgres_migrate import SHARDS, DatabaseUnready, migrate_postgres
 from elstrada.spine.upkeep.database import CannotOpen, Database, PostgresAt, Refused, cause, named, snapshot
 from elstrada.spine.upkeep.revisions import Revisions, revisions_from, revisions_of
 from elstrada.spine.upkeep.sqlite_files import check_owner
@@ -35,17 +35,22 @@ def revisions_in(database: Database) -> Revisions:
     return revisions
 
 
-def migrate_database(database: Database) -> None:
+def migrate_database(database: Database, *, shards: int | None = None) -> None:
     """Run the revisions that it lacks, each whole or not at all; makes a SQLite file if need be.
 
+    Args:
+        shards: of a PostgreSQL database that has no tables yet; None: as many as is usual.
     Raises:
         CannotOpen: it cannot be reached.
-        Refused: a node runs on the SQLite file; it migrates by itself when it starts.
+        Refused: a node runs on the SQLite file, and migrates it by itself when it starts; or shards were
+            named where there is no choice.
     """
+    if shards is not None and (isinstance(database, Path) or revisions_in(database).found is not None):
+        raise Refused(f"the shards of {named(database)} are fixed; they are chosen for a new PostgreSQL only")
     if isinstance(database, Path):
         _migrate_sqlite(database)
     else:
-        _migrate_postgres(database)
+        _migrate_postgres(database, shards or SHARDS)
 
 
 def _migrate_sqlite(path: Path) -> None:
@@ -63,9 +68,9 @@ def _migrate_sqlite(path: Path) -> None:
         migrate(path)
 
 
-def _migrate_postgres(database: PostgresAt) -> None:
+def _migrate_postgres(database: PostgresAt, shards: int) -> None:
     try:
-        migrate_postgres(database.url, datetime.now(UTC))
+        migrate_postgres(database.url, datetime.now(UTC), shards=shards)
     except DatabaseUnready as unready:
         raise Refused(str(unready)) from None
     except (DBAPIError, psycopg.Error) as problem:
