@@ -94,9 +94,9 @@ async def everything(spine: Spine, endpoint: str) -> None:
     with pytest.raises(NobodyThere):
         await post.ask(f"{CANARY}/none", Tick(), timeout_s=1)
     url = f"https://user:{CANARY}@peer.example/tokens/{CANARY}"
-    await traces.client(peer).send(HttpRequest("PUT", url, {}, {"authorization": CANARY}))
+    await traces.client(peer).send(HttpRequest("PUT", url, {}, {"authorization": CANARY}), timeout_s=5)
     with pytest.raises(Unreachable):
-        await traces.client(peer).send(HttpRequest("GET", url + "/away"))
+        await traces.client(peer).send(HttpRequest("GET", url + "/away"), timeout_s=5)
     await traces.handler(peer).handle(HttpRequest(CANARY, f"/ocpi/{CANARY}"), CANARY)
 
     async def step(_: list[Recorded]) -> Work:

@@ -117,9 +117,12 @@ class DemoDrivers:
         waiting = asyncio.create_task(
             place.station.wait_for_remote_start(place.evse_id, car, 60 * self._clock.speed)
         )
-        await start_session(self._node, RETAILER, CPO, token_uid, place.evse_uid)
-        if await waiting:
-            await self._clock.sleep(car.stay_s)
+        try:
+            await start_session(self._node, RETAILER, CPO, token_uid, place.evse_uid)
+            if await waiting:
+                await self._clock.sleep(car.stay_s)
+        finally:
+            waiting.cancel()
 
     def _wanted(self, place: _Place) -> Visit:
         hour = self._clock.now().astimezone(place.zone).hour
