@@ -175,7 +175,7 @@ async def test_a_node_under_load_ends_without_losing_an_acknowledged_message(
         stations = await asyncio.to_thread(make_stations, home)
         gate = asyncio.Event()
         gate.set()
-        working = [asyncio.create_task(station.work(home.stations_url, gate)) for station in stations]
+        working = [asyncio.create_task(station.work([home.stations_url], gate)) for station in stations]
         watcher = await RawSocket.dial(home.stations_url, *await asyncio.to_thread(add, home, "WATCHER"))
         watcher.send(json.dumps([2, "1", "Heartbeat", {}]).encode())
         assert (await watcher.receive())[0] == TEXT
@@ -201,7 +201,7 @@ async def test_a_node_under_load_ends_without_losing_an_acknowledged_message(
             station.finishing = True
         gate.set()
         await asyncio.wait_for(asyncio.gather(*working), 60)
-    check_log(home, stations)
+    check_log(home.rows, stations)
 
 
 def unready(home: Installation) -> bool:
