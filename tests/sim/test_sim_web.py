@@ -45,7 +45,7 @@ def test_a_request_arrives_as_a_server_sees_it_and_the_response_comes_back():
     async def world() -> None:
         server = Server()
         web, here, _ = _web(server)
-        response = await web.client(here).send(GET, timeout_s=10)
+        response = await web.client(here).send(GET, timeout_s=10.0)
         assert (response.status, response.body) == (200, b"caller")
         [request] = server.asked
         assert request.path == "/ocpi/a b"
@@ -61,13 +61,13 @@ def test_nobody_answers_at_an_unknown_address_in_an_outage_or_after_a_crash():
         web, here, there = _web(server)
         client = web.client(here)
         with pytest.raises(Unreachable):
-            await client.send(HttpRequest("GET", "http://other.example/"), timeout_s=10)
+            await client.send(HttpRequest("GET", "http://other.example/"), timeout_s=10.0)
         with web.closed("http://els.example"), pytest.raises(Unreachable):
-            await client.send(GET, timeout_s=10)
-        assert (await client.send(GET, timeout_s=10)).status == 200
+            await client.send(GET, timeout_s=10.0)
+        assert (await client.send(GET, timeout_s=10.0)).status == 200
         there.kill()
         with pytest.raises(Unreachable):
-            await client.send(GET, timeout_s=10)
+            await client.send(GET, timeout_s=10.0)
 
     run(world())
 
@@ -78,7 +78,7 @@ def test_a_server_that_dies_over_a_request_resets_the_connection():
         web, here, there = _web(server)
         asyncio.get_running_loop().call_later(2, there.kill)
         with pytest.raises(Unreachable, match="reset"):
-            await web.client(here).send(GET, timeout_s=10)
+            await web.client(here).send(GET, timeout_s=10.0)
         assert server.done == 0
 
     run(world())
@@ -89,7 +89,7 @@ def test_a_caller_who_gives_up_does_not_stop_what_was_begun():
         server = Server(takes_s=30)
         web, here, _ = _web(server)
         with pytest.raises(Unreachable, match="10"):
-            await web.client(here).send(GET, timeout_s=10)
+            await web.client(here).send(GET, timeout_s=10.0)
         await asyncio.sleep(60)
         assert server.done == 1
 
@@ -104,12 +104,12 @@ def test_bad_traffic_brings_every_fate_and_some_of_them_after_the_deed():
         with web.worse(Traffic(bad=1.0)):
             for _ in range(100):
                 try:
-                    end = str((await web.client(here).send(GET, timeout_s=10)).status)
+                    end = str((await web.client(here).send(GET, timeout_s=10.0)).status)
                 except Unreachable as problem:
                     end = str(problem)
                 ends[end] = ends.get(end, 0) + 1
         assert set(ends) == {"500", "connection reset by peer", "no response within 10.0 s"}
         assert 0 < server.done < 100
-        assert (await web.client(here).send(GET, timeout_s=10)).status == 200
+        assert (await web.client(here).send(GET, timeout_s=10.0)).status == 200
 
     run(world())
