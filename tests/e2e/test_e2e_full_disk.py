@@ -37,12 +37,15 @@ def _mount(folder: Path, options: str) -> int:
     ).returncode
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(180)
 async def test_a_full_disk_stops_the_answers_and_loses_nothing(
     small_disk: Path, nursery: Nursery, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Slow: a hundred stations fill a disk, wait before closed doors, and go on."""
+    """Soak: a hundred stations fill a disk, wait before closed doors, and go on.
+
+    Fails at times: the last bill lines can take longer than a minute after there is room again.
+    """
     home = Installation(
         small_disk.parent, nursery, http_port=free_port(), stations_port=free_port(), starter=nursery
     )
