@@ -37,14 +37,15 @@ def _mount(folder: Path, options: str) -> int:
     ).returncode
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("billed", [False, pytest.param(True, marks=pytest.mark.soak)])
 async def test_a_full_disk_stops_the_answers_and_loses_nothing(
-    small_disk: Path, nursery: Nursery, capsys: pytest.CaptureFixture[str]
+    small_disk: Path, nursery: Nursery, capsys: pytest.CaptureFixture[str], billed: bool
 ) -> None:
-    """Soak: a hundred stations fill a disk, wait before closed doors, and go on.
+    """Slow: a hundred stations fill a disk, wait before closed doors, and go on.
 
-    Fails at times: the last bill lines can take longer than a minute after there is room again.
+    With ``billed`` it fails at times: the last bill lines can take longer than a minute.
     """
     home = Installation(
         small_disk.parent, nursery, http_port=free_port(), stations_port=free_port(), starter=nursery
@@ -71,10 +72,11 @@ async def test_a_full_disk_stops_the_answers_and_loses_nothing(
         for station in stations:
             station.finishing = True
         await asyncio.wait_for(asyncio.gather(*working), 60)
-        await asyncio.to_thread(wait_for, lambda: settled(home.rows, stations), "every CDR and bill line")
         check_log(home.rows, stations)
-        check_sessions(home.rows, stations)
-        check_money(home.rows, stations)
+        if billed:
+            await asyncio.to_thread(wait_for, lambda: settled(home.rows, stations), "every CDR and bill line")
+            check_sessions(home.rows, stations)
+            check_money(home.rows, stations)
         assert await asyncio.to_thread(home.stop) == 0
     finally:
         if home.pid is not None:
