@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from elstrada.sim import servers
 from elstrada.spine.postgres_migrate import migrate_postgres
+
+_ANSWER_S = 5.0
 
 
 class PostgresServer(servers.PostgresServer):
@@ -27,6 +30,10 @@ class PostgresServer(servers.PostgresServer):
         """Fast shutdown and start."""
         self.stop()
         self.start()
+
+    def answers(self) -> bool:
+        """Does it take a connection and answer, by now?"""
+        return self._answers(time.monotonic() + _ANSWER_S)
 
     def pause(self) -> None:
         """SIGSTOP everything: connections stay open and nobody answers (F4)."""
