@@ -1,4 +1,4 @@
-"""Both gateways are restarted, one after the other, with two thousand stations connected (F22)."""
+"""Both gateways are restarted, one after the other, with all stations connected (F22)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from installation import Nursery, wait_for
 from load_stations import LoadStation
 from market import CARD, Market, location, open_market
 
-STATIONS = 2000
+MANY = 2000
+FEW = 400
+"""As many as a shared machine has time for in every run."""
 READINGS = 10_000
 """Nobody finishes a session here: the question is what happens to running ones."""
 PAUSE_S = 4.0
@@ -28,15 +30,16 @@ _AT_ONCE = 100
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
 async def test_a_rolling_restart_loses_nothing_and_keeps_nobody_away_for_long(
-    nursery: Nursery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    nursery: Nursery, tmp_path: Path, capsys: pytest.CaptureFixture[str], count: int
 ) -> None:
-    """Slow: two thousand stations connect, and move from one gateway to the other and back."""
+    """Slow: hundreds of stations connect, and move from one gateway to the other and back."""
     with cluster(tmp_path, nursery) as nodes:
         for node in nodes.nodes:
             await asyncio.to_thread(node.up)
         market = await asyncio.to_thread(open_market, nodes.rest, nodes.rest)
-        stations = await asyncio.to_thread(make_stations, market)
+        stations = await asyncio.to_thread(make_stations, market, count)
         gate = asyncio.Event()
         gate.set()
         doors = nodes.doors
@@ -58,7 +61,7 @@ async def test_a_rolling_restart_loses_nothing_and_keeps_nobody_away_for_long(
             await asyncio.to_thread(
                 wait_for,
                 lambda before=everybody: all(
-                    station.answers > count for station, count in zip(stations, before, strict=True)
+                    station.answers > earlier for station, earlier in zip(stations, before, strict=True)
                 ),
                 "everybody to be answered again",
             )
@@ -111,12 +114,12 @@ def commanded(rest: Node, station: str) -> str:
     return next(word for word in DEFINITE if word in body.decode())
 
 
-def make_stations(market: Market) -> list[LoadStation]:
+def make_stations(market: Market, count: int) -> list[LoadStation]:
     """Stations of both versions in one yard, all with a card that may be trusted."""
-    uids = [f"E{number}" for number in range(STATIONS)]
+    uids = [f"E{number}" for number in range(count)]
     market.cpo.told("location", "put", "-", stdin=json.dumps(location(datetime.now(UTC), "YARD", uids)))
     made: list[LoadStation] = []
-    for number in range(STATIONS):
+    for number in range(count):
         name = f"YARD-{number}"
         added = market.cpo.done("station add", station=name, place=[f"1=YARD/E{number}"])
         protocol = "ocpp1.6" if number % 2 else "ocpp2.0.1"
