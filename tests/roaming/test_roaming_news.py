@@ -13,7 +13,7 @@ from elstrada.model.device import ConnectorStatus
 from elstrada.model.ids import PartyId, peer_stream, station_stream
 from elstrada.model.party import PeerState
 from elstrada.roaming.news import MODULE_OF, Kind, PeerNews, SessionNews, StatusNews, news
-from elstrada.roaming.patience import LONGEST_S, pause
+from elstrada.roaming.patience import REFUSED_S, UNREACHABLE_S, pause
 
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
 ELS = PartyId("SE", "ELS")
@@ -53,7 +53,11 @@ def test_every_kind_that_is_pushed_has_a_module():
     assert set(MODULE_OF) == set(Kind) - {Kind.PULL}
 
 
-@given(st.integers(1, 10_000), st.floats(0, 1))
-def test_pauses_grow_to_a_limit_and_are_never_none(failures: int, spread: float):
-    assert timedelta(seconds=0.5) <= pause(failures, spread) <= timedelta(seconds=LONGEST_S)
-    assert pause(failures, 1) <= pause(failures + 1, 1)
+@given(st.integers(1, 10_000), st.floats(0, 1), st.sampled_from([REFUSED_S, UNREACHABLE_S]))
+def test_pauses_grow_to_a_limit_and_are_never_none(failures: int, spread: float, longest_s: float):
+    assert timedelta(seconds=0.5) <= pause(failures, spread, longest_s) <= timedelta(seconds=longest_s)
+    assert pause(failures, 1, longest_s) <= pause(failures + 1, 1, longest_s)
+
+
+def test_a_peer_that_is_back_has_everything_within_a_minute_p6():
+    assert pause(10_000, 1, UNREACHABLE_S) <= timedelta(minutes=0.5)

@@ -20,7 +20,7 @@ from elstrada.model.ids import PartyId, cdr_stream
 from elstrada.model.party import Peer, PeerState
 from elstrada.ocpi.client import Received, describe, is_peers_fault
 from elstrada.roaming.news import Kind
-from elstrada.roaming.patience import GIVE_UP_AFTER, pause
+from elstrada.roaming.patience import GIVE_UP_AFTER, REFUSED_S, UNREACHABLE_S, pause
 from elstrada.roles.roaming.conduct import source
 from elstrada.roles.roaming.marks import Mark, read_mark
 from elstrada.roles.roaming.means import Means
@@ -170,13 +170,13 @@ class Courier:
         if found.attempts + 1 >= GIVE_UP_AFTER and found.kind is not Kind.CDR:
             await self._commit(found.done())
             return
-        wait = pause(found.attempts + 1, self._means.chance.spread())
+        wait = pause(found.attempts + 1, self._means.chance.spread(), REFUSED_S)
         await self._commit(found.later(self._means.clock.now() + wait, error))
 
     def _leave_alone(self, key: PeerKey, problem: str) -> None:
         before = self._resting.get(key)
         failures = before.failures + 1 if before else 1
-        until = self._means.clock.now() + pause(failures, self._means.chance.spread())
+        until = self._means.clock.now() + pause(failures, self._means.chance.spread(), UNREACHABLE_S)
         self._resting[key] = _Rest(failures, until)
         self._means.findings.note(source(*key), "unreachable", problem)
 
