@@ -25,7 +25,6 @@ PAUSE_S = 4.0
 MOST_AWAY_S = 60.0
 DEFINITE = {"ACCEPTED", "OFFLINE", "TIMEOUT", "REJECTED"}
 """Results of a command; any one, as long as there is one within the deadline."""
-_AT_ONCE = 100
 
 
 @pytest.mark.slow

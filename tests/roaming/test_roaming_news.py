@@ -57,7 +57,3 @@ def test_every_kind_that_is_pushed_has_a_module():
 def test_pauses_grow_to_a_limit_and_are_never_none(failures: int, spread: float, longest_s: float):
     assert timedelta(seconds=0.5) <= pause(failures, spread, longest_s) <= timedelta(seconds=longest_s)
     assert pause(failures, 1, longest_s) <= pause(failures + 1, 1, longest_s)
-
-
-def test_a_peer_that_is_back_has_everything_within_a_minute_p6():
-    assert pause(10_000, 1, UNREACHABLE_S) <= timedelta(minutes=0.5)

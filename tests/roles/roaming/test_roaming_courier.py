@@ -353,6 +353,23 @@ async def test_an_unreachable_peer_is_left_alone_and_then_gets_everything():
 
 
 @aio
+async def test_p6_a_peer_that_was_away_for_long_has_everything_half_a_minute_after_it_is_back():
+    world = await furnished()
+    world.net.down.add("ret.example")
+    await at_station(world, started(world))
+    world.net.sent.clear()
+    for _ in range(3600):
+        world.clock.pass_by(seconds=1)
+        await world.els.settle()
+    assert 100 < len(world.net.sent) < 300, "asked now and then, never all the time"
+    world.net.down.clear()
+    world.clock.pass_by(seconds=30)
+    await world.els.settle()
+    assert await world.els.marks() == []
+    assert await _session(world) is not None
+
+
+@aio
 async def test_p7_marks_of_a_resting_peer_hide_nobody_elses():
     world = await furnished()
     token_a = await world.ret.roaming.registrar.invite(RET, "els-2")
