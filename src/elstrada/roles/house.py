@@ -37,6 +37,7 @@ from elstrada.roles.node import Hands, Node
 from elstrada.roles.presence import Presence
 from elstrada.roles.readiness import Readiness
 from elstrada.roles.watchdog import Watchdog
+from elstrada.spine.ending import ended
 from elstrada.spine.post import Letter
 from elstrada.web.app import Pages, make_app
 from elstrada.web.guard import LOOPBACK
@@ -142,7 +143,7 @@ class House:
         for work in (self._presence.run(), self._lags.run()):
             task = asyncio.get_running_loop().create_task(work)
             task.add_done_callback(self._must_not_fail)
-            stack.push_async_callback(_end, task)
+            stack.push_async_callback(ended, task)
         stack.callback(self._post.serve(node_address(ground.node), self._asked))
         self._health_url = health_url
 
@@ -228,11 +229,6 @@ class House:
             waits=self._config.waits,
             wall=ground.wall,
         )
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _hosts(config: Config, public_url: str) -> list[str]:

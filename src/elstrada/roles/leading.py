@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 
 from elstrada.spine.clock import Clock
+from elstrada.spine.ending import ended
 from elstrada.spine.face import Spine
 from elstrada.spine.lease import Lease, Terms
 
@@ -47,9 +48,7 @@ class Leader:
 
     async def stop(self) -> None:
         """End every job, and let others have the leases at once."""
-        for task in reversed(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*reversed(self._tasks))
         self._tasks = []
         await asyncio.gather(*(lease.release() for lease in self._leases.values()))
 
@@ -70,8 +69,7 @@ class Leader:
                 if lease.held:
                     await lease.keep()
         finally:
-            working.cancel()
-            await asyncio.wait({working})
+            await ended(working)
         log.warning("the lease %s was lost", lease.name)
 
 

@@ -27,6 +27,7 @@ from elstrada.roles.roaming import roamer
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import Roaming, wire
 from elstrada.roles.undertaker import Undertaker
+from elstrada.spine.ending import ended
 from elstrada.spine.face import Spine
 from elstrada.spine.followers import Handle, Progress, run_follower
 from elstrada.spine.lease import Terms
@@ -136,9 +137,7 @@ class Node:
             await self.gateway.stop()
         await self.leader.stop()
         self.roaming.callbacks.stop()
-        for task in reversed(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*reversed(self._tasks))
         self._tasks = []
 
     def led(self) -> list[Following]:

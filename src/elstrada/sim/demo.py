@@ -30,7 +30,7 @@ from elstrada.roles.serve import settle, told_to_stop
 from elstrada.settings import HealthSection, HttpSection, OutboundSection, StationsSection
 from elstrada.sim.clock import SimClock
 from elstrada.sim.demo_drivers import DemoDrivers
-from elstrada.sim.demo_engines import EngineRoom, GatewayProcess, engine_room
+from elstrada.sim.demo_engines import EngineRoom, engine_room
 from elstrada.sim.demo_network import CPO, EPOCH, PARTIES, RETAILER, DemoNetwork, Post, demo_network
 from elstrada.sim.habits import Habits
 from elstrada.sim.real_wire import RealDial
@@ -39,6 +39,7 @@ from elstrada.sim.sockets import Socket
 from elstrada.sim.station16 import Station16
 from elstrada.sim.station201 import Station201
 from elstrada.sim.stations import VirtualStation
+from elstrada.spine.ending import ended
 from elstrada.spine.face import Put, Work
 
 _SOCKETS = 16
@@ -108,7 +109,7 @@ async def living(
         await engines.spine.commit(Work(writes=_puts(network, keys)))
         stack.push_async_callback(room.close_gateways)
         opening = asyncio.create_task(room.open_gateways(clock, seed))
-        stack.push_async_callback(_ended, opening)
+        stack.push_async_callback(ended, opening)
         house = await _opened(folder, room, engines, keys, clock, chance, port)
         stack.push_async_callback(house.close)
         await _shake_hands(house)
@@ -175,11 +176,6 @@ def _config(folder: Path, room: EngineRoom, port: int) -> Config:
     )
 
 
-async def _ended(task: asyncio.Task[list[GatewayProcess]]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 async def _shake_hands(house: House) -> None:
     """The retailer invites the CPO, which registers with it over OCPI."""
     registrar = house.node.roaming.registrar
@@ -229,9 +225,8 @@ async def _switch_on(stations: list[VirtualStation]) -> None:
 
 
 async def _retire(stations: list[VirtualStation], tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, *(station.retire() for station in stations), return_exceptions=True)
+    await ended(*tasks)
+    await asyncio.gather(*(station.retire() for station in stations), return_exceptions=True)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from elstrada.sim.station_book import Book, Message, Outcome, Payload
 from elstrada.sim.station_clock import StationClock
 from elstrada.sim.talk import Complaint, NoReply, Talk
 from elstrada.sim.wire import Badge, Dial, LineLost
+from elstrada.spine.ending import ended
 
 MOST_ATTEMPTS = 50
 """After so many errors even a patient station gives a message up."""
@@ -205,10 +206,8 @@ async def until_first(*works: Coroutine[object, object, None]) -> None:
     tasks = [asyncio.get_running_loop().create_task(work) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        ended = [task for task in tasks if task.done()]
+        over = [task for task in tasks if task.done()]
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in ended:
+        await ended(*tasks)
+    for task in over:
         task.result()

@@ -19,6 +19,7 @@ from elstrada.sim.station_book import Charged, Payload
 from elstrada.sim.station_line import Speaker
 from elstrada.sim.talk import Complaint, NoReply, Talk
 from elstrada.sim.wire import Badge, Dial, LineLost
+from elstrada.spine.ending import ended
 
 
 class VirtualStation(Speaker):
@@ -86,10 +87,7 @@ class VirtualStation(Speaker):
     async def retire(self) -> None:
         """Switch off for good and leave nothing behind."""
         self.power_off()
-        tasks = [task for task in (self._life, *self._errands) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*(task for task in (self._life, *self._errands) if task is not None))
 
     # --- drivers ----------------------------------------------------------------------------------------
 

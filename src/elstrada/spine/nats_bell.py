@@ -19,6 +19,7 @@ from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
+from elstrada.spine.ending import ended
 from elstrada.spine.nats_line import PREFIX, NatsLine, flushed, jetstream, subscribed
 
 log = logging.getLogger(__name__)
@@ -85,10 +86,7 @@ class NatsBell:
 
     async def close(self) -> None:
         """Ring and hear no more."""
-        tasks = [*self._ringing.values(), *([self._keeper] if self._keeper is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*self._ringing.values(), *([self._keeper] if self._keeper is not None else []))
 
     def ring(self, shard: int) -> None:
         """See ``Bell``. At most one ring of a shard is under way, and one more wanted."""

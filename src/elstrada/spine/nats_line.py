@@ -24,6 +24,7 @@ from nats.errors import Error
 from nats.js import JetStreamContext
 
 from elstrada.spine.clock import Clock
+from elstrada.spine.ending import ended
 from elstrada.spine.nats_credentials import read_credentials
 
 log = logging.getLogger(__name__)
@@ -108,8 +109,7 @@ class NatsLine:
         """Let the connection go; what waits to be sent is sent first, for two seconds at most."""
         self._down()
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await ended(self._keeper)
 
     def on_connect(self, told: Callable[[], None]) -> None:
         """Call ``told`` on the event loop whenever a connection has been made, at first and again."""

@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error, NoRespondersError
 
+from elstrada.spine.ending import ended
 from elstrada.spine.letters import (
     Answered,
     Asked,
@@ -77,15 +78,11 @@ class NatsPost:
     async def close(self) -> None:
         """Be found no more, answer what was asked before, for two seconds at most, and end."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await ended(self._keeper)
         await self._be_found_no_more()
         if self._serving:
             await asyncio.wait(self._serving, timeout=_LEAVING_S)
-        late = list(self._serving)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await ended(*self._serving)
 
     async def announced(self) -> None:
         """Wait until other nodes can reach all that is served here now."""

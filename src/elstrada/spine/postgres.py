@@ -19,6 +19,7 @@ from elstrada.spine.archived.shelf import Shelf
 from elstrada.spine.batch import written
 from elstrada.spine.bell import Bell
 from elstrada.spine.clock import Clock
+from elstrada.spine.ending import ended
 from elstrada.spine.face import Cell, Loaded, Recorded, Row, SpineDown, Waiting, Where, Work
 from elstrada.spine.months import ensure_months
 from elstrada.spine.postgres_history import History
@@ -108,8 +109,7 @@ class PostgresSpine:
         if self._open is None:
             return
         opened, self._open = self._open, None
-        opened.looking.cancel()
-        await asyncio.gather(opened.looking, return_exceptions=True)
+        await ended(opened.looking)
         await opened.writers.stop()
         await opened.readers.close()
         await opened.shelf.close()

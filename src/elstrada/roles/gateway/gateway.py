@@ -30,6 +30,7 @@ from elstrada.roles.gateway.tally import GatewayTally
 from elstrada.roles.gateway.tokens import Tokens
 from elstrada.roles.keys import Keys
 from elstrada.spine import tables as t
+from elstrada.spine.ending import ended
 from elstrada.spine.face import Between, Spine, SpineDown, StreamMoved
 from elstrada.spine.post import Letter, NobodyThere, Post, Release
 
@@ -124,9 +125,7 @@ class Gateway:
     async def stop(self) -> None:
         """Close every socket once its call in hand is answered; admit nobody more."""
         self._leaving = True
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await ended(*self._keepers)
         for _ in range(100):
             if not any(link.busy for link in self._links.values()):
                 break
@@ -339,13 +338,13 @@ class Gateway:
         now = self.clock.now()
         streams: set[tuple[str, str]] = set()
         for owner in sorted(str(party) for party in self._parties):
-            ended = {"owner": owner, "completed_at": None, "ended_at": Between(_EPOCH, now)}
+            over = {"owner": owner, "completed_at": None, "ended_at": Between(_EPOCH, now)}
             open_ = {
                 "owner": owner,
                 "result": None,
                 "requested_at": Between(_EPOCH, now - timedelta(minutes=1)),
             }
-            for row in (*await self._spine.find(t.session, ended), *await self._spine.find(t.command, open_)):
+            for row in (*await self._spine.find(t.session, over), *await self._spine.find(t.command, open_)):
                 streams.add((owner, str(row["station_id"])))
         for owner, station_id in sorted(streams):
             seat = self._new_seat(PartyId.parse(owner), station_id)

@@ -28,6 +28,7 @@ from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.stock import Stock
+from elstrada.spine.ending import ended
 from elstrada.spine.face import SpineDown, Work
 
 _UNKNOWN_TOKEN = 2004
@@ -60,10 +61,8 @@ class Authorizer:
         try:
             return await _best(asked, question)
         finally:
-            for task in asked:
-                task.cancel()
             # The store may have failed several of them, and the first alone was heard.
-            await asyncio.gather(*asked, return_exceptions=True)
+            await ended(*asked)
 
     async def _ask_peer(
         self, peer: Peer, question: AskParty, place: wire.LocationReferences | None
