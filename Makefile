@@ -24,7 +24,7 @@ demo: $(if $(filter 1,$(NODES)),$(VENV)/.runtime,$(VENV)/.servers)  ## A living 
 	@$(BIN)/elstrada demo --seed $(SEED) --speed $(SPEED) --stations $(STATIONS) --port $(PORT) --nodes $(NODES) $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev  ## Every test, on two cores; COVER=1 shows what they reach, and takes half as long again
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" $(if $(COVER),--cov --cov-report=term:skip-covered) $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" $(if $(COVER),--cov --cov-report=term:skip-covered) $(ARGS)
 
 check: $(VENV)/.dev  ## Style, types, layers, translations, vendored and generated files
 	$(BIN)/ruff check
