@@ -44,7 +44,7 @@ from elstrada.spine.views import project
 
 _Result = TypeVar("_Result")
 
-_TRIES = 6
+_TRIES = 10
 _APART_S = 0.002
 _REBUILT_AT_ONCE = 5_000
 _REBUILD_S = 3600.0
