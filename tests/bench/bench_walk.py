@@ -9,6 +9,9 @@ them, theirs as it can be run, in one process with 16 connections and one transa
 
 ``words``: without a store, against npm ``ws`` with ``ajv`` and a fixed answer per action.
 
+``floor``: bare picows that reads, validates and gives the same fixed answers, against the same: what no
+Python server in one process can do better, whatever it leaves out.
+
 Servers, PostgreSQL and load (200 stations, each waiting for its answer before its next message) share
 two cores; ``--apart`` gives the servers one and the load the other, for a quiet reading of the time per
 message. Runs A B A B and prints each rate, and the ratio of the sums.
@@ -16,7 +19,7 @@ message. Runs A B A B and prints each rate, and the ratio of the sums.
 ``sweep``: ours alone on PostgreSQL under 10 to 5,000 stations, with what a message costs the gateways,
 PostgreSQL and the disk; the figures behind the model in docs/performance.md.
 
-    .venv/bin/python tests/bench/bench_walk.py [durable|postgres|words|sweep|all] [--seconds 8] [--stations 200]
+    .venv/bin/python tests/bench/bench_walk.py [durable|postgres|words|floor|sweep|all] [--seconds 8] [--stations 200]
 """
 
 from __future__ import annotations
@@ -95,12 +98,14 @@ CONTENDERS = {
     "elstrada-pg": Contender(gateways(2), _LOGGED, migrates=True),
     "ocpp-pg": Contender(csms, _KEPT),
     "elstrada-words": Contender(lambda _, stations: [python("serve_words.py", stations)]),
+    "floor": Contender(lambda _, stations: [python("serve_floor.py", stations)]),
     "ws+ajv": Contender(node),
 }
 PAIRS = {
     "durable": ("elstrada", "ocpp", 10),
     "postgres": ("elstrada-pg", "ocpp-pg", 10),
     "words": ("elstrada-words", "ws+ajv", 1.5),
+    "floor": ("floor", "ws+ajv", 1.5),
 }
 
 
