@@ -9,6 +9,7 @@ says why, and ``again`` rates it when that is mended.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import cast
 
 import msgspec
@@ -50,7 +51,8 @@ _PAGE = 10_000
 _INSTANT = timedelta(microseconds=1)
 _SAMPLE_LENGTH = 300
 _station = msgspec.json.Decoder(Station)
-_location = msgspec.json.Decoder(Location)
+_location = lru_cache(256)(msgspec.json.Decoder(Location).decode)
+"""Kept, since a place of many EVSEs is long and has many sessions."""
 _tariff = msgspec.json.Decoder(Tariff)
 
 
@@ -155,7 +157,7 @@ class Rater:
         )
         if row is None:
             raise Unplaced(f"location {seat.location_id} of station {station_id} is not in the records")
-        location = _location.decode(_document(row))
+        location = _location(_document(row))
         place = place_in(location, seat.evse_uid, told.connector_id)
         if place is None:
             raise Unplaced(

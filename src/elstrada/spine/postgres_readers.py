@@ -103,7 +103,7 @@ class PostgresReaders:
             line = self._trusted(connection)
             try:
                 with line.within(PATIENCE_S):
-                    result = connection.execute(query)
+                    result = connection.execute(query.select, query.values)
             except Overdue as error:
                 connection.invalidate()
                 self._lost(line, error)

@@ -1,62 +1,162 @@
-"""Questions to views and records as SQLAlchemy selects, for every SQL engine."""
+"""Questions to views and records as SQLAlchemy selects, for every SQL engine.
+
+A select is built once per shape of question and kept: to build one takes longer than to ask it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Select, Table, and_, func, or_, select, true
+import msgspec
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from elstrada.spine.face import AnyOf, Between, Cell, Row, Where
 from elstrada.spine.rules import check_columns, check_key, comparable, ordering
 
-Query = Select[*tuple[Any, ...]]
-"""A select of whatever columns."""
+
+class Query(NamedTuple):
+    """A select of whatever columns, and the values of its parameters."""
+
+    select: Select[*tuple[Any, ...]]
+    values: dict[str, Any]
+
+
+class _Empty(msgspec.Struct, frozen=True):
+    """The cell is to be empty."""
+
+
+class _Equal(msgspec.Struct, frozen=True):
+    """The cell is to have a value."""
+
+
+class _AnyOf(msgspec.Struct, frozen=True):
+    or_empty: bool
+
+
+class _Between(msgspec.Struct, frozen=True):
+    low: bool
+    high: bool
+
+
+_Test = _Empty | _Equal | _AnyOf | _Between
+_Shape = tuple[tuple[str, _Test], ...]
+"""What is asked of which column, without the values."""
+
+_KEPT = 1_000
 
 
 def row_with(table: Table, key: Row) -> Query:
     """The one row with this primary key."""
-    check_columns(table, ())
     check_key(table, key)
-    return select(table).where(*(table.c[name] == value for name, value in key.items()))
+    return Query(_row_with(table, tuple(key)), {f"{name}_is": value for name, value in key.items()})
 
 
 def rows_where(table: Table, where: Where, order: Sequence[str], limit: int, offset: int) -> Query:
     """The rows that match, sorted."""
-    columns = ordering(table, order)
-    check_columns(table, (name for name, _ in columns))
-    sorting = (_sorted(comparable(table, name), turned) for name, turned in columns)
-    return select(table).where(_all(table, where)).order_by(*sorting).limit(limit).offset(offset)
+    values = {**_values(where), "most": limit, "skipped": offset}
+    return Query(_rows_where(table, _shape(where), tuple(order)), values)
 
 
 def counts_where(table: Table, where: Where, by: Sequence[str]) -> Query:
     """How many rows match, per combination of ``by``."""
+    return Query(_counts_where(table, _shape(where), tuple(by)), _values(where))
+
+
+@lru_cache(_KEPT)
+def _row_with(table: Table, names: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    check_columns(table, ())
+    return select(table).where(*(table.c[name] == _parameter(table.c[name], "is") for name in names))
+
+
+@lru_cache(_KEPT)
+def _rows_where(table: Table, shape: _Shape, order: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    columns = ordering(table, order)
+    check_columns(table, (name for name, _ in columns))
+    sorting = (_sorted(comparable(table, name), turned) for name, turned in columns)
+    found = select(table).where(_all(table, shape)).order_by(*sorting)
+    return found.limit(bindparam("most")).offset(bindparam("skipped"))
+
+
+@lru_cache(_KEPT)
+def _counts_where(table: Table, shape: _Shape, by: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
     check_columns(table, by)
     columns = [comparable(table, name) for name in by]
     sorting = (_sorted(column, turned=False) for column in columns)
-    counted = select(*columns, func.count().label("count")).select_from(table).where(_all(table, where))
+    counted = select(*columns, func.count().label("count")).select_from(table).where(_all(table, shape))
     return counted.group_by(*columns).order_by(*sorting)
 
 
-def _all(table: Table, where: Where) -> ColumnElement[bool]:
-    check_columns(table, where)
-    return and_(true(), *(_holds(table, name, wanted) for name, wanted in where.items()))
+def _shape(where: Where) -> _Shape:
+    return tuple((name, _test(wanted)) for name, wanted in where.items())
 
 
-def _holds(table: Table, name: str, wanted: Cell | Between | AnyOf) -> ColumnElement[bool]:
+def _test(wanted: Cell | Between | AnyOf) -> _Test:
     match wanted:
         case None:
-            return table.c[name].is_(None)
+            return _Empty()
         case AnyOf(values):
-            column = comparable(table, name)
-            found = column.in_([value for value in values if value is not None])
-            return or_(found, column.is_(None)) if None in values else found
+            return _AnyOf(None in values)
         case Between(low, high):
-            column = comparable(table, name)
-            above = true() if low is None else column >= low
-            return above if high is None else and_(above, column < high)
+            return _Between(low is not None, high is not None)
         case _:
-            return comparable(table, name) == wanted
+            return _Equal()
+
+
+def _values(where: Where) -> dict[str, Any]:
+    return dict(pair for name, wanted in where.items() for pair in _values_of(name, wanted))
+
+
+def _values_of(name: str, wanted: Cell | Between | AnyOf) -> Iterator[tuple[str, Any]]:
+    match wanted:
+        case None:
+            return
+        case AnyOf(values):
+            yield f"{name}_in", [value for value in values if value is not None]
+        case Between(low, high):
+            if low is not None:
+                yield f"{name}_from", low
+            if high is not None:
+                yield f"{name}_below", high
+        case _:
+            yield f"{name}_is", wanted
+
+
+def _all(table: Table, shape: _Shape) -> ColumnElement[bool]:
+    check_columns(table, (name for name, _ in shape))
+    return and_(true(), *(_holds(table, name, test) for name, test in shape))
+
+
+def _holds(table: Table, name: str, test: _Test) -> ColumnElement[bool]:
+    if isinstance(test, _Empty):
+        return table.c[name].is_(None)
+    column = comparable(table, name)
+    match test:
+        case _AnyOf(or_empty):
+            found = column.in_(_parameter(column, "in", expanding=True))
+            return or_(found, column.is_(None)) if or_empty else found
+        case _Between(low, high):
+            above = column >= _parameter(column, "from") if low else true()
+            return and_(above, column < _parameter(column, "below")) if high else above
+        case _Equal():
+            return column == _parameter(column, "is")
+
+
+def _parameter(column: Column[Any], role: str, *, expanding: bool = False) -> BindParameter[Any]:
+    return bindparam(f"{column.name}_{role}", type_=column.type, expanding=expanding)
 
 
 def _sorted(column: Column[object], turned: bool) -> ColumnElement[object]:

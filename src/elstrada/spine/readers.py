@@ -66,7 +66,7 @@ class Readers:
 
     def _selected(self, query: Query) -> list[Row]:
         with self._engine.connect() as connection:
-            result = connection.execute(query)
+            result = connection.execute(query.select, query.values)
             # Plain names: SQLAlchemy's own are a kind of str that strict readers of a row refuse.
             names = [str(name) for name in result.keys()]  # noqa: SIM118  A result is no mapping.
             return [dict(zip(names, row, strict=True)) for row in result]

@@ -6,7 +6,7 @@ ever missing, and setting one twice is setting it once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from sqlalchemy import Table
 
@@ -51,11 +51,12 @@ class Roamer:
                 latest[told] = recorded.position
         owners = {told.owner for told in latest}
         known = {owner: await self._peers.of(owner) for owner in owners}
+        parties = await self._token_parties(latest)
         writes: dict[tuple[object, ...], Put] = {}
 
         async def marks(item: tuple[News, int]) -> list[Put]:
             told, position = item
-            return [put async for put in self._marks(told, known[told.owner], position)]
+            return [put async for put in self._marks(told, known[told.owner], parties, position)]
 
         for puts in await side_by_side(marks, list(latest.items())):
             for put in puts:
@@ -70,11 +71,24 @@ class Roamer:
 
     # --- below --------------------------------------------------------------------------------------
 
-    async def _marks(self, told: News, peers: list[Peer], position: int) -> AsyncIterator[Put]:
+    async def _token_parties(self, told: Iterable[News]) -> dict[SessionNews, PartyId | None]:
+        """Whose tokens the sessions in the news were begun with."""
+        sessions: dict[PartyId, list[str]] = {}
+        for one in told:
+            if isinstance(one, SessionNews):
+                sessions.setdefault(one.owner, []).append(one.session_id)
+        return {
+            SessionNews(owner, str(row["session_id"])): _token_party(row)
+            for owner, ids in sessions.items()
+            for row in await self._stock.session_rows(owner, ids)
+        }
+
+    async def _marks(
+        self, told: News, peers: list[Peer], parties: Mapping[SessionNews, PartyId | None], position: int
+    ) -> AsyncIterator[Put]:
         match told:
-            case SessionNews(owner, session_id):
-                row = await self._stock.session_row(owner, session_id)
-                for put in self._of_token(peers, Kind.SESSION, session_id, _token_party(row), position):
+            case SessionNews(_, session_id):
+                for put in self._of_token(peers, Kind.SESSION, session_id, parties.get(told), position):
                     yield put
             case CdrNews(_, cdr_id, token_party):
                 for put in self._of_token(peers, Kind.CDR, cdr_id, token_party, position):
@@ -157,8 +171,8 @@ def _wanted(roles: Iterable[Role], peer: Peer) -> list[str]:
     return [module for module in wanted if module in offered]
 
 
-def _token_party(row: Row | None) -> PartyId | None:
-    party = None if row is None else row["token_party"]
+def _token_party(row: Row) -> PartyId | None:
+    party = row["token_party"]
     return PartyId.parse(party) if isinstance(party, str) else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -167,6 +167,11 @@ class Stock:
 
     async def session_row(self, owner: PartyId, session_id: str) -> Row | None:
         return await self._spine.get(t.session, owner=str(owner), session_id=session_id)
+
+    async def session_rows(self, owner: PartyId, session_ids: Sequence[str]) -> list[Row]:
+        """The rows of those sessions that there are."""
+        where = {"owner": str(owner), "session_id": AnyOf(tuple(session_ids))}
+        return await self._spine.find(t.session, where, limit=len(session_ids))
 
     async def cdr(self, owner: PartyId, cdr_id: str) -> tuple[Cdr, TokenIdentity] | None:
         """A CDR we issued, or None while its token's identity is not known."""
