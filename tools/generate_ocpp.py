@@ -19,8 +19,8 @@ import ocpp
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = Path(ocpp.__file__).parent
-TARGETS = {"1.6": ("v16", ""), "2.0.1": ("v201", "Request")}
-"""OCPP version: (folder here and in the package, how the schema file of a request ends)."""
+TARGETS = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}
+"""OCPP version: folder here and in the package."""
 
 Schema = dict[str, Any]
 
@@ -43,7 +43,7 @@ INLINE_NAMES = {
 
 
 def main() -> None:
-    for ocpp_version, (folder, _) in TARGETS.items():
+    for ocpp_version, folder in TARGETS.items():
         path = ROOT / "src/elstrada/ocpp" / folder / "messages.py"
         path.write_text(generate(ocpp_version))
         print(f"{path.relative_to(ROOT)} written")
@@ -51,16 +51,17 @@ def main() -> None:
 
 def generate(ocpp_version: str) -> str:
     """The text of one version's ``messages.py``, formatted."""
-    folder, suffix = TARGETS[ocpp_version]
-    files = sorted((SCHEMAS / folder / "schemas").glob("*.json"))
+    files = sorted((SCHEMAS / TARGETS[ocpp_version] / "schemas").glob("*.json"))
     module = Module()
     digest = hashlib.sha256()
+    actions: dict[str, bool] = {}
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
         action = re.sub("(Request|Response)$", "", file.stem)
-        name = action + ("Response" if file.stem.endswith("Response") else "Request")
+        answers = file.stem.endswith("Response")
+        actions[action] = actions.get(action, False) or answers
+        name = action + ("Response" if answers else "Request")
         module.add_message(action, name, json.loads(file.read_text(encoding="utf-8-sig")))
-    actions = [file.stem.removesuffix(suffix) for file in files if not file.stem.endswith("Response")]
     header = HEADER.format(version=ocpp_version, package=version("ocpp"), digest=digest.hexdigest())
     return formatted(header + module.text() + table(actions))
 
@@ -171,11 +172,17 @@ RULES = {
 }
 
 
-def table(actions: list[str]) -> str:
-    rows = "".join(f'    "{action}": ({action}Request, {action}Response),\n' for action in actions)
+def table(actions: dict[str, bool]) -> str:
+    """The tables at the end of a module; ``actions`` says of each whether it has a response."""
+    called = "".join(
+        f'    "{action}": ({action}Request, {action}Response),\n' for action in actions if actions[action]
+    )
+    sent = "".join(f'    "{action}": {action}Request,\n' for action in actions if not actions[action])
     return (
-        f"\n\nACTIONS: Mapping[str, tuple[type[Wire], type[Wire]]] = {{\n{rows}}}\n"
-        '"""Every action of this version: its request and its response."""\n'
+        f"\n\nACTIONS: Mapping[str, tuple[type[Wire], type[Wire]]] = {{\n{called}}}\n"
+        '"""Every action of this version that is answered: its request and its response."""\n'
+        f"SENDS: Mapping[str, type[Wire]] = {{{sent}}}\n"
+        '"""Those that are sent without being answered."""\n'
     )
 
 

@@ -959,4 +959,6 @@ ACTIONS: Mapping[str, tuple[type[Wire], type[Wire]]] = {
     "UnlockConnector": (UnlockConnectorRequest, UnlockConnectorResponse),
     "UpdateFirmware": (UpdateFirmwareRequest, UpdateFirmwareResponse),
 }
-"""Every action of this version: its request and its response."""
+"""Every action of this version that is answered: its request and its response."""
+SENDS: Mapping[str, type[Wire]] = {}
+"""Those that are sent without being answered."""
