@@ -1,4 +1,4 @@
-"""Messages written for these tests, one or more per action that has a row, and the official schemas."""
+"""Messages written for these tests, and the official schemas."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from elstrada.model.device import Protocol
 from elstrada.model.token import Allowed, AuthMethod, Verdict
 from elstrada.ocpp.connection import CallReceived, Connection, Violation
 from elstrada.ocpp.faults import Refusal
-from elstrada.ocpp.versions import OCPP16, OCPP201, Version
+from elstrada.ocpp.versions import OCPP16, OCPP21, OCPP201, Version
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 AT = "2026-11-21T11:59:58Z"
@@ -158,12 +158,19 @@ CALLS_201: list[tuple[str, dict[str, object]]] = [
 CALLS: list[tuple[Version, str, dict[str, object]]] = [
     *((OCPP16, action, payload) for action, payload in CALLS_16),
     *((OCPP201, action, payload) for action, payload in CALLS_201),
+    *((OCPP21, action, payload) for action, payload in CALLS_201),
 ]
 
 
 # --- the official schemas ---------------------------------------------------------------------------
 
-_FOLDERS = {Protocol.OCPP16: ("v16", ""), Protocol.OCPP201: ("v201", "Request")}
+_FOLDERS = {
+    Protocol.OCPP16: ("v16", ""),
+    Protocol.OCPP201: ("v201", "Request"),
+    Protocol.OCPP21: ("v21", "Request"),
+}
+_SENT = {"NotifyPeriodicEventStream"}
+"""Has no response, and so its schema no suffix."""
 
 
 @cache
@@ -171,7 +178,8 @@ def schema(protocol: Protocol, name: str) -> dict[str, Any]:
     """The official schema; ``name`` is like StartTransactionRequest or StartTransactionResponse."""
     folder, suffix = _FOLDERS[protocol]
     if not name.endswith("Response"):
-        name = name.removesuffix("Request") + suffix
+        name = name.removesuffix("Request")
+        name += "" if name in _SENT else suffix
     path = Path(ocpp.__file__).parent / folder / "schemas" / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8-sig"))
 

@@ -17,6 +17,7 @@ from elstrada.ocpp.connection import (
     MAX_HELD,
     MAX_QUEUED,
     MAX_REMEMBERED,
+    AnswerDisputed,
     CallReceived,
     CallRepeated,
     CallTimedOut,
@@ -24,10 +25,11 @@ from elstrada.ocpp.connection import (
     ErrorReceived,
     ForeignResult,
     ResultReceived,
+    SendReceived,
     Violation,
 )
 from elstrada.ocpp.faults import Fault
-from elstrada.ocpp.versions import OCPP16, OCPP201
+from elstrada.ocpp.versions import OCPP16, OCPP21, OCPP201
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SOON = NOW + timedelta(seconds=30)
@@ -287,6 +289,57 @@ def test_a_call_is_answered_once(connection: Connection) -> None:
 
     with pytest.raises(LookupError, match="h1"):
         connection.answer("h1", b"{}")
+
+
+# --- since 2.1 ------------------------------------------------------------------------------------------
+
+SEND = b'[6,"n1","NotifyPeriodicEventStream",{"id":1}]'
+RESULT_ERROR = b'[5,"h1","FormatViolation","no such field",{}]'
+
+
+def test_21_a_send_comes_at_any_time_and_is_never_answered() -> None:
+    connection = Connection(OCPP21.dialect)
+    connection.receive(beat("h1"), NOW)
+
+    events = connection.receive(SEND, NOW) + connection.receive(SEND, NOW)
+
+    assert events == (SendReceived("n1", "NotifyPeriodicEventStream", b'{"id":1}'),) * 2
+    assert connection.frames_to_send() == []
+    assert connection.answer("h1", b"{}") == ()
+
+
+def test_21_an_answer_that_the_station_cannot_read_is_known_and_not_given_again() -> None:
+    connection = Connection(OCPP21.dialect)
+    connection.receive(beat("h1"), NOW)
+    connection.answer("h1", b"{}")
+    connection.frames_to_send()
+
+    for frame in (RESULT_ERROR, b'[5,"h1","FormatViolation",null]'):
+        (event,) = connection.receive(frame, NOW)
+        assert isinstance(event, AnswerDisputed)
+        assert (event.id, event.code) == ("h1", "FormatViolation")
+    assert connection.frames_to_send() == []
+
+
+@pytest.mark.parametrize("frame", [b'[6,"n1"]', b'[6,"n1",{},{}]', b"[5]", b'[6,"n1","A",{"a":"\\u0000"}]'])
+def test_21_a_broken_send_is_counted_and_not_answered(frame: bytes) -> None:
+    connection = Connection(OCPP21.dialect)
+
+    (event,) = connection.receive(frame, NOW)
+
+    assert isinstance(event, Violation)
+    assert event.close is None
+    assert connection.frames_to_send() == []
+
+
+@pytest.mark.parametrize("frame", [SEND, RESULT_ERROR])
+def test_before_21_they_are_unknown_message_types(frame: bytes) -> None:
+    for version in (OCPP16, OCPP201):
+        connection = Connection(version.dialect)
+        (event,) = connection.receive(frame, NOW)
+        assert isinstance(event, Violation)
+        assert "unknown message type" in event.text
+        assert connection.frames_to_send() == []
 
 
 def test_an_idle_connection_takes_less_than_two_kilobytes() -> None:

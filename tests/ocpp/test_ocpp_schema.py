@@ -18,13 +18,14 @@ from elstrada.model.device import Protocol
 from elstrada.ocpp.faults import Fault, Refusal
 from elstrada.ocpp.schema import Read, Reader, parse, validate
 from elstrada.ocpp.v16 import messages as v16
+from elstrada.ocpp.v21 import messages as v21
 from elstrada.ocpp.v201 import messages as v201
-from elstrada.ocpp.versions import OCPP16, OCPP201, Version
+from elstrada.ocpp.versions import OCPP16, OCPP21, OCPP201, Version
 from elstrada.ocpp.wire import Wire, encode
 
 KINDS: list[tuple[Protocol, str, type[Wire]]] = [
     (version.protocol, kind.__name__, kind)
-    for version, messages in ((OCPP16, v16), (OCPP201, v201))
+    for version, messages in ((OCPP16, v16), (OCPP201, v201), (OCPP21, v21))
     for pair in messages.ACTIONS.values()
     for kind in pair
 ]

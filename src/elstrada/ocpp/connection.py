@@ -24,10 +24,13 @@ from elstrada.ocpp.frames import (
     CallError,
     CallResult,
     Hostile,
+    ResultError,
+    Send,
     call_frame,
     error_frame,
     read_frame,
     result_frame,
+    unknown_type,
 )
 
 MAX_HELD = 32
@@ -59,6 +62,22 @@ class CallRepeated(msgspec.Struct, frozen=True):
 
     id: str
     action: str
+
+
+class SendReceived(msgspec.Struct, frozen=True):
+    """The station tells something that has no answer (2.1)."""
+
+    id: str
+    action: str
+    payload: bytes
+
+
+class AnswerDisputed(msgspec.Struct, frozen=True):
+    """The station could make nothing of an answer of ours (2.1). It was given; nothing is sent again."""
+
+    id: str
+    code: str
+    text: str
 
 
 class ResultReceived(msgspec.Struct, frozen=True):
@@ -104,7 +123,15 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 Event = (
-    CallReceived | CallRepeated | ResultReceived | ErrorReceived | CallTimedOut | ForeignResult | Violation
+    CallReceived
+    | CallRepeated
+    | SendReceived
+    | AnswerDisputed
+    | ResultReceived
+    | ErrorReceived
+    | CallTimedOut
+    | ForeignResult
+    | Violation
 )
 
 
@@ -118,6 +145,8 @@ class Dialect(msgspec.Struct, frozen=True):
     """Error codes that this version spells in its own way."""
     memorable: frozenset[str]
     """Actions whose answers are kept for a repeated CALL: those that move a session on."""
+    sends: bool = False
+    """Does it know SEND and CALLRESULTERROR? Source: OCPP 2.1 part 4."""
 
     def code(self, fault: Fault) -> str:
         return self.spelling.get(fault, fault.value)
@@ -186,6 +215,14 @@ class Connection:
                 return self._receive_answer(
                     id, now, lambda action, late: ErrorReceived(id, action, code, text or "", late)
                 )
+            case Send(id, action, payload) if self._dialect.sends:
+                return (SendReceived(id, action, bytes(payload)),)
+            case ResultError(id, code, text) if self._dialect.sends:
+                return (AnswerDisputed(id, code, text or ""),)
+            case Send():
+                return self._receive_broken(unknown_type(6), "", None)
+            case ResultError():
+                return self._receive_broken(unknown_type(5), "", None)
             case Broken(text, id, fault):
                 return self._receive_broken(text, id, fault)
             case Hostile(close, text):

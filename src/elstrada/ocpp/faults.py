@@ -44,7 +44,7 @@ class Finding(msgspec.Struct, frozen=True):
     pointer: str
     """JSON pointer (RFC 6901) into the payload."""
     rule: str
-    """The schema's keyword, such as ``maxLength``; ``clock`` and ``meter`` are our own."""
+    """The schema's keyword, such as ``maxLength``; ``clock``, ``meter`` and ``send`` are our own."""
     text: str
     """What was expected and what came, without showing tokens."""
 
@@ -56,6 +56,7 @@ FAULT_OF: dict[str, Fault] = {
     "minItems": Fault.OCCURRENCE_CONSTRAINT_VIOLATION,
     "maxItems": Fault.OCCURRENCE_CONSTRAINT_VIOLATION,
     "type": Fault.TYPE_CONSTRAINT_VIOLATION,
+    "send": Fault.MESSAGE_TYPE_NOT_SUPPORTED,
 }
 """The error code for a finding's rule; every other rule is about a value (PropertyConstraintViolation)."""
 

@@ -40,6 +40,23 @@ class CallError(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     details: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+class ResultError(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=5):
+    """Since 2.1: whoever called could make nothing of the CALLRESULT."""
+
+    id: _Id
+    code: str
+    text: str | None = ""
+    details: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Send(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=6):
+    """Since 2.1: a message that is never answered, not even by an error."""
+
+    id: _Id
+    action: str
+    payload: msgspec.Raw
+
+
 class Hostile(msgspec.Struct, frozen=True):
     """The connection cannot go on after this."""
 
@@ -57,7 +74,7 @@ class Broken(msgspec.Struct, frozen=True):
     """What to answer; None: nothing, since only a CALL is answered."""
 
 
-Frame = Call | CallResult | CallError
+Frame = Call | CallResult | CallError | ResultError | Send
 _decoder = msgspec.json.Decoder(Frame)
 _encoder = msgspec.json.Encoder()
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
@@ -147,8 +164,9 @@ def _explain(frame: bytes, complaint: str = "") -> Broken:
     if kind in (3, 4):
         return Broken(complaint or "a CALLRESULT or CALLERROR of the wrong shape", fault=None)
     if kind is not None and kind != 2:
-        # OCPP-J 1.6 §4.1.3, 2.0.1 part 4 §4.1.3: unknown message types are ignored.
-        return Broken(f"unknown message type {kind}", fault=None)
+        # OCPP-J 1.6 §4.1.3, 2.0.1 part 4 §4.1.3: unknown message types are ignored; so are broken ones of 2.1
+        # that have no answer.
+        return Broken(complaint or unknown_type(kind), fault=None)
     message_id = _message_id(elements) if kind == 2 else None
     if message_id is None:
         return Broken(complaint or "message type or id cannot be read")
@@ -157,6 +175,10 @@ def _explain(frame: bytes, complaint: str = "") -> Broken:
     if len(elements) != 4:
         return Broken(f"a CALL has 4 elements, not {len(elements)}", message_id)
     return Broken("the action is not a string", message_id)
+
+
+def unknown_type(kind: int) -> str:
+    return f"unknown message type {kind}, or one of the wrong shape"
 
 
 def _whole(raw: msgspec.Raw) -> int | None:

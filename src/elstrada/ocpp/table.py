@@ -48,10 +48,21 @@ class Inbound(msgspec.Struct, frozen=True):
 
     reader: Reader[Any]
     to_ask: Callable[[Any, Intake], StationAsk | None]
-    """None: nothing to decide, say ``plain``."""
+    """None: nothing to decide, say what ``plain`` makes."""
     from_answer: Callable[[Any], Wire]
-    plain: Wire | None
-    """The documented answer where there is nothing to decide."""
+    plain: Callable[[Any, Intake], Wire] | None
+    """Makes the documented answer where there is nothing to decide."""
+    why: str = ""
+    """Of an action that is never decided: why, and what its answer says. Stands in docs/protocols/ocpp.md."""
+
+    @property
+    def asks(self) -> bool:
+        """Does it mean an ask?"""
+        return self.to_ask is not _nothing
+
+
+class Empty(Wire, frozen=True):
+    """An answer without content."""
 
 
 class Outbound(msgspec.Struct, frozen=True):
@@ -72,12 +83,24 @@ def ask(
     plain: Wire | None = None,
 ) -> Inbound:
     """A row for an action that means an ask."""
-    return Inbound(Reader(request), to_ask, from_answer, plain)
+    return Inbound(Reader(request), to_ask, from_answer, _always(plain) if plain else None)
 
 
-def say(request: type[Wire], plain: Wire) -> Inbound:
-    """A row for an action that is answered without a decision."""
-    return Inbound(Reader(request), _nothing, _no_answer, plain)
+def say(request: type[_M], plain: Wire | Callable[[_M, Intake], Wire], why: str) -> Inbound:
+    """A row for an action that is answered without a decision.
+
+    Args:
+        plain: the answer, or what makes it of the message.
+        why: there is nothing to decide.
+    """
+    return Inbound(
+        Reader(request), _nothing, _no_answer, _always(plain) if isinstance(plain, Wire) else plain, why
+    )
+
+
+def as_before(row: Inbound, request: type[Wire]) -> Inbound:
+    """A row for a newer version's message that has every field of the older one, and means the same."""
+    return Inbound(Reader(request), row.to_ask, row.from_answer, row.plain, row.why)
 
 
 def order(
@@ -88,6 +111,10 @@ def order(
 ) -> Outbound:
     """A row for an order."""
     return Outbound(action, to_request, Reader(response), results)
+
+
+def _always(answer: Wire) -> Callable[[Wire, Intake], Wire]:
+    return lambda _, __: answer
 
 
 def _nothing(_: Wire, __: Intake) -> None:

@@ -11,11 +11,13 @@ from elstrada.model.answers import StationAnswer
 from elstrada.model.asks import CommandReply
 from elstrada.model.device import CommandName, CommandResult, Protocol, StationOrder
 from elstrada.ocpp.connection import Dialect
-from elstrada.ocpp.faults import SPELLING_16, Fault, Refusal, refusal
+from elstrada.ocpp.faults import SPELLING_16, Fault, Finding, Refusal, refusal
 from elstrada.ocpp.intake import Intake, Unreadable
 from elstrada.ocpp.table import Inbound, Outbound, ReadCall, Sendable, Unsendable
 from elstrada.ocpp.v16 import messages as messages16
 from elstrada.ocpp.v16 import translate as translate16
+from elstrada.ocpp.v21 import messages as messages21
+from elstrada.ocpp.v21 import translate as translate21
 from elstrada.ocpp.v201 import messages as messages201
 from elstrada.ocpp.v201 import translate as translate201
 from elstrada.ocpp.wire import encode
@@ -32,6 +34,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """All that the standard knows."""
     inbound: Mapping[str, Inbound]
     outbound: Mapping[CommandName, Outbound]
+    sends: frozenset[str] = frozenset()
+    """Actions that stations send and do not call."""
 
     def read_call(
         self, action: str, payload: bytes, received_at: datetime, *, lenient: bool = True
@@ -48,9 +52,10 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         read = row.reader.read(payload)
         if isinstance(read, Refusal):
             return read
-        if read.findings and not lenient:
-            return refusal(read.findings, read.findings[0])
-        intake = Intake(received_at, read.findings)
+        findings = (*_CALLED, *read.findings) if action in self.sends else read.findings
+        if findings and not lenient:
+            return refusal(findings, findings[0])
+        intake = Intake(received_at, findings)
         try:
             ask = row.to_ask(read.message, intake)
         except Unreadable as problem:
@@ -58,7 +63,17 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if ask is not None:
             return ReadCall(ask, None, intake.findings)
         assert row.plain is not None, f"{action}: with nothing to ask, the row says what to answer"
-        return ReadCall(None, encode(row.plain), intake.findings)
+        return ReadCall(None, encode(row.plain(read.message, intake)), intake.findings)
+
+    def read_send(self, action: str, payload: bytes) -> tuple[Finding, ...] | Refusal:
+        """Understand a station's SEND, which is never answered: a Refusal is for our books only.
+
+        No such message means an ask, as long as no stream is opened; so all there is to tell are findings.
+        """
+        if action not in self.sends:
+            return Refusal(Fault.MESSAGE_TYPE_NOT_SUPPORTED, "not an action that is sent without an answer")
+        read = self.inbound[action].reader.read(payload)
+        return read if isinstance(read, Refusal) else read.findings
 
     def write_answer(self, action: str, answer: StationAnswer) -> bytes:
         """The payload that answers a CALL of this action."""
@@ -94,6 +109,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return Refusal(Fault.NOT_IMPLEMENTED, "no such action in this version")
 
 
+_CALLED = (Finding("", "send", "expected as SEND, came as CALL"),)
+
 OCPP16 = Version(
     protocol=Protocol.OCPP16,
     dialect=Dialect(SPELLING_16, translate16.MEMORABLE),
@@ -108,7 +125,15 @@ OCPP201 = Version(
     inbound=translate201.INBOUND,
     outbound=translate201.OUTBOUND,
 )
-VERSIONS: Mapping[str, Version] = {version.protocol.value: version for version in (OCPP201, OCPP16)}
+OCPP21 = Version(
+    protocol=Protocol.OCPP21,
+    dialect=Dialect({}, translate21.MEMORABLE, sends=True),
+    actions=frozenset(messages21.ACTIONS) | frozenset(messages21.SENDS),
+    inbound=translate21.INBOUND,
+    outbound=translate21.OUTBOUND,
+    sends=frozenset(messages21.SENDS),
+)
+VERSIONS: Mapping[str, Version] = {version.protocol.value: version for version in (OCPP21, OCPP201, OCPP16)}
 """By WebSocket subprotocol, best first."""
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import ocpp.v16
+import ocpp.v21
 import ocpp.v201
 import pytest
 import websockets
@@ -18,6 +21,8 @@ from ocpp.messages import CallError
 from ocpp.routing import on
 from ocpp.v16 import call as call16
 from ocpp.v16 import call_result as result16
+from ocpp.v21 import call as call21
+from ocpp.v21 import call_result as result21
 from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
 
@@ -88,7 +93,7 @@ def records() -> tuple[Put, ...]:
                 "changed_at": NOW,
             },
         )
-        for name in ("ST16", "ST201")
+        for name in ("ST16", "ST201", "ST21")
     ]
     return (
         *stations,
@@ -138,8 +143,47 @@ class Station201(ocpp.v201.ChargePoint):
         return result201.RequestStopTransaction(status="Accepted")
 
 
+class Station21(ocpp.v21.ChargePoint):
+    """Starts charging when told to, under the number it was given."""
+
+    def __init__(self, name: str, socket: websockets.ClientConnection) -> None:
+        super().__init__(name, socket)
+        self.told: asyncio.Queue[tuple[int, dict[str, str]]] = asyncio.Queue()
+
+    @on("RequestStartTransaction")
+    def start_session(
+        self, id_token: dict[str, str], remote_start_id: int, **_: object
+    ) -> result21.RequestStartTransaction:
+        self.told.put_nowait((remote_start_id, id_token))
+        return result21.RequestStartTransaction(status="Accepted")
+
+    @on("RequestStopTransaction")
+    def stop_session(self, transaction_id: str) -> result21.RequestStopTransaction:
+        return result21.RequestStopTransaction(status="Accepted")
+
+    @on("UnlockConnector")
+    def unlock(self, evse_id: int, connector_id: int) -> result21.UnlockConnector:
+        return result21.UnlockConnector(status="Unlocked")
+
+    async def event(self, seq_no: int, kind: str, wh: int, **more: object) -> object:
+        at = f"2026-03-01T08:{seq_no}0:00Z"
+        return await self.call(
+            call21.TransactionEvent(
+                event_type=kind,
+                timestamp=at,
+                trigger_reason="MeterValuePeriodic",
+                seq_no=seq_no,
+                evse={"id": 1, "connectorId": 1},
+                meter_value=[{"timestamp": at, "sampledValue": [{"value": wh}]}],
+                **more,
+            )
+        )
+
+
 @contextlib.asynccontextmanager
-async def running(station: ocpp.v16.ChargePoint | ocpp.v201.ChargePoint) -> AsyncIterator[None]:
+async def running(
+    station: ocpp.v16.ChargePoint | ocpp.v201.ChargePoint | ocpp.v21.ChargePoint,
+) -> AsyncIterator[None]:
     task = asyncio.create_task(station.start())
     try:
         yield
@@ -217,6 +261,72 @@ async def test_a_session_of_a_foreign_2_0_1_station_is_completed(tmp_path: Path)
         facts = [r.fact for r in await home.spine.facts(station_stream(CPO, "ST201"))]
         (completed,) = [fact for fact in facts if isinstance(fact, SessionCompleted)]
         assert completed.energy_wh == 2000
+
+
+async def test_a_foreign_2_1_station_charges_a_car_from_remote_start_to_stop(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.dial("ST21", "ocpp2.1") as socket:
+        station = Station21("ST21", socket)
+        async with running(station):
+            boot = await station.call(
+                call21.BootNotification(charging_station={"model": "M", "vendorName": "V"}, reason="PowerUp")
+            )
+            assert boot.status == "Accepted"
+            await station.call(
+                call21.StatusNotification(
+                    timestamp="2026-03-01T08:00:00Z", connector_status="Available", evse_id=1, connector_id=1
+                )
+            )
+            card = {"idToken": "04A1B2C3", "type": "ISO14443"}
+            judged = await station.call(call21.Authorize(id_token=card))
+            assert judged.id_token_info["status"] == "Accepted"
+
+            start = command(CommandName.START, evse_id=1, token=asks.PresentedToken("04A1B2C3"))
+            assert await told(home, "ST21", start) == CommandDone(CommandResult.ACCEPTED, "Accepted")
+            remote_start_id, shown = await asyncio.wait_for(station.told.get(), 5)
+            assert shown["id_token"] == "04A1B2C3"
+            begun = {
+                "transactionId": "tx-21",
+                "remoteStartId": remote_start_id,
+                "operationMode": "ChargingOnly",
+            }
+            answer = await station.event(0, "Started", 100, transaction_info=begun, id_token=card)
+            assert answer.id_token_info["status"] == "Accepted"
+            running_on = {"transactionId": "tx-21", "chargingState": "Charging"}
+            await station.event(
+                1, "Updated", 1600, transaction_info=running_on, preconditioning_status="Ready"
+            )
+            # What 2.1 sends and nobody answers: the next answer is that of the next call.
+            stream = {
+                "id": 1,
+                "pending": 0,
+                "basetime": "2026-03-01T08:15:00Z",
+                "data": [{"t": 0, "v": "230"}],
+            }
+            await socket.send(json.dumps([6, "s1", "NotifyPeriodicEventStream", stream]))
+            await socket.send(json.dumps([5, "x1", "FormatViolation", "cannot read this", {}]))
+            (session,) = await home.spine.find(t.session, {"owner": str(CPO)})
+            stop = command(CommandName.STOP, session_id=str(session["session_id"]))
+            assert await told(home, "ST21", stop) == CommandDone(CommandResult.ACCEPTED, "Accepted")
+            unlock = command(CommandName.UNLOCK, evse_id=1, connector_id=1)
+            assert await told(home, "ST21", unlock) == CommandDone(CommandResult.ACCEPTED, "Unlocked")
+            ended = {"transactionId": "tx-21", "stoppedReason": "Remote"}
+            answer = await station.event(2, "Ended", 2100, transaction_info=ended)
+            assert not isinstance(answer, CallError)
+        facts = [r.fact for r in await home.spine.facts(station_stream(CPO, "ST21"))]
+        (started,) = [fact for fact in facts if isinstance(fact, SessionStarted)]
+        assert started.command_id == start.command_id
+        (completed,) = [fact for fact in facts if isinstance(fact, SessionCompleted)]
+        assert completed.energy_wh == 2000
+        assert home.gateway.tally.messages["ocpp2.1", "NotifyPeriodicEventStream", "taken"] == 1
+        assert home.findings.unsaved("station:SE*ELS/ST21", "answer disputed") == 1
+
+
+def command(name: CommandName, **more: Any) -> asks.Command:
+    return asks.Command(command_id=f"k-{name}", name=name, asked_by=CPO, **more)
+
+
+async def told(home: House, station: str, ask: asks.Command) -> object:
+    return await reach.command(home.spine, home.post, CPO, station, ask, timeout_s=5)
 
 
 @pytest.mark.parametrize(

@@ -148,26 +148,41 @@ INBOUND: Mapping[str, Inbound] = {
     "Authorize": ask(m.AuthorizeRequest, _authorize, _judged),
     "BootNotification": ask(m.BootNotificationRequest, _boot, _registered),
     "DataTransfer": say(
-        m.DataTransferRequest, m.DataTransferResponse(status=m.DataTransferStatus.UNKNOWN_VENDOR_ID)
+        m.DataTransferRequest,
+        m.DataTransferResponse(status=m.DataTransferStatus.UNKNOWN_VENDOR_ID),
+        "no vendor's extension is known here: UnknownVendorId",
     ),
     "DiagnosticsStatusNotification": say(
-        m.DiagnosticsStatusNotificationRequest, m.DiagnosticsStatusNotificationResponse()
+        m.DiagnosticsStatusNotificationRequest,
+        m.DiagnosticsStatusNotificationResponse(),
+        "progress of an upload that nothing here waits for",
     ),
     "FirmwareStatusNotification": say(
-        m.FirmwareStatusNotificationRequest, m.FirmwareStatusNotificationResponse()
+        m.FirmwareStatusNotificationRequest,
+        m.FirmwareStatusNotificationResponse(),
+        "progress of an update that nothing here waits for",
     ),
     "Heartbeat": ask(m.HeartbeatRequest, _beat, _the_time),
-    "LogStatusNotification": say(m.LogStatusNotificationRequest, m.LogStatusNotificationResponse()),
+    "LogStatusNotification": say(
+        m.LogStatusNotificationRequest,
+        m.LogStatusNotificationResponse(),
+        "progress of an upload that nothing here waits for",
+    ),
     "MeterValues": ask(m.MeterValuesRequest, _meter_values, _metered, m.MeterValuesResponse()),
     "SecurityEventNotification": say(
-        m.SecurityEventNotificationRequest, m.SecurityEventNotificationResponse()
+        m.SecurityEventNotificationRequest,
+        m.SecurityEventNotificationResponse(),
+        "acknowledged; nothing here acts on it",
     ),
-    # We are no certificate authority: the station keeps the certificate it has.
     "SignCertificate": say(
-        m.SignCertificateRequest, m.SignCertificateResponse(status=m.GenericStatusEnumType.REJECTED)
+        m.SignCertificateRequest,
+        m.SignCertificateResponse(status=m.GenericStatusEnumType.REJECTED),
+        "we are no certificate authority: Rejected, and the station keeps the certificate it has",
     ),
     "SignedFirmwareStatusNotification": say(
-        m.SignedFirmwareStatusNotificationRequest, m.SignedFirmwareStatusNotificationResponse()
+        m.SignedFirmwareStatusNotificationRequest,
+        m.SignedFirmwareStatusNotificationResponse(),
+        "progress of an update that nothing here waits for",
     ),
     "StartTransaction": ask(m.StartTransactionRequest, _start, _started),
     "StatusNotification": ask(m.StatusNotificationRequest, _status, _noted, m.StatusNotificationResponse()),

@@ -188,35 +188,88 @@ def _noted(_: answers.Noted) -> Wire:
 INBOUND: Mapping[str, Inbound] = {
     "Authorize": ask(m.AuthorizeRequest, _authorize, _judged),
     "BootNotification": ask(m.BootNotificationRequest, _boot, _registered),
-    "ClearedChargingLimit": say(m.ClearedChargingLimitRequest, m.ClearedChargingLimitResponse()),
+    "ClearedChargingLimit": say(
+        m.ClearedChargingLimitRequest, m.ClearedChargingLimitResponse(), "no model of external limits is kept"
+    ),
     "DataTransfer": say(
-        m.DataTransferRequest, m.DataTransferResponse(status=m.DataTransferStatusEnumType.UNKNOWN_VENDOR_ID)
+        m.DataTransferRequest,
+        m.DataTransferResponse(status=m.DataTransferStatusEnumType.UNKNOWN_VENDOR_ID),
+        "no vendor's extension is known here: UnknownVendorId",
     ),
     "FirmwareStatusNotification": say(
-        m.FirmwareStatusNotificationRequest, m.FirmwareStatusNotificationResponse()
+        m.FirmwareStatusNotificationRequest,
+        m.FirmwareStatusNotificationResponse(),
+        "progress of an update that nothing here waits for",
+    ),
+    "Get15118EVCertificate": say(
+        m.Get15118EVCertificateRequest,
+        m.Get15118EVCertificateResponse(status=m.Iso15118EVCertificateStatusEnumType.FAILED, exi_response=""),
+        "no contract certificate pool is connected: Failed",
+    ),
+    "GetCertificateStatus": say(
+        m.GetCertificateStatusRequest,
+        m.GetCertificateStatusResponse(status=m.GetCertificateStatusEnumType.FAILED),
+        "no OCSP responder is asked: Failed",
     ),
     "Heartbeat": ask(m.HeartbeatRequest, _beat, _the_time),
-    "LogStatusNotification": say(m.LogStatusNotificationRequest, m.LogStatusNotificationResponse()),
+    "LogStatusNotification": say(
+        m.LogStatusNotificationRequest,
+        m.LogStatusNotificationResponse(),
+        "progress of an upload that nothing here waits for",
+    ),
     "MeterValues": ask(m.MeterValuesRequest, _meter_values, _metered, m.MeterValuesResponse()),
-    "NotifyChargingLimit": say(m.NotifyChargingLimitRequest, m.NotifyChargingLimitResponse()),
+    "NotifyChargingLimit": say(
+        m.NotifyChargingLimitRequest, m.NotifyChargingLimitResponse(), "no model of external limits is kept"
+    ),
     "NotifyCustomerInformation": say(
-        m.NotifyCustomerInformationRequest, m.NotifyCustomerInformationResponse()
+        m.NotifyCustomerInformationRequest,
+        m.NotifyCustomerInformationResponse(),
+        "acknowledged, and not kept: it is personal data",
     ),
-    "NotifyDisplayMessages": say(m.NotifyDisplayMessagesRequest, m.NotifyDisplayMessagesResponse()),
+    "NotifyDisplayMessages": say(
+        m.NotifyDisplayMessagesRequest,
+        m.NotifyDisplayMessagesResponse(),
+        "no model of a station's messages is kept",
+    ),
+    "NotifyEVChargingNeeds": say(
+        m.NotifyEVChargingNeedsRequest,
+        m.NotifyEVChargingNeedsResponse(status=m.NotifyEVChargingNeedsStatusEnumType.REJECTED),
+        "no schedule is made for a car's needs: Rejected",
+    ),
+    "NotifyEVChargingSchedule": say(
+        m.NotifyEVChargingScheduleRequest,
+        m.NotifyEVChargingScheduleResponse(status=m.GenericStatusEnumType.ACCEPTED),
+        "no limit of ours can be exceeded; Accepted says that it was understood, not that it is approved",
+    ),
     "NotifyEvent": ask(m.NotifyEventRequest, _events, _events_noted),
-    "NotifyMonitoringReport": say(m.NotifyMonitoringReportRequest, m.NotifyMonitoringReportResponse()),
-    "NotifyReport": say(m.NotifyReportRequest, m.NotifyReportResponse()),
+    "NotifyMonitoringReport": say(
+        m.NotifyMonitoringReportRequest,
+        m.NotifyMonitoringReportResponse(),
+        "no model of a station's monitors is kept",
+    ),
+    "NotifyReport": say(m.NotifyReportRequest, m.NotifyReportResponse(), "no device model is kept"),
     "PublishFirmwareStatusNotification": say(
-        m.PublishFirmwareStatusNotificationRequest, m.PublishFirmwareStatusNotificationResponse()
+        m.PublishFirmwareStatusNotificationRequest,
+        m.PublishFirmwareStatusNotificationResponse(),
+        "progress of a publication that nothing here waits for",
     ),
-    "ReportChargingProfiles": say(m.ReportChargingProfilesRequest, m.ReportChargingProfilesResponse()),
-    "ReservationStatusUpdate": say(m.ReservationStatusUpdateRequest, m.ReservationStatusUpdateResponse()),
+    "ReportChargingProfiles": say(
+        m.ReportChargingProfilesRequest,
+        m.ReportChargingProfilesResponse(),
+        "no model of installed profiles is kept",
+    ),
+    "ReservationStatusUpdate": say(
+        m.ReservationStatusUpdateRequest, m.ReservationStatusUpdateResponse(), "no reservation is made here"
+    ),
     "SecurityEventNotification": say(
-        m.SecurityEventNotificationRequest, m.SecurityEventNotificationResponse()
+        m.SecurityEventNotificationRequest,
+        m.SecurityEventNotificationResponse(),
+        "acknowledged; nothing here acts on it",
     ),
-    # We are no certificate authority: the station keeps the certificate it has.
     "SignCertificate": say(
-        m.SignCertificateRequest, m.SignCertificateResponse(status=m.GenericStatusEnumType.REJECTED)
+        m.SignCertificateRequest,
+        m.SignCertificateResponse(status=m.GenericStatusEnumType.REJECTED),
+        "we are no certificate authority: Rejected, and the station keeps the certificate it has",
     ),
     "StatusNotification": ask(m.StatusNotificationRequest, _status, _noted, m.StatusNotificationResponse()),
     "TransactionEvent": ask(m.TransactionEventRequest, _transaction_event, _session_noted),
@@ -256,6 +309,11 @@ _ID_TOKEN_TYPES: Mapping[str, m.IdTokenEnumType] = {
     "EMAID": m.IdTokenEnumType.E_MAID,
 }
 """The way back; the rest is Central."""
+
+
+def id_token_type(token_type: str) -> m.IdTokenEnumType:
+    """What 2.x calls a token of ours."""
+    return _ID_TOKEN_TYPES.get(token_type, m.IdTokenEnumType.CENTRAL)
 
 
 def _token(token: m.IdTokenType, intake: Intake) -> asks.PresentedToken:
@@ -334,9 +392,8 @@ def _request_start(order: StationOrder) -> Wire | Unsendable:
         return Unsendable("OCPP 2.0.1 starts a session with a token and a number of ours")
     if len(order.token_uid) > MAX_ID_TOKEN:
         return Unsendable(f"OCPP 2.0.1 knows tokens of up to {MAX_ID_TOKEN} characters")
-    kind = _ID_TOKEN_TYPES.get(order.token_type, m.IdTokenEnumType.CENTRAL)
     return m.RequestStartTransactionRequest(
-        id_token=m.IdTokenType(id_token=order.token_uid, type=kind),
+        id_token=m.IdTokenType(id_token=order.token_uid, type=id_token_type(order.token_type)),
         remote_start_id=order.remote_start_id,
         evse_id=order.evse_id or None,
     )

@@ -16,6 +16,7 @@ from elstrada.model.answers import StationAnswer, TellStation
 from elstrada.model.device import CommandResult
 from elstrada.net.face import StationSocket
 from elstrada.ocpp.connection import (
+    AnswerDisputed,
     Answers,
     CallReceived,
     CallRepeated,
@@ -25,13 +26,14 @@ from elstrada.ocpp.connection import (
     Event,
     ForeignResult,
     ResultReceived,
+    SendReceived,
     Violation,
 )
 from elstrada.ocpp.faults import Refusal
 from elstrada.ocpp.table import Unsendable
 from elstrada.ocpp.versions import Version
 from elstrada.roles.gateway.seat import Seat
-from elstrada.roles.gateway.tally import ANSWERED, REFUSED, UNANSWERED
+from elstrada.roles.gateway.tally import ANSWERED, REFUSED, TAKEN, UNANSWERED
 from elstrada.spine.face import SpineDown, StreamMoved
 
 if TYPE_CHECKING:
@@ -227,6 +229,10 @@ class Link:
                     self._replied(event)
                 case CallTimedOut():
                     self._timed_out(event)
+                case SendReceived():
+                    self._take(event)
+                case AnswerDisputed(_, code, text):
+                    self._strayed("answer disputed", f"{code}: {text}")
                 case CallRepeated(_, action):
                     self._strayed("call sent again", action)
                 case ForeignResult(id):
@@ -263,6 +269,17 @@ class Link:
             assert read.answer is not None, "without an ask there is an answer"
             return read.answer
         return read.ask
+
+    def _take(self, told: SendReceived) -> None:
+        """Read what has no answer, whatever it holds."""
+        read = self._version.read_send(told.action, told.payload)
+        refused = isinstance(read, Refusal)
+        self._gateway.tally.message(self._version, told.action, REFUSED if refused else TAKEN)
+        if isinstance(read, Refusal):
+            self._strayed(read.fault.value, f"{told.action} {read.text}")
+            return
+        for finding in read:
+            self._strayed(finding.rule, f"{told.action} {finding.pointer}: {finding.text}")
 
     def _serve_at_once(self, call: CallReceived, ask: asks.StationAsk, now: datetime) -> bool:
         token = _token_of(ask)

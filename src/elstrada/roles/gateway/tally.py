@@ -5,8 +5,9 @@ from __future__ import annotations
 from elstrada.model.device import CommandName, CommandResult
 from elstrada.ocpp.versions import Version
 
-ANSWERED, REFUSED, UNANSWERED = "answered", "refused", "unanswered"
-"""Outcomes of a station's call: a result, an error, or a socket that was closed instead (P8)."""
+ANSWERED, REFUSED, UNANSWERED, TAKEN = "answered", "refused", "unanswered", "taken"
+"""Outcomes of a station's call: a result, an error, or a socket that was closed instead (P8); and of a message
+that is sent without being answered: it was read, or refused in silence."""
 OTHER = "other"
 
 
@@ -23,7 +24,7 @@ class GatewayTally:
         """By the close code."""
 
     def message(self, version: Version, action: str, outcome: str) -> None:
-        """Count a station's call. Actions that no standard knows are counted together."""
+        """Count a station's message. Actions that no standard knows are counted together."""
         key = (version.protocol.value, action if action in version.actions else OTHER, outcome)
         self.messages[key] = self.messages.get(key, 0) + 1
 

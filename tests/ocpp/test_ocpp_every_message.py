@@ -1,0 +1,391 @@
+"""Every message of every version, in both directions: the smallest and the largest its schema allows, and wrong ones."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from ocpp_documents import maximal, minimal, required
+from ocpp_samples import NOW, conforms, decide, schema
+
+from elstrada.ocpp.faults import Fault, Refusal
+from elstrada.ocpp.schema import Read, Reader
+from elstrada.ocpp.table import ReadCall
+from elstrada.ocpp.v16 import messages as v16
+from elstrada.ocpp.v21 import messages as v21
+from elstrada.ocpp.v201 import messages as v201
+from elstrada.ocpp.versions import OCPP16, OCPP21, OCPP201, Version
+from elstrada.ocpp.wire import Wire, encode
+
+FROM_STATION_16 = [
+    "Authorize",
+    "BootNotification",
+    "DataTransfer",
+    "DiagnosticsStatusNotification",
+    "FirmwareStatusNotification",
+    "Heartbeat",
+    "LogStatusNotification",
+    "MeterValues",
+    "SecurityEventNotification",
+    "SignCertificate",
+    "SignedFirmwareStatusNotification",
+    "StartTransaction",
+    "StatusNotification",
+    "StopTransaction",
+]
+TO_STATION_16 = [
+    "CancelReservation",
+    "CertificateSigned",
+    "ChangeAvailability",
+    "ChangeConfiguration",
+    "ClearCache",
+    "ClearChargingProfile",
+    "DataTransfer",
+    "DeleteCertificate",
+    "ExtendedTriggerMessage",
+    "GetCompositeSchedule",
+    "GetConfiguration",
+    "GetDiagnostics",
+    "GetInstalledCertificateIds",
+    "GetLocalListVersion",
+    "GetLog",
+    "InstallCertificate",
+    "RemoteStartTransaction",
+    "RemoteStopTransaction",
+    "ReserveNow",
+    "Reset",
+    "SendLocalList",
+    "SetChargingProfile",
+    "SignedUpdateFirmware",
+    "TriggerMessage",
+    "UnlockConnector",
+    "UpdateFirmware",
+]
+FROM_STATION_201 = [
+    "Authorize",
+    "BootNotification",
+    "ClearedChargingLimit",
+    "DataTransfer",
+    "FirmwareStatusNotification",
+    "Get15118EVCertificate",
+    "GetCertificateStatus",
+    "Heartbeat",
+    "LogStatusNotification",
+    "MeterValues",
+    "NotifyChargingLimit",
+    "NotifyCustomerInformation",
+    "NotifyDisplayMessages",
+    "NotifyEVChargingNeeds",
+    "NotifyEVChargingSchedule",
+    "NotifyEvent",
+    "NotifyMonitoringReport",
+    "NotifyReport",
+    "PublishFirmwareStatusNotification",
+    "ReportChargingProfiles",
+    "ReservationStatusUpdate",
+    "SecurityEventNotification",
+    "SignCertificate",
+    "StatusNotification",
+    "TransactionEvent",
+]
+TO_STATION_201 = [
+    "CancelReservation",
+    "CertificateSigned",
+    "ChangeAvailability",
+    "ClearCache",
+    "ClearChargingProfile",
+    "ClearDisplayMessage",
+    "ClearVariableMonitoring",
+    "CostUpdated",
+    "CustomerInformation",
+    "DataTransfer",
+    "DeleteCertificate",
+    "GetBaseReport",
+    "GetChargingProfiles",
+    "GetCompositeSchedule",
+    "GetDisplayMessages",
+    "GetInstalledCertificateIds",
+    "GetLocalListVersion",
+    "GetLog",
+    "GetMonitoringReport",
+    "GetReport",
+    "GetTransactionStatus",
+    "GetVariables",
+    "InstallCertificate",
+    "PublishFirmware",
+    "RequestStartTransaction",
+    "RequestStopTransaction",
+    "ReserveNow",
+    "Reset",
+    "SendLocalList",
+    "SetChargingProfile",
+    "SetDisplayMessage",
+    "SetMonitoringBase",
+    "SetMonitoringLevel",
+    "SetNetworkProfile",
+    "SetVariableMonitoring",
+    "SetVariables",
+    "TriggerMessage",
+    "UnlockConnector",
+    "UnpublishFirmware",
+    "UpdateFirmware",
+]
+FROM_STATION_21 = [
+    "BatterySwap",
+    "ClosePeriodicEventStream",
+    "GetCertificateChainStatus",
+    "NotifyDERAlarm",
+    "NotifyDERStartStop",
+    "NotifyPeriodicEventStream",
+    "NotifyPriorityCharging",
+    "NotifySettlement",
+    "OpenPeriodicEventStream",
+    "PullDynamicScheduleUpdate",
+    "ReportDERControl",
+    "VatNumberValidation",
+]
+TO_STATION_21 = [
+    "AFRRSignal",
+    "AdjustPeriodicEventStream",
+    "ChangeTransactionTariff",
+    "ClearDERControl",
+    "ClearTariffs",
+    "GetDERControl",
+    "GetPeriodicEventStream",
+    "GetTariffs",
+    "NotifyAllowedEnergyTransfer",
+    "NotifyWebPaymentStarted",
+    "RequestBatterySwap",
+    "SetDERControl",
+    "SetDefaultTariff",
+    "UpdateDynamicSchedule",
+    "UsePriorityCharging",
+]
+DIRECTIONS = [
+    (OCPP16, FROM_STATION_16, TO_STATION_16),
+    (OCPP201, FROM_STATION_201, TO_STATION_201),
+    (OCPP21, FROM_STATION_201 + FROM_STATION_21, TO_STATION_201 + TO_STATION_21),
+]
+"""As the standards tell them; their schemas do not."""
+
+MESSAGES: list[tuple[Version, str, type[Wire]]] = [
+    (version, kind.__name__, kind)
+    for version, messages in ((OCPP16, v16), (OCPP201, v201), (OCPP21, v21))
+    for kind in [*(kind for pair in messages.ACTIONS.values() for kind in pair), *messages.SENDS.values()]
+]
+INBOUND: list[tuple[Version, str]] = [
+    (version, action) for version, from_station, _ in DIRECTIONS for action in from_station
+]
+EACH_MESSAGE = pytest.mark.parametrize(
+    ("version", "name", "kind"), MESSAGES, ids=[f"{version.protocol}-{name}" for version, name, _ in MESSAGES]
+)
+EACH_CALL = pytest.mark.parametrize(
+    ("version", "action"), INBOUND, ids=[f"{version.protocol}-{action}" for version, action in INBOUND]
+)
+
+
+def as_payload(document: Any) -> bytes:
+    return json.dumps(document).encode()
+
+
+def request_schema(version: Version, action: str) -> dict[str, Any]:
+    return schema(version.protocol, f"{action}Request")
+
+
+@pytest.mark.parametrize(("version", "from_station", "to_station"), DIRECTIONS)
+def test_every_action_has_its_direction(
+    version: Version, from_station: list[str], to_station: list[str]
+) -> None:
+    assert set(version.inbound) == set(from_station)
+    assert version.actions == {*from_station, *to_station}
+
+
+@EACH_MESSAGE
+def test_the_smallest_and_the_largest_message_are_read_and_written_back_the_same(
+    version: Version, name: str, kind: type[Wire]
+) -> None:
+    reader = Reader(kind)
+    for made in (minimal, maximal):
+        document = made(schema(version.protocol, name))
+        assert conforms(version.protocol, name, as_payload(document)), "the test's document conforms"
+
+        read = reader.read(as_payload(document))
+
+        assert isinstance(read, Read), read
+        assert read.findings == ()
+        assert same(msgspec.json.decode(encode(read.message)), document)
+
+
+def same(left: Any, right: Any) -> bool:
+    return msgspec.json.encode(left, order="sorted") == msgspec.json.encode(right, order="sorted")
+
+
+@EACH_CALL
+def test_every_call_of_a_station_gets_an_answer_that_conforms(version: Version, action: str) -> None:
+    for made in (minimal, maximal):
+        payload = as_payload(made(request_schema(version, action)))
+        if action in version.sends:
+            assert version.read_send(action, payload) == ()
+            continue
+
+        call = version.read_call(action, payload, NOW, lenient=False)
+
+        assert isinstance(call, ReadCall), call
+        answer = call.answer if call.ask is None else version.write_answer(action, decide(call.ask))
+        assert answer is not None
+        assert conforms(version.protocol, f"{action}Response", answer), answer
+
+
+PROMISES_NOTHING = {
+    "DataTransfer": "UnknownVendorId",
+    "Get15118EVCertificate": "Failed",
+    "GetCertificateStatus": "Failed",
+    "NotifyEVChargingNeeds": "Rejected",
+    # "Does not imply any approval", says its schema.
+    "NotifyEVChargingSchedule": "Accepted",
+    "OpenPeriodicEventStream": "Rejected",
+    "PullDynamicScheduleUpdate": "Rejected",
+    "SignCertificate": "Rejected",
+    "VatNumberValidation": "Rejected",
+}
+
+
+@EACH_CALL
+def test_an_answer_without_a_decision_promises_nothing(version: Version, action: str) -> None:
+    row = version.inbound[action]
+    call = version.read_call(action, as_payload(maximal(request_schema(version, action))), NOW)
+    assert isinstance(call, ReadCall)
+    assert row.asks == (row.why == ""), "what is not decided says why"
+    if not row.asks:
+        assert call.answer is not None
+        assert msgspec.json.decode(call.answer).get("status") == PROMISES_NOTHING.get(action)
+
+
+@EACH_CALL
+def test_a_call_that_lacks_what_is_required_is_an_occurrence_violation(version: Version, action: str) -> None:
+    whole = minimal(request_schema(version, action))
+    for name in required(request_schema(version, action)):
+        lacking = {key: value for key, value in whole.items() if key != name}
+        refused = version.read_call(action, as_payload(lacking), NOW)
+        assert isinstance(refused, Refusal), name
+        assert refused.fault is Fault.OCCURRENCE_CONSTRAINT_VIOLATION
+        assert refused.text.startswith(f"/{name}: ")
+
+
+@EACH_CALL
+def test_a_call_of_another_type_is_a_type_violation(version: Version, action: str) -> None:
+    whole = minimal(request_schema(version, action))
+    wrong: list[Any] = [
+        [],
+        None,
+        *(whole | {name: [{}]} for name in whole if not isinstance(whole[name], list)),
+    ]
+    for document in wrong:
+        refused = version.read_call(action, as_payload(document), NOW)
+        assert isinstance(refused, Refusal), document
+        assert refused.fault is Fault.TYPE_CONSTRAINT_VIOLATION
+
+
+@EACH_CALL
+def test_a_field_that_no_message_has_is_a_finding_and_refused_to_the_letter_only(
+    version: Version, action: str
+) -> None:
+    payload = as_payload(minimal(request_schema(version, action)) | {"unheardOf": 1})
+
+    strict = version.read_call(action, payload, NOW, lenient=False)
+    lenient = version.read_call(action, payload, NOW)
+
+    assert isinstance(strict, Refusal)
+    expected = Fault.MESSAGE_TYPE_NOT_SUPPORTED if action in version.sends else Fault.FORMAT_VIOLATION
+    assert strict.fault is expected
+    assert isinstance(lenient, ReadCall)
+    assert "/unheardOf" in {finding.pointer for finding in lenient.findings}
+
+
+@pytest.mark.parametrize(("version", "from_station", "to_station"), DIRECTIONS)
+def test_a_station_that_calls_what_only_we_may_call_hears_that_it_is_not_offered(
+    version: Version, from_station: list[str], to_station: list[str]
+) -> None:
+    for action in set(to_station) - set(from_station):
+        refused = version.read_call(action, b"{}", NOW)
+        assert isinstance(refused, Refusal)
+        assert refused.fault is Fault.NOT_SUPPORTED
+    for action in {action for other, _ in INBOUND if other is not version for action in other.actions}:
+        if action not in version.actions:
+            unknown = version.read_call(action, b"{}", NOW)
+            assert isinstance(unknown, Refusal)
+            assert unknown.fault is Fault.NOT_IMPLEMENTED
+
+
+# --- what is sent and not called (2.1) ------------------------------------------------------------------
+
+STREAM = as_payload(minimal(request_schema(OCPP21, "NotifyPeriodicEventStream")))
+
+
+def test_a_stream_that_is_called_instead_of_sent_is_answered_with_nothing_and_found() -> None:
+    call = OCPP21.read_call("NotifyPeriodicEventStream", STREAM, NOW)
+
+    assert isinstance(call, ReadCall)
+    assert call.answer == b"{}"
+    assert [finding.rule for finding in call.findings] == ["send"]
+
+
+def test_a_send_of_what_must_be_called_is_refused_in_silence() -> None:
+    refused = OCPP21.read_send("Heartbeat", b"{}")
+
+    assert isinstance(refused, Refusal)
+    assert refused.fault is Fault.MESSAGE_TYPE_NOT_SUPPORTED
+
+
+def test_a_send_that_is_not_as_its_schema_says_is_found_or_refused() -> None:
+    found = OCPP21.read_send("NotifyPeriodicEventStream", STREAM[:-1] + b',"unheardOf":1}')
+    refused = OCPP21.read_send("NotifyPeriodicEventStream", b"{}")
+
+    assert isinstance(found, tuple)
+    assert [finding.pointer for finding in found] == ["/unheardOf"]
+    assert isinstance(refused, Refusal)
+
+
+# --- 2.1 reads what 2.0.1 reads -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", [action for action, row in OCPP201.inbound.items() if row.asks])
+def test_a_message_of_2_0_1_has_in_2_1_every_field_that_it_had(action: str) -> None:
+    """Rows of 2.0.1 read messages of 2.1: each field they may look at must be there, of the same kind."""
+    assert not list(missing(v201.ACTIONS[action][0], v21.ACTIONS[action][0]))
+
+
+def missing(old: Any, new: Any, at: str = "") -> Any:
+    """Where a newer struct lacks a field of the older, or has it in another shape."""
+    fields = {field.name: field for field in msgspec.inspect.type_info(new).fields}  # type: ignore[union-attr]
+    for field in msgspec.inspect.type_info(old).fields:  # type: ignore[union-attr]
+        here = f"{at}/{field.name}"
+        if field.name not in fields:
+            yield here
+            continue
+        yield from differing(field.type, fields[field.name].type, here)
+
+
+def differing(old: Any, new: Any, at: str) -> Any:
+    match bare(old), bare(new):
+        case msgspec.inspect.StructType(cls=before), msgspec.inspect.StructType(cls=after):
+            yield from missing(before, after, at)
+        case msgspec.inspect.VarTupleType(item_type=before), msgspec.inspect.VarTupleType(item_type=after):
+            yield from differing(before, after, at)
+        case before, after if type(before) is not type(after):
+            yield at
+        case _:
+            pass
+
+
+def bare(told: Any) -> Any:
+    """A type without its rules and without None."""
+    match told:
+        case msgspec.inspect.Metadata(type=inner):
+            return bare(inner)
+        case msgspec.inspect.UnionType(types=types):
+            return bare(next(each for each in types if not isinstance(each, msgspec.inspect.NoneType)))
+        case _:
+            return told
