@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from decimal import Decimal
+from typing import cast
+
+import msgspec
 
 HIDDEN = "***"
 
@@ -35,6 +40,87 @@ def redacted(text: str) -> str:
     text = _AUTHORIZATION.sub(lambda found: f"{found['name']}{HIDDEN}", text)
     text = _SCHEME.sub(lambda found: f"{found['scheme']} {HIDDEN}", text)
     return _NAMED.sub(lambda found: f"{found['name']}{HIDDEN}", text)
+
+
+# --- documents --------------------------------------------------------------------------------------
+
+_SECRET_NAME = re.compile(
+    r"passw(?:or)?d|secret|token|authorizationkey|idtag|api[_-]?key|pepper|customeridentifier|(?:pin|vin)$",
+    re.IGNORECASE,
+)
+_PRIVATE_KEY = "PRIVATE KEY"
+"""Stands in every PEM block that holds one."""
+_VALUES = ("value", "attributeValue", "variableAttribute")
+"""Where OCPP puts the value of a configuration key or variable that is named beside it."""
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def redacted_json(text: str) -> str:
+    """A JSON document with every text hidden that is a secret or a token by its name, or looks like one.
+
+    An object may name a secret as another's value does: ``{"key": "AuthorizationKey", "value": ...}``, or
+    ``{"variable": {"name": "BasicAuthPassword"}, "attributeValue": ...}``. Where nothing is hidden, the text
+    stays as it is.
+    """
+    try:
+        document = json.loads(text, parse_float=Decimal, parse_int=_integer)
+        shown = _shown(document)
+    except (ValueError, ArithmeticError, RecursionError):
+        return json.dumps(HIDDEN)  # Not a document: nothing can be said of its parts.
+    return text if shown == document else _encode(shown).decode()
+
+
+def _shown(value: object) -> object:
+    match value:
+        case str():
+            return HIDDEN if _PRIVATE_KEY in value else redacted(value)
+        case list():
+            return [_shown(item) for item in cast("list[object]", value)]
+        case dict():
+            return _shown_fields(cast("dict[str, object]", value))
+        case _:
+            return value
+
+
+def _shown_fields(fields: dict[str, object]) -> dict[str, object]:
+    secret = _names_a_secret(fields)
+    return {
+        name: _hidden(value)
+        if (secret and name in _VALUES) or _is_secret(name, value, fields)
+        else _shown(value)
+        for name, value in fields.items()
+    }
+
+
+def _is_secret(name: str, value: object, beside: dict[str, object]) -> bool:
+    """A VPN's key stands under that very name, beside its password."""
+    named = _SECRET_NAME.search(name) is not None or (name == "key" and "password" in beside)
+    return named and isinstance(value, str)
+
+
+def _names_a_secret(fields: dict[str, object]) -> bool:
+    named = fields.get("key")
+    variable = fields.get("variable")
+    if isinstance(variable, dict):
+        named = cast("dict[str, object]", variable).get("name")
+    return isinstance(named, str) and _SECRET_NAME.search(named) is not None
+
+
+def _hidden(value: object) -> object:
+    """The value with every text in it hidden."""
+    match value:
+        case str():
+            return HIDDEN
+        case list():
+            return [_hidden(item) for item in cast("list[object]", value)]
+        case dict():
+            return {name: _hidden(item) for name, item in cast("dict[str, object]", value).items()}
+        case _:
+            return value
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= 18 else Decimal(text)
 
 
 def _without_userinfo(found: re.Match[str]) -> str:
