@@ -585,6 +585,33 @@ def test_a_stop_for_a_session_that_does_not_run_here_is_unknown() -> None:
     assert decision.answer.result is CommandResult.UNKNOWN
 
 
+def test_a_call_travels_whole_and_is_remembered_without_its_secrets() -> None:
+    desk = connected()
+    payload = '{"key":"AuthorizationKey","value":"c0rrect-horse"}'
+    asked = desk.ask(command(CommandName.CALL, action="ChangeConfiguration", payload=payload), at(1))
+    (tell,) = asked.questions
+    assert isinstance(tell, answers.TellStation)
+    assert (tell.order.action, tell.order.payload) == ("ChangeConfiguration", payload)
+    (requested,) = desk.told(f.CommandRequested)
+    assert isinstance(requested, f.CommandRequested)
+    assert requested.payload == '{"key":"AuthorizationKey","value":"***"}'
+    said = '{"status":"Accepted","customData":{"token":"c0rrect-horse"}}'
+    done = desk.ask(
+        asks.CommandReply(command_id="k1", result=CommandResult.ACCEPTED, detail="Accepted", response=said),
+        at(2),
+    )
+    shown = said.replace("c0rrect-horse", "***")
+    assert done.answer == answers.CommandDone(CommandResult.ACCEPTED, "Accepted", shown)
+    assert done.facts == (f.CommandAnswered("k1", CommandResult.ACCEPTED, "Accepted", shown),)
+
+
+def test_a_call_of_nothing_is_not_made() -> None:
+    decision = connected().ask(command(CommandName.CALL, action="Reset"), at(1))
+    assert decision.questions == ()
+    assert isinstance(decision.answer, answers.CommandDone)
+    assert decision.answer.result is CommandResult.REJECTED
+
+
 # --- the rest ------------------------------------------------------------------------------------------
 
 

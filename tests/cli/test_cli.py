@@ -19,7 +19,8 @@ from click.testing import CliRunner, Result
 from elstrada.cli import root
 from elstrada.cli.exits import Exit
 from elstrada.model.answers import CommandDone
-from elstrada.model.device import CommandResult
+from elstrada.model.asks import Command
+from elstrada.model.device import CommandName, CommandResult
 from elstrada.model.facts import StationConnected
 from elstrada.model.http import HttpRequest
 from elstrada.model.ids import PartyId, station_address, station_stream
@@ -84,7 +85,7 @@ def test_the_issues_commands_exist() -> None:
     """The names are promised; scripts rely on them."""
     names = {verb.name for noun in NOUNS for verb in verbs_of(noun)}
     promised = (
-        "station add, station list, station command, station adopt, partner add, partner handshake, "
+        "station add, station list, station command, station call, station adopt, partner add, partner handshake, "
         "partner list, token add, tariff put, cdr list, cdr explain, bill export, import irve, import ocpi"
     )
     assert set(promised.split(", ")) <= names
@@ -142,6 +143,8 @@ def test_people_get_tables_on_stdout_and_notes_on_stderr() -> None:
         ("station command S1 DANCE", Exit.USAGE, "'DANCE' is not one of"),
         ("station command S1 RESET", Exit.UNREACHABLE, "needs a running server"),
         ("station command S1 RESET --evse one", Exit.USAGE, "expected `int | null`, got `str`"),
+        ("station command S1 CALL", Exit.UNREACHABLE, "needs a running server"),
+        ("station call S1 Reset", Exit.UNREACHABLE, "needs a running server"),
         ("partner add P1", Exit.UNREACHABLE, "elstrada serve"),
         ("demo --speed nan", Exit.USAGE, "nan is not a number"),
         ("token add A1", Exit.USAGE, "Missing option '--contract'"),
@@ -231,7 +234,11 @@ def server(home: Path) -> Iterator[HTTPServer]:
     """The desk's handler behind the standard library's server, announced as a serving node does."""
     post = LocalPost()
 
-    async def station(_: Letter) -> Letter:
+    async def station(ask: Letter) -> Letter:
+        if isinstance(ask, Command) and ask.name is CommandName.CALL:
+            return CommandDone(
+                CommandResult.REJECTED, "Rejected", f'{{"status":"Rejected","was":{ask.payload}}}'
+            )
         return CommandDone(CommandResult.REJECTED, "busy")
 
     owner = PartyId("SE", "ELS")
@@ -281,10 +288,53 @@ def test_a_running_server_does_the_verb_and_its_refusals_exit_alike(home: Path) 
     refused = run("station", "command", "S1", "RESET")
     assert refused.exit_code == Exit.REFUSED
     assert "S1 answered RESET with REJECTED (busy)" in refused.stderr
+    elsewhere = run("station", "command", "S1", "CALL")
+    assert (elsewhere.exit_code, "station call" in elsewhere.stderr) == (Exit.USAGE, True)
     assert run("station", "add", "S1").exit_code == Exit.ERROR
     invalid = run("tariff", "put", "-", stdin=json.dumps(TARIFF).encode())
     assert invalid.exit_code == Exit.CHECKS
     assert "/elements: at least one is required" in invalid.stderr
+
+
+@pytest.mark.usefixtures("server")
+def test_a_call_takes_its_fields_as_text_from_a_file_or_from_standard_input(tmp_path: Path) -> None:
+    told("party", "put", "SE*ELS", "--roles", "CPO", "--name", "Elstrada Nord")
+    told("station", "add", "S1")
+    file = tmp_path / "fields.json"
+    file.write_text('{"type":"Soft"}')
+    for given, stdin in (('{"type":"Soft"}', None), (f"@{file}", None), ("-", b'{"type":"Soft"}')):
+        result = run("station", "call", "S1", "Reset", given, "--json", stdin=stdin)
+        assert result.exit_code == 0, result.stderr
+        end = json.loads(result.stdout)
+        assert list(end) == ["command_id", "action", "result", "detail", "response"]
+        assert (end["result"], end["response"]["was"]) == ("REJECTED", {"type": "Soft"})
+    shown = run("station", "call", "S1", "ClearCache").stdout
+    assert shown.splitlines()[0] == "REJECTED (Rejected)"
+    assert '"was": {}' in shown
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("Reset", '{"type":"Warm"}'), Exit.CHECKS, "  /type: expected a ResetType, got 'Warm'"),
+        (("Reset",), Exit.CHECKS, "  /type: missing"),
+        (("Reset", "soft"), Exit.CHECKS, "Expecting value"),
+        (("Reste",), Exit.USAGE, "Did you mean Reset?"),
+        (("SetVariables",), Exit.USAGE, "no station is called with 'SetVariables' in ocpp1.6"),
+        (("BootNotification",), Exit.USAGE, "no station is called with 'BootNotification'"),
+        (("Reset", "@nowhere.json"), Exit.USAGE, "nowhere.json cannot be read"),
+        (("x" * 51,), Exit.USAGE, "length <= 50"),
+    ],
+)
+def test_a_call_that_its_version_does_not_know_is_refused_before_it_is_sent(
+    arguments: tuple[str, ...], status: Exit, says: str
+) -> None:
+    told("party", "put", "SE*ELS", "--roles", "CPO", "--name", "Elstrada Nord")
+    told("station", "add", "S1")
+    result = run("station", "call", "S1", *arguments)
+    assert result.exit_code == status
+    assert says in result.stderr
 
 
 def test_a_file_left_by_a_server_that_is_gone_is_passed_over(home: Path, server: HTTPServer) -> None:

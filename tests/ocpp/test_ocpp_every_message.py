@@ -10,9 +10,11 @@ import pytest
 from ocpp_documents import maximal, minimal, required
 from ocpp_samples import NOW, conforms, decide, schema
 
+from elstrada.model.device import CommandResult
 from elstrada.ocpp.faults import Fault, Refusal
+from elstrada.ocpp.results import RESULT_OF_STATUS
 from elstrada.ocpp.schema import Read, Reader
-from elstrada.ocpp.table import ReadCall
+from elstrada.ocpp.table import ReadCall, Sendable, Unsendable
 from elstrada.ocpp.v16 import messages as v16
 from elstrada.ocpp.v21 import messages as v21
 from elstrada.ocpp.v201 import messages as v201
@@ -187,7 +189,7 @@ EACH_CALL = pytest.mark.parametrize(
 
 
 def as_payload(document: Any) -> bytes:
-    return json.dumps(document).encode()
+    return json.dumps(document, ensure_ascii=False).encode()
 
 
 def request_schema(version: Version, action: str) -> dict[str, Any]:
@@ -317,6 +319,95 @@ def test_a_station_that_calls_what_only_we_may_call_hears_that_it_is_not_offered
             unknown = version.read_call(action, b"{}", NOW)
             assert isinstance(unknown, Refusal)
             assert unknown.fault is Fault.NOT_IMPLEMENTED
+
+
+# --- calls of an operator's choice ------------------------------------------------------------------------
+
+OUTBOUND: list[tuple[Version, str]] = [
+    (version, action) for version, _, to_station in DIRECTIONS for action in to_station
+]
+EACH_ORDER = pytest.mark.parametrize(
+    ("version", "action"), OUTBOUND, ids=[f"{version.protocol}-{action}" for version, action in OUTBOUND]
+)
+
+
+@EACH_ORDER
+def test_a_station_can_be_called_with_the_smallest_and_the_largest_payload(
+    version: Version, action: str
+) -> None:
+    assert action in version.to_station
+    for made in (minimal, maximal):
+        payload = as_payload(made(request_schema(version, action)))
+        assert version.write_call(action, payload) == Sendable(action, payload)
+
+
+@EACH_ORDER
+def test_a_payload_that_is_not_to_the_letter_is_not_sent_and_each_fault_has_its_place(
+    version: Version, action: str
+) -> None:
+    whole = minimal(request_schema(version, action))
+    spoilt = [(f"/{name}", without(whole, name)) for name in required(request_schema(version, action))]
+    for pointer, document in [*spoilt, ("/unheardOf", whole | {"unheardOf": 1}), ("", [])]:
+        unsendable = version.write_call(action, as_payload(document))
+        assert isinstance(unsendable, Unsendable)
+        assert pointer in {finding.pointer for finding in unsendable.findings}
+
+
+@EACH_ORDER
+def test_every_answer_to_a_call_is_kept_and_every_status_has_a_meaning(version: Version, action: str) -> None:
+    response = schema(version.protocol, f"{action}Response")
+    for document in (minimal(response), maximal(response)):
+        reply = version.read_response("k1", action, as_payload(document))
+        assert reply.response is not None
+        assert json.loads(reply.response) == document
+        assert reply.detail == document.get("status", "answered")
+        assert reply.result is CommandResult.ACCEPTED or "status" in document
+    assert set(statuses_of(response)) <= RESULT_OF_STATUS.keys()
+
+
+def without(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != name}
+
+
+def statuses_of(response: dict[str, Any]) -> list[str]:
+    status = response.get("properties", {}).get("status", {"enum": []})
+    if "$ref" in status:
+        status = response["definitions"][status["$ref"].rsplit("/", 1)[1]]
+    return status["enum"]
+
+
+@pytest.mark.parametrize(("version", "from_station", "to_station"), DIRECTIONS)
+def test_no_station_is_called_with_what_its_version_lacks_or_only_stations_call(
+    version: Version, from_station: list[str], to_station: list[str]
+) -> None:
+    others = {action for other, _ in INBOUND for action in other.actions}
+    for action in (others | set(from_station) | {"MakeCoffee", ""}) - set(to_station):
+        unsendable = version.write_call(action, b"{}")
+        assert isinstance(unsendable, Unsendable), action
+        assert unsendable.findings == ()
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"{", b'{"type":"Soft","type":"Hard"}', b"\xff", b"[" * 90, b" " * 300_000]
+)
+def test_what_is_no_document_is_not_sent(payload: bytes) -> None:
+    assert isinstance(OCPP16.write_call("Reset", payload), Unsendable)
+
+
+def test_an_answer_that_strays_is_kept_and_says_where() -> None:
+    late = OCPP16.read_response("k1", "Reset", b'{"status":"Maybe","by":"and by"}')
+    none = OCPP16.read_response("k1", "Reset", b"{}")
+
+    assert (late.result, late.response) == (CommandResult.FAILED, '{"status":"Maybe","by":"and by"}')
+    assert late.detail.startswith("Maybe; ")
+    assert "/by: " in late.detail
+    assert (none.result, none.detail, none.response) == (CommandResult.FAILED, "/status: missing", "{}")
+
+
+def test_an_error_shows_no_secret() -> None:
+    reply = OCPP16.read_error("k1", "InternalError", "bad password=c0rrect-horse")
+
+    assert "c0rrect-horse" not in reply.detail
 
 
 # --- what is sent and not called (2.1) ------------------------------------------------------------------

@@ -341,7 +341,7 @@ def test_what_a_version_has_no_words_for_is_said_and_not_sent(version: Version, 
 
 
 @ALL
-@pytest.mark.parametrize("name", CommandName)
+@pytest.mark.parametrize("name", [name for name in CommandName if name is not CommandName.CALL])
 def test_every_status_of_every_reply_has_a_result(version: Version, name: CommandName) -> None:
     """The statuses are those of the official schema."""
     row = version.outbound[name]

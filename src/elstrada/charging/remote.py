@@ -11,6 +11,7 @@ from elstrada.model.answers import CommandDone, TellStation
 from elstrada.model.asks import Command, CommandReply
 from elstrada.model.device import CommandName, CommandResult, StationOrder
 from elstrada.model.ids import Fresh
+from elstrada.redaction import redacted_json
 
 LATE = "its time had run out before the station was told"
 
@@ -30,6 +31,8 @@ def command(state: StationState, ask: Command, now: datetime, fresh: Fresh) -> D
         return _refused(requested, CommandResult.UNKNOWN, f"no session {ask.session_id} runs here")
     if ask.name is CommandName.START and ask.token is None:
         return _refused(requested, CommandResult.REJECTED, "a remote start needs a token")
+    if ask.name is CommandName.CALL and (ask.action is None or ask.payload is None):
+        return _refused(requested, CommandResult.REJECTED, "a call needs an action and its fields")
     tell = TellStation(command_id=ask.command_id, order=_order(ask, session, fresh), until=until)
     return Decision(facts=(requested,), questions=(tell,))
 
@@ -39,8 +42,10 @@ def reply(state: StationState, ask: CommandReply) -> Decision:
     pending = state.commands.get(ask.command_id)
     if pending is None or pending.answered:
         return Decision()
+    response = None if ask.response is None else redacted_json(ask.response)
     return Decision(
-        CommandDone(ask.result, ask.detail), (f.CommandAnswered(ask.command_id, ask.result, ask.detail),)
+        CommandDone(ask.result, ask.detail, response),
+        (f.CommandAnswered(ask.command_id, ask.result, ask.detail, response),),
     )
 
 
@@ -66,6 +71,8 @@ def _requested(ask: Command, fresh: Fresh) -> f.CommandRequested:
         authorization_reference=ask.authorization_reference,
         remote_start_id=fresh.number if ask.name is CommandName.START else None,
         deadline_s=ask.deadline_s,
+        action=ask.action,
+        payload=None if ask.payload is None else redacted_json(ask.payload),
     )
 
 
@@ -81,6 +88,8 @@ def _order(ask: Command, session: SessionState | None, fresh: Fresh) -> StationO
         hard=ask.hard,
         operative=ask.operative,
         message=ask.message,
+        action=ask.action,
+        payload=ask.payload,
     )
 
 

@@ -32,6 +32,8 @@ EXITS = {
 MOST_LINE = 4096
 MOST_BYTES = 1 << 30
 """Of a file that is handed in."""
+MOST_DOCUMENT = 1 << 20
+"""Bytes of a JSON text that is handed in; verbs take less, and say so."""
 
 
 class _File(click.ParamType[bytes]):
@@ -61,6 +63,24 @@ class _Text(click.ParamType[str]):
         return sys.stdin.readline(MOST_LINE).rstrip("\r\n") if value == "-" else str(value)
 
 
+class _Document(click.ParamType[str]):
+    """A JSON text: as it stands, from a file after ``@``, or from standard input for ``-``."""
+
+    name = "json"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        told = str(value)
+        if told != "-" and not told.startswith("@"):
+            return told
+        try:
+            with sys.stdin.buffer if told == "-" else Path(told[1:]).open("rb") as file:
+                return file.read(MOST_DOCUMENT).decode("utf-8-sig")
+        except OSError as problem:
+            self.fail(f"{told[1:]} cannot be read: {problem.strerror}", param, ctx)
+        except UnicodeDecodeError:
+            self.fail(f"{told} is not UTF-8", param, ctx)
+
+
 def noun_group(noun: str) -> click.Group:
     """The noun's verbs as commands."""
     group = click.Group(noun, help=NOUNS[noun][1])
@@ -75,7 +95,7 @@ def _command(verb: AnyVerb) -> click.Command:
     left = verb.arguments
     parameters: list[click.Parameter] = []
     for field in struct.fields:
-        by_place = field.required and left > 0
+        by_place = left > 0 and (field.required or _is_document(field.type))
         left -= by_place
         parameters.append(_argument(field) if by_place else _option(field))
     parameters.append(click.Option(["--json"], is_flag=True, help="Write the result as JSON."))
@@ -114,7 +134,11 @@ def _done(ctx: click.Context, verb: AnyVerb, params: msgspec.Struct) -> object |
 
 def _argument(field: inspect.Field) -> click.Argument:
     kind, _ = _kind(field.type)
-    return click.Argument([field.name], type=kind, metavar=_metavar(field).upper())
+    metavar = _metavar(field).upper()
+    if _is_document(field.type):
+        metavar = "JSON|@FILE|-"
+    metavar = metavar if field.required else f"[{metavar}]"
+    return click.Argument([field.name], type=kind, required=field.required, metavar=metavar)
 
 
 def _option(field: inspect.Field) -> click.Option:
@@ -136,7 +160,8 @@ def _kind(told: inspect.Type) -> tuple[click.ParamType[object], bool]:
     """
     match told:
         case inspect.Metadata(type=inner):
-            return _kind(inner)
+            kind: click.ParamType[object] = cast("click.ParamType[object]", _Document())
+            return (kind, False) if _is_document(told) else _kind(inner)
         case inspect.UnionType(types=types):
             return _kind(next(each for each in types if not isinstance(each, inspect.NoneType)))
         case inspect.VarTupleType(item_type=item):
@@ -151,12 +176,20 @@ def _kind(told: inspect.Type) -> tuple[click.ParamType[object], bool]:
             return cast("click.ParamType[object]", _Text()), False
 
 
-def _describe(told: inspect.Type) -> str:
+def _is_document(told: inspect.Type) -> bool:
+    return _extra(told).get("contentMediaType") == "application/json"
+
+
+def _extra(told: inspect.Type) -> dict[str, str]:
+    """What msgspec keeps of a type beside its rules, the description among it."""
     if not isinstance(told, inspect.Metadata):
-        return ""
-    # msgspec keeps a Meta's description among what it adds to a JSON schema.
+        return {}
     extra = cast("dict[str, str] | None", told.extra_json_schema)  # pyright: ignore[reportUnknownMemberType]
-    return (extra or {}).get("description", "")
+    return extra or {}
+
+
+def _describe(told: inspect.Type) -> str:
+    return _extra(told).get("description", "")
 
 
 def _metavar(field: inspect.Field) -> str:
@@ -169,8 +202,11 @@ def _shown(value: object) -> str:
 
 def _help(verb: AnyVerb, struct: inspect.StructType) -> str:
     """The verb's line, and what its arguments are, which click does not tell."""
-    required = [field for field in struct.fields if field.required][: verb.arguments]
-    told = [f"{_metavar(field).upper()}: {_describe(field.type)}{_choices(field)}" for field in required]
+    placed = [field for field in struct.fields if field.required or _is_document(field.type)]
+    told = [
+        f"{_metavar(field).upper()}: {_describe(field.type)}{_choices(field)}"
+        for field in placed[: verb.arguments]
+    ]
     return "\n\n".join([verb.says, *told])
 
 

@@ -46,6 +46,8 @@ class CommandDone(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
 
     result: CommandResult
     detail: str = ""
+    response: str | None = None
+    """CALL: what the station answered with, as JSON, without secrets; None if it did not, or with an error."""
 
 
 class Presence(msgspec.Struct, frozen=True, tag=True):

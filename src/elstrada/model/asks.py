@@ -172,6 +172,10 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag
     hard: bool = False
     operative: bool = True
     message: str | None = None
+    action: str | None = None
+    """CALL."""
+    payload: str | None = None
+    """CALL: a JSON object. Asks are not stored, so secrets may stand here."""
     deadline_s: int = 30
     asked_at: datetime | None = None
     """When it was asked for, by the clock of the node that asks; None: now, wherever it is decided.
@@ -189,6 +193,8 @@ class CommandReply(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     command_id: str
     result: CommandResult
     detail: str = ""
+    response: str | None = None
+    """CALL: what the station answered with, as JSON."""
 
 
 class Tick(msgspec.Struct, frozen=True, tag=True):

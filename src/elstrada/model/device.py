@@ -78,6 +78,8 @@ class CommandName(StrEnum):
     UNLOCK = "UNLOCK"
     TRIGGER = "TRIGGER"
     CHANGE_AVAILABILITY = "CHANGE_AVAILABILITY"
+    CALL = "CALL"
+    """An action of the station's own OCPP version, with fields of the operator's choice."""
 
 
 class CommandResult(StrEnum):
@@ -89,7 +91,7 @@ class CommandResult(StrEnum):
     REJECTED = "REJECTED"
     NOT_SUPPORTED = "NOT_SUPPORTED"
     UNKNOWN = "UNKNOWN"
-    """The station knows no such connector or session."""
+    """The station knows no such connector, session or other thing."""
     OFFLINE = "OFFLINE"
     TIMEOUT = "TIMEOUT"
     FAILED = "FAILED"
@@ -115,3 +117,7 @@ class StationOrder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """CHANGE_AVAILABILITY."""
     message: str | None = None
     """TRIGGER: the OCPP message asked for, such as StatusNotification."""
+    action: str | None = None
+    """CALL."""
+    payload: str | None = None
+    """CALL: a JSON object. May hold secrets."""

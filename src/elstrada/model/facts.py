@@ -196,12 +196,18 @@ class CommandRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag=True
     authorization_reference: str | None = None
     remote_start_id: int | None = None
     deadline_s: int = 30
+    action: str | None = None
+    """CALL: which action of the station's OCPP version."""
+    payload: str | None = None
+    """CALL: its fields as JSON, without secrets and tokens."""
 
 
 class CommandAnswered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     command_id: str
     result: CommandResult
     detail: str = ""
+    response: str | None = None
+    """CALL: what the station answered with, as JSON, without secrets and tokens."""
 
 
 # --- roaming --------------------------------------------------------------------------------------

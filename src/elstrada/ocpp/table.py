@@ -41,6 +41,8 @@ class Unsendable(msgspec.Struct, frozen=True):
     """This version has no words for the order; the station need not be asked."""
 
     detail: str
+    findings: tuple[Finding, ...] = ()
+    """CALL: what the official schema has against the payload."""
 
 
 class Inbound(msgspec.Struct, frozen=True):

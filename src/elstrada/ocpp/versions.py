@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 import msgspec
 
@@ -12,7 +13,10 @@ from elstrada.model.asks import CommandReply
 from elstrada.model.device import CommandName, CommandResult, Protocol, StationOrder
 from elstrada.ocpp.connection import Dialect
 from elstrada.ocpp.faults import SPELLING_16, Fault, Finding, Refusal, refusal
+from elstrada.ocpp.frames import MAX_DEPTH, nests_deeper_than
 from elstrada.ocpp.intake import Intake, Unreadable
+from elstrada.ocpp.results import RESULT_OF_STATUS
+from elstrada.ocpp.schema import Reader, parse, validate
 from elstrada.ocpp.table import Inbound, Outbound, ReadCall, Sendable, Unsendable
 from elstrada.ocpp.v16 import messages as messages16
 from elstrada.ocpp.v16 import translate as translate16
@@ -20,9 +24,14 @@ from elstrada.ocpp.v21 import messages as messages21
 from elstrada.ocpp.v21 import translate as translate21
 from elstrada.ocpp.v201 import messages as messages201
 from elstrada.ocpp.v201 import translate as translate201
-from elstrada.ocpp.wire import encode
+from elstrada.ocpp.wire import Wire, encode
+from elstrada.redaction import redacted
 
 MAX_DETAIL = 250
+MAX_CALL_BYTES = 256 * 1024
+"""Of the fields of a call: three schedules of a thousand periods each take half of it."""
+BOTH_WAYS = frozenset({"DataTransfer"})
+"""What both sides may call."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -30,12 +39,26 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     protocol: Protocol
     dialect: Dialect
-    actions: frozenset[str]
-    """All that the standard knows."""
+    messages: Mapping[str, tuple[type[Wire], type[Wire]]]
+    """Request and response of all that is called, in either direction."""
     inbound: Mapping[str, Inbound]
     outbound: Mapping[CommandName, Outbound]
     sends: frozenset[str] = frozenset()
     """Actions that stations send and do not call."""
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """All that the standard knows."""
+        return self.sends.union(self.messages)
+
+    def knows(self, action: str) -> bool:
+        """Does the standard?"""
+        return action in self.messages or action in self.sends
+
+    @property
+    def to_station(self) -> frozenset[str]:
+        """What a station may be called with. The schemas name no direction: it is what stations do not call."""
+        return (frozenset(self.messages) - self.inbound.keys()) | BOTH_WAYS
 
     def read_call(
         self, action: str, payload: bytes, received_at: datetime, *, lenient: bool = True
@@ -81,9 +104,40 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def write_order(self, order: StationOrder) -> Sendable | Unsendable:
         """Put an order in this version's words."""
+        if order.name is CommandName.CALL:
+            return self.write_call(order.action or "", (order.payload or "").encode())
         row = self.outbound[order.name]
         request = row.to_request(order)
         return request if isinstance(request, Unsendable) else Sendable(row.action, encode(request))
+
+    def write_call(self, action: str, payload: bytes) -> Sendable | Unsendable:
+        """A call with fields of somebody's choice: sent as it is if it conforms to the letter, else not at all."""
+        if action not in self.to_station:
+            return Unsendable(f"no station is called with {action[:50]!r} in {self.protocol}")
+        if len(payload) > MAX_CALL_BYTES or nests_deeper_than(payload, MAX_DEPTH - 1):
+            return Unsendable(f"the fields exceed {MAX_CALL_BYTES} bytes or nest deeper than {MAX_DEPTH - 1}")
+        try:
+            findings = validate(parse(payload), self.messages[action][0])
+        except (ValueError, RecursionError) as problem:
+            findings = (Finding("", "json", str(problem)),)
+        if not findings:
+            return Sendable(action, payload)
+        first = findings[0]
+        return Unsendable(f"{action} {first.pointer or '/'}: {first.text}"[:MAX_DETAIL], findings)
+
+    def read_response(self, command_id: str, action: str, payload: bytes) -> CommandReply:
+        """What a station's CALLRESULT to a call of somebody's choice means; it is kept, whatever it holds."""
+        read = _response_reader(self.messages[action][1]).read(payload)
+        if isinstance(read, Refusal):
+            result, detail = CommandResult.FAILED, read.text
+        else:
+            status = getattr(read.message, "status", None)
+            result = RESULT_OF_STATUS.get(status, CommandResult.FAILED) if status else CommandResult.ACCEPTED
+            strayed = "".join(f"; {one.pointer or '/'}: {one.text}" for one in read.findings)
+            detail = f"{status or 'answered'}{strayed}"
+        return CommandReply(
+            command_id=command_id, result=result, detail=detail[:MAX_DETAIL], response=payload.decode()
+        )
 
     def read_reply(self, command_id: str, name: CommandName, payload: bytes) -> CommandReply:
         """What a station's CALLRESULT to an order means."""
@@ -101,12 +155,18 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """What a station's CALLERROR to an order means."""
         unsupported = code in (Fault.NOT_IMPLEMENTED, Fault.NOT_SUPPORTED)
         result = CommandResult.NOT_SUPPORTED if unsupported else CommandResult.FAILED
-        return CommandReply(command_id=command_id, result=result, detail=f"{code}: {text}"[:MAX_DETAIL])
+        detail = redacted(f"{code}: {text}"[:MAX_DETAIL])
+        return CommandReply(command_id=command_id, result=result, detail=detail)
 
     def _unanswerable(self, action: str) -> Refusal:
-        if action in self.actions:
+        if self.knows(action):
             return Refusal(Fault.NOT_SUPPORTED, f"{action} is not offered here")
         return Refusal(Fault.NOT_IMPLEMENTED, "no such action in this version")
+
+
+@cache
+def _response_reader(kind: type[Wire]) -> Reader[Wire]:
+    return Reader(kind)
 
 
 _CALLED = (Finding("", "send", "expected as SEND, came as CALL"),)
@@ -114,21 +174,21 @@ _CALLED = (Finding("", "send", "expected as SEND, came as CALL"),)
 OCPP16 = Version(
     protocol=Protocol.OCPP16,
     dialect=Dialect(SPELLING_16, translate16.MEMORABLE),
-    actions=frozenset(messages16.ACTIONS),
+    messages=messages16.ACTIONS,
     inbound=translate16.INBOUND,
     outbound=translate16.OUTBOUND,
 )
 OCPP201 = Version(
     protocol=Protocol.OCPP201,
     dialect=Dialect({}, translate201.MEMORABLE),
-    actions=frozenset(messages201.ACTIONS),
+    messages=messages201.ACTIONS,
     inbound=translate201.INBOUND,
     outbound=translate201.OUTBOUND,
 )
 OCPP21 = Version(
     protocol=Protocol.OCPP21,
     dialect=Dialect({}, translate21.MEMORABLE, sends=True),
-    actions=frozenset(messages21.ACTIONS) | frozenset(messages21.SENDS),
+    messages=messages21.ACTIONS,
     inbound=translate21.INBOUND,
     outbound=translate21.OUTBOUND,
     sends=frozenset(messages21.SENDS),

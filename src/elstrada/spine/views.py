@@ -201,7 +201,8 @@ def _(fact: f.SessionCompleted, at: Recorded, owner: str, station: str) -> Itera
 @_on(f.CommandRequested)
 def _(fact: f.CommandRequested, at: Recorded, owner: str, station: str) -> Iterable[Change]:
     columns: dict[str, Cell] = {
-        "name": fact.name.value,
+        # What was called, for whoever looks at commands: the rest of it stands in the fact.
+        "name": f"{fact.name.value} {fact.action}" if fact.action else fact.name.value,
         "asked_by": str(fact.asked_by),
         "session_id": fact.session_id,
         "requested_at": at.at,

@@ -17,6 +17,7 @@ import ocpp.v21
 import ocpp.v201
 import pytest
 import websockets
+from ocpp.exceptions import NotSupportedError
 from ocpp.messages import CallError
 from ocpp.routing import on
 from ocpp.v16 import call as call16
@@ -29,12 +30,22 @@ from ocpp.v201 import call_result as result201
 from elstrada.model import asks
 from elstrada.model.answers import AskParty, CommandDone
 from elstrada.model.device import CommandName, CommandResult, Station
-from elstrada.model.facts import MeterSampled, SessionCompleted, SessionStarted, StationConnected
+from elstrada.model.facts import (
+    CommandAnswered,
+    CommandRequested,
+    MeterSampled,
+    SessionCompleted,
+    SessionStarted,
+    StationConnected,
+)
 from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.token import Token, Verdict, Whitelist
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
 from elstrada.net.stations import serve_stations
+from elstrada.roles.desk.calls import CallEnd
+from elstrada.roles.desk.face import Desk, Kind, Refusal
+from elstrada.roles.desk.table import params_of, perform, verb_named
 from elstrada.roles.findings import Findings
 from elstrada.roles.gateway import reach
 from elstrada.roles.gateway.gateway import Gateway
@@ -62,6 +73,7 @@ class House:
         self, spine: Spine, gateway: Gateway, post: LocalPost, findings: Findings, port: int
     ) -> None:
         self.spine, self.gateway, self.post, self.findings, self.port = spine, gateway, post, findings, port
+        self.desk = Desk(spine=spine, keys=KEYS, clock=SystemClock(), chance=SystemChance(), post=post)
 
     def dial(self, station: str, protocol: str, password: str = PASSWORD) -> websockets.connect:
         basic = base64.b64encode(f"{station}:{password}".encode()).decode()
@@ -149,6 +161,7 @@ class Station21(ocpp.v21.ChargePoint):
     def __init__(self, name: str, socket: websockets.ClientConnection) -> None:
         super().__init__(name, socket)
         self.told: asyncio.Queue[tuple[int, dict[str, str]]] = asyncio.Queue()
+        self.variables: list[str] = []
 
     @on("RequestStartTransaction")
     def start_session(
@@ -160,6 +173,27 @@ class Station21(ocpp.v21.ChargePoint):
     @on("RequestStopTransaction")
     def stop_session(self, transaction_id: str) -> result21.RequestStopTransaction:
         return result21.RequestStopTransaction(status="Accepted")
+
+    @on("SetVariables")
+    def set_variables(self, set_variable_data: list[dict[str, Any]]) -> result21.SetVariables:
+        self.variables += [data["attribute_value"] for data in set_variable_data]
+        told = [
+            {
+                "attributeStatus": "RebootRequired",
+                "component": {"name": data["component"]["name"]},
+                "variable": {"name": data["variable"]["name"]},
+            }
+            for data in set_variable_data
+        ]
+        return result21.SetVariables(set_variable_result=told)
+
+    @on("Reset")
+    def refuse_to_reset(self, **_: object) -> None:
+        raise NotSupportedError("not with token=c0rrect-horse")
+
+    @on("GetVariables")
+    async def get_variables(self, get_variable_data: list[dict[str, Any]]) -> None:
+        await asyncio.Event().wait()
 
     @on("UnlockConnector")
     def unlock(self, evse_id: int, connector_id: int) -> result21.UnlockConnector:
@@ -319,6 +353,85 @@ async def test_a_foreign_2_1_station_charges_a_car_from_remote_start_to_stop(tmp
         assert completed.energy_wh == 2000
         assert home.gateway.tally.messages["ocpp2.1", "NotifyPeriodicEventStream", "taken"] == 1
         assert home.findings.unsaved("station:SE*ELS/ST21", "answer disputed") == 1
+
+
+async def test_an_operators_call_reaches_a_foreign_station_and_its_answer_is_kept(tmp_path: Path) -> None:
+    """Through the desk's verb, the post, the gateway and a real socket; the secret goes to the station only."""
+    async with house(tmp_path) as home, home.dial("ST21", "ocpp2.1") as socket:
+        await put_party(home)
+        station = Station21("ST21", socket)
+        async with running(station):
+            await station.call(call21.Heartbeat())
+            data = {
+                "attributeValue": "c0rrect-horse-battery",
+                "component": {"name": "SecurityCtrlr"},
+                "variable": {"name": "BasicAuthPassword"},
+            }
+            end = await call(home, "ST21", "SetVariables", {"setVariableData": [data]})
+            assert isinstance(end, CallEnd)
+            assert (end.result, end.detail) == (CommandResult.ACCEPTED, "answered")
+            (result,) = json.loads(bytes(end.response))["setVariableResult"]
+            assert result["attributeStatus"] == "RebootRequired"
+            assert station.variables == [data["attributeValue"]]
+
+            refused = await call(home, "ST21", "Reset", {"type": "Immediate"})
+            assert isinstance(refused, Refusal)
+            assert (refused.kind, "NOT_SUPPORTED (NotSupported: not with token=***" in refused.says) == (
+                Kind.REFUSED,
+                True,
+            )
+            silent = await call(home, "ST21", "GetVariables", VARIABLE, deadline_s=1)
+            assert isinstance(silent, Refusal)
+            assert (silent.kind, "TIMEOUT" in silent.says) == (Kind.UNREACHABLE, True)
+            wrong = await call(home, "ST21", "SetVariables", {"setVariableData": [data | {"component": {}}]})
+            assert isinstance(wrong, Refusal)
+            assert [problem.pointer for problem in wrong.problems] == ["/setVariableData/0/component/name"]
+            old = await call(home, "ST21", "ChangeConfiguration", {"key": "K", "value": "V"})
+            assert isinstance(old, Refusal)
+            assert (old.kind, "ocpp2.1" in old.says) == (Kind.USAGE, True)
+        facts = [r.fact for r in await home.spine.facts(station_stream(CPO, "ST21"))]
+        requested = [fact for fact in facts if isinstance(fact, CommandRequested)]
+        answered = {fact.command_id: fact for fact in facts if isinstance(fact, CommandAnswered)}
+        assert [fact.action for fact in requested] == ["SetVariables", "Reset", "GetVariables"]
+        assert [answered[fact.command_id].result for fact in requested] == [
+            "ACCEPTED",
+            "NOT_SUPPORTED",
+            "TIMEOUT",
+        ]
+        assert answered[end.command_id].response == bytes(end.response).decode()
+        assert "BasicAuthPassword" in (requested[0].payload or "")
+        assert "c0rrect-horse" not in repr(facts)
+        rows = await home.spine.find(t.command, {"owner": str(CPO)}, order=("requested_at",))
+        assert [row["name"] for row in rows] == ["CALL SetVariables", "CALL Reset", "CALL GetVariables"]
+
+
+async def test_a_call_to_a_station_that_is_away_is_not_made_whatever_it_holds(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await put_party(home)
+        away = await call(home, "ST21", "Reset", {"type": "Immediate"})
+        assert isinstance(away, Refusal)
+        assert (away.kind, "OFFLINE" in away.says) == (Kind.UNREACHABLE, True)
+
+
+VARIABLE = {"getVariableData": [{"component": {"name": "C"}, "variable": {"name": "V"}}]}
+
+
+async def put_party(home: House) -> None:
+    await done(home.desk, "party put", party=str(CPO), roles=["CPO"], name="Elstrada Nord", currency="SEK")
+
+
+async def call(home: House, station: str, action: str, payload: object, **more: object) -> object:
+    text = json.dumps(payload)
+    return await done(home.desk, "station call", station=station, action=action, payload=text, **more)
+
+
+async def done(desk: Desk, name: str, /, **values: object) -> object:
+    """Do a verb as the command line would."""
+    verb = verb_named(name)
+    assert verb is not None
+    params = params_of(verb, values)
+    assert not isinstance(params, Refusal), params
+    return await perform(desk, verb, params)
 
 
 def command(name: CommandName, **more: Any) -> asks.Command:

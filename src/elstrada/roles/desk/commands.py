@@ -46,13 +46,11 @@ class CommandEnd(msgspec.Struct, frozen=True):
 
 async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
     """Have a station do something, and wait for how it ended."""
-    assert desk.post is not None, "the table says that this verb needs the post"
     owner = (await own_party(desk, params.party, Role.CPO)).id
     hint = "see `elstrada station list`"
     what = f"station {params.station[:48]!r} of {owner}"
     await needed(desk, t.station, what, hint, owner=str(owner), station_id=params.station)
     _check_command(params)
-    deadline_s = params.deadline_s or desk.waits.command_s
     command = Command(
         command_id=desk.chance.uuid(),
         name=params.command,
@@ -64,25 +62,31 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
         hard=params.hard,
         operative=not params.inoperative,
         message=params.message,
-        deadline_s=deadline_s,
+        deadline_s=params.deadline_s or desk.waits.command_s,
         asked_at=desk.clock.now(),
     )
+    return _end(command.command_id, params, await given(desk, params.station, command))
+
+
+async def given(desk: Desk, station: str, command: Command) -> CommandDone:
+    """Give a station a command, and wait for how it ended."""
+    assert desk.post is not None, "the table says that this verb needs the post"
     try:
         # The station's own deadline ends the command; the post's is there in case the node is gone.
         answer = await reach.command(
             desk.spine,
             desk.post,
-            owner,
-            params.station,
+            command.asked_by,
+            station,
             command,
-            timeout_s=deadline_s + POST_SPARE_S,
+            timeout_s=command.deadline_s + POST_SPARE_S,
         )
     except NobodyThere:
-        answer = CommandDone(CommandResult.OFFLINE)
+        return CommandDone(CommandResult.OFFLINE)
     except NoReply as problem:
-        answer = CommandDone(CommandResult.TIMEOUT, str(problem))
+        return CommandDone(CommandResult.TIMEOUT, str(problem))
     assert isinstance(answer, CommandDone), "a command is answered by how it ended"
-    return _end(command.command_id, params, answer)
+    return answer
 
 
 _NEEDED = {
@@ -95,6 +99,8 @@ _NEEDED = {
 
 
 def _check_command(params: CommandStation) -> None:
+    if params.command is CommandName.CALL:
+        raise Refused(Kind.USAGE, "a call has fields of its own", "use `elstrada station call`", "/command")
     for name in _NEEDED.get(params.command, ()):
         if getattr(params, name) is None:
             raise Refused(Kind.USAGE, f"{params.command.value} needs --{name}", pointer=f"/{name}")
@@ -107,10 +113,15 @@ _AWAY = {CommandResult.OFFLINE, CommandResult.TIMEOUT}
 def _end(command_id: str, params: CommandStation, answer: CommandDone) -> CommandEnd:
     if answer.result in _DONE:
         return CommandEnd(command_id, answer.result, answer.detail)
+    raise not_done(params.station, params.command.value, command_id, answer)
+
+
+def not_done(station: str, what: str, command_id: str, answer: CommandDone) -> Refused:
+    """The refusal of a command that a station did not do."""
     kind = Kind.UNREACHABLE if answer.result in _AWAY else Kind.REFUSED
     detail = f" ({answer.detail})" if answer.detail else ""
-    says = f"{params.station} answered {params.command.value} with {answer.result.value}{detail}"
-    raise Refused(kind, says, f"the command is {command_id}")
+    says = f"{station} answered {what} with {answer.result.value}{detail}"
+    return Refused(kind, says, f"the command is {command_id}")
 
 
 COMMAND = Verb(

@@ -13,6 +13,10 @@ Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Text36 = Annotated[str, Meta(min_length=1, max_length=36)]
 Text50 = Annotated[str, Meta(min_length=1, max_length=50)]
 Text64 = Annotated[str, Meta(min_length=1, max_length=64)]
+JsonText = Annotated[
+    str, Meta(max_length=262_144, extra_json_schema={"contentMediaType": "application/json"})
+]
+"""A JSON document as a text, exactly as it was written. A command line takes it as it is, from @FILE or from -."""
 Language = Annotated[str, Meta(pattern="^[a-z]{2}$")]
 """ISO 639-1."""
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]

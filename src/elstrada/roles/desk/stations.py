@@ -12,6 +12,7 @@ from msgspec import Meta
 from elstrada.model.device import Station
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Role
+from elstrada.roles.desk.calls import CALL
 from elstrada.roles.desk.commands import COMMAND
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import all_rows, document, line_of, needed, own_party
@@ -186,6 +187,7 @@ VERBS = (
         list_unknown,
     ),
     COMMAND,
+    CALL,
     PLACE,
     Verb(
         "station adopt",

@@ -13,7 +13,7 @@ import msgspec
 from elstrada.charging.remote import LATE
 from elstrada.model import asks
 from elstrada.model.answers import StationAnswer, TellStation
-from elstrada.model.device import CommandResult
+from elstrada.model.device import CommandName, CommandResult
 from elstrada.net.face import StationSocket
 from elstrada.ocpp.connection import (
     AnswerDisputed,
@@ -202,7 +202,8 @@ class Link:
         future: asyncio.Future[asks.CommandReply] = asyncio.get_running_loop().create_future()
         written = self._version.write_order(question.order)
         if isinstance(written, Unsendable):
-            return _reply(question, CommandResult.NOT_SUPPORTED, written.detail)
+            result = CommandResult.REJECTED if written.findings else CommandResult.NOT_SUPPORTED
+            return _reply(question, result, written.detail)
         message_id, now = self._gateway.chance.uuid(), self._gateway.clock.now()
         if question.until <= now:  # The commit took long, or this process stood still.
             return _reply(question, CommandResult.TIMEOUT, LATE)
@@ -363,6 +364,8 @@ class Link:
         command_id, name = told[0].command_id, told[0].order.name
         if isinstance(event, ErrorReceived):
             reply = self._version.read_error(command_id, event.code, event.text)
+        elif name is CommandName.CALL:
+            reply = self._version.read_response(command_id, event.action, event.payload)
         else:
             reply = self._version.read_reply(command_id, name, event.payload)
         self._resolve(event.id, reply)

@@ -25,7 +25,7 @@ class GatewayTally:
 
     def message(self, version: Version, action: str, outcome: str) -> None:
         """Count a station's message. Actions that no standard knows are counted together."""
-        key = (version.protocol.value, action if action in version.actions else OTHER, outcome)
+        key = (version.protocol.value, action if version.knows(action) else OTHER, outcome)
         self.messages[key] = self.messages.get(key, 0) + 1
 
     def command(self, name: CommandName, result: CommandResult) -> None:
