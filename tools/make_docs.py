@@ -1,4 +1,4 @@
-"""Make the generated pages of docs/: so far the facts, from the file that defines them."""
+"""Make the generated pages of docs/: the facts, from the file that defines them, and OCPP's messages, from its tables."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from elstrada.model import facts
+from elstrada.ocpp.versions import VERSIONS, Version
 
 DOCS = Path(__file__).parent.parent / "docs"
+OCPP = "protocols/ocpp.md"
+MADE, END = "<!-- made by `make docs` from ocpp/vNN/translate.py; do not edit -->\n", "<!-- end -->\n"
+"""Around the made part of a page that is otherwise written by hand."""
 
 
 def pages() -> dict[str, str]:
     """Every generated page, by its path below docs/."""
-    return {"facts.md": _facts(ast.parse(inspect.getsource(facts)))}
+    ocpp = (DOCS / OCPP).read_text()
+    return {"facts.md": _facts(ast.parse(inspect.getsource(facts))), OCPP: _with_messages(ocpp)}
 
 
 def _facts(module: ast.Module) -> str:
@@ -50,6 +55,36 @@ def _text(node: ast.stmt | None) -> str:
             return " ".join(text.split()).replace("|", "\\|")
         case _:
             return ""
+
+
+# --- OCPP -------------------------------------------------------------------------------------------
+
+
+def _with_messages(page: str) -> str:
+    head, _, rest = page.partition(MADE)
+    _, _, tail = rest.partition(END)
+    return head + MADE + "".join(_version(version) for version in VERSIONS.values()) + "\n" + END + tail
+
+
+def _version(version: Version) -> str:
+    inbound = "\n".join(_inbound(version, action) for action in sorted(version.inbound))
+    commands = {row.action: name.value for name, row in version.outbound.items()}
+    outbound = "\n".join(_outbound(action, commands.get(action)) for action in sorted(version.to_station))
+    return (
+        f"\n### {version.protocol.value}: {len(version.actions)} actions\n"
+        f"\nFrom the station, {len(version.inbound)}:\n\n| action | answer | why |\n|---|---|---|\n{inbound}\n"
+        f"\nTo the station, {len(version.to_station)}:\n\n| action | by |\n|---|---|\n{outbound}\n"
+    )
+
+
+def _inbound(version: Version, action: str) -> str:
+    row = version.inbound[action]
+    how = "decided" if row.asks else "plain"
+    return f"| {action} | {'none, it is sent' if action in version.sends else how} | {row.why} |"
+
+
+def _outbound(action: str, command: str | None) -> str:
+    return f"| {action} | {f'`station command` {command}, ' if command else ''}`station call` |"
 
 
 def main() -> None:

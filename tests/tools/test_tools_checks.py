@@ -81,3 +81,16 @@ def test_the_list_of_facts_names_every_fact():
     page = make_docs.pages()["facts.md"]
     for name in ("StationConnected", "SessionSeen", "BillLineAdded"):
         assert f"\n## {name}\n" in page
+
+
+def test_the_page_of_ocpp_names_every_message_of_every_version_and_keeps_what_is_written_by_hand():
+    page = make_docs.pages()[make_docs.OCPP]
+    head, _, made = page.partition(make_docs.MADE)
+    assert "\n## Where 1.6 differs\n" in head
+    for version in make_docs.VERSIONS.values():
+        rows = set(made.partition(f"\n### {version.protocol.value}: ")[2].partition("\n### ")[0].splitlines())
+        for action in version.inbound:
+            assert any(row.startswith(f"| {action} | ") and "station call" not in row for row in rows), action
+        for action in version.to_station:
+            assert any(row.startswith(f"| {action} | ") and "station call" in row for row in rows), action
+    assert make_docs._with_messages(page) == page

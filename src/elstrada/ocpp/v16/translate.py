@@ -155,24 +155,24 @@ INBOUND: Mapping[str, Inbound] = {
     "DiagnosticsStatusNotification": say(
         m.DiagnosticsStatusNotificationRequest,
         m.DiagnosticsStatusNotificationResponse(),
-        "progress of an upload that nothing here waits for",
+        "progress of an upload: acknowledged, and not kept",
     ),
     "FirmwareStatusNotification": say(
         m.FirmwareStatusNotificationRequest,
         m.FirmwareStatusNotificationResponse(),
-        "progress of an update that nothing here waits for",
+        "progress of an update: acknowledged, and not kept",
     ),
     "Heartbeat": ask(m.HeartbeatRequest, _beat, _the_time),
     "LogStatusNotification": say(
         m.LogStatusNotificationRequest,
         m.LogStatusNotificationResponse(),
-        "progress of an upload that nothing here waits for",
+        "progress of an upload: acknowledged, and not kept",
     ),
     "MeterValues": ask(m.MeterValuesRequest, _meter_values, _metered, m.MeterValuesResponse()),
     "SecurityEventNotification": say(
         m.SecurityEventNotificationRequest,
         m.SecurityEventNotificationResponse(),
-        "acknowledged; nothing here acts on it",
+        "acknowledged, and not kept",
     ),
     "SignCertificate": say(
         m.SignCertificateRequest,
@@ -182,7 +182,7 @@ INBOUND: Mapping[str, Inbound] = {
     "SignedFirmwareStatusNotification": say(
         m.SignedFirmwareStatusNotificationRequest,
         m.SignedFirmwareStatusNotificationResponse(),
-        "progress of an update that nothing here waits for",
+        "progress of an update: acknowledged, and not kept",
     ),
     "StartTransaction": ask(m.StartTransactionRequest, _start, _started),
     "StatusNotification": ask(m.StatusNotificationRequest, _status, _noted, m.StatusNotificationResponse()),

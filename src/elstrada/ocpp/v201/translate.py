@@ -199,7 +199,7 @@ INBOUND: Mapping[str, Inbound] = {
     "FirmwareStatusNotification": say(
         m.FirmwareStatusNotificationRequest,
         m.FirmwareStatusNotificationResponse(),
-        "progress of an update that nothing here waits for",
+        "progress of an update: acknowledged, and not kept",
     ),
     "Get15118EVCertificate": say(
         m.Get15118EVCertificateRequest,
@@ -215,7 +215,7 @@ INBOUND: Mapping[str, Inbound] = {
     "LogStatusNotification": say(
         m.LogStatusNotificationRequest,
         m.LogStatusNotificationResponse(),
-        "progress of an upload that nothing here waits for",
+        "progress of an upload: acknowledged, and not kept",
     ),
     "MeterValues": ask(m.MeterValuesRequest, _meter_values, _metered, m.MeterValuesResponse()),
     "NotifyChargingLimit": say(
@@ -239,7 +239,7 @@ INBOUND: Mapping[str, Inbound] = {
     "NotifyEVChargingSchedule": say(
         m.NotifyEVChargingScheduleRequest,
         m.NotifyEVChargingScheduleResponse(status=m.GenericStatusEnumType.ACCEPTED),
-        "no limit of ours can be exceeded; Accepted says that it was understood, not that it is approved",
+        "it is compared with nothing; Accepted says that it was understood, not that it is approved",
     ),
     "NotifyEvent": ask(m.NotifyEventRequest, _events, _events_noted),
     "NotifyMonitoringReport": say(
@@ -251,7 +251,7 @@ INBOUND: Mapping[str, Inbound] = {
     "PublishFirmwareStatusNotification": say(
         m.PublishFirmwareStatusNotificationRequest,
         m.PublishFirmwareStatusNotificationResponse(),
-        "progress of a publication that nothing here waits for",
+        "progress of a publication: acknowledged, and not kept",
     ),
     "ReportChargingProfiles": say(
         m.ReportChargingProfilesRequest,
@@ -259,12 +259,14 @@ INBOUND: Mapping[str, Inbound] = {
         "no model of installed profiles is kept",
     ),
     "ReservationStatusUpdate": say(
-        m.ReservationStatusUpdateRequest, m.ReservationStatusUpdateResponse(), "no reservation is made here"
+        m.ReservationStatusUpdateRequest,
+        m.ReservationStatusUpdateResponse(),
+        "no model of reservations is kept",
     ),
     "SecurityEventNotification": say(
         m.SecurityEventNotificationRequest,
         m.SecurityEventNotificationResponse(),
-        "acknowledged; nothing here acts on it",
+        "acknowledged, and not kept",
     ),
     "SignCertificate": say(
         m.SignCertificateRequest,

@@ -61,10 +61,10 @@ _SINCE_21: Mapping[str, Inbound] = {
         m.GetCertificateChainStatusRequest, _chain_unknown, "no OCSP responder or CRL is asked: Failed"
     ),
     "NotifyDERAlarm": say(
-        m.NotifyDERAlarmRequest, m.NotifyDERAlarmResponse(), "no control of the grid's is given here"
+        m.NotifyDERAlarmRequest, m.NotifyDERAlarmResponse(), "no model of the grid's controls is kept"
     ),
     "NotifyDERStartStop": say(
-        m.NotifyDERStartStopRequest, m.NotifyDERStartStopResponse(), "no control of the grid's is given here"
+        m.NotifyDERStartStopRequest, m.NotifyDERStartStopResponse(), "no model of the grid's controls is kept"
     ),
     "NotifyEvent": ask(m.NotifyEventRequest, _events, v201.INBOUND["NotifyEvent"].from_answer),
     "NotifyPeriodicEventStream": say(
@@ -93,7 +93,7 @@ _SINCE_21: Mapping[str, Inbound] = {
         "no dynamic profile is kept: Rejected",
     ),
     "ReportDERControl": say(
-        m.ReportDERControlRequest, m.ReportDERControlResponse(), "no control of the grid's is given here"
+        m.ReportDERControlRequest, m.ReportDERControlResponse(), "no model of the grid's controls is kept"
     ),
     "VatNumberValidation": say(
         m.VatNumberValidationRequest, _vat_number_refused, "no register of VAT numbers is asked: Rejected"
