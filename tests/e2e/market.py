@@ -13,7 +13,7 @@ from installation import Installation, Json, wait_for
 ZONE = "Africa/Algiers"
 """Swedish winter time all year: in a repeated hour nobody could tell which of the two a price means."""
 CONTRACT, CUSTOMER, PLAN, SUPPLY = "SERETC00000017", "K-1017", "ROAM", "735999000000000013"
-STATION_16, STATION_201 = "ALPHA-16", "BRAVO-201"
+STATION_16, STATION_201, STATION_21 = "ALPHA-16", "BRAVO-201", "CHARLIE-21"
 CARD, ASKING_CARD, LOST_CARD = "04A1B2C3D4E5F6", "04FFEEDDCCBBAA", "04DEADBEEF0102"
 """May be trusted; must be asked for every time; is blocked."""
 
@@ -35,7 +35,7 @@ def open_market(cpo: Installation, emsp: Installation) -> Market:
     market = Market(cpo, emsp, now.replace(second=0, microsecond=0) - timedelta(minutes=20))
     cpo.told("tariff", "put", "-", stdin=json.dumps(tariff(market.evening)))
     cpo.told("location", "put", "-", stdin=json.dumps(location(now)))
-    for station, evse in ((STATION_16, "E16"), (STATION_201, "E201")):
+    for station, evse in ((STATION_16, "E16"), (STATION_201, "E201"), (STATION_21, "E21")):
         added = cpo.told("station", "add", station, "--place", f"1=HARBOUR/{evse}")
         market.passwords[station] = added["password"]
     emsp.told("customer", "put", CUSTOMER, "--name", "Customer 1017")
@@ -88,7 +88,7 @@ def tariff(evening: datetime) -> Json:
     }
 
 
-def location(now: datetime, name: str = "HARBOUR", uids: Sequence[str] = ("E16", "E201")) -> Json:
+def location(now: datetime, name: str = "HARBOUR", uids: Sequence[str] = ("E16", "E201", "E21")) -> Json:
     """A place with an EVSE of each uid."""
     connector = {
         "id": "1",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import ocpp.v16
+import ocpp.v21
 import ocpp.v201
 import websockets
 from ocpp.routing import on
@@ -178,6 +179,15 @@ class Station201(ocpp.v201.ChargePoint):
         return result201.UnlockConnector(status="Unlocked" if status == "Accepted" else status)
 
 
+class Station21(Station201):
+    """An OCPP 2.1 station that needs nothing of what 2.1 adds; the package checks its messages by 2.1's schemas."""
+
+    _call, _call_result, _ocpp_version = ocpp.v21.call, ocpp.v21.call_result, "2.1"
+
+
+PROTOCOLS = {Station16: "ocpp1.6", Station201: "ocpp2.0.1", Station21: "ocpp2.1"}
+
+
 @contextlib.asynccontextmanager
 async def plugged_in(
     kind: type[Station16] | type[Station201], name: str, stations_url: str, password: str
@@ -200,13 +210,12 @@ async def _dialled(
 ) -> websockets.ClientConnection:
     """Dial until let in: a station that was just added is known at the door within a second or two."""
     basic = base64.b64encode(f"{name}:{password}".encode()).decode()
-    protocol = "ocpp1.6" if kind is Station16 else "ocpp2.0.1"
     deadline = asyncio.get_running_loop().time() + 10
     while True:
         try:
             return await websockets.connect(
                 f"{stations_url}{name}",
-                subprotocols=[websockets.Subprotocol(protocol)],
+                subprotocols=[websockets.Subprotocol(PROTOCOLS[kind])],
                 additional_headers={"Authorization": f"Basic {basic}"},
                 open_timeout=60,
             )

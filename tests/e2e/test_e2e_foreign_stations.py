@@ -25,13 +25,14 @@ from market import (
     LOST_CARD,
     PLAN,
     STATION_16,
+    STATION_21,
     STATION_201,
     SUPPLY,
     Market,
     catalogue,
     open_market,
 )
-from ocpp_stations import SILENCE, Station16, Station201, plugged_in
+from ocpp_stations import SILENCE, Station16, Station21, Station201, plugged_in
 
 
 @pytest.fixture(scope="module", params=["one process", "two processes"])
@@ -125,6 +126,34 @@ async def test_a_charge_at_a_foreign_2_0_1_station_is_authorized_by_the_emsp_in_
     assert (line["net"], line["vat"], line["gross"]) == ("33.50", "8.38", "41.88")
 
 
+async def test_a_charge_at_a_foreign_2_1_station_is_billed_as_well_and_its_operator_may_call_it(
+    market: Market,
+) -> None:
+    evening, now = market.evening, datetime.now(UTC)
+    async with plug_in(market, Station21, STATION_21) as station:
+        await station.status("Available")
+        assert await station.authorize(CARD) == "Accepted"
+        card = {"id_token": {"id_token": CARD, "type": "ISO14443"}}
+        await station.event("Started", "tx-21", evening - timedelta(minutes=30), 500, "Authorized", **card)
+        await station.event("Updated", "tx-21", evening, 2_500, "MeterValuePeriodic")
+        told = await called(market, STATION_21, "Reset", '{"type":"OnIdle","evseId":1}')
+        assert (told.code, told.json["result"], told.json["response"]) == (
+            0,
+            "ACCEPTED",
+            {"status": "Accepted"},
+        )
+        assert await told_by(station) == ("Reset", {"type": "OnIdle"})
+        wrong = await called(market, STATION_21, "Reset", '{"type":"Soft"}')
+        assert (wrong.code, wrong.json["problems"][0]["pointer"]) == (6, "/type")
+        await station.event("Ended", "tx-21", now, 6_500, "EVDeparted")
+        issued = await until(lambda: cdr_of(market, STATION_21), "the CDR, accepted by the eMSP")
+
+    # As at the 2.0.1 station: 2.000 kWh at 3.00, 4.000 kWh at 4.50, once 5.00.
+    assert Decimal(issued["total_before_taxes"]) == Decimal("29.00")
+    away = await called(market, STATION_21, "Reset", '{"type":"OnIdle"}')
+    assert (away.code, "OFFLINE" in away.json["says"]) == (4, True)
+
+
 async def test_a_blocked_card_and_an_unknown_one_are_refused_by_both_kinds_of_station(market: Market) -> None:
     async with plug_in(market, Station16, STATION_16) as old, plug_in(market, Station201, STATION_201) as new:
         assert await old.authorize(LOST_CARD) == "Blocked"
@@ -211,6 +240,10 @@ async def until(holds: Callable[[], Any], what: str) -> Any:
 
 async def commanded(market: Market, station: str, *arguments: str) -> Any:
     return await asyncio.to_thread(market.cpo.run, "station", "command", station, *arguments, "--json")
+
+
+async def called(market: Market, station: str, action: str, fields: str) -> Any:
+    return await asyncio.to_thread(market.cpo.run, "station", "call", station, action, fields, "--json")
 
 
 async def told_by(station: Any) -> tuple[str, dict[str, Any]]:
