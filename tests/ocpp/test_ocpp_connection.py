@@ -321,6 +321,13 @@ def test_21_an_answer_that_the_station_cannot_read_is_known_and_not_given_again(
     assert connection.frames_to_send() == []
 
 
+def test_21_a_result_that_makes_no_sense_is_disputed_and_before_it_is_not() -> None:
+    for version, frames in ((OCPP21, [b'[5,"o1","FormatViolation","no",{}]']), (OCPP201, []), (OCPP16, [])):
+        connection = Connection(version.dialect)
+        connection.dispute("o1", Fault.FORMAT_VIOLATION, "no")
+        assert connection.frames_to_send() == frames
+
+
 @pytest.mark.parametrize("frame", [b'[6,"n1"]', b'[6,"n1",{},{}]', b"[5]", b'[6,"n1","A",{"a":"\\u0000"}]'])
 def test_21_a_broken_send_is_counted_and_not_answered(frame: bytes) -> None:
     connection = Connection(OCPP21.dialect)

@@ -29,6 +29,7 @@ from elstrada.ocpp.frames import (
     call_frame,
     error_frame,
     read_frame,
+    result_error_frame,
     result_frame,
     unknown_type,
 )
@@ -270,6 +271,11 @@ class Connection:
         if len(self._ours) == 1:
             self._send_next()
         return True
+
+    def dispute(self, message_id: str, fault: Fault, text: str) -> None:
+        """Tell the station that nothing can be made of its result; before 2.1 there is no word for it."""
+        if self._dialect.sends:
+            self._out.append(result_error_frame(message_id, self._dialect.code(fault), text))
 
     def due(self) -> datetime | None:
         """When ``tick`` has something to do next; None: not by itself."""

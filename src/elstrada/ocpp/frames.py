@@ -113,6 +113,11 @@ def error_frame(message_id: str, code: str, text: str) -> bytes:
     return _encoder.encode((4, message_id, code, text[:255], {}))
 
 
+def result_error_frame(message_id: str, code: str, text: str) -> bytes:
+    """A CALLRESULTERROR (2.1); as a CALLERROR."""
+    return _encoder.encode((5, message_id, code, text[:255], {}))
+
+
 # --- what no parser shall meet ------------------------------------------------------------------
 
 _BRACKETS = bytes.maketrans(b"{}", b"[]")

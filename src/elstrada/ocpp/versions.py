@@ -139,6 +139,11 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             command_id=command_id, result=result, detail=detail[:MAX_DETAIL], response=payload.decode()
         )
 
+    def dispute(self, action: str, payload: bytes) -> Refusal | None:
+        """Why a station's CALLRESULT cannot be understood; None if it can."""
+        read = _response_reader(self.messages[action][1]).read(payload)
+        return read if isinstance(read, Refusal) else None
+
     def read_reply(self, command_id: str, name: CommandName, payload: bytes) -> CommandReply:
         """What a station's CALLRESULT to an order means."""
         row = self.outbound[name]

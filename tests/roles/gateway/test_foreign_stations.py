@@ -405,6 +405,34 @@ async def test_an_operators_call_reaches_a_foreign_station_and_its_answer_is_kep
         assert [row["name"] for row in rows] == ["CALL SetVariables", "CALL Reset", "CALL GetVariables"]
 
 
+async def test_a_2_1_station_is_told_that_its_result_makes_no_sense(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.dial("ST21", "ocpp2.1") as socket:
+        await socket.send('[2,"h1","Heartbeat",{}]')
+        await socket.recv()
+        asked = asyncio.create_task(told(home, "ST21", command(CommandName.RESET)))
+        _, message_id, action, _ = json.loads(await socket.recv())
+        await socket.send(json.dumps([3, message_id, {"state": "Accepted"}]))
+        assert json.loads(await socket.recv())[:3] == [5, message_id, "OccurrenceConstraintViolation"]
+        assert await asked == CommandDone(CommandResult.FAILED, "/status: missing")
+        assert action == "Reset"
+        assert home.findings.unsaved("station:SE*ELS/ST21", "OccurrenceConstraintViolation") == 1
+
+
+async def test_the_gateway_itself_sends_no_call_that_the_version_does_not_know(tmp_path: Path) -> None:
+    """The desk looks at the version of the last connection; by now the station may speak another."""
+    async with house(tmp_path) as home, home.dial("ST21", "ocpp2.1") as socket:
+        await socket.send('[2,"h1","Heartbeat",{}]')
+        await socket.recv()
+        older = command(CommandName.CALL, action="ChangeConfiguration", payload="{}")
+        assert await told(home, "ST21", older) == CommandDone(
+            CommandResult.NOT_SUPPORTED, "no station is called with 'ChangeConfiguration' in ocpp2.1"
+        )
+        wrong = asks.Command(
+            command_id="k2", name=CommandName.CALL, asked_by=CPO, action="Reset", payload="{}"
+        )
+        assert await told(home, "ST21", wrong) == CommandDone(CommandResult.REJECTED, "Reset /type: missing")
+
+
 async def test_a_call_to_a_station_that_is_away_is_not_made_whatever_it_holds(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await put_party(home)

@@ -363,12 +363,21 @@ class Link:
             return
         command_id, name = told[0].command_id, told[0].order.name
         if isinstance(event, ErrorReceived):
-            reply = self._version.read_error(command_id, event.code, event.text)
-        elif name is CommandName.CALL:
+            self._resolve(event.id, self._version.read_error(command_id, event.code, event.text))
+            return
+        self._dispute(event)
+        if name is CommandName.CALL:
             reply = self._version.read_response(command_id, event.action, event.payload)
         else:
             reply = self._version.read_reply(command_id, name, event.payload)
         self._resolve(event.id, reply)
+
+    def _dispute(self, event: ResultReceived) -> None:
+        """Note a result that cannot be understood, and tell the station where its version has a word for it."""
+        disputed = self._version.dispute(event.action, event.payload)
+        if disputed is not None:
+            self._strayed(disputed.fault.value, f"result of {event.action} {disputed.text}")
+            self._connection.dispute(event.id, disputed.fault, disputed.text)
 
     def _timed_out(self, event: CallTimedOut) -> None:
         told = (self._told or {}).get(event.id)
