@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from copy import deepcopy
 from datetime import UTC
 from decimal import Decimal
@@ -57,7 +58,8 @@ def documents(node: dict[str, Any], definitions: dict[str, Any]) -> st.SearchStr
             return st.integers(node.get("minimum", -(2**63)), node.get("maximum", 2**63 - 1))
         case "number":
             # In tenths, for 1.6 asks for multiples of 0.1, and exact in binary, for the judge counts in floats.
-            return st.integers(-(10**6), 10**6).map(lambda whole: whole / 2)
+            low, high = node.get("minimum", -500_000), node.get("maximum", 500_000)
+            return st.integers(math.ceil(2 * low), math.floor(2 * high)).map(lambda whole: whole / 2)
         case "boolean":
             return st.booleans()
         case "string":
