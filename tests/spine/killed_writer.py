@@ -24,16 +24,26 @@ STREAMS = 50
 
 
 def killed_after(seconds: float, database: str) -> dict[int, int]:
-    """Run this program, kill it, and return the version acknowledged per stream."""
+    """Run this program, kill it some time after every stream has begun, and return what was acknowledged of each."""
     with subprocess.Popen([sys.executable, __file__, database], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
-        first = child.stdout.readline()
+        acknowledged: dict[int, int] = {}
+        while len(acknowledged) < STREAMS:
+            line = child.stdout.readline()
+            assert line, "it ended by itself"
+            _note(acknowledged, line)
         time.sleep(seconds)
         os.kill(child.pid, signal.SIGKILL)
-        said = (first + child.stdout.read()).decode()
-    # The kill may have cut the last line short.
-    whole = said[: said.rindex("\n")].split("\n")
-    return {int(number): int(version) for number, version in (line.split() for line in whole)}
+        for line in child.stdout:
+            _note(acknowledged, line)
+    return acknowledged
+
+
+def _note(acknowledged: dict[int, int], line: bytes) -> None:
+    """Take a line in; the kill may have cut the last one short."""
+    if line.endswith(b"\n"):
+        number, version = line.split()
+        acknowledged[int(number)] = int(version)
 
 
 class _WallClock:

@@ -235,6 +235,7 @@ def test_a_commit_whose_outcome_is_unknown_is_never_acknowledged_and_is_found_ou
             work = Work(_hello(_CP1, 1).appends, (note,))
             with pytest.raises(SpineDown):
                 await spine.commit(work)
+            await _heals(spine, 5)
             # The same again, by whoever got no answer: done once, whichever way it had gone.
             if cut is Cut.AFTER:
                 with pytest.raises(StreamMoved):
