@@ -86,7 +86,30 @@ def test_the_public_part_of_a_certificate_is_no_secret() -> None:
     assert redacted_json(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"password": 1e9999999999999999999}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"idTag":12345678}',
+        '{"idTag":["12345678"]}',
+        '{"idTag":[12345678,["12345678"]]}',
+        '{"simPin":12345678}',
+    ],
+)
+def test_a_secret_of_the_wrong_type_is_one_all_the_same(text: str) -> None:
+    assert "12345678" not in redacted_json(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        '{"password": 1e9999999999999999999}',
+        '{"idTag":"SECRET","idTag":null}',
+        '{"idTag":"A","info":"\\ud800"}',
+    ],
+)
 def test_what_is_no_document_is_hidden_whole(text: str) -> None:
     assert json.loads(redacted_json(text)) == HIDDEN
 

@@ -63,11 +63,23 @@ def redacted_json(text: str) -> str:
     stays as it is.
     """
     try:
-        document = json.loads(text, parse_float=Decimal, parse_int=_integer)
+        document = json.loads(text, parse_float=Decimal, parse_int=_integer, object_pairs_hook=_object)
         shown = _shown(document)
+        return text if shown == document else _encode(shown).decode()
     except (ValueError, ArithmeticError, RecursionError):
         return json.dumps(HIDDEN)  # Not a document: nothing can be said of its parts.
-    return text if shown == document else _encode(shown).decode()
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object's fields.
+
+    Raises:
+        ValueError: a name stands there twice, so that its first value would be overlooked.
+    """
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("an object names a field twice")
+    return fields
 
 
 def _shown(value: object) -> object:
@@ -93,9 +105,13 @@ def _shown_fields(fields: dict[str, object]) -> dict[str, object]:
 
 
 def _is_secret(name: str, value: object, beside: dict[str, object]) -> bool:
-    """A VPN's key stands under that very name, beside its password."""
+    """A VPN's key stands under that very name, beside its password.
+
+    A number may be a secret, as a PIN is, or a token that a station took for one; what is told of a token
+    stands in an object of its own fields.
+    """
     named = _SECRET_NAME.search(name) is not None or (name == "key" and "password" in beside)
-    return named and isinstance(value, str)
+    return named and not isinstance(value, dict | bool)
 
 
 def _names_a_secret(fields: dict[str, object]) -> bool:
@@ -107,16 +123,16 @@ def _names_a_secret(fields: dict[str, object]) -> bool:
 
 
 def _hidden(value: object) -> object:
-    """The value with every text in it hidden."""
+    """The value with every text and number in it hidden."""
     match value:
-        case str():
-            return HIDDEN
+        case None | bool():
+            return value
         case list():
             return [_hidden(item) for item in cast("list[object]", value)]
         case dict():
             return {name: _hidden(item) for name, item in cast("dict[str, object]", value).items()}
         case _:
-            return value
+            return HIDDEN
 
 
 def _integer(text: str) -> int | Decimal:
