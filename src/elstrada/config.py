@@ -39,6 +39,7 @@ from elstrada.settings import (
     PartySection,
     Section,
     StationsSection,
+    WireLogSection,
 )
 
 PREFIX = "ELSTRADA_"
@@ -79,6 +80,7 @@ class Config(BaseSettings):
     outbound: OutboundSection = OutboundSection()
     limits: LimitsSection = LimitsSection()
     log: LogSection = LogSection()
+    wire_log: WireLogSection = WireLogSection()
     otel: OtelSection = OtelSection()
     desk: DeskSection = DeskSection()
 
@@ -97,6 +99,11 @@ class Config(BaseSettings):
     def sqlite_file(self) -> Path:
         """The embedded store, where no database is named."""
         return self.data_dir / "elstrada.db"
+
+    @property
+    def wire_log_dir(self) -> Path:
+        """Where the frames of the stations are, a file per node."""
+        return self.wire_log.dir or self.data_dir / "wire"
 
     @property
     def keys_path(self) -> Path:

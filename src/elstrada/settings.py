@@ -208,6 +208,18 @@ class LogSection(Section):
     format: Literal["text", "json"] = "text"
 
 
+class WireLogSection(Section):
+    """Every frame of every station, redacted, for diagnosis; a file of its own, which may be lost."""
+
+    on: bool = True
+    dir: Path | None = None
+    """The folder with one file per node; unset: ``wire`` in ``data_dir``."""
+    days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Older frames are removed."""
+    megabytes: Annotated[int, Field(ge=16, le=1_000_000)] = 1024
+    """The oldest frames are removed from a larger file."""
+
+
 class OtelSection(Section):
     """Traces by OpenTelemetry; needs ``elstrada[otel]``."""
 

@@ -30,6 +30,7 @@ from elstrada.roles.drain import drain
 from elstrada.roles.ground import Ground
 from elstrada.roles.health import Health
 from elstrada.roles.lags import Lags
+from elstrada.roles.leading import report
 from elstrada.roles.metrics import parts
 from elstrada.roles.metrics.collector import Metrics
 from elstrada.roles.metrics.post import CountedPost
@@ -37,6 +38,8 @@ from elstrada.roles.node import Hands, Node
 from elstrada.roles.presence import Presence
 from elstrada.roles.readiness import Readiness
 from elstrada.roles.watchdog import Watchdog
+from elstrada.roles.wirelog.keeping import WireKeeper
+from elstrada.roles.wirelog.store import Bounds
 from elstrada.spine.ending import ended
 from elstrada.spine.post import Letter
 from elstrada.web.app import Pages, make_app
@@ -74,6 +77,10 @@ class House:
 
     async def _open(self, stack: contextlib.AsyncExitStack) -> None:
         config, ground = self._config, self._ground
+        wire = self._wire = _wire_keeper(config, ground)
+        if wire is not None:
+            wire.writer.start()
+            stack.push_async_callback(wire.stop)
         networks = tuple(str(network) for network in config.outbound.networks)
         client = GuardedClient(EgressRules(plain_http=config.outbound.http, networks=networks))
         stack.push_async_callback(client.close)
@@ -93,11 +100,16 @@ class House:
             node=ground.node,
             waits=config.waits,
             traced=ground.traces.follower,
+            wire_log=wire and wire.log,
         )
         self.node = Node(hands, self._parties, parts=config.parts, post=self._post)
         await self._be_seen(stack)
         await self.node.start()
         stack.push_async_callback(self.node.stop)
+        if wire is not None:
+            watching = asyncio.get_running_loop().create_task(wire.watch(self.node.findings))
+            watching.add_done_callback(report)
+            stack.push_async_callback(ended, watching)
         if listening is not None:
             await self._serve_http(stack, listening)
         if Part.GATEWAY in config.parts:
@@ -157,6 +169,7 @@ class House:
                 lambda: parts.of_roaming(self.node),
                 self._post.gather,
                 self._ground.metrics,
+                *([self._wire.gather] if self._wire is not None else []),
             ]
         )
 
@@ -229,6 +242,15 @@ class House:
             waits=self._config.waits,
             wall=ground.wall,
         )
+
+
+def _wire_keeper(config: Config, ground: Ground) -> WireKeeper | None:
+    """What keeps the stations' frames, if this node has stations and they are wanted."""
+    kept = config.wire_log
+    if not kept.on or Part.GATEWAY not in config.parts:
+        return None
+    bounds = Bounds(kept.days, kept.megabytes << 20)
+    return WireKeeper(config.wire_log_dir, ground.node, bounds, ground.clock)
 
 
 def _hosts(config: Config, public_url: str) -> list[str]:

@@ -27,6 +27,7 @@ from elstrada.roles.roaming import roamer
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import Roaming, wire
 from elstrada.roles.undertaker import Undertaker
+from elstrada.roles.wirelog.tap import WireLog
 from elstrada.spine.ending import ended
 from elstrada.spine.face import Spine
 from elstrada.spine.followers import Handle, Progress, run_follower
@@ -59,6 +60,8 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """Wraps a follower's step in what measures it."""
     node: str = "node"
     """This node's name among those of the installation."""
+    wire_log: WireLog | None = None
+    """Told of every frame of a station; None: nobody is."""
 
 
 class Following(msgspec.Struct, frozen=True):
@@ -98,6 +101,7 @@ class Node:
             self.post,
             tuple(party.id for party in parties if Role.CPO in party.roles),
             node_id=hands.node,
+            wire_log=hands.wire_log,
         )
         self.rater, self.biller = Rater(hands.spine), Biller(hands.spine)
         self.leader = Leader(hands.spine, hands.wall, hands.node, hands.terms)

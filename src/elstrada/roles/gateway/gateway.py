@@ -12,7 +12,7 @@ from functools import partial
 
 import msgspec
 
-from elstrada.charging.trust import claimed, may_enter
+from elstrada.charging.trust import Credential, claimed, may_enter
 from elstrada.model import asks
 from elstrada.model.answers import CommandDone, Presence
 from elstrada.model.device import CommandResult
@@ -29,6 +29,8 @@ from elstrada.roles.gateway.seat import Authorizer, Seat
 from elstrada.roles.gateway.tally import GatewayTally
 from elstrada.roles.gateway.tokens import Tokens
 from elstrada.roles.keys import Keys
+from elstrada.roles.wirelog.line import PLAIN, Line
+from elstrada.roles.wirelog.tap import Tap, WireLog
 from elstrada.spine import tables as t
 from elstrada.spine.ending import ended
 from elstrada.spine.face import Between, Spine, SpineDown, StreamMoved
@@ -58,17 +60,19 @@ class Gateway:
         post: Post,
         parties: tuple[PartyId, ...],
         node_id: str = "node",
+        wire_log: WireLog | None = None,
     ) -> None:
         """
         Args:
             node_id: of this node alone, and the same in its next life: after a start, what the log says
                 it holds it holds no more.
+            wire_log: told of every frame and every refused handshake; None: nobody is.
         """
         self.clock, self.chance, self.findings = clock, chance, findings
         self.tokens = Tokens(spine, keys, clock)
         self.roll = Roll(spine, clock)
         self._spine, self._keys, self._authorizer, self._parties = spine, keys, authorizer, parties
-        self.post, self.node_id = post, node_id
+        self.post, self.node_id, self._wire_log = post, node_id, wire_log
         self._links: dict[str, Link] = {}
         """Those that speak for their stations, by stream."""
         self._arriving: dict[str, Arrival] = {}
@@ -165,6 +169,7 @@ class Gateway:
         offered = knock.headers.get("sec-websocket-protocol", "")
         if credential is None:
             if known:
+                self._note_refused(knock, known[0], 401, "wrong password")
                 return self._refused(knock, f"wrong password for {entry.station_id}")
             self.roll.knocked_unknown(entry.station_id, knock.remote, offered, "not on the roll")
             return Refused(404)
@@ -175,6 +180,7 @@ class Gateway:
                 "no common subprotocol",
                 offered or "none offered",
             )
+            self._note_refused(knock, credential, 101, f"no common subprotocol: {offered or 'none'} offered")
         return Admitted(credential.owner, credential.station_id, version and version.protocol.value)
 
     def opened(self, socket: StationSocket, admitted: Admitted) -> Link:
@@ -182,13 +188,15 @@ class Gateway:
         assert admitted.protocol is not None, "the network closes a socket without a subprotocol"
         seat = self._new_seat(PartyId.parse(admitted.owner), admitted.station_id)
         record = self.roll.station(admitted.owner, admitted.station_id)
+        connection_id = self.chance.uuid()
         link = Link(
             self,
             socket,
             VERSIONS[admitted.protocol],
             seat,
-            connection_id=self.chance.uuid(),
+            connection_id=connection_id,
             lenient=record is None or record.lenient,
+            tap=self._tap(socket, admitted, connection_id),
         )
         self.tally.opened += 1
         arrival = self._arriving.get(link.stream)
@@ -290,6 +298,24 @@ class Gateway:
     def _refused(self, knock: Knock, why: str) -> Refused:
         self.findings.note(f"address:{knock.remote}", "refused at the door", why)
         return Refused(401, {"www-authenticate": 'Basic realm="stations"'})
+
+    def _note_refused(self, knock: Knock, station: Credential, status: int, why: str) -> None:
+        if self._wire_log is not None:
+            line = Line(owner=station.owner, station_id=station.station_id, remote=knock.remote)
+            self._wire_log.refused(line, status, f"{why}, from {knock.remote}")
+
+    def _tap(self, socket: StationSocket, admitted: Admitted, connection_id: str) -> Tap | None:
+        if self._wire_log is None:
+            return None
+        line = Line(
+            owner=admitted.owner,
+            station_id=admitted.station_id,
+            connection_id=connection_id,
+            protocol=admitted.protocol or "",
+            remote=socket.remote,
+            security=PLAIN,
+        )
+        return self._wire_log.tap(line)
 
     def _owner_in(self, path: str) -> str | None:
         """The owner, if the path names one before the identity."""

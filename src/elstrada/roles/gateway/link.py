@@ -34,6 +34,7 @@ from elstrada.ocpp.table import Unsendable
 from elstrada.ocpp.versions import Version
 from elstrada.roles.gateway.seat import Seat
 from elstrada.roles.gateway.tally import ANSWERED, REFUSED, TAKEN, UNANSWERED
+from elstrada.roles.wirelog.tap import Tap
 from elstrada.spine.face import SpineDown, StreamMoved
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Link:
         "_owner",
         "_probing",
         "_socket",
+        "_tap",
         "_task",
         "_timer",
         "_told",
@@ -87,7 +89,9 @@ class Link:
         *,
         connection_id: str,
         lenient: bool,
+        tap: Tap | None = None,
     ) -> None:
+        self._tap = tap
         self._gateway, self._socket, self._version, self.seat = gateway, socket, version, seat
         self._connection = Connection(version.dialect)
         self.connection_id, self._lenient = connection_id, lenient
@@ -134,6 +138,12 @@ class Link:
 
     def received(self, frame: bytes) -> None:
         """Take one frame."""
+        now = self._gateway.clock.now()
+        if self._tap is not None:
+            self._tap.received(frame, now)
+        self._hear(frame, now)
+
+    def _hear(self, frame: bytes, now: datetime) -> None:
         if self._early is not None:
             if len(self._early) >= MOST_EARLY_FRAMES:
                 self._strayed("frames before the first answer", f"more than {MOST_EARLY_FRAMES}")
@@ -141,12 +151,13 @@ class Link:
                 return
             self._early.append(frame)
             return
-        now = self._gateway.clock.now()
         self._handle(self._connection.receive(frame, now), now)
 
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone."""
         self.closed_for = f"{code} {reason}".strip()
+        if self._tap is not None:
+            self._tap.closed(code, reason, by_us=self._farewell)
         self._gateway.tally.closed(code)
         if code in TRANSGRESSIONS and not self._farewell:
             # The network ended it, for bytes that never became a frame; what we end is counted by us.
@@ -170,7 +181,7 @@ class Link:
         self._connection.answers = answers
         early, self._early = self._early or [], None
         for frame in early:
-            self.received(frame)
+            self._hear(frame, self._gateway.clock.now())
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye; ``closed`` follows."""
@@ -407,6 +418,8 @@ class Link:
     def _send(self) -> None:
         for frame in self._connection.frames_to_send():
             self._socket.send(frame)
+            if self._tap is not None:
+                self._tap.sent(frame)
 
     def _strayed(self, code: str, sample: str) -> None:
         self._gateway.findings.note(self.source, code, sample)

@@ -1,0 +1,1 @@
+"""The wire log: every OCPP frame of both directions, redacted, for diagnosis. Bounded, apart from the facts, losable."""
