@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 from typing import cast
 
@@ -29,6 +30,8 @@ EXITS = {
     Kind.REFUSED: Exit.REFUSED,
     Kind.UNREACHABLE: Exit.UNREACHABLE,
 }
+_BESIDE = {"station": (("elstrada.cli.wirelog", "station_log"),)}
+"""Commands on a noun that are no verbs of the desk, for they go on, or read files: module and name."""
 MOST_LINE = 4096
 MOST_BYTES = 1 << 30
 """Of a file that is handed in."""
@@ -86,6 +89,8 @@ def noun_group(noun: str) -> click.Group:
     group = click.Group(noun, help=NOUNS[noun][1])
     for verb in verbs_of(noun):
         group.add_command(_command(verb))
+    for module, command in _BESIDE.get(noun, ()):
+        group.add_command(getattr(import_module(module), command))
     return group
 
 

@@ -26,7 +26,7 @@ def write_result(verb: AnyVerb, result: object, *, json: bool) -> None:
         click.echo(as_json(result))
         return
     if verb.show is not None:
-        click.echo(_printable(verb.show(result)))
+        click.echo(printable(verb.show(result)))
     elif isinstance(result, tuple):
         _write_table(cast("tuple[msgspec.Struct, ...]", result))
     else:
@@ -41,11 +41,11 @@ def write_refusal(refusal: Refusal, *, json: bool) -> None:
     if json:
         click.echo(as_json(refusal), err=True)
         return
-    click.echo(f"Error: {_printable(refusal.says)}", err=True)
+    click.echo(f"Error: {printable(refusal.says)}", err=True)
     for problem in refusal.problems:
-        click.echo(f"  {problem.pointer or '/'}: {_printable(problem.says)}", err=True)
+        click.echo(f"  {problem.pointer or '/'}: {printable(problem.says)}", err=True)
     if refusal.hint:
-        click.echo(_printable(refusal.hint[:1].upper() + refusal.hint[1:]) + ".", err=True)
+        click.echo(printable(refusal.hint[:1].upper() + refusal.hint[1:]) + ".", err=True)
 
 
 def _write_fields(value: msgspec.Struct) -> None:
@@ -87,9 +87,9 @@ def _text(value: object) -> str:
         case tuple():
             return ", ".join(_text(item) for item in cast("tuple[object, ...]", value)) or "-"
         case _:
-            return _printable(str(value), keep="")
+            return printable(str(value), keep="")
 
 
-def _printable(text: str, keep: str = "\n\t") -> str:
+def printable(text: str, keep: str = "\n\t") -> str:
     """Text without control characters: a station's name must not steer a terminal (T14)."""
     return "".join(char if char.isprintable() or char in keep else "·" for char in text)

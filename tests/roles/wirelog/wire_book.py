@@ -63,7 +63,7 @@ class Book:
     def settle(self, within_s: float = 20.0) -> None:
         """Wait until nothing waits any more."""
         until = time.monotonic() + within_s
-        while self.log.waiting or self.written + self.writer.lost < self.noted:
+        while not self.writer.idle:
             assert time.monotonic() < until, "the writer does not catch up"
             time.sleep(0.02)
 

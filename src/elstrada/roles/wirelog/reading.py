@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from elstrada.roles.wirelog.store import FORM, SUFFIX, in_us
+from elstrada.roles.wirelog.store import FORM, SUFFIX, TABLES, in_us
 
 _PAGE = 500
 
@@ -175,11 +175,20 @@ def _open(path: Path) -> Generator[sqlite3.Connection, None, None]:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as store:
             store.execute("PRAGMA busy_timeout = 2000")
             form: int = store.execute("PRAGMA user_version").fetchone()[0]
+            if form == 0 and not store.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                yield _empty()  # Its node is about to make the tables.
+                return
             if form != FORM:
                 raise WireUnreadable(f"{path} has form {form}, and this version reads {FORM}")
             yield store
     except sqlite3.Error as problem:
         raise WireUnreadable(f"{path} cannot be read: {problem}") from problem
+
+
+def _empty() -> sqlite3.Connection:
+    store = sqlite3.connect(":memory:")
+    store.executescript(TABLES)
+    return store
 
 
 def _node_of(path: Path) -> str:

@@ -32,7 +32,8 @@ _ROUNDS = 16
 _LEAST_FREE, _MOST_FREE = 64 << 20, 2 << 30
 """Bytes of the disk that are not ours to fill: a twentieth of it, between these."""
 
-_TABLES = f"""
+TABLES = f"""
+BEGIN;
 CREATE TABLE IF NOT EXISTS station (
     id INTEGER PRIMARY KEY, owner TEXT NOT NULL, station_id TEXT NOT NULL, UNIQUE (station_id, owner)
 );
@@ -51,6 +52,7 @@ CREATE TABLE IF NOT EXISTS entry (
 CREATE INDEX IF NOT EXISTS entry_by_station ON entry (station, id);
 CREATE INDEX IF NOT EXISTS entry_by_answer ON entry (answers) WHERE answers IS NOT NULL;
 PRAGMA user_version = {FORM};
+COMMIT;
 """
 _PUT_ENTRY = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_CONNECTION = "INSERT INTO connection (id, station, connection_id, protocol, remote, security, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -226,7 +228,7 @@ def _opened(path: Path) -> sqlite3.Connection:
             "PRAGMA synchronous = NORMAL"
         )  # Syncs at checkpoints only, in the writer's thread.
         connection.execute("PRAGMA journal_size_limit = 4194304")
-        connection.executescript(_TABLES)
+        connection.executescript(TABLES)
     except BaseException:
         connection.close()
         raise

@@ -40,7 +40,7 @@ class Writer:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wire-log", daemon=True)
         self._store: Store | None = None
-        self._began = False
+        self._began = self._busy = False
         self._file = 0
         self._pause_s = _FIRST_PAUSE_S
         self._wait_s = 0.0
@@ -53,6 +53,11 @@ class Writer:
         """Of the file."""
         self.trouble = ""
         """Why entries are being lost, in words; empty: they are not."""
+
+    @property
+    def idle(self) -> bool:
+        """Is nothing on its way into the file?"""
+        return not self._log.waiting and not self._busy
 
     def start(self) -> None:
         self._thread.start()
@@ -70,6 +75,7 @@ class Writer:
             self._wait_s -= PERIOD_S
             self._look_in_s -= PERIOD_S
             self._catch_up()
+            self._busy = False
         self._catch_up()
         if self._store is not None:
             self._store.close()
@@ -77,6 +83,7 @@ class Writer:
     def _catch_up(self) -> None:
         """Take everything that waits; while the store is in trouble, only to count it."""
         while True:
+            self._busy = True
             entries = self._log.take(BATCH, _BATCH_BYTES)
             if not entries and self._look_in_s > 0:
                 return
