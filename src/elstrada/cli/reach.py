@@ -135,7 +135,9 @@ async def _on_store(config: Config, verb: AnyVerb, params: msgspec.Struct) -> ob
     try:
         keys = await keys_for(spine, config.keys_path)
         await settle_parties(spine, (section.party() for section in config.parties))
-        desk = Desk(spine=spine, keys=keys, clock=clock, chance=SystemChance())
+        desk = Desk(
+            spine=spine, keys=keys, clock=clock, chance=SystemChance(), wire_log_dir=config.wire_log_dir
+        )
         return await perform(desk, verb, params)
     except (OSError, ValueError) as problem:
         return Refusal(

@@ -241,6 +241,7 @@ class House:
             versions_url=f"{node.hands.public_url}{versions.PREFIX}/versions",
             waits=self._config.waits,
             wall=ground.wall,
+            wire_log_dir=self._config.wire_log_dir,
         )
 
 

@@ -82,3 +82,25 @@ async def test_a_change_that_bears_an_earlier_time_is_seen_all_the_same() -> Non
     await spine.commit(Work(writes=(put("B", T0 - timedelta(seconds=50), b"new"),)))
     await roll.refresh()
     assert [known.password_hash for known in roll.credentials("B", None)] == [b"new"]
+
+
+async def test_how_often_a_stranger_knocked_outlives_the_gateway_and_adds_up_over_nodes() -> None:
+    spine = MemorySpine(Clock())
+    await spine.start()
+    first, second = Roll(spine, Clock()), Roll(spine, Clock())
+    for roll in (first, second, first, second, Roll(spine, Clock())):
+        roll.knocked_unknown("S7", "192.0.2.7", "ocpp1.6, ocpp2.0.1", "not on the roll")
+        roll.knocked_unknown("S7", "192.0.2.7", "ocpp1.6, ocpp2.0.1", "not on the roll")
+        await roll.keep()
+    (row,) = await spine.find(t.unknown_station)
+    assert (row["count"], row["protocols"]) == (10, "ocpp1.6, ocpp2.0.1")
+
+
+async def test_a_stranger_who_was_adopted_is_unknown_no_more() -> None:
+    spine = MemorySpine(Clock())
+    await spine.start()
+    roll = Roll(spine, Clock())
+    roll.knocked_unknown("A", "192.0.2.7", "ocpp1.6", "not on the roll")
+    await spine.commit(Work(writes=(put("A", T0),)))
+    await roll.keep()
+    assert await spine.find(t.unknown_station) == []

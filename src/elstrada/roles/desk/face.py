@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -92,6 +93,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     waits: Waits = Waits()
     wall: Clock | None = None
     """The machine's, by which nodes say that they live; None: ``clock`` is it."""
+    wire_log_dir: Path | None = None
+    """Where wire logs of this machine are; None: nowhere."""
 
 
 class Part(StrEnum):

@@ -17,6 +17,7 @@ from elstrada.roles.desk.commands import COMMAND
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import all_rows, document, line_of, needed, own_party
 from elstrada.roles.desk.places import PLACE, SAY_WHERE, Places, places_of
+from elstrada.roles.desk.station_card import SHOW
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Delete, Put, Row, Work
 
@@ -73,8 +74,11 @@ class UnknownLine(msgspec.Struct, frozen=True):
     station: str
     remote: str
     protocols: str
+    """Subprotocols it offered."""
     reason: str
     count: int
+    """How often it knocked."""
+    first_at: datetime
     last_at: datetime
 
 
@@ -179,6 +183,7 @@ VERBS = (
         tuple[StationLine, ...],
         list_stations,
     ),
+    SHOW,
     Verb(
         "station unknown",
         "List stations that knocked in vain.",

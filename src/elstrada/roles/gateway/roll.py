@@ -11,7 +11,7 @@ from elstrada.charging.trust import Credential
 from elstrada.model.device import Station
 from elstrada.net.face import Clock
 from elstrada.spine import tables as t
-from elstrada.spine.face import Between, Cell, Put, Row, Spine, Where, Work
+from elstrada.spine.face import Between, Cell, Put, Row, RowMoved, Spine, SpineDown, Where, Work
 
 MOST_UNKNOWN = 1_000
 OVERLAP = timedelta(seconds=60)
@@ -31,7 +31,7 @@ class Roll:
         """How many of them changed when."""
         self._seen_until: datetime | None = None
         self._unknown: OrderedDict[str, dict[str, Cell]] = OrderedDict()
-        self._unsaved: set[str] = set()
+        """Knocks that are not on record yet, by identity."""
 
     def credentials(self, station_id: str, owner: str | None) -> list[Credential]:
         """The stations that answer to this identity: one, unless several owners use it."""
@@ -72,37 +72,44 @@ class Roll:
     def knocked_unknown(self, station_id: str, remote: str, protocols: str, reason: str) -> None:
         """Remember somebody who is not on the roll, for adoption."""
         now = self._clock.now()
-        known = self._unknown.pop(station_id, None)
-        count, first_at = (known["count"], known["first_at"]) if known else (0, now)
-        assert isinstance(count, int)
+        before = self._unknown.pop(station_id, None)
         self._unknown[station_id] = {
             "station_id": station_id,
             "remote": remote,
             "protocols": protocols[:100],
             "reason": reason,
-            "count": count + 1,
-            "first_at": first_at,
+            "count": 1,
+            "first_at": now,
             "last_at": now,
         }
-        self._unsaved.add(station_id)
+        if before is not None:
+            self._unknown[station_id] = _later(before, self._unknown[station_id])
         if len(self._unknown) > MOST_UNKNOWN:
-            oldest, _ = self._unknown.popitem(last=False)
-            self._unsaved.discard(oldest)
+            self._unknown.popitem(last=False)
 
     async def save_unknown(self) -> None:
-        """Write those who knocked since the last time; at most ``MOST_UNKNOWN`` rows are kept in all."""
+        """Add who knocked since the last time to the record; at most ``MOST_UNKNOWN`` rows are kept in all."""
         room = MOST_UNKNOWN
-        known = {str(row["station_id"]) for row in await self._spine.find(t.unknown_station, limit=room)}
-        rows = [self._unknown[name] for name in list(self._unsaved)]
-        fits = [row for row in rows if row["station_id"] in known or len(known) < room]
-        self._unsaved.clear()
-        if fits:
-            await self._spine.commit(Work(writes=tuple(Put(t.unknown_station, row) for row in fits)))
+        rows = await self._spine.find(t.unknown_station, limit=room)
+        known = {str(row["station_id"]): row for row in rows}
+        knocks, self._unknown = self._unknown, OrderedDict()
+        fits = {name: knock for name, knock in knocks.items() if name in known or len(known) < room}
+        try:
+            if fits:
+                await self._spine.commit(
+                    Work(writes=tuple(_added(known.get(name), knock) for name, knock in fits.items()))
+                )
+        except (RowMoved, SpineDown) as problem:  # Another node wrote one of them meanwhile, or nobody can.
+            for name, knock in fits.items():
+                newer = self._unknown.get(name)
+                self._unknown[name] = knock if newer is None else _later(knock, newer)
+            if isinstance(problem, SpineDown):
+                raise
 
     async def keep(self) -> None:
         """Take in what is new, and write down who knocked unknown."""
         await self.refresh()
-        if self._unsaved:
+        if self._unknown:
             await self.save_unknown()
 
     def _of(self, station_id: str, owner: str | None) -> list[tuple[Credential, Station]]:
@@ -127,5 +134,19 @@ class Roll:
             if not self._times[before]:
                 del self._times[before]
         self._seen_until = max(changed_at, self._seen_until or changed_at)
-        if self._unknown.pop(station_id, None) is not None:
-            self._unsaved.discard(station_id)
+        self._unknown.pop(station_id, None)
+
+
+def _later(before: Row, now: Row) -> dict[str, Cell]:
+    """The later knocks of a stranger, counted with those before."""
+    counts = before["count"], now["count"]
+    assert isinstance(counts[0], int)
+    assert isinstance(counts[1], int)
+    return {**now, "count": counts[0] + counts[1], "first_at": before["first_at"]}
+
+
+def _added(known: Row | None, knock: Row) -> Put:
+    """The record with these knocks, if it is still as it was read: several nodes hear the same stranger."""
+    if known is None:
+        return Put(t.unknown_station, knock, {})
+    return Put(t.unknown_station, _later(known, knock), {"count": known["count"]})

@@ -120,6 +120,8 @@ class UnknownStationRow(msgspec.Struct, frozen=True, kw_only=True):
 
     station_id: str
     remote: str
+    protocols: str
+    """Subprotocols it offered."""
     reason: str
     count: int
     last_at: datetime

@@ -1,0 +1,186 @@
+"""The verb that shows one station: what it is, how it is, and how it was connected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from elstrada.model.device import Station
+from elstrada.model.party import Role
+from elstrada.roles.desk.face import Desk, Verb
+from elstrada.roles.desk.lookups import line_of, needed, own_party
+from elstrada.roles.wirelog.reading import Connected, WireUnreadable, connections, files_in
+from elstrada.roles.wirelog.store import SUFFIX
+from elstrada.spine import tables as t
+from elstrada.spine.face import Row
+
+MOST_CONNECTORS = 1_000
+
+
+class ShowStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    station: Annotated[str, Meta(description="Its identity.")]
+    party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
+    connections: Annotated[
+        Annotated[int, Meta(ge=1, le=10_000)], Meta(description="How many of its latest connections.")
+    ] = 10
+
+
+class ConnectorLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A connector as the station last told of it."""
+
+    evse_id: int
+    connector_id: int
+    status: str | None
+    error_code: str | None
+    info: str | None
+    changed_at: datetime | None
+
+
+class StationCard(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of one station."""
+
+    party: str
+    station: str
+    connected: bool
+    node: str | None
+    """Which holds its socket, or did."""
+    protocol: str | None
+    vendor: str | None
+    model: str | None
+    serial: str | None
+    firmware: str | None
+    booted_at: datetime | None
+    connected_at: datetime | None
+    disconnected_at: datetime | None
+    disconnect_reason: str | None
+    strict: bool
+    places: tuple[str, ...]
+    """Location and EVSE under which drivers know it."""
+    connectors: tuple[ConnectorLine, ...]
+    connections: tuple[Connected, ...]
+    """The newest first, as far as the wire logs at this server tell of them."""
+    wire_log: str
+    """Whose connections these are, or why there are none; empty: those of the only node."""
+
+
+async def show_station(desk: Desk, params: ShowStation) -> StationCard:
+    """Tell everything about a station."""
+    owner = str((await own_party(desk, params.party, Role.CPO)).id)
+    what = f"station {params.station[:48]!r} of {owner}"
+    record = await needed(
+        desk, t.station, what, "see `elstrada station list`", owner=owner, station_id=params.station
+    )
+    key = {"owner": owner, "station_id": params.station}
+    state: Row = await desk.spine.get(t.station_state, **key) or {
+        column.name: None for column in t.station_state.columns
+    }
+    rows = await desk.spine.find(
+        t.connector_state, key, order=("evse_id", "connector_id"), limit=MOST_CONNECTORS
+    )
+    station = msgspec.json.decode(str(record["document"]), type=Station)
+    found, missing = await _connections(desk, owner, params)
+    told = {name: state[name] for name in StationCard.__struct_fields__ if name in state}
+    return msgspec.convert(
+        {
+            **told,
+            "party": owner,
+            "station": params.station,
+            "connected": state["connection_id"] is not None,
+            "strict": not station.lenient,
+            "places": [f"{place.evse_id}={place.location_id}/{place.evse_uid}" for place in station.places],
+            "connectors": [line_of(ConnectorLine, row) for row in rows],
+            "connections": found,
+            "wire_log": missing,
+        },
+        StationCard,
+    )
+
+
+async def _connections(desk: Desk, owner: str, params: ShowStation) -> tuple[list[Connected], str]:
+    """The station's connections, and why they may not be all."""
+    folder = desk.wire_log_dir
+    if folder is None or not (files := files_in(folder)):
+        return [], "there is no wire log here: each gateway keeps its own, unless wire_log.on is false"
+    try:
+        found = await asyncio.to_thread(connections, files, owner, params.station, params.connections)
+    except WireUnreadable as problem:
+        return [], str(problem)
+    nodes = ", ".join(path.name.removesuffix(SUFFIX) for path in files)
+    return found, "" if len(files) == 1 and desk.post is None else f"connections with {nodes}"
+
+
+# --- for people -------------------------------------------------------------------------------------
+
+
+def _shown(card: StationCard) -> str:
+    return "\n".join(_lines(card))
+
+
+def _lines(card: StationCard) -> Iterator[str]:
+    yield f"{card.station} of {card.party}{', strict' if card.strict else ''}"
+    yield f"  {_presence(card)}"
+    device = " ".join(part for part in (card.vendor, card.model) if part) or "never booted"
+    more = (("serial", card.serial), ("firmware", card.firmware), ("booted", _time(card.booted_at)))
+    yield f"  {device}" + "".join(f", {name} {value}" for name, value in more if value)
+    for place in card.places:
+        yield f"  place      {place}"
+    for connector in card.connectors:
+        yield f"  connector  {_connector(connector)}"
+    for line in card.connections:
+        yield ""
+        yield from _connection(line)
+    if card.wire_log:
+        yield f"\n({card.wire_log})"
+
+
+def _presence(card: StationCard) -> str:
+    by = f" by {card.protocol}" if card.protocol else ""
+    at = f" at {card.node}" if card.node else ""
+    if card.connected:
+        return f"connected{by}{at} since {_time(card.connected_at)}"
+    if card.disconnected_at is None:
+        return "never connected"
+    return f"away since {_time(card.disconnected_at)}: {card.disconnect_reason or 'no reason known'}"
+
+
+def _connector(one: ConnectorLine) -> str:
+    error = one.error_code if one.error_code not in (None, "NoError") else ""
+    told = ", ".join(part for part in (one.status or "unknown", error, one.info) if part)
+    return f"{one.evse_id}/{one.connector_id}  {told}, since {_time(one.changed_at) or '?'}"
+
+
+def _connection(one: Connected) -> Iterator[str]:
+    end = f"to {_time(one.closed_at)}" if one.closed_at else "and goes on"
+    yield f"connection from {_time(one.opened_at)} {end}, at {one.node}: {one.protocol}, {one.security}, {one.remote}"
+    if one.ended:
+        yield f"  ended      {one.ended}"
+    yield f"  messages   {one.received} from the station, {one.sent} to it"
+    heard = (("last", one.heard_at), ("last heartbeat", one.heartbeat_at))
+    yield "  heard      " + (", ".join(f"{name} {_time(at)}" for name, at in heard if at) or "nothing")
+    if one.clock_ahead_s is not None:
+        way = "ahead" if one.clock_ahead_s >= 0 else "behind"
+        yield f"  clock      {abs(one.clock_ahead_s):.1f} s {way}"
+    waits = (("we answer in", one.answer_ms), ("it answers in", one.reply_ms))
+    if any(value is not None for _, value in waits):
+        yield "  latency    " + ", ".join(
+            f"{name} {value:.1f} ms" for name, value in waits if value is not None
+        )
+
+
+def _time(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if at is not None else ""
+
+
+SHOW = Verb(
+    "station show",
+    "Show a station: what it is, how it is, and its latest connections.",
+    ShowStation,
+    StationCard,
+    show_station,
+    show=_shown,
+)
