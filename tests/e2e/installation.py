@@ -263,7 +263,7 @@ def serving(installation: Installation) -> Iterator[Installation]:
         assert sorted(path.name for path in installation.data.iterdir()) == LEFT
 
 
-LEFT = ["elstrada.db", "elstrada.db.lock", "keys.json", "node"]
+LEFT = ["elstrada.db", "elstrada.db.lock", "keys.json", "node", "wire"]
 """All that a server leaves in its folder."""
 
 

@@ -32,11 +32,11 @@ class WireKeeper:
         """Entries that will never be in the file."""
         return self.log.dropped + self.writer.lost
 
-    async def watch(self, findings: Findings) -> None:
+    async def watch(self, findings: Findings, every_s: float = LOOK_S) -> None:
         """Tell the operator of lost lines, until cancelled."""
         told = 0
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(every_s)
             lost = self.lost
             if lost > told:
                 why = self.writer.trouble or "the writer is behind"
