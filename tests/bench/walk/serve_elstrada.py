@@ -22,6 +22,8 @@ from elstrada.roles.findings import Findings
 from elstrada.roles.gateway.gateway import Gateway
 from elstrada.roles.keys import Keys, derived_keys
 from elstrada.roles.serve import settle
+from elstrada.roles.wirelog.keeping import WireKeeper
+from elstrada.roles.wirelog.store import Bounds
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Spine, Work
 from elstrada.spine.post import LocalPost
@@ -36,14 +38,20 @@ class NoPeers:
         return question.fallback
 
 
-async def serve(store: str, stations: int, node: str) -> None:
+async def serve(store: str, stations: int, node: str, *, logged: bool) -> None:
     keys, clock = derived_keys("bench"), SystemClock()
     on_postgres = store.startswith("postgresql://")
     spine: Spine = PostgresSpine(store, clock) if on_postgres else SqliteSpine(Path(store), clock)
     await spine.start()
     await spine.commit(Work(writes=(*_stations(keys, stations), _token(keys))))
     findings = Findings(spine, clock)
-    gateway = Gateway(spine, keys, clock, SystemChance(), NoPeers(), findings, LocalPost(), (OWNER,), node)
+    wire = WireKeeper(Path(store).parent, node, Bounds(), clock) if logged else None
+    gateway = Gateway(
+        *(spine, keys, clock, SystemChance(), NoPeers(), findings, LocalPost(), (OWNER,), node),
+        wire_log=wire and wire.log,
+    )
+    if wire is not None:
+        wire.writer.start()
     await gateway.start()
     server = await serve_stations(gateway, host="127.0.0.1", port=0, clock=clock)
     settle()
@@ -97,5 +105,6 @@ if __name__ == "__main__":
     words.add_argument("--store", required=True, help="a file, or postgresql://...")
     words.add_argument("--stations", type=int, required=True)
     words.add_argument("--node", default="bench")
+    words.add_argument("--wire-log", action="store_true", help="beside the store")
     given = words.parse_args()
-    uvloop.run(serve(given.store, given.stations, given.node))
+    uvloop.run(serve(given.store, given.stations, given.node, logged=given.wire_log))

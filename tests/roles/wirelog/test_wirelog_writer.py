@@ -239,16 +239,16 @@ def test_refused_handshakes_are_noted_but_not_more_than_a_few_a_minute(book: Boo
 
 
 def test_the_file_stays_within_its_size_under_a_flood_and_keeps_the_newest(tmp_path: Path) -> None:
-    bounds = Bounds(size_bytes=4 << 20)
+    bounds = Bounds(size_bytes=16 << 20)
     with Book(tmp_path, bounds) as book:
         tap = book.tap()
-        for number in range(40_000):
-            while book.log.waiting > 5_000:
+        for number in range(10_000):
+            while book.log.waiting > 4_000:
                 time.sleep(0.005)
-            tap.received(call(str(number), "StatusNotification", connectorId=1, info="x" * 200))
+            tap.received(call(str(number), "StatusNotification", connectorId=1, info="x" * 2_000))
         book.settle(60)
         last = book.read()[-1]
-        assert last.message_id == "39999"
+        assert last.message_id == "9999"
         assert book.writer.lost == 0
         assert os.path.getsize(book.path) <= bounds.size_bytes
         assert len(book.bytes()) <= bounds.size_bytes + (8 << 20)  # With what is written ahead.

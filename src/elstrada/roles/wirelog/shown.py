@@ -10,8 +10,6 @@ import msgspec
 
 from elstrada.redaction import HIDDEN, redacted, redacted_json
 
-MOST_TEXT = 64 * 1024
-"""Characters of a frame that are kept: all of them, as larger ones are refused."""
 _KINDS = {2: "call", 3: "result", 4: "error", 5: "result error", 6: "send"}
 GARBLED = "garbled"
 """Not a frame of OCPP."""
@@ -33,9 +31,17 @@ class _Status(msgspec.Struct):
     status: str = ""
 
 
-_elements = msgspec.json.Decoder(list[msgspec.Raw])
+class _Elements(msgspec.Struct, array_like=True):
+    """A frame's elements, as far as they are looked at."""
+
+    kind: int
+    id: str
+    third: msgspec.Raw
+    fourth: msgspec.Raw = msgspec.Raw(b"")
+
+
+_elements = msgspec.json.Decoder(_Elements)
 _text = msgspec.json.Decoder(str)
-_kind = msgspec.json.Decoder(int)
 _status = msgspec.json.Decoder(_Status)
 
 
@@ -43,18 +49,17 @@ def shown(frame: bytes) -> Frame:
     """Read a frame as far as it can be read, whatever it holds."""
     try:
         elements = _elements.decode(frame)
-        kind = _KINDS.get(_kind.decode(elements[0]), GARBLED)
-        message_id = _text.decode(elements[1])[:40] if kind != GARBLED else ""
-        told = _text.decode(elements[2])[:60] if kind in ("call", "send", "error", "result error") else ""
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, IndexError):
+        kind, message_id = _KINDS.get(elements.kind, GARBLED), elements.id[:40]
+        if kind == GARBLED:
+            return Frame(GARBLED, text=redacted_frame(frame))
+        if kind == "result":
+            return Frame(kind, message_id, "", _status_of(elements.third), redacted_frame(frame))
+        told = _text.decode(elements.third)[:60]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Frame(GARBLED, text=redacted_frame(frame))
     if kind in ("call", "send"):
-        payload = elements[3] if len(elements) > 3 else msgspec.Raw(b"{}")
-        return Frame(kind, message_id, told, text=redacted_frame(frame, told, payload))
-    if kind == "result":
-        told = _status_of(elements[2]) if len(elements) > 2 else ""
-        return Frame(kind, message_id, outcome=told, text=redacted_frame(frame))
-    return Frame(kind, message_id, outcome=told, text=_redacted_error(frame, elements))
+        return Frame(kind, message_id, told, "", redacted_frame(frame, told))
+    return Frame(kind, message_id, "", told, _redacted_error(frame, elements.fourth))
 
 
 def _status_of(payload: msgspec.Raw) -> str:
@@ -71,18 +76,17 @@ _SUSPECT = (
     b"token",
     b"passw",
     b"secret",
-    b"authoriz",
-    b"basic",
+    b"authorization",
+    b"basic ",
     b"bearer",
     b"api",
     b"pepper",
-    b"customer",
+    b"customeridentifier",
     b"private key",
     b"://",
     b"pin",
     b"vin",
-    b"exi",
-    b"certificate",
+    b"exiresponse",
     b"\\u",
 )
 """A frame without any of these, in small letters, holds nothing to hide: most need no closer look."""
@@ -92,23 +96,34 @@ _WHOLE = {
     "NotifyCustomerInformation": ("data",),
 }
 """Fields that hold a driver's identity or data in a form of their own."""
-_ANSWER_WHOLE = re.compile(rb'"exiResponse"')
 _NAME = re.compile(
-    "|".join(word.decode() for word in _SUSPECT if word not in (b"://", b"\\u", b"exi", b"certificate")),
+    "|".join(word.decode() for word in _SUSPECT if word not in (b"://", b"\\u", b"exiresponse")),
     re.IGNORECASE,
 )
 
 
-def redacted_frame(frame: bytes, action: str = "", payload: msgspec.Raw | None = None) -> str:
+_TOKEN = re.compile(rb'"(idTag|parentIdTag|idToken|additionalIdToken)"\s*:\s*"[^"\\]*"')
+_TOKEN_HIDDEN = rb'"\1":"' + HIDDEN.encode() + b'"'
+_HARMLESS = re.compile(
+    rb'"(?:idTag|parentIdTag|idToken|additionalIdToken)":"\*\*\*"'
+    rb'|"(?:idTagInfo|idToken|idTokenInfo|groupIdToken)"\s*:\s*\{'
+)
+"""A token that is hidden, and the names of what else is told of one; what stands within is looked at still."""
+
+
+def redacted_frame(frame: bytes, action: str = "") -> str:
     """The frame's text without secrets and tokens; untouched where there are none."""
-    small = frame.lower()
-    suspect = any(word in small for word in _SUSPECT)
-    text = frame[:MOST_TEXT].decode("utf-8", "replace")
-    if not suspect:
-        return text
-    if payload is not None and action in _WHOLE:
+    if action not in _WHOLE:
+        if not _is_suspect(frame):
+            return frame.decode("utf-8", "replace")
+        # Most frames with a token have it in plain sight, and nothing else: that is found forty times as fast.
+        hidden = _TOKEN.sub(_TOKEN_HIDDEN, frame)
+        if not _is_suspect(_HARMLESS.sub(b"", hidden)):
+            return hidden.decode("utf-8", "replace")
+    text = frame.decode("utf-8", "replace")
+    if action in _WHOLE:
         text = _without(text, _WHOLE[action])
-    elif _ANSWER_WHOLE.search(frame):
+    elif "exiResponse" in text:
         text = _without(text, ("exiResponse",))
     try:
         msgspec.json.decode(text, type=list[msgspec.Raw])
@@ -117,16 +132,19 @@ def redacted_frame(frame: bytes, action: str = "", payload: msgspec.Raw | None =
     return redacted_json(text)
 
 
-def _redacted_error(frame: bytes, elements: list[msgspec.Raw]) -> str:
+def _is_suspect(frame: bytes) -> bool:
+    return any(map(frame.lower().__contains__, _SUSPECT))
+
+
+def _redacted_error(frame: bytes, description: msgspec.Raw) -> str:
     """An error, whose description is the sender's own words: a token may stand in them without a name."""
     try:
-        said = _text.decode(elements[3])
-    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
+        said = _text.decode(description)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return redacted_frame(frame)
-    clean = cut(said)
-    if clean == said:
+    if cut(said) == said:
         return redacted_frame(frame)
-    return redacted_frame(msgspec.json.encode([*elements[:3], clean, *elements[4:]]))
+    return redacted_frame(frame.replace(bytes(description), msgspec.json.encode(cut(said))))
 
 
 def _without(text: str, fields: tuple[str, ...]) -> str:

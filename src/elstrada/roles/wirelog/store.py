@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -54,11 +55,17 @@ CREATE INDEX IF NOT EXISTS entry_by_answer ON entry (answers) WHERE answers IS N
 PRAGMA user_version = {FORM};
 COMMIT;
 """
-_PUT_ENTRY = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_TOLD = ", ".join(f"json_extract(value, '$[{column}]')" for column in range(13))
+_PUT_ENTRIES = f"INSERT INTO entry SELECT {_TOLD} FROM json_each(?)"  # noqa: S608  Numbers.
+"""All rows in one step: each step of a statement gives up the interpreter's lock, and waits to have it again."""
 _PUT_CONNECTION = "INSERT INTO connection (id, station, connection_id, protocol, remote, security, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_COUNTED = (
+    *("received", "sent", "received_bytes", "sent_bytes", "heard_at", "heartbeat_at"),
+    *("ahead_ms", "answer_us", "reply_us"),
+)
+_SET = ", ".join(f"{name} = json_extract(value, '$[{column}]')" for column, name in enumerate(_COUNTED, 1))
 _MEASURED = (
-    "UPDATE connection SET received = ?, sent = ?, received_bytes = ?, sent_bytes = ?, heard_at = ?,"
-    " heartbeat_at = ?, ahead_ms = ?, answer_us = ?, reply_us = ? WHERE id = ?"
+    f"UPDATE connection SET {_SET} FROM json_each(?) WHERE connection.id = json_extract(value, '$[0]')"  # noqa: S608  Numbers.
 )
 _CLOSED = "UPDATE connection SET closed_at = ?, close_code = ?, close_reason = ?, closed_by = ? WHERE id = ?"
 _LEFT_OPEN = (
@@ -69,6 +76,10 @@ _REMOVE_OLDEST = "DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY i
 _WHENEVER = 1 << 62
 
 
+def _encode(values: object) -> str:
+    return msgspec.json.encode(values).decode()
+
+
 class Bounds(msgspec.Struct, frozen=True):
     """How much is kept."""
 
@@ -76,7 +87,7 @@ class Bounds(msgspec.Struct, frozen=True):
     size_bytes: int = 1 << 30
 
 
-class EntryRow(msgspec.Struct, frozen=True, kw_only=True):
+class EntryRow(NamedTuple):
     """One entry as it stands in the file, its fields in the order of the columns."""
 
     id: int
@@ -84,17 +95,17 @@ class EntryRow(msgspec.Struct, frozen=True, kw_only=True):
     connection: int | None
     at: int
     """As ``in_us`` has it."""
-    inbound: bool | None
+    inbound: int | None
     """Did it come from the station? None: it is no frame."""
     kind: str
-    message_id: str | None = None
-    action: str | None = None
-    outcome: str | None = None
-    latency_us: int | None = None
-    answers: int | None = None
+    message_id: str | None
+    action: str | None
+    outcome: str | None
+    latency_us: int | None
+    answers: int | None
     """The entry that this one answers."""
-    size: int = 0
-    text: str = ""
+    size: int
+    text: str
 
 
 class Store:
@@ -168,10 +179,10 @@ class Store:
 
     def measured(self, lines: Iterable[Line]) -> None:
         """Write down what was counted of sockets."""
-        self._connection.executemany(
-            _MEASURED,
+        told = _encode(
             [
                 (
+                    line.row,
                     line.received,
                     line.sent,
                     line.received_bytes,
@@ -181,14 +192,14 @@ class Store:
                     middle(line.ahead_ms),
                     middle(line.answer_us),
                     middle(line.reply_us),
-                    line.row,
                 )
                 for line in lines
-            ],
+            ]
         )
+        self._connection.execute(_MEASURED, (told,))
 
     def add(self, entries: list[EntryRow]) -> None:
-        self._connection.executemany(_PUT_ENTRY, [msgspec.structs.astuple(row) for row in entries])
+        self._connection.execute(_PUT_ENTRIES, (_encode(entries),))
 
     # --- bounds -----------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 from elstrada.net.face import Clock
@@ -20,13 +21,19 @@ from elstrada.roles.wirelog.tap import Entry, Kind, WireLog
 
 log = logging.getLogger(__name__)
 
-BATCH = 1_000
+MOST_PER_S = 5_000
+"""Entries that are written in a second, about, so that a flood takes a small part of the interpreter's time only;
+more wait in the queue, and beyond it are dropped."""
+PERIOD_S = 0.25
+"""Between batches."""
+_BATCH = round(MOST_PER_S * PERIOD_S)
 _BATCH_BYTES = 1 << 20
 """Of a batch, which so fits into the smallest file."""
-PERIOD_S = 0.25
-"""How long an entry may wait to be written; also what keeps batches large."""
 _LOOK_S = 10.0
 """Between looks at the disk, and at what has grown old."""
+_AT_A_STRETCH, _BREATH_S = 20, 0.001
+"""Entries read before others may have the interpreter: a fifth of a millisecond's work, less than they would wait
+to take it away (``serve.settle``)."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 """After the store failed."""
 _GOODBYE_S = 2.0
@@ -74,25 +81,21 @@ class Writer:
         while not self._over.wait(PERIOD_S):
             self._wait_s -= PERIOD_S
             self._look_in_s -= PERIOD_S
-            self._catch_up()
+            self._take_batch()
             self._busy = False
-        self._catch_up()
+        while self._log.waiting:
+            self._take_batch()
         if self._store is not None:
             self._store.close()
 
-    def _catch_up(self) -> None:
-        """Take everything that waits; while the store is in trouble, only to count it."""
-        while True:
-            self._busy = True
-            entries = self._log.take(BATCH, _BATCH_BYTES)
-            if not entries and self._look_in_s > 0:
-                return
-            if self._wait_s > 0:
-                self.lost += len(entries)
-            else:
-                self._write(entries)
-            if not self._log.waiting:
-                return
+    def _take_batch(self) -> None:
+        """Take the oldest of what waits; while the store is in trouble, only to count it."""
+        self._busy = True
+        entries = self._log.take(_BATCH, _BATCH_BYTES)
+        if self._wait_s > 0:
+            self.lost += len(entries)
+        elif entries or self._look_in_s <= 0:
+            self._write(entries)
 
     def _write(self, entries: list[Entry]) -> None:
         batch = _Batch(entries, self._file)
@@ -167,8 +170,10 @@ class _Batch:
     def write(self, store: Store) -> None:
         self._store = store
         store.begin()
-        for entry in self._entries:
+        for number, entry in enumerate(self._entries, 1):
             self._take(entry)
+            if number % _AT_A_STRETCH == 0:
+                time.sleep(_BREATH_S)
         store.add(self._rows)
         store.measured(self._touched.values())
         store.commit()
@@ -209,36 +214,26 @@ class _Batch:
         if call is not None:
             latency_us = max(round((entry.moment_s - call.moment_s) * 1_000_000), 0)
         _measure(entry, frame, latency_us)
-        self._rows.append(
-            EntryRow(
-                id=number,
-                station=self._store.station(line),
-                connection=line.row,
-                at=in_us(entry.at),
-                inbound=inbound,
-                kind=frame.kind,
-                message_id=frame.message_id or None,
-                action=(call.action if call else frame.action) or None,
-                outcome=frame.outcome or None,
-                latency_us=latency_us,
-                answers=call and call.entry,
-                size=len(entry.text),
-                text=frame.text,
-            )
-        )
-
-    def _add(self, number: int, entry: Entry, kind: str, text: str, outcome: str | None = None) -> None:
         row = EntryRow(
-            id=number,
-            station=self._store.station(entry.line),
-            connection=entry.line.row,
-            at=in_us(entry.at),
-            inbound=None,
-            kind=kind,
-            outcome=outcome,
-            text=text,
+            number,
+            self._store.station(line),
+            line.row,
+            in_us(entry.at),
+            int(inbound),
+            frame.kind,
+            frame.message_id or None,
+            (call.action if call else frame.action) or None,
+            frame.outcome or None,
+            latency_us,
+            call and call.entry,
+            len(entry.text),
+            frame.text,
         )
         self._rows.append(row)
+
+    def _add(self, number: int, entry: Entry, kind: str, text: str, outcome: str | None = None) -> None:
+        told = (in_us(entry.at), None, kind, None, None, outcome, None, None, 0, text)
+        self._rows.append(EntryRow(number, self._store.station(entry.line), entry.line.row, *told))
 
 
 def _paired(number: int, entry: Entry, frame: Frame) -> Asked | None:
