@@ -52,6 +52,8 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("station", "adopt", "NEVER-KNOCKED"), "", 1, "that has knocked"),
     (("station", "place", "NOBODY", "--place", "1=L1/E1"), "", 1, "there is no station"),
     (("station", "list", "--party", "nonsense"), "", 2, "not a party id"),
+    (("station", "show", "NOBODY"), "", 1, "there is no station"),
+    (("station", "show", "NOBODY", "--connections", "0"), "", 2, "/connections"),
     (("station", "unknown", "--limit", "1"), "", 2, "No such option"),
     (("station", "command", "NOBODY", "RESET"), "", 1, "there is no station"),
     (("station", "command", "NOBODY", "EXPLODE"), "", 2, "EXPLODE"),

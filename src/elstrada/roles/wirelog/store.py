@@ -238,6 +238,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.execute(
             "PRAGMA synchronous = NORMAL"
         )  # Syncs at checkpoints only, in the writer's thread.
+        connection.execute("PRAGMA cache_size = -512")
         connection.execute("PRAGMA journal_size_limit = 4194304")
         connection.executescript(TABLES)
     except BaseException:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from elstrada.net.face import Clock
 from elstrada.roles.wirelog.line import Line
 
-MOST_WAITING_BYTES = 16 << 20
+MOST_WAITING_BYTES = 8 << 20
 """Of frames that wait for the writer; what comes new beyond it is dropped."""
 _ENTRY_BYTES = 400
 """What an entry takes beside its frame."""

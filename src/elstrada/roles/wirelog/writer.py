@@ -26,9 +26,10 @@ MOST_PER_S = 5_000
 more wait in the queue, and beyond it are dropped."""
 PERIOD_S = 0.25
 """Between batches."""
-_BATCH = round(MOST_PER_S * PERIOD_S)
-_BATCH_BYTES = 1 << 20
-"""Of a batch, which so fits into the smallest file."""
+_BATCHES, _BATCH = 5, round(MOST_PER_S * PERIOD_S / 5)
+"""How many follow each other, and entries of each."""
+_BATCH_BYTES = 256 << 10
+"""Of a batch, so that it fits into the smallest file, and takes little memory while it is written."""
 _LOOK_S = 10.0
 """Between looks at the disk, and at what has grown old."""
 _AT_A_STRETCH, _BREATH_S = 20, 0.001
@@ -81,7 +82,8 @@ class Writer:
         while not self._over.wait(PERIOD_S):
             self._wait_s -= PERIOD_S
             self._look_in_s -= PERIOD_S
-            self._take_batch()
+            for _ in range(_BATCHES):
+                self._take_batch()
             self._busy = False
         while self._log.waiting:
             self._take_batch()
@@ -94,7 +96,7 @@ class Writer:
         entries = self._log.take(_BATCH, _BATCH_BYTES)
         if self._wait_s > 0:
             self.lost += len(entries)
-        elif entries or self._look_in_s <= 0:
+        elif entries or self._look_in_s <= 0:  # A look makes the file, before there is anything to write.
             self._write(entries)
 
     def _write(self, entries: list[Entry]) -> None:
