@@ -6,6 +6,7 @@ locked, full, broken or gone costs log lines, and is tried again, less and less 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import threading
@@ -79,6 +80,13 @@ class Writer:
     # --- the thread -------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._go_on()
+        except Exception as problem:
+            self.trouble = f"the writer ended: {type(problem).__name__}"
+            log.exception("the wire log at %s is written no more", self._path)
+
+    def _go_on(self) -> None:
         while not self._over.wait(PERIOD_S):
             self._wait_s -= PERIOD_S
             self._look_in_s -= PERIOD_S
@@ -134,7 +142,8 @@ class Writer:
     def _fail(self, problem: Exception) -> None:
         if self._store is not None:
             self._store.roll_back()
-            self._store.close()
+            with contextlib.suppress(sqlite3.Error):
+                self._store.close()
             self._store = None
         if not self.trouble:
             log.warning("the wire log at %s loses lines", self._path, exc_info=problem)
