@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import ssl
 import struct
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
 
+from authority import Authority, Issued, trusting
+from elstrada.net.certificates import Certificates, TlsFiles
 from elstrada.net.clock import SystemClock
+from elstrada.net.doors import Tls
 from elstrada.net.engines import STATION_ENGINES
 from elstrada.net.face import Admitted, Knock, Line, Refused, StationSocket
 from elstrada.net.station_server import StationLimits, StationServer
@@ -71,14 +78,41 @@ class Gatekeeper:
 class Scene:
     """One running server."""
 
-    def __init__(self, server: StationServer, gatekeeper: Gatekeeper) -> None:
-        self.server, self.gatekeeper = server, gatekeeper
+    def __init__(
+        self, server: StationServer, gatekeeper: Gatekeeper, trust: ssl.SSLContext | None = None
+    ) -> None:
+        self.server, self.gatekeeper, self.trust = server, gatekeeper, trust
+        """With ``trust`` stations come by TLS."""
+        self.strayed: list[tuple[str, str, str]] = []
+        """Who did not get through the TLS handshake: address, code, sample."""
+        self.certificates: Certificates | None = None
 
-    async def connect(self, source: str = "127.0.0.1") -> Wire:
+    @property
+    def port(self) -> int:
+        port = self.server.port if self.trust is None else self.server.tls_port
+        assert port is not None
+        return port
+
+    @property
+    def url(self) -> str:
+        return f"{'ws' if self.trust is None else 'wss'}://localhost:{self.port}/ocpp/CP1"
+
+    async def connect(self, source: str = "127.0.0.1", trust: ssl.SSLContext | None = None) -> Wire:
+        trust = trust or self.trust
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.server.port, local_addr=(source, 0), limit=4 * 1024 * 1024
+            "127.0.0.1",
+            self.port,
+            local_addr=(source, 0),
+            limit=4 * 1024 * 1024,
+            ssl=trust,
+            server_hostname="localhost" if trust else None,
+            ssl_shutdown_timeout=1 if trust else None,
         )
         return Wire(reader, writer)
+
+    async def bare(self, source: str = "127.0.0.1") -> Wire:
+        """A connection that says nothing, not even of TLS."""
+        return Wire(*await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0)))
 
     async def knock(self, source: str = "127.0.0.1", **changes: str | None) -> tuple[Wire, Reply]:
         wire = await self.connect(source)
@@ -118,7 +152,7 @@ class Wire:
         try:
             async with asyncio.timeout(5):
                 return Reply(await self.reader.readuntil(b"\r\n\r\n"))
-        except (asyncio.IncompleteReadError, ConnectionResetError):
+        except (asyncio.IncompleteReadError, ConnectionResetError, ssl.SSLError):
             return Reply(b"")
 
     async def frame(self) -> tuple[int, bytes]:
@@ -139,7 +173,7 @@ class Wire:
                 opcode, payload = await self.frame()
                 if opcode == CLOSE:
                     return struct.unpack("!H", payload[:2])[0] if payload else 1005
-        except (asyncio.IncompleteReadError, ConnectionResetError):
+        except (asyncio.IncompleteReadError, ConnectionResetError, ssl.SSLError):
             return 1006
 
     async def ended(self) -> bool:
@@ -148,7 +182,7 @@ class Wire:
             async with asyncio.timeout(5):
                 while await self.reader.read(65536):
                     pass
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLError):
             pass
         return True
 
@@ -197,15 +231,55 @@ async def until(holds: Callable[[], bool], timeout_s: float = 3.0) -> None:
             await asyncio.sleep(0.005)
 
 
+class Papers:
+    """An authority of ours, one of the stations' and a stranger, and what the first has issued to us."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ours = Authority(folder / "ours", "Ours")
+        self.theirs = Authority(folder / "theirs", "Theirs")
+        self.stranger = Authority(folder / "stranger", "Stranger")
+        self.server = self.ours.server(file="server")
+
+    def files(self, *more: Issued) -> TlsFiles:
+        return TlsFiles(
+            certificates=(self.server.certificate, *(one.certificate for one in more)),
+            keys=(self.server.key, *(one.key for one in more)),
+            authorities=(self.theirs.file,),
+        )
+
+
+@cache
+def papers() -> Papers:
+    """Made once for all that do not change them."""
+    return Papers(Path(tempfile.mkdtemp(prefix="elstrada-papers-")))
+
+
 @asynccontextmanager
 async def scene(
-    engine: str, limits: StationLimits | None = None, *, ping_interval_s: float | None = None
+    engine: str,
+    limits: StationLimits | None = None,
+    *,
+    ping_interval_s: float | None = None,
+    files: TlsFiles | None = None,
 ) -> AsyncIterator[Scene]:
-    """A server of one engine with a gatekeeper, closed afterwards."""
-    gatekeeper = Gatekeeper(ping_interval_s)
-    serve = STATION_ENGINES[engine]
-    server = await serve(gatekeeper, host="127.0.0.1", port=0, clock=SystemClock(), limits=limits)
+    """A server of one engine with a gatekeeper, closed afterwards; with ``files`` it has TLS only."""
+    gatekeeper, clock, strayed = Gatekeeper(ping_interval_s), SystemClock(), list[tuple[str, str, str]]()
+    tls = Tls(
+        certificates=None if files is None else Certificates(files, clock),
+        strayed=lambda *said: strayed.append(said),
+    )
+    server = await STATION_ENGINES[engine](
+        gatekeeper,
+        host="127.0.0.1",
+        port=0 if files is None else None,
+        clock=clock,
+        limits=limits,
+        tls=tls,
+    )
+    stage = Scene(server, gatekeeper, None if files is None else trusting(papers().ours))
+    stage.strayed, stage.certificates = strayed, tls.certificates
     try:
-        yield Scene(server, gatekeeper)
+        yield stage
     finally:
         await server.close(per_second=10_000)

@@ -22,6 +22,7 @@ from station_scene import (
     Scene,
     frame,
     handshake,
+    papers,
     scene,
     until,
 )
@@ -32,9 +33,8 @@ from elstrada.net.throttle import Rate
 LOOPS = {"asyncio": asyncio.run, "uvloop": uvloop.run}
 """uvloop is what serves; the other is what every Python has. The fallback runs on the one that serves."""
 
-pytestmark = pytest.mark.parametrize(
-    "engine", ["picows on uvloop", "picows on asyncio", "websockets on uvloop"]
-)
+PLAIN = ["picows on uvloop", "picows on asyncio", "websockets on uvloop"]
+pytestmark = pytest.mark.parametrize("engine", [*PLAIN, *(f"{engine} over TLS" for engine in PLAIN)])
 
 Play = Callable[[Scene], Coroutine[object, object, None]]
 
@@ -43,10 +43,11 @@ def played(
     engine: str, play: Play, limits: StationLimits | None = None, *, ping: float | None = None
 ) -> None:
     """Run a play in a scene."""
-    library, loop = engine.split(" on ")
+    library, loop = engine.removesuffix(" over TLS").split(" on ")
+    files = papers().files() if engine.endswith(" over TLS") else None
 
     async def whole() -> None:
-        async with scene(library, limits, ping_interval_s=ping) as stage:
+        async with scene(library, limits, ping_interval_s=ping, files=files) as stage:
             await play(stage)
 
     LOOPS[loop](whole())
@@ -250,9 +251,11 @@ def test_our_own_trouble_is_not_held_against_a_station(engine: str) -> None:
 
 def test_an_independent_client_talks_and_leaves(engine: str) -> None:
     async def play(stage: Scene) -> None:
-        url = f"ws://127.0.0.1:{stage.server.port}/ocpp/CP1"
         async with websockets.connect(
-            url, subprotocols=[websockets.Subprotocol("ocpp1.6")], additional_headers={"Authorization": RIGHT}
+            stage.url,
+            ssl=stage.trust,
+            subprotocols=[websockets.Subprotocol("ocpp1.6")],
+            additional_headers={"Authorization": RIGHT},
         ) as client:
             for text in ("hello", "é" * 10_000, "x" * 60_000):
                 await client.send(text)

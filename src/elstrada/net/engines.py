@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from elstrada.net import stations, stations_fallback
+from elstrada.net.doors import Tls
 from elstrada.net.face import Clock, Doorman
 from elstrada.net.station_server import StationLimits, StationServer
 
@@ -14,7 +15,14 @@ class Serve(Protocol):
     """Start listening for stations."""
 
     async def __call__(
-        self, doorman: Doorman, *, host: str, port: int, clock: Clock, limits: StationLimits | None = None
+        self,
+        doorman: Doorman,
+        *,
+        host: str,
+        port: int | None,
+        clock: Clock,
+        limits: StationLimits | None = None,
+        tls: Tls | None = None,
     ) -> StationServer: ...
 
 

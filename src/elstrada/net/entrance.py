@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from elstrada.net.face import Admitted, Clock, Doorman, Knock, Refused
+from elstrada.net.face import Admitted, Clock, Doorman, Knock, Refused, Secured
 from elstrada.net.station_server import StationLimits
 from elstrada.net.throttle import KnockThrottle, prefix_of
 
@@ -34,7 +34,14 @@ class Entrance:
         self.refused: dict[int, int] = {}
         """Knocks that were refused, by HTTP status."""
 
-    def decide(self, target: str, headers: Mapping[str, str], remote: str, now: float) -> Admitted | Refused:
+    def decide(
+        self,
+        target: str,
+        headers: Mapping[str, str],
+        remote: str,
+        now: float,
+        secured: Secured | None = None,
+    ) -> Admitted | Refused:
         """Decide on one knock.
 
         Args:
@@ -42,14 +49,19 @@ class Entrance:
             headers: as ``joined_headers`` makes them.
             remote: address of the caller, without the port.
             now: seconds of a clock that only moves on.
+            secured: what TLS tells of the caller.
         """
-        verdict = self._decided(target, headers, remote, now)
+        verdict = self._decided(target, headers, remote, now, secured)
         if isinstance(verdict, Refused):
             self.refused[verdict.status] = self.refused.get(verdict.status, 0) + 1
         return verdict
 
+    def knows(self, remote: str) -> bool:
+        """Was a station let in from this address?"""
+        return self._throttle.knows(remote)
+
     def _decided(
-        self, target: str, headers: Mapping[str, str], remote: str, now: float
+        self, target: str, headers: Mapping[str, str], remote: str, now: float, secured: Secured | None
     ) -> Admitted | Refused:
         fault = fault_of(target, headers)
         if fault is not None:
@@ -59,7 +71,7 @@ class Entrance:
         if wait_s > 0:
             return Refused(429, {"retry-after": str(math.ceil(wait_s))})
         try:
-            verdict = self._doorman.admit(Knock(path, headers, remote, self._clock.now()))
+            verdict = self._doorman.admit(Knock(path, headers, remote, self._clock.now(), secured))
         except Exception:  # noqa: BLE001  The libraries would show its text to the caller.
             _LOG.exception("a knock could not be decided")
             return Refused(500)
@@ -86,8 +98,10 @@ class WaitingRoom:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def enter(self, opener: Opener, remote: str) -> None:
-        """A connection was accepted."""
+    def enter(self, opener: Opener, remote: str, *, instead_of: Opener | None = None) -> None:
+        """A connection was accepted, or has come through its TLS handshake and takes its own place again."""
+        if instead_of is not None:
+            self.leave(instead_of)
         address = prefix_of(remote)
         neighbours = self._by_address.setdefault(address, {})
         crowd = neighbours if len(neighbours) >= self._most_per_address else self._waiting

@@ -40,6 +40,23 @@ class Chance(Protocol):
         ...
 
 
+class ClientCertificate(msgspec.Struct, frozen=True):
+    """What a caller's certificate says; the handshake has checked its chain, its use and its time."""
+
+    common_name: str
+    """Empty if it has none, or several."""
+    organization: str
+    """Likewise."""
+    ends_at: datetime
+    """A resumed connection may bring one that has ended since."""
+
+
+class Secured(msgspec.Struct, frozen=True):
+    """A caller came by TLS, to us or to a proxy before us."""
+
+    certificate: ClientCertificate | None = None
+
+
 class Knock(msgspec.Struct, frozen=True):
     """Somebody asks for a WebSocket: everything known before a byte of it is accepted."""
 
@@ -50,6 +67,8 @@ class Knock(msgspec.Struct, frozen=True):
     remote: str
     """Address of the caller, without the port."""
     at: datetime
+    secured: Secured | None = None
+    """None: plain."""
 
 
 class Refused(msgspec.Struct, frozen=True):

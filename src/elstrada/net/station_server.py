@@ -26,7 +26,7 @@ class StationLimits(msgspec.Struct, frozen=True, kw_only=True):
     waiting_bytes: int = 1024 * 1024
     """Unread by a station; beyond it the socket is closed (F15)."""
     opening_s: float = 5.0
-    """From the first byte of TCP to the last of the handshake (T13)."""
+    """From the first byte of TCP to the last of the handshake (T13); with TLS, for each of the two handshakes."""
     opening_sockets: int = 1_000
     """Sockets not let in yet, in all. The oldest gives way, which an honest one never is for long."""
     opening_per_address: int = 100
@@ -39,7 +39,7 @@ class StationLimits(msgspec.Struct, frozen=True, kw_only=True):
     control: Rate = Rate(burst=20, per_s=2)
     """Pings and empty fragments from one station (T13)."""
     address_failures: Rate = Rate(burst=60, per_s=1)
-    """Refused knocks from one address (T3)."""
+    """Refused knocks from one address (T3), and likewise TLS handshakes that failed."""
     identity_failures: Rate = Rate(burst=10, per_s=0.1)
     """Refused knocks at one path from one address (T3)."""
 
@@ -49,18 +49,28 @@ class StationServer:
 
     def __init__(self, limits: StationLimits) -> None:
         self.limits = limits
-        self.port = 0
+        self.port: int | None = None
+        """Of the plain listener, if there is one."""
+        self.tls_port: int | None = None
+        """Of the one with TLS, if there is one."""
         self.refused: Mapping[int, int] = {}
         """Knocks that were refused, by HTTP status."""
+        self.unsecured: dict[str, int] = {}
+        """TLS handshakes that failed, by why."""
         self.open: set[StationSocket] = set()
         """Sockets that are open, from the handshake until they are gone."""
         self._gone = asyncio.Event()
         self._stop: list[Callable[[], object]] = []
 
-    def started(self, port: int, *stop: Callable[[], object]) -> StationServer:
-        """Note where it listens, and what ends the listening."""
-        self.port, self._stop = port, list(stop)
-        return self
+    def stops_by(self, *stop: Callable[[], object]) -> None:
+        """Note what ends its listening."""
+        self._stop += stop
+
+    def stop(self) -> None:
+        """Accept nobody more."""
+        for stop in self._stop:
+            stop()
+        self._stop.clear()
 
     def leave(self, socket: StationSocket) -> None:
         """Forget a socket that is gone."""
@@ -73,8 +83,7 @@ class StationServer:
 
         Returns when all of them are gone, at the latest ``limits.closing_s`` after the last goodbye.
         """
-        for stop in self._stop:
-            stop()
+        self.stop()
         for socket in list(self.open):
             socket.close(SERVICE_RESTART, "service restart")
             await asyncio.sleep(1 / per_second)

@@ -19,8 +19,9 @@ from picows import (
     WSUpgradeResponseWithListener,
 )
 
-from elstrada.net.entrance import Entrance, joined_headers
-from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused
+from elstrada.net.doors import Tls, open_doors, secured_by
+from elstrada.net.entrance import Entrance, Opener, joined_headers
+from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused, Secured
 from elstrada.net.silence import Watch
 from elstrada.net.station_server import (
     ABNORMAL,
@@ -70,24 +71,38 @@ _LOG = _QuietLogger(logging.getLogger("elstrada.net.stations"), {})
 
 
 async def serve_stations(
-    doorman: Doorman, *, host: str, port: int, clock: Clock, limits: StationLimits | None = None
+    doorman: Doorman,
+    *,
+    host: str,
+    port: int | None,
+    clock: Clock,
+    limits: StationLimits | None = None,
+    tls: Tls | None = None,
 ) -> StationServer:
-    """Start listening for stations.
+    """Start listening for stations; ``StationServer`` tells at which ports.
 
     Args:
-        port: 0 for any that is free; ``StationServer.port`` tells which.
+        port: of the plain door: 0 for any that is free; None: there is none.
+    Raises:
+        OSError: a port cannot be had.
     """
-    house = _House(doorman, clock, limits or StationLimits())
-    listening = await house.loop.create_server(lambda: _Connection(house), host, port, backlog=1024)
-    bound = listening.sockets[0].getsockname()[1]
-    return house.server.started(bound, listening.close, house.entrance.waiting.empty)
+    tls = tls or Tls()
+    house = _House(doorman, clock, limits or StationLimits(), plain=Secured() if tls.in_front else None)
+    await open_doors(
+        host, port, tls, house.server, house.entrance, lambda newcomer: _Connection(house, newcomer)
+    )
+    return house.server
 
 
 class _House:
     """What all connections of one server share."""
 
-    def __init__(self, doorman: Doorman, clock: Clock, limits: StationLimits) -> None:
+    def __init__(
+        self, doorman: Doorman, clock: Clock, limits: StationLimits, *, plain: Secured | None
+    ) -> None:
         self.doorman, self.limits = doorman, limits
+        self.plain = plain
+        """What holds for whoever comes by the plain door."""
         self.entrance = Entrance(doorman, clock, limits)
         self.server = StationServer(limits)
         self.server.refused = self.entrance.refused
@@ -97,9 +112,9 @@ class _House:
 class _Connection(WSProtocol):
     """One TCP connection, from its first byte. It knows the caller's address, which picows keeps back."""
 
-    __slots__ = ("_house", "_remote", "_tcp")
+    __slots__ = ("_house", "_newcomer", "_remote", "_tcp")
 
-    def __init__(self, house: _House) -> None:
+    def __init__(self, house: _House, newcomer: Opener | None) -> None:
         limits = house.limits
         super().__init__(
             None,  # host and port: a client's
@@ -118,12 +133,12 @@ class _Connection(WSProtocol):
             None,  # extra headers: a client's
             _SMALLEST_READ_BUFFER,
         )
-        self._house = house
+        self._house, self._newcomer = house, newcomer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._tcp = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases.
         self._remote = str((transport.get_extra_info("peername") or ("?",))[0])
-        self._house.entrance.waiting.enter(self, self._remote)
+        self._house.entrance.waiting.enter(self, self._remote, instead_of=self._newcomer)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -139,7 +154,8 @@ class _Connection(WSProtocol):
         house.entrance.waiting.leave(self)
         headers = joined_headers(request.headers.items())
         target = request.path.decode("latin-1")
-        verdict = house.entrance.decide(target, headers, self._remote, house.loop.time())
+        secured = secured_by(self._tcp) or house.plain
+        verdict = house.entrance.decide(target, headers, self._remote, house.loop.time(), secured)
         if isinstance(verdict, Refused):
             return WSUpgradeResponseWithListener(_response(verdict), None)
         # picows wants exactly "Upgrade"; RFC 6455 §4.2.1 allows a list, and proxies send one.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
+from typing import cast
 
 from websockets.asyncio.connection import broadcast
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -17,8 +17,9 @@ from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
-from elstrada.net.entrance import Entrance, joined_headers
-from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused
+from elstrada.net.doors import Tls, open_doors, secured_by
+from elstrada.net.entrance import Entrance, Opener, joined_headers
+from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused, Secured
 from elstrada.net.silence import Watch
 from elstrada.net.station_server import (
     ABNORMAL,
@@ -41,42 +42,64 @@ _LIBRARY_LOG.setLevel(logging.CRITICAL)  # What a station does wrong is no error
 
 
 async def serve_stations(
-    doorman: Doorman, *, host: str, port: int, clock: Clock, limits: StationLimits | None = None
+    doorman: Doorman,
+    *,
+    host: str,
+    port: int | None,
+    clock: Clock,
+    limits: StationLimits | None = None,
+    tls: Tls | None = None,
 ) -> StationServer:
     """Start listening for stations; as ``stations.serve_stations``."""
-    house = _House(doorman, clock, limits or StationLimits())
-    listening = await serve(
-        house.converse,
-        host,
-        port,
-        process_request=house.knocked,
-        process_response=house.answered,
-        create_connection=partial(_Connection, house),  # type: ignore[arg-type]  A factory, as documented.
-        compression=None,
-        open_timeout=house.limits.opening_s,
-        close_timeout=house.limits.closing_s,
-        ping_interval=None,  # Per station, by a Watch.
-        max_size=house.limits.message_bytes,
-        write_limit=house.limits.waiting_bytes,
-        server_header=None,
-        logger=_LIBRARY_LOG,
-        backlog=1024,
+    tls = tls or Tls()
+    house = _House(doorman, clock, limits or StationLimits(), plain=Secured() if tls.in_front else None)
+    await open_doors(
+        host, port, tls, house.server, house.entrance, lambda newcomer: _Connection(house, newcomer)
     )
-    bound = next(iter(listening.sockets)).getsockname()[1]
-    return house.server.started(
-        bound, partial(listening.close, close_connections=False), house.entrance.waiting.empty
-    )
+    house.server.stops_by(house.leave)
+    return house.server
 
 
 class _House:
-    """What all connections of one server share, and what the library calls."""
+    """What all connections of one server share, and what the library's ask of their server.
 
-    def __init__(self, doorman: Doorman, clock: Clock, limits: StationLimits) -> None:
+    The library's own server cannot be told of a TLS handshake before it is over; see ``doors``.
+    """
+
+    def __init__(
+        self, doorman: Doorman, clock: Clock, limits: StationLimits, *, plain: Secured | None
+    ) -> None:
         self.doorman, self.limits = doorman, limits
+        self.plain = plain
+        """What holds for whoever comes by the plain door."""
         self.entrance = Entrance(doorman, clock, limits)
         self.server = StationServer(limits)
         self.server.refused = self.entrance.refused
         self.loop = asyncio.get_running_loop()
+        self.handler_tasks: set[asyncio.Task[None]] = set()
+        self._leaving = False
+
+    def leave(self) -> None:
+        """Refuse whoever has not been let in yet."""
+        self._leaving = True
+
+    def is_serving(self) -> bool:
+        """Asked by the library before it lets anybody in."""
+        return not self._leaving
+
+    async def handler(self, connection: ServerConnection) -> None:
+        """Handle one connection from its first byte to its last; made a task by the library."""
+        try:
+            async with asyncio.timeout(self.limits.opening_s):
+                await connection.handshake(self.knocked, self.answered, None)
+            if connection.protocol.state is State.OPEN:
+                async with connection:
+                    await self.converse(connection)
+        except Exception:  # noqa: BLE001  What a station does wrong is no error of ours.
+            _LIBRARY_LOG.debug("an opening failed", exc_info=True)
+        finally:
+            connection.transport.abort()
+            self.handler_tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def knocked(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer the knock, before the library looks at anything but the form of the HTTP request (T1)."""
@@ -85,7 +108,8 @@ class _House:
         if (request.method, request.protocol) != ("GET", "HTTP/1.1"):
             return _response(Refused(400))
         headers = joined_headers(request.headers.raw_items())
-        verdict = self.entrance.decide(request.path, headers, connection.remote, self.loop.time())
+        secured = secured_by(connection.transport) or self.plain
+        verdict = self.entrance.decide(request.path, headers, connection.remote, self.loop.time(), secured)
         if isinstance(verdict, Admitted):
             connection.admitted = verdict
             # The choice is made; the library must not stumble over an odd offer.
@@ -122,9 +146,16 @@ class _House:
 class _Connection(ServerConnection):
     """One TCP connection, from its first byte."""
 
-    def __init__(self, house: _House, protocol: ServerProtocol, server: Server, **settings: object) -> None:
-        super().__init__(protocol, server, **settings)  # type: ignore[arg-type]
-        self._house = house
+    def __init__(self, house: _House, newcomer: Opener | None) -> None:
+        limits = house.limits
+        super().__init__(
+            ServerProtocol(max_size=limits.message_bytes, logger=_LIBRARY_LOG),
+            cast(Server, house),
+            ping_interval=None,  # Per station, by a Watch.
+            close_timeout=limits.closing_s,
+            write_limit=limits.waiting_bytes,
+        )
+        self._house, self._newcomer = house, newcomer
         self.remote = "?"
         self.admitted: Admitted | None = None
         self.socket: _Socket | None = None
@@ -132,7 +163,7 @@ class _Connection(ServerConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.remote = str((transport.get_extra_info("peername") or ("?",))[0])
         super().connection_made(transport)
-        self._house.entrance.waiting.enter(self, self.remote)
+        self._house.entrance.waiting.enter(self, self.remote, instead_of=self._newcomer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._house.entrance.waiting.leave(self)

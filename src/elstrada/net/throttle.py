@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from ipaddress import IPv6Address, ip_address
 
 import msgspec
@@ -74,6 +74,8 @@ class KnockThrottle:
         self._addresses = Buckets(address, keys)
         self._identities = Buckets(identity, keys)
         self._welcome: OrderedDict[str, None] = OrderedDict()
+        self._welcome_at: Counter[str] = Counter()
+        """How many identities each address has let in."""
         self._keys = keys
 
     def wait_s(self, address: str, identity: str, now: float) -> float:
@@ -91,12 +93,24 @@ class KnockThrottle:
 
     def succeeded(self, address: str, identity: str) -> None:
         """The credentials were right."""
-        pair = f"{prefix_of(address)} {identity}"
+        prefix = prefix_of(address)
+        pair = f"{prefix} {identity}"
         self._identities.forget(pair)
+        if pair not in self._welcome:
+            self._welcome_at[prefix] += 1
         self._welcome[pair] = None
         self._welcome.move_to_end(pair)
         if len(self._welcome) > self._keys:
-            self._welcome.popitem(last=False)
+            self._forget(self._welcome.popitem(last=False)[0].partition(" ")[0])
+
+    def knows(self, address: str) -> bool:
+        """Was anybody let in from there?"""
+        return prefix_of(address) in self._welcome_at
+
+    def _forget(self, prefix: str) -> None:
+        self._welcome_at[prefix] -= 1
+        if not self._welcome_at[prefix]:
+            del self._welcome_at[prefix]
 
 
 def prefix_of(address: str) -> str:

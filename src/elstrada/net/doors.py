@@ -1,0 +1,224 @@
+"""The doors that stations come through: a plain one, and one with TLS, whatever library is behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import cast
+
+import msgspec
+
+from elstrada.net.certificates import Certificates
+from elstrada.net.entrance import Entrance, Opener
+from elstrada.net.face import ClientCertificate, Secured, Strayed, unheard
+from elstrada.net.station_server import StationServer
+from elstrada.net.throttle import Buckets, prefix_of
+
+BACKLOG = 1024
+AGAIN_S = 0.5
+"""How long to wait before the next is accepted, when none can be: no file is left for it."""
+_MOST_ADDRESSES = 50_000
+
+Make = Callable[["Opener | None"], asyncio.BaseProtocol]
+"""Makes the protocol of one connection, which enters the waiting room instead of the opener it is given."""
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
+    """What a station server does with TLS."""
+
+    port: int = 0
+    """Of the door with TLS: 0 for any that is free."""
+    certificates: Certificates | None = None
+    """Those that are shown there; None: there is no such door."""
+    in_front: bool = False
+    """Whoever comes by the plain door came by TLS to a proxy of ours."""
+    strayed: Strayed = unheard
+    """Told of those who did not get through a TLS handshake."""
+
+
+async def open_doors(
+    host: str, port: int | None, tls: Tls, server: StationServer, entrance: Entrance, make: Make
+) -> None:
+    """Begin to listen, and tell the server where and how it ends.
+
+    Args:
+        port: of the plain door: 0 for any that is free; None: there is none.
+    Raises:
+        OSError: a port cannot be had; nothing listens then.
+    """
+    loop = asyncio.get_running_loop()
+    if port is not None:
+        plain = await loop.create_server(lambda: make(None), host, port, backlog=BACKLOG)
+        server.port = plain.sockets[0].getsockname()[1]
+        server.stops_by(plain.close)
+    if tls.certificates is not None:
+        try:
+            door = _TlsDoor(_listen(host, tls.port), tls, tls.certificates, server, entrance, make)
+        except OSError:
+            server.stop()
+            raise
+        server.tls_port = door.port
+        server.stops_by(door.close)
+    server.stops_by(entrance.waiting.empty)
+
+
+def secured_by(transport: asyncio.BaseTransport) -> Secured | None:
+    """What TLS tells of the caller; None for a plain connection."""
+    line = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
+    if line is None:
+        return None
+    told = line.getpeercert()
+    return Secured(_certificate(told) if told else None)
+
+
+def _certificate(told: ssl._PeerCertRetDictType) -> ClientCertificate:  # pyright: ignore[reportPrivateUsage]
+    names = [
+        pair for part in cast("tuple[tuple[tuple[str, str], ...], ...]", told["subject"]) for pair in part
+    ]
+    common_names, organizations = (
+        [text for name, text in names if name == wanted] for wanted in ("commonName", "organizationName")
+    )
+    return ClientCertificate(
+        common_names[0] if len(common_names) == 1 else "",
+        organizations[0] if len(organizations) == 1 else "",
+        datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told["notAfter"])), UTC),
+    )
+
+
+class _TlsDoor:
+    """Accepts, and sees each newcomer through its TLS handshake before it counts as a connection.
+
+    The event loop's own TLS servers tell of a newcomer only when its handshake is over, so a flood of
+    half ones would be seen by nobody (T3, T13).
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        tls: Tls,
+        certificates: Certificates,
+        server: StationServer,
+        entrance: Entrance,
+        make: Make,
+    ) -> None:
+        self._certificates, self._server, self._entrance = certificates, server, entrance
+        self._make, self._strayed = make, tls.strayed
+        self._failures = Buckets(server.limits.address_failures, _MOST_ADDRESSES)
+        self._listening = listening
+        self._loop = asyncio.get_running_loop()
+        self._greeting: set[asyncio.Task[None]] = set()
+        self._accepting = self._loop.create_task(self._accept())
+        self.port = cast(int, self._listening.getsockname()[1])
+
+    def close(self) -> None:
+        """Accept nobody more; who is in the handshake is in the waiting room."""
+        self._accepting.cancel()
+        self._listening.close()
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                line, address = await self._loop.sock_accept(self._listening)
+            except OSError:
+                await asyncio.sleep(AGAIN_S)
+                continue
+            self._admit(line, str(address[0]))
+
+    def _admit(self, line: socket.socket, remote: str) -> None:
+        limits = self._server.limits
+        waits = self._failures.wait_s(prefix_of(remote), self._loop.time()) > 0
+        if waits and not self._entrance.knows(remote):
+            line.close()
+            self._count(THROTTLED)
+            return
+        newcomer = _Newcomer()
+        newcomer.task = self._loop.create_task(self._greet(line, remote, newcomer, limits.opening_s))
+        self._greeting.add(newcomer.task)
+        newcomer.task.add_done_callback(self._greeting.discard)
+        self._entrance.waiting.enter(newcomer, remote)
+
+    async def _greet(self, line: socket.socket, remote: str, newcomer: _Newcomer, within_s: float) -> None:
+        began = self._loop.time()
+        try:
+            await self._loop.connect_accepted_socket(
+                partial(self._make, newcomer),
+                line,
+                ssl=self._certificates.identity.context,
+                ssl_handshake_timeout=within_s,
+                ssl_shutdown_timeout=self._server.limits.closing_s,
+            )
+        except OSError as trouble:
+            # Both kinds of loop tell only in words that it was for the time, and round it.
+            late = self._loop.time() - began > 0.9 * within_s
+            self._failed(remote, SLOW if late else reason_of(trouble), str(trouble))
+        except asyncio.CancelledError:
+            self._count(PUSHED_OUT)
+            raise
+        finally:
+            self._entrance.waiting.leave(newcomer)
+
+    def _failed(self, remote: str, reason: str, sample: str) -> None:
+        self._count(reason)
+        if reason == BROKEN_OFF:
+            return  # A balancer that looks whether somebody listens does no more.
+        self._failures.take(prefix_of(remote), self._loop.time())
+        self._strayed(remote, f"TLS: {reason}", sample)
+
+    def _count(self, reason: str) -> None:
+        self._server.unsecured[reason] = self._server.unsecured.get(reason, 0) + 1
+
+
+class _Newcomer:
+    """A connection in its TLS handshake."""
+
+    task: asyncio.Task[None]
+
+    def abort(self) -> None:
+        self.task.cancel()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+# --- why a handshake failed ---------------------------------------------------------------------------
+
+SLOW, BROKEN_OFF, THROTTLED, PUSHED_OUT = "slow", "broken off", "throttled", "pushed out"
+NOT_TLS, OLD, NO_CIPHER = "not TLS", "old version", "no common cipher"
+THEIR_CERTIFICATE, OUR_CERTIFICATE, OTHER = "client certificate", "our certificate refused", "other"
+
+_REASONS = {
+    "HTTP_REQUEST": NOT_TLS,
+    "HTTPS_PROXY_REQUEST": NOT_TLS,
+    "WRONG_VERSION_NUMBER": NOT_TLS,
+    "UNKNOWN_PROTOCOL": NOT_TLS,
+    "RECORD_LAYER_FAILURE": NOT_TLS,
+    "UNEXPECTED_EOF_WHILE_READING": BROKEN_OFF,
+    "UNSUPPORTED_PROTOCOL": OLD,
+    "VERSION_TOO_LOW": OLD,
+    "TLSV1_ALERT_PROTOCOL_VERSION": OLD,
+    "NO_SHARED_CIPHER": NO_CIPHER,
+    "NO_SUITABLE_SIGNATURE_ALGORITHM": NO_CIPHER,
+    "CERTIFICATE_VERIFY_FAILED": THEIR_CERTIFICATE,
+    "TLSV1_ALERT_UNKNOWN_CA": OUR_CERTIFICATE,
+    "SSLV3_ALERT_BAD_CERTIFICATE": OUR_CERTIFICATE,
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": OUR_CERTIFICATE,
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": OUR_CERTIFICATE,
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": OUR_CERTIFICATE,
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": OUR_CERTIFICATE,
+}
+"""By OpenSSL's name of what went wrong; an alert is what the other side says."""
+
+
+def reason_of(trouble: OSError) -> str:
+    """Why a TLS handshake failed, in one of few words."""
+    if isinstance(trouble, ssl.SSLError):
+        return _REASONS.get(trouble.reason or "", OTHER)
+    return BROKEN_OFF if isinstance(trouble, ConnectionError) else OTHER
