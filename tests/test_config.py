@@ -246,3 +246,36 @@ def test_passwords_in_addresses_are_hidden_wherever_a_configuration_is_shown() -
 
 def test_one_process_on_sqlite_may_leave_roles_out() -> None:
     assert load({"roles": "gateway"}).config.parts == {"gateway"}
+
+
+TLS = {"stations.tls.certificate": "rsa.pem, ec.pem", "stations.tls.key": "rsa.key,ec.key"}
+
+
+def test_certificate_files_are_names_with_commas_or_a_list(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pairs = (Path("rsa.pem"), Path("ec.pem")), (Path("rsa.key"), Path("ec.key"))
+    found = load(TLS).config.stations.tls
+    assert (found.certificate, found.key, found.port) == (*pairs, 9443)
+    monkeypatch.setenv("ELSTRADA_STATIONS__TLS__CLIENT_CA", "/etc/elstrada/ca.pem")
+    assert load(TLS).config.stations.tls.client_ca == (Path("/etc/elstrada/ca.pem"),)
+    (tmp_path / "elstrada.toml").write_text(
+        '[stations.tls]\ncertificate = ["rsa.pem", "ec.pem"]\nkey = ["rsa.key", "ec.key"]\n'
+    )
+    found = load().config.stations.tls
+    assert (found.certificate, found.key) == pairs
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({**TLS, "stations.tls.key": "rsa.key"}, "each certificate has its key"),
+        ({"stations.tls.client_ca": "ca.pem"}, "so there is no TLS"),
+        ({**TLS, "stations.tls.organization": "Els"}, "so no station shows a certificate"),
+        ({"stations.plain": "false"}, "so no station could connect"),
+        ({**TLS, "stations.plain": "false", "stations.tls_in_front": "true"}, "the proxy could not connect"),
+    ],
+)
+def test_doors_that_lead_nowhere_are_refused(settings: dict[str, str], says: str) -> None:
+    (told,) = problems(overrides=settings)
+    assert says in told

@@ -196,6 +196,7 @@ def _validated(merged: _Tree, sources: list[tuple[str, _Tree]], problems: list[s
 
 def _contradictions(config: Config) -> Iterator[str]:
     """Settings that are right by themselves and wrong together."""
+    yield from _doors_that_lead_nowhere(config)
     database, nats = config.database.url, config.nats.url
     if nats is not None and database is None:
         yield (
@@ -214,6 +215,26 @@ def _contradictions(config: Config) -> Iterator[str]:
             "public_url is not set, and roles has pages without roamer: the desk tells partners where to"
             " call, which is at another node; set public_url"
         )
+
+
+def _doors_that_lead_nowhere(config: Config) -> Iterator[str]:
+    stations, tls = config.stations, config.stations.tls
+    if len(tls.certificate) != len(tls.key):
+        yield (
+            f"stations.tls.certificate names {len(tls.certificate)} files and stations.tls.key"
+            f" {len(tls.key)}: each certificate has its key, in the same order"
+        )
+    if tls.client_ca and not tls.certificate:
+        yield "stations.tls.client_ca is set and stations.tls.certificate is not, so there is no TLS"
+    if tls.organization is not None and not tls.client_ca:
+        yield (
+            "stations.tls.organization is set and stations.tls.client_ca is not, so no station shows a"
+            " certificate"
+        )
+    if not stations.plain and not tls.certificate:
+        yield ("stations.plain is false and stations.tls.certificate is not set, so no station could connect")
+    if stations.tls_in_front and not stations.plain:
+        yield "stations.tls_in_front is set and stations.plain is false, so the proxy could not connect"
 
 
 # --- sources ----------------------------------------------------------------------------------------

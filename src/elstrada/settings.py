@@ -81,6 +81,16 @@ def _likely(name: str) -> str:
 Parts = Annotated[tuple[Part, ...], NoDecode, BeforeValidator(_parts), Field(min_length=1)]
 
 
+def _several(value: object) -> object:
+    """``a.pem,b.pem`` or a list."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Files = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_several)]
+
+
 def node_id(text: str) -> str:
     """The text, if it can be the id of a node.
 
@@ -144,12 +154,31 @@ class NatsSection(Section):
     """Of all subjects; installations that share a NATS have different ones."""
 
 
+class StationsTlsSection(Section):
+    """The stations' door with TLS, which is there if it has a certificate. Changed files are taken up."""
+
+    port: Port = 9443
+    certificate: Files = ()
+    """PEM with its chain, our own first. Two, RSA and ECDSA, serve stations of either kind."""
+    key: Files = ()
+    """PEM, one for each certificate, in the same order."""
+    client_ca: Files = ()
+    """Authorities of the stations' own certificates (profile 3); none: stations are not asked for one."""
+    organization: str | None = Field(default=None, min_length=1, max_length=64)
+    """The O that a station's certificate must bear; unset: any."""
+
+
 class StationsSection(Section):
     """Where charging stations connect."""
 
     host: str = "127.0.0.1"
+    plain: bool = True
+    """Stations may come without TLS as well, which is security profile 1."""
     port: Port = 9000
-    """0 takes any free one."""
+    """Of the plain door; 0 takes any free one."""
+    tls_in_front: bool = False
+    """Only a proxy of ours, which stations reach by TLS, can reach the plain door: it counts as profile 2."""
+    tls: StationsTlsSection = StationsTlsSection()
 
 
 class HttpSection(Section):

@@ -16,8 +16,11 @@ from elstrada.model.answers import Noted
 from elstrada.model.asks import DrainNode
 from elstrada.model.node import NodeSeen, Part
 from elstrada.model.party import Party
+from elstrada.net.certificates import Certificates, TlsFiles
 from elstrada.net.client import GuardedClient
+from elstrada.net.doors import Tls
 from elstrada.net.egress import EgressRules
+from elstrada.net.face import Clock
 from elstrada.net.http import App, Mount, listen, nowhere, serve_http
 from elstrada.net.station_server import StationServer
 from elstrada.net.stations import serve_stations
@@ -50,11 +53,16 @@ class House:
     """A node, its listeners, and the file that tells the command line where it is."""
 
     def __init__(self, config: Config, parties: tuple[Party, ...], ground: Ground) -> None:
+        """
+        Raises:
+            TlsUnusable: the stations' certificates cannot serve.
+        """
         self._config, self._parties, self._ground = config, parties, ground
         self._stack = contextlib.AsyncExitStack()
         self._post = CountedPost(ground.traces.post(ground.post))
         self._spine = ground.traces.spine(ground.spine)
         self._stations: StationServer | None = None
+        self._certificates = _certificates(config, ground.wall)
         self._secret = config.desk.secret.get_secret_value() if config.desk.secret else ground.chance.secret()
         self.failure: str | None = None
         """Why this node must end; None: it need not."""
@@ -166,6 +174,7 @@ class House:
                 lambda: parts.of_spine(self._ground.tallies),
                 lambda: parts.of_followers(self._lags, self._ground.clock),
                 lambda: parts.of_gateway(self.node, self._stations),
+                lambda: parts.of_certificates(self._certificates),
                 lambda: parts.of_roaming(self.node),
                 self._post.gather,
                 self._ground.metrics,
@@ -215,13 +224,27 @@ class House:
             stack.callback(cast(Pages, pages).close)
 
     async def _serve_stations(self, stack: contextlib.AsyncExitStack) -> None:
-        config = self._config
+        config, certificates = self._config, self._certificates
         self._stations = await serve_stations(
-            self.node.gateway, host=config.stations.host, port=config.stations.port, clock=self._ground.clock
+            self.node.gateway,
+            host=config.stations.host,
+            port=config.stations.port if config.stations.plain else None,
+            clock=self._ground.clock,
+            tls=Tls(
+                port=config.stations.tls.port,
+                certificates=certificates,
+                in_front=config.stations.tls_in_front,
+                strayed=self.node.findings.note_caller,
+            ),
         )
         stack.push_async_callback(self._stations.close, per_second=config.limits.drain_per_second)
-        self.stations_url = f"ws://{_shown(config.stations.host)}:{self._stations.port}/ocpp/"
-        self.addresses.append(f"stations  {self.stations_url}<station id>")
+        if certificates is not None:
+            watching = asyncio.get_running_loop().create_task(certificates.watch())
+            stack.push_async_callback(ended, watching)
+        for scheme, port in (("wss", self._stations.tls_port), ("ws", self._stations.port)):
+            if port is not None:
+                self.stations_url = f"{scheme}://{_shown(config.stations.host)}:{port}/ocpp/"
+                self.addresses.append(f"stations  {self.stations_url}<station id>")
 
     def _announce(self, stack: contextlib.AsyncExitStack) -> None:
         """Tell commands on this machine where the desk is, if it is here."""
@@ -252,6 +275,15 @@ def _wire_keeper(config: Config, ground: Ground) -> WireKeeper | None:
         return None
     bounds = Bounds(kept.days, kept.megabytes << 20)
     return WireKeeper(config.wire_log_dir, ground.node, bounds, ground.clock)
+
+
+def _certificates(config: Config, clock: Clock) -> Certificates | None:
+    """What stations are met with, if this node has a door with TLS."""
+    tls = config.stations.tls
+    if not tls.certificate or Part.GATEWAY not in config.parts:
+        return None
+    files = TlsFiles(certificates=tls.certificate, keys=tls.key, authorities=tls.client_ca)
+    return Certificates(files, clock)
 
 
 def _hosts(config: Config, public_url: str) -> list[str]:

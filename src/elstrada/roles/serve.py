@@ -14,6 +14,7 @@ import uvloop
 
 from elstrada.config import Config
 from elstrada.model.node import Part
+from elstrada.net.certificates import TlsUnusable
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
 from elstrada.redaction import redacted
@@ -44,6 +45,10 @@ def serve(config: Config) -> int:
             level=config.log.level, form=config.log.format, node=node, roles=",".join(sorted(config.parts))
         )
         return uvloop.run(_serve(config, node, open_files.take_all()))
+    except TlsUnusable as unusable:
+        for problem in unusable.problems:
+            _say(f"elstrada: stations.tls: {problem}")
+        return EXIT_CONFIG
     except (DatabaseInUse, DatabaseUnready, SpineDown, ValueError, OSError) as problem:
         _say(f"elstrada: {redacted(str(problem))}")
         return EXIT_ERROR

@@ -20,7 +20,11 @@ def examine_ports(case: Case) -> Iterator[Finding]:
     ours = find_server(config.data_dir)
     wanted = [("health", config.health.host, config.health.port)]
     if Part.GATEWAY in config.parts:
-        wanted.append(("stations", config.stations.host, config.stations.port))
+        stations = config.stations
+        if stations.plain:
+            wanted.append(("stations", stations.host, stations.port))
+        if stations.tls.certificate:
+            wanted.append(("stations.tls", stations.host, stations.tls.port))
     if {Part.PAGES, Part.ROAMER} & config.parts:
         wanted.append(("http", config.http.host, config.http.port))
     for name, host, port in wanted:

@@ -25,13 +25,13 @@ def examine_settings(case: Case) -> Iterator[Finding]:
 
 def _doubtful(case: Case) -> Iterator[Finding]:
     config = case.config
-    if not _is_loopback(config.http.host):
+    if not is_loopback(config.http.host):
         yield warning(
             AREA,
             f"http.host is {config.http.host}, and the pages have no login",
             "let only a proxy that asks who is there reach them",
         )
-    if not _is_loopback(config.health.host):
+    if not is_loopback(config.health.host):
         yield warning(
             AREA,
             f"health.host is {config.health.host}, and /metrics has no login",
@@ -55,7 +55,8 @@ def _doubtful(case: Case) -> Iterator[Finding]:
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Can only this machine reach what listens there?"""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -13,6 +13,7 @@ from elstrada.roles.doctor.partners import examine_partners
 from elstrada.roles.doctor.ports import examine_ports
 from elstrada.roles.doctor.settings import examine_settings
 from elstrada.roles.doctor.store import examine_store
+from elstrada.roles.doctor.tls import examine_tls
 
 EXAMINATIONS: Sequence[Examine] = (
     examine_versions,
@@ -22,6 +23,7 @@ EXAMINATIONS: Sequence[Examine] = (
     examine_store,
     examine_nats,
     examine_ports,
+    examine_tls,
 )
 """What can be seen without troubling anybody else."""
 

@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import InfoMetricFamily, Metric
 
 from elstrada import __version__
 from elstrada.model.node import Part
+from elstrada.net.certificates import Certificates
 from elstrada.net.station_server import StationServer
 from elstrada.roles.lags import Lags
 from elstrada.roles.metrics.words import gauge, histogram, one, total
@@ -96,6 +97,8 @@ def of_gateway(node: Node, server: StationServer | None) -> Iterable[Metric]:
     knocks = server.refused if server is not None else dict[int, int]()
     refused = {(str(status),): count for status, count in knocks.items()}
     yield total("station_knocks_refused", "Knocks refused, by HTTP status.", refused, ("status",))
+    failed = {(reason,): count for reason, count in server.unsecured.items()} if server is not None else {}
+    yield total("station_tls_failed", "TLS handshakes of stations that failed, by why.", failed, ("reason",))
     yield total(
         "station_messages",
         "Calls of stations, by how they ended.",
@@ -103,6 +106,19 @@ def of_gateway(node: Node, server: StationServer | None) -> Iterable[Metric]:
         ("version", "action", "outcome"),
     )
     yield total("station_commands", "Commands to stations, by result.", tally.commands, ("command", "result"))
+
+
+def of_certificates(certificates: Certificates | None) -> Iterable[Metric]:
+    """Until when what stations are shown holds."""
+    if certificates is None:
+        return
+    ends = {(shown.kind,): shown.ends_at.timestamp() for shown in certificates.identity.ours}
+    yield gauge(
+        "station_certificate_end_timestamp_seconds",
+        "When the certificate that stations are shown ends, by the kind of its key.",
+        ends,
+        ("kind",),
+    )
 
 
 def of_roaming(node: Node) -> Iterable[Metric]:
