@@ -97,7 +97,18 @@ def test_documents_have_stable_fields() -> None:
     assert list(new) == ["party", "station", "password"]
     (line,) = told("station", "list")
     assert list(line) == (
-        ["party", "station", "connected", "protocol", "vendor", "model", "firmware", "seen_at", "places"]
+        [
+            "party",
+            "station",
+            "connected",
+            "protocol",
+            "vendor",
+            "model",
+            "firmware",
+            "seen_at",
+            "places",
+            "minimum_profile",
+        ]
     )
     told("customer", "put", "K1", "--name", "Customer 1")
     told("plan", "put", "P1", "--name", "El", "--mode", "cost_plus")

@@ -43,7 +43,7 @@ def decide(state: StationState, ask: asks.StationAsk, now: datetime, fresh: Fres
         case asks.Boot():
             return Decision(answers.Registered(now, HEARTBEAT_S), (_booted(ask),))
         case asks.Connect():
-            return Decision(answers.Noted(), (f.StationConnected(ask.protocol, ask.connection_id, ask.node),))
+            return Decision(answers.Noted(), (_connected(ask),))
         case asks.Disconnect():
             return _disconnect(state, ask)
         case asks.Command():
@@ -74,6 +74,10 @@ def forgotten(state: StationState, ask: asks.StationAsk) -> tuple[str, str] | No
             return None if known else ("transaction_id", ask.transaction_id)
         case _:
             return None
+
+
+def _connected(ask: asks.Connect) -> f.StationConnected:
+    return f.StationConnected(ask.protocol, ask.connection_id, ask.node, ask.security_profile)
 
 
 def _booted(ask: asks.Boot) -> f.StationBooted:

@@ -1,6 +1,6 @@
 """Who may connect as which station: decided before anything else is done (T1, T5).
 
-Source: OCPP 1.6 security whitepaper profile 1; OCPP 2.0.1 part 2 A00.FR.204; part 4 §3.1.
+Source: OCPP 1.6 security whitepaper §2; OCPP 2.0.1 part 2 A00.FR.204, 403 to 408; part 4 §3.1.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from urllib.parse import unquote
 
 import msgspec
+
+from elstrada.model.security import ClientCertificate, Secured, SecurityProfile, StationSecurity
 
 IDENTITY_LENGTH = 48
 
@@ -22,27 +25,42 @@ class Credential(msgspec.Struct, frozen=True):
     owner: str
     station_id: str
     password_hash: bytes | None
+    security: StationSecurity = StationSecurity()
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """The identity and password somebody claims."""
+    """The identity somebody claims, and how."""
 
     station_id: str
     password: bytes
+    """Empty for a certificate, which proves the identity by itself."""
+    profile: SecurityProfile
 
 
-def claimed(path: str, authorization: str | None) -> Entry | str:
-    """Read identity and password from a request.
+def claimed(
+    path: str,
+    authorization: str | None,
+    secured: Secured | None = None,
+    *,
+    now: datetime,
+    organization: str | None = None,
+) -> Entry | str:
+    """Read from a request who asks, and how that is to be proven.
 
     Args:
         path: request path; its last segment, percent-decoded, is the identity.
-        authorization: the Authorization header.
+        authorization: the Authorization header; of no account beside a certificate.
+        secured: what TLS tells of the caller.
+        organization: the O that a certificate must bear; None: any.
     Returns:
         The claim, or the reason there is none.
     """
     station_id = unquote(path.rstrip("/").rsplit("/", 1)[-1])
     if not station_id or len(station_id) > IDENTITY_LENGTH or not station_id.isprintable():
         return "no valid identity in the path"
+    if secured is not None and secured.certificate is not None:
+        fault = _fault(secured.certificate, station_id, organization, now)
+        return fault or Entry(station_id, b"", SecurityProfile.CERTIFICATE)
     if authorization is None or not authorization.lower().startswith("basic "):
         return "no Basic authorization"
     try:
@@ -53,17 +71,34 @@ def claimed(path: str, authorization: str | None) -> Entry | str:
         return "the user name is not the identity in the path"
     if not password:
         return "the password is empty"
-    return Entry(station_id, password)
+    return Entry(
+        station_id, password, SecurityProfile.BASIC if secured is None else SecurityProfile.BASIC_TLS
+    )
+
+
+def _fault(
+    certificate: ClientCertificate, station_id: str, organization: str | None, now: datetime
+) -> str | None:
+    """Why a certificate, good in itself, is not the station's (T6)."""
+    if certificate.common_name != station_id:
+        return f"the certificate is of {certificate.common_name[:IDENTITY_LENGTH]!r}, not of {station_id!r}"
+    if organization is not None and certificate.organization != organization:
+        return f"the certificate of {station_id} is of {certificate.organization[:64]!r}, not of {organization!r}"
+    if certificate.ends_at <= now:
+        return f"the certificate of {station_id} has ended"
+    return None
 
 
 def may_enter(
     entry: Entry, credentials: Sequence[Credential], hashed: Callable[[str, bytes], bytes]
 ) -> Credential | None:
-    """The credential that this entry proves, if any.
+    """The credential that this entry proves, if any. A certificate does not tell two owners apart.
 
     An unknown identity costs the same work as a known one (T1). ``hashed`` makes the keyed hash that
     is stored. A password written as hexadecimal text is taken as that text (rule 7 is not built).
     """
+    if entry.profile is SecurityProfile.CERTIFICATE:
+        return credentials[0] if len(credentials) == 1 else None
     given = hashed(entry.station_id, entry.password)
     proven: Credential | None = None
     for credential in credentials or (Credential("", "", None),):

@@ -12,6 +12,7 @@ import msgspec
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
 from elstrada.model.ids import PartyId
 from elstrada.model.quantity import MeterSample
+from elstrada.model.security import SecurityProfile
 from elstrada.model.token import Token, Verdict
 
 
@@ -149,6 +150,7 @@ class Connect(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     connection_id: str
     node: str = ""
     """Which node holds the socket."""
+    security_profile: SecurityProfile = SecurityProfile.BASIC
 
 
 class Disconnect(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.model.location import EvseStatus
+from elstrada.model.security import StationSecurity
 
 
 class Protocol(StrEnum):
@@ -36,6 +37,8 @@ class Station(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     places: tuple[EvsePlace, ...] = ()
     lenient: bool = True
     """Store and count schema violations that damage no meaning, instead of refusing (rule 20)."""
+    security: StationSecurity = StationSecurity()
+    """Changed together with a fact, ``StationSecured``."""
 
 
 class ConnectorStatus(StrEnum):

@@ -19,6 +19,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.invoice import BillLine
 from elstrada.model.party import PeerState
 from elstrada.model.quantity import MeterSample
+from elstrada.model.security import SecuredBy, SecurityProfile
 from elstrada.model.session import Session
 from elstrada.model.token import Allowed, AuthMethod
 
@@ -32,6 +33,8 @@ class StationConnected(msgspec.Struct, frozen=True, tag=True):
     connection_id: str
     node: str = ""
     """Which node holds the socket; empty in facts from when there was only one."""
+    security_profile: int = 0
+    """With which the station came; 0 in facts from before it was noted."""
 
 
 class StationDisconnected(msgspec.Struct, frozen=True, tag=True):
@@ -210,6 +213,20 @@ class CommandAnswered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True)
     """CALL: what the station answered with, as JSON, without secrets and tokens."""
 
 
+# --- a station's record, in a stream of its own --------------------------------------------------------
+
+
+class StationSecured(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """Which security profile a station must come with was changed (T4)."""
+
+    minimum: SecurityProfile
+    proven: SecurityProfile
+    """The highest with which it ever spoke to us."""
+    by: SecuredBy
+    reason: str = ""
+    """The operator's, in words."""
+
+
 # --- roaming --------------------------------------------------------------------------------------
 
 
@@ -290,6 +307,7 @@ StationFact = (
 )
 Fact = (
     StationFact
+    | StationSecured
     | PeerChanged
     | RoamedSessionChanged
     | CdrIssued

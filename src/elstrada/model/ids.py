@@ -55,6 +55,11 @@ def station_stream(owner: PartyId, station_id: str) -> str:
     return f"station/{owner}/{station_id}"
 
 
+def station_security_stream(owner: PartyId, station_id: str) -> str:
+    """The stream of what is demanded of one station; operators write to it, so it is not the station's own."""
+    return f"station-security/{owner}/{station_id}"
+
+
 def station_address(node: str, owner: PartyId, station_id: str, connection_id: str) -> str:
     """Where one socket of a station is reached by post: at the node that holds it, and nowhere else.
 

@@ -12,9 +12,10 @@ from typing import cast
 
 import msgspec
 
+from elstrada.model.security import ClientCertificate, Secured
 from elstrada.net.certificates import Certificates
 from elstrada.net.entrance import Entrance, Opener
-from elstrada.net.face import ClientCertificate, Secured, Strayed, unheard
+from elstrada.net.face import Strayed, unheard
 from elstrada.net.station_server import StationServer
 from elstrada.net.throttle import Buckets, prefix_of
 

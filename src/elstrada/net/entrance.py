@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from elstrada.net.face import Admitted, Clock, Doorman, Knock, Refused, Secured
+from elstrada.model.security import Secured
+from elstrada.net.face import Admitted, Clock, Doorman, Knock, Refused
 from elstrada.net.station_server import StationLimits
 from elstrada.net.throttle import KnockThrottle, prefix_of
 

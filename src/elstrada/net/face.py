@@ -10,6 +10,7 @@ import msgspec
 
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.ids import Fresh
+from elstrada.model.security import Secured, SecurityProfile
 
 
 class Clock(Protocol):
@@ -38,23 +39,6 @@ class Chance(Protocol):
     def spread(self) -> float:
         """A number from 0 to 1, for jitter."""
         ...
-
-
-class ClientCertificate(msgspec.Struct, frozen=True):
-    """What a caller's certificate says; the handshake has checked its chain, its use and its time."""
-
-    common_name: str
-    """Empty if it has none, or several."""
-    organization: str
-    """Likewise."""
-    ends_at: datetime
-    """A resumed connection may bring one that has ended since."""
-
-
-class Secured(msgspec.Struct, frozen=True):
-    """A caller came by TLS, to us or to a proxy before us."""
-
-    certificate: ClientCertificate | None = None
 
 
 class Knock(msgspec.Struct, frozen=True):
@@ -87,6 +71,8 @@ class Admitted(msgspec.Struct, frozen=True):
     """Subprotocol chosen; None completes the handshake without one and then closes (OCPP 2.1 part 4)."""
     ping_interval_s: float | None = None
     """Ping when silent for so long; 0 for a station that never answers pings (rule 3); None: as the server."""
+    security_profile: SecurityProfile = SecurityProfile.BASIC
+    """With which it came."""
 
 
 class StationSocket(Protocol):

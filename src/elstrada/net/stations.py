@@ -19,9 +19,10 @@ from picows import (
     WSUpgradeResponseWithListener,
 )
 
+from elstrada.model.security import Secured
 from elstrada.net.doors import Tls, open_doors, secured_by
 from elstrada.net.entrance import Entrance, Opener, joined_headers
-from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused, Secured
+from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused
 from elstrada.net.silence import Watch
 from elstrada.net.station_server import (
     ABNORMAL,

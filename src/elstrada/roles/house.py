@@ -109,6 +109,7 @@ class House:
             waits=config.waits,
             traced=ground.traces.follower,
             wire_log=wire and wire.log,
+            organization=config.stations.tls.organization,
         )
         self.node = Node(hands, self._parties, parts=config.parts, post=self._post)
         await self._be_seen(stack)

@@ -62,6 +62,8 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """This node's name among those of the installation."""
     wire_log: WireLog | None = None
     """Told of every frame of a station; None: nobody is."""
+    organization: str | None = None
+    """The O that stations' certificates must bear; None: any."""
 
 
 class Following(msgspec.Struct, frozen=True):
@@ -102,6 +104,7 @@ class Node:
             tuple(party.id for party in parties if Role.CPO in party.roles),
             node_id=hands.node,
             wire_log=hands.wire_log,
+            organization=hands.organization,
         )
         self.rater, self.biller = Rater(hands.spine), Biller(hands.spine)
         self.leader = Leader(hands.spine, hands.wall, hands.node, hands.terms)

@@ -63,7 +63,7 @@ async def serve(stations: int) -> None:
 
     class Porter:
         def admit(self, knock: Knock) -> Admitted | Refused:
-            entry = claimed(knock.path, knock.headers.get("authorization"))
+            entry = claimed(knock.path, knock.headers.get("authorization"), now=knock.at)
             assert not isinstance(entry, str)
             credential = Credential(str(owner), entry.station_id, hashes.get(entry.station_id))
             if may_enter(entry, [credential], keys.station_hash) is None:

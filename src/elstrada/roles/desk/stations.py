@@ -12,11 +12,13 @@ from msgspec import Meta
 from elstrada.model.device import Station
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Role
+from elstrada.model.security import SecurityProfile, StationSecurity
 from elstrada.roles.desk.calls import CALL
 from elstrada.roles.desk.commands import COMMAND
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import all_rows, document, line_of, needed, own_party
 from elstrada.roles.desk.places import PLACE, SAY_WHERE, Places, places_of
+from elstrada.roles.desk.security import SECURE, Profile
 from elstrada.roles.desk.station_card import SHOW
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Delete, Put, Row, Work
@@ -36,6 +38,7 @@ class AddStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     party: _OwnCpo = None
     place: Places = ()
     strict: Annotated[bool, Meta(description="Refuse messages that stray from the schema.")] = False
+    minimum_profile: Profile = SecurityProfile.BASIC.value
 
 
 class AdoptStation(AddStation, frozen=True):
@@ -68,6 +71,8 @@ class StationLine(msgspec.Struct, frozen=True, kw_only=True):
     seen_at: datetime | None
     """When it last came or went."""
     places: int
+    minimum_profile: int
+    """The least security profile with which it may come."""
 
 
 class UnknownLine(msgspec.Struct, frozen=True):
@@ -108,7 +113,13 @@ async def _new_station(desk: Desk, params: AddStation, owner: PartyId) -> tuple[
     if await desk.spine.get(t.station, owner=str(owner), station_id=params.station) is not None:
         raise Refused(Kind.CONFLICT, f"{owner} has a station {params.station} already", SAY_WHERE, "/station")
     places = await places_of(desk, owner, params.place)
-    station = Station(owner=owner, id=params.station, places=places, lenient=not params.strict)
+    station = Station(
+        owner=owner,
+        id=params.station,
+        places=places,
+        lenient=not params.strict,
+        security=StationSecurity(minimum=SecurityProfile(params.minimum_profile)),
+    )
     password = desk.chance.secret()[:PASSWORD_LENGTH]
     row: Row = {
         "owner": str(owner),
@@ -161,6 +172,7 @@ def _station_line(row: Row, state: Row | None) -> StationLine:
         connected=connected,
         seen_at=known["connected_at" if connected else "disconnected_at"],
         places=len(station.places),
+        minimum_profile=station.security.minimum.value,
     )
 
 
@@ -194,6 +206,7 @@ VERBS = (
     COMMAND,
     CALL,
     PLACE,
+    SECURE,
     Verb(
         "station adopt",
         "Take in a station that has knocked.",

@@ -12,11 +12,13 @@ from functools import partial
 
 import msgspec
 
-from elstrada.charging.trust import Credential, claimed, may_enter
+from elstrada.charging.security import proven
+from elstrada.charging.trust import Credential, Entry, claimed, may_enter
 from elstrada.model import asks
 from elstrada.model.answers import CommandDone, Presence
 from elstrada.model.device import CommandResult
 from elstrada.model.ids import PartyId, station_address
+from elstrada.model.security import SecuredBy, SecurityProfile
 from elstrada.net.face import Admitted, Chance, Clock, Knock, Refused, StationSocket
 from elstrada.ocpp.connection import Answers
 from elstrada.ocpp.versions import VERSIONS, negotiate
@@ -26,10 +28,11 @@ from elstrada.roles.gateway.custody import LOOK_S, Custody
 from elstrada.roles.gateway.link import SERVICE_RESTART, Link
 from elstrada.roles.gateway.roll import Roll
 from elstrada.roles.gateway.seat import Authorizer, Seat
+from elstrada.roles.gateway.securing import secure
 from elstrada.roles.gateway.tally import GatewayTally
 from elstrada.roles.gateway.tokens import Tokens
 from elstrada.roles.keys import Keys
-from elstrada.roles.wirelog.line import PLAIN, Line
+from elstrada.roles.wirelog.line import SECURITY, Line
 from elstrada.roles.wirelog.tap import Tap, WireLog
 from elstrada.spine import tables as t
 from elstrada.spine.ending import ended
@@ -61,9 +64,11 @@ class Gateway:
         parties: tuple[PartyId, ...],
         node_id: str = "node",
         wire_log: WireLog | None = None,
+        organization: str | None = None,
     ) -> None:
         """
         Args:
+            organization: the O that stations' certificates must bear; None: any.
             node_id: of this node alone, and the same in its next life: after a start, what the log says
                 it holds it holds no more.
             wire_log: told of every frame and every refused handshake; None: nobody is.
@@ -73,6 +78,7 @@ class Gateway:
         self.roll = Roll(spine, clock)
         self._spine, self._keys, self._authorizer, self._parties = spine, keys, authorizer, parties
         self.post, self.node_id, self._wire_log = post, node_id, wire_log
+        self._organization = organization
         self._links: dict[str, Link] = {}
         """Those that speak for their stations, by stream."""
         self._arriving: dict[str, Arrival] = {}
@@ -150,6 +156,10 @@ class Gateway:
         """Stations connected, by OCPP version."""
         return Counter(link.protocol for link in self._links.values())
 
+    def profiles(self) -> Counter[int]:
+        """Stations connected, by security profile."""
+        return Counter(int(link.security_profile) for link in self._links.values())
+
     @property
     def ready(self) -> bool:
         """May stations come?"""
@@ -161,7 +171,13 @@ class Gateway:
         """Decide on a knock by what is in memory (T1)."""
         if not self.ready:
             return Refused(503, {"retry-after": "10"})
-        entry = claimed(knock.path, knock.headers.get("authorization"))
+        entry = claimed(
+            knock.path,
+            knock.headers.get("authorization"),
+            knock.secured,
+            now=knock.at,
+            organization=self._organization,
+        )
         if isinstance(entry, str):
             return self._refused(knock, entry)
         known = self.roll.credentials(entry.station_id, self._owner_in(knock.path))
@@ -169,10 +185,13 @@ class Gateway:
         offered = knock.headers.get("sec-websocket-protocol", "")
         if credential is None:
             if known:
-                self._note_refused(knock, known[0], 401, "wrong password")
-                return self._refused(knock, f"wrong password for {entry.station_id}")
+                why = _unproven(entry)
+                self._note_refused(knock, known[0], 401, why)
+                return self._refused(knock, f"{why} for {entry.station_id}")
             self.roll.knocked_unknown(entry.station_id, knock.remote, offered, "not on the roll")
             return Refused(404)
+        if entry.profile < credential.security.minimum:
+            return self._too_low(knock, entry, credential)
         version = negotiate([name.strip() for name in offered.split(",")])
         if version is None:
             self.findings.note(
@@ -181,7 +200,12 @@ class Gateway:
                 offered or "none offered",
             )
             self._note_refused(knock, credential, 101, f"no common subprotocol: {offered or 'none'} offered")
-        return Admitted(credential.owner, credential.station_id, version and version.protocol.value)
+        return Admitted(
+            credential.owner,
+            credential.station_id,
+            version and version.protocol.value,
+            security_profile=entry.profile,
+        )
 
     def opened(self, socket: StationSocket, admitted: Admitted) -> Link:
         """A station's socket is open: it speaks for the station once it is known that no other does (T2)."""
@@ -197,6 +221,7 @@ class Gateway:
             connection_id=connection_id,
             lenient=record is None or record.lenient,
             tap=self._tap(socket, admitted, connection_id),
+            security_profile=admitted.security_profile,
         )
         self.tally.opened += 1
         arrival = self._arriving.get(link.stream)
@@ -227,7 +252,12 @@ class Gateway:
 
     def connect(self, link: Link) -> asks.Connect:
         """The ask by which a link becomes the only one that speaks for its station."""
-        return asks.Connect(protocol=link.protocol, connection_id=link.connection_id, node=self.node_id)
+        return asks.Connect(
+            protocol=link.protocol,
+            connection_id=link.connection_id,
+            node=self.node_id,
+            security_profile=link.security_profile,
+        )
 
     async def settle(self, link: Link) -> None:
         """The log knows a link as its station's: let it speak."""
@@ -244,6 +274,9 @@ class Gateway:
         address = station_address(self.node_id, seat.owner, seat.station_id, link.connection_id)
         self._releases[link.stream] = self.post.serve(address, partial(self._asked, link))
         link.begin(self._answers.pop(link.stream, None))
+        known = self.roll.station(str(seat.owner), seat.station_id)
+        if known is not None and proven(known.security, link.security_profile) is not None:
+            self._spawn(self._prove(link))
 
     # --- from other parts -------------------------------------------------------------------------------
 
@@ -295,8 +328,35 @@ class Gateway:
 
     # --- parts ------------------------------------------------------------------------------------------
 
+    async def _prove(self, link: Link) -> None:
+        """A station came with a higher security profile than ever before: it may not come with less again."""
+        seat, profile = link.seat, link.security_profile
+        try:
+            await secure(
+                self._spine,
+                self.clock,
+                seat.owner,
+                seat.station_id,
+                lambda security: proven(security, profile) or security,
+                SecuredBy.STATION,
+            )
+            await self.roll.refresh()
+        except SpineDown as down:
+            self.spine_is_down(str(down))  # The next connection proves it again.
+
+    def _too_low(self, knock: Knock, entry: Entry, credential: Credential) -> Refused:
+        """Whoever is there is the station, and must not come so (T4)."""
+        minimum = credential.security.minimum
+        sample = f"came with {entry.profile} from {knock.remote}; at least {minimum} is demanded"
+        source = f"station:{credential.owner}/{credential.station_id}"
+        self.findings.note(source, "security profile too low", sample)
+        self._note_refused(knock, credential, 403, f"security profile {entry.profile}, {minimum} is demanded")
+        return Refused(403)
+
     def _refused(self, knock: Knock, why: str) -> Refused:
-        self.findings.note(f"address:{knock.remote}", "refused at the door", why)
+        shows = knock.secured is not None and knock.secured.certificate is not None
+        code = "invalid station certificate" if shows else "refused at the door"
+        self.findings.note(f"address:{knock.remote}", code, why)
         return Refused(401, {"www-authenticate": 'Basic realm="stations"'})
 
     def _note_refused(self, knock: Knock, station: Credential, status: int, why: str) -> None:
@@ -313,7 +373,7 @@ class Gateway:
             connection_id=connection_id,
             protocol=admitted.protocol or "",
             remote=socket.remote,
-            security=PLAIN,
+            security=SECURITY[admitted.security_profile],
         )
         return self._wire_log.tap(line)
 
@@ -394,3 +454,9 @@ class Gateway:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _unproven(entry: Entry) -> str:
+    if entry.profile is SecurityProfile.CERTIFICATE:
+        return "no owner in the path, of several,"
+    return "wrong password"

@@ -14,6 +14,7 @@ from elstrada.charging.remote import LATE
 from elstrada.model import asks
 from elstrada.model.answers import StationAnswer, TellStation
 from elstrada.model.device import CommandName, CommandResult
+from elstrada.model.security import SecurityProfile
 from elstrada.net.face import StationSocket
 from elstrada.ocpp.connection import (
     AnswerDisputed,
@@ -77,6 +78,7 @@ class Link:
         "closed_for",
         "connection_id",
         "seat",
+        "security_profile",
         "source",
     )
 
@@ -89,12 +91,14 @@ class Link:
         *,
         connection_id: str,
         lenient: bool,
+        security_profile: SecurityProfile,
         tap: Tap | None = None,
     ) -> None:
         self._tap = tap
         self._gateway, self._socket, self._version, self.seat = gateway, socket, version, seat
         self._connection = Connection(version.dialect)
         self.connection_id, self._lenient = connection_id, lenient
+        self.security_profile = security_profile
         self._owner = str(seat.owner)
         self.source = f"station:{seat.owner}/{seat.station_id}"
         self._early: list[bytes] | None = []

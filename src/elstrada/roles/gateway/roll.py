@@ -124,8 +124,8 @@ class Roll:
             return
         password_hash = row["password_hash"]
         assert password_hash is None or isinstance(password_hash, bytes)
-        credential = Credential(owner, station_id, password_hash)
         record = msgspec.json.decode(str(row["document"]), type=Station)
+        credential = Credential(owner, station_id, password_hash, record.security)
         self._by_id.setdefault(station_id, {})[owner] = (credential, record)
         self._taken[owner, station_id] = changed_at
         self._times[changed_at] += 1

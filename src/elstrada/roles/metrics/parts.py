@@ -91,6 +91,8 @@ def of_gateway(node: Node, server: StationServer | None) -> Iterable[Metric]:
     tally = node.gateway.tally
     sockets = {(version,): count for version, count in node.gateway.sockets().items()}
     yield gauge("station_sockets", "Stations connected.", sockets, ("version",))
+    profiles = {(str(profile),): count for profile, count in node.gateway.profiles().items()}
+    yield gauge("station_profiles", "Stations connected, by security profile.", profiles, ("profile",))
     yield total("station_sockets_opened", "Stations' sockets opened.", one(tally.opened))
     closes = {(str(code) if code else "other",): count for code, count in tally.closes.items()}
     yield total("station_sockets_closed", "Stations' sockets closed, by close code.", closes, ("code",))

@@ -9,8 +9,14 @@ from typing import NamedTuple
 
 import msgspec
 
-PLAIN = "plain"
-"""Without TLS as far as this server sees; a proxy before it may have ended it."""
+from elstrada.model.security import SecurityProfile
+
+SECURITY = {
+    SecurityProfile.BASIC: "plain",  # As far as this server sees; a proxy before it may have ended TLS.
+    SecurityProfile.BASIC_TLS: "TLS",
+    SecurityProfile.CERTIFICATE: "TLS with a certificate",
+}
+"""What is told of a connection's security."""
 MOST_OPEN_CALLS = 64
 """Calls of one direction that wait for their answer; more than a connection ever has."""
 _REMEMBERED = 31
@@ -37,7 +43,7 @@ class Line(msgspec.Struct, kw_only=True):
     remote: str = ""
     """The address it comes from."""
     security: str = ""
-    """As ``PLAIN``."""
+    """One of ``SECURITY``."""
     closed_by_us: bool = False
 
     row: int | None = None
