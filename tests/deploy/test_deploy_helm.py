@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ MOST: dict[str, Any] = {
         "httpFrom": [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}],
         "databaseTo": [{"ipBlock": {"cidr": "10.1.2.3/32"}}],
     },
-    "stations": {"service": {"type": "ClusterIP", "port": 9000}},
+    "stations": {
+        "service": {"type": "ClusterIP", "port": 9000},
+        "tls": {"secret": "stations-tls", "clientCertificates": True, "port": 443},
+    },
     "nodeSelector": {"disk": "fast"},
     "tolerations": [{"key": "stations", "operator": "Exists"}],
     "podAnnotations": {"owner": "charging"},
@@ -144,6 +148,31 @@ def test_every_role_is_somebodys_and_services_find_those_who_have_it() -> None:
         assert any(budget["spec"]["selector"]["matchLabels"].items() <= one.items() for one in labels)
     [policy] = _of(objects, "NetworkPolicy")
     assert all(policy["spec"]["podSelector"]["matchLabels"].items() <= one.items() for one in labels)
+
+
+def test_a_secret_with_a_certificate_opens_a_door_with_tls_and_only_gateways_see_it() -> None:
+    objects = _render(MOST)
+    [config] = _of(objects, "ConfigMap")
+    settings = tomllib.loads(config["data"]["elstrada.toml"])["stations"]["tls"]
+    assert settings == {
+        "certificate": "/run/secrets/stations/tls.crt",
+        "key": "/run/secrets/stations/tls.key",
+        "client_ca": "/run/secrets/stations/ca.crt",
+    }
+    for deployment in _of(objects, "Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+        mounted = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}.get("stations-tls")
+        secrets = [one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one]
+        is_gateway = "gateway" in container["args"][2]
+        assert mounted == ("/run/secrets/stations" if is_gateway else None)
+        assert ("stations-tls" in secrets) is is_gateway
+    [service] = [one for one in _of(objects, "Service") if one["metadata"]["name"] == "demo-stations"]
+    assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [
+        (9000, "stations"),
+        (443, "stations-tls"),
+    ]
+    assert "stations-tls" not in yaml.safe_dump(_render(LEAST))
 
 
 def test_migration_comes_before_the_nodes_and_needs_nothing_of_the_chart() -> None:
