@@ -1,4 +1,4 @@
-"""The commands of docs/guide/running.md are ones that there are, and its files are there."""
+"""The commands of the guides to running it are ones that there are, and their files are there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from functools import cache
 import pytest
 from built import DEPLOY, ROOT, installed
 
-GUIDE = (ROOT / "docs" / "guide" / "running.md").read_text()
+PAGES = ("running.md", "station-security.md")
+GUIDE = "\n".join((ROOT / "docs" / "guide" / page).read_text() for page in PAGES)
 BLOCKS = re.findall(r"```sh\n(.*?)```", GUIDE.replace("   ```", "```"), re.DOTALL)
 INLINE = re.findall(r"`(elstrada [^`]+)`", GUIDE.replace("\n", " "))
 
