@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from elstrada.model.device import Station
 from elstrada.model.party import Role
+from elstrada.model.security import SecurityProfile
 from elstrada.roles.desk.face import Desk, Verb
 from elstrada.roles.desk.lookups import line_of, needed, own_party
 from elstrada.roles.wirelog.reading import Connected, WireUnreadable, connections, files_in
@@ -59,6 +60,10 @@ class StationCard(msgspec.Struct, frozen=True, kw_only=True):
     disconnected_at: datetime | None
     disconnect_reason: str | None
     strict: bool
+    minimum_profile: int
+    """The least security profile with which it may come."""
+    proven_profile: int
+    """The highest with which it ever spoke to us."""
     places: tuple[str, ...]
     """Location and EVSE under which drivers know it."""
     connectors: tuple[ConnectorLine, ...]
@@ -92,6 +97,8 @@ async def show_station(desk: Desk, params: ShowStation) -> StationCard:
             "station": params.station,
             "connected": state["connection_id"] is not None,
             "strict": not station.lenient,
+            "minimum_profile": station.security.minimum.value,
+            "proven_profile": station.security.proven.value,
             "places": [f"{place.evse_id}={place.location_id}/{place.evse_uid}" for place in station.places],
             "connectors": [line_of(ConnectorLine, row) for row in rows],
             "connections": found,
@@ -127,6 +134,8 @@ def _lines(card: StationCard) -> Iterator[str]:
     device = " ".join(part for part in (card.vendor, card.model) if part) or "never booted"
     more = (("serial", card.serial), ("firmware", card.firmware), ("booted", _time(card.booted_at)))
     yield f"  {device}" + "".join(f", {name} {value}" for name, value in more if value)
+    proven = f", has come with {card.proven_profile}" if card.proven_profile > SecurityProfile.BASIC else ""
+    yield f"  security   profile {card.minimum_profile} at least{proven}"
     for place in card.places:
         yield f"  place      {place}"
     for connector in card.connectors:
