@@ -19,6 +19,7 @@ _MODULES: Mapping[str, tuple[str, str]] = {
     "config": ("elstrada.cli.configuration", "Show and check the configuration."),
     "db": ("elstrada.cli.database", "Migrate, back up, restore and verify the database."),
     "keys": ("elstrada.cli.keys", "Make the secrets that several nodes share."),
+    "ca": ("elstrada.cli.authority", "Make certificates for a server and for stations."),
     "healthy": ("elstrada.cli.healthy", "Does the node on this machine live?"),
     "doctor": ("elstrada.cli.doctor", "Look at this installation and say what is wrong."),
 }
