@@ -58,6 +58,8 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("station", "command", "NOBODY", "RESET"), "", 1, "there is no station"),
     (("station", "command", "NOBODY", "EXPLODE"), "", 2, "EXPLODE"),
     (("station", "command", "NOBODY", "RESET", "--deadline-s", "0"), "", 2, "/deadline_s"),
+    (("station", "secure", "NOBODY", "--minimum-profile", "2"), "", 1, "there is no station"),
+    (("station", "secure", "NOBODY", "--minimum-profile", "4"), "", 2, "/minimum_profile"),
     (("station", "call", "NOBODY", "Reset"), "", 1, "there is no station"),
     (("partner", "add", "a friend", "--party", "SE*ELS"), "", 2, "not a partner's name"),
     (("partner", "add", "friend"), "", 2, "several parties"),
