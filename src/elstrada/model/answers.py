@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
+from elstrada.model.admission import Admission
+from elstrada.model.allowance import SessionLimit
+from elstrada.model.certificates import CertificateState, ChainQuestion, ContractStatus
 from elstrada.model.device import CommandResult, StationOrder
 from elstrada.model.ids import PartyId
+from elstrada.model.needs import NeedsAnswer
+from elstrada.model.tariff import Tariff
 from elstrada.model.token import Verdict
+from elstrada.model.vat import Company
 
 
 class Registered(msgspec.Struct, frozen=True, tag=True):
@@ -16,7 +23,8 @@ class Registered(msgspec.Struct, frozen=True, tag=True):
 
     now: datetime
     interval_s: int
-    """Heartbeat interval."""
+    """Heartbeat interval; of a station that is not accepted, when it may boot again."""
+    admission: Admission = Admission.ACCEPTED
 
 
 class TheTime(msgspec.Struct, frozen=True, tag=True):
@@ -26,11 +34,106 @@ class TheTime(msgspec.Struct, frozen=True, tag=True):
 class Noted(msgspec.Struct, frozen=True, tag=True):
     """Received; nothing more to say."""
 
+    left_out: str = ""
+    """What of it is not kept, and why; empty: nothing."""
+
+
+class Kept(msgspec.Struct, frozen=True, tag=True):
+    """To a Learn."""
+
+    left_out: int = 0
+    """How many things are not kept, for there are too many."""
+
+
+class Transferred(msgspec.Struct, frozen=True, tag=True):
+    """To a TransferData."""
+
+    known: bool
+    """Are the vendor's words kept?"""
+
+
+class Setpoint(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """To a PullSetpoint."""
+
+    update: str | None = None
+    """A ChargingScheduleUpdateType of OCPP 2.1 as JSON; None: we know no such dynamic profile."""
+
+
+class NeedsAnswered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """To a TellNeeds."""
+
+    result: NeedsAnswer
+    why: str = ""
+    """Why there is no schedule, or not yet."""
+
+
+class ScheduleChecked(msgspec.Struct, frozen=True, tag=True):
+    """To a CheckSchedule."""
+
+    within: bool
+
 
 class Judged(msgspec.Struct, frozen=True, tag=True):
     """To an Authorize."""
 
     verdict: Verdict
+    contract_status: ContractStatus | None = None
+    """Of the contract that a car showed; None: it showed none."""
+    tariff: Tariff | None = None
+    """By which the token's session is priced, where its station can (2.1 I08); None: left unsaid."""
+    transfer: tuple[str, ...] = ()
+    """Ways of energy transfer that its car may choose from (2.1 Q01); none: left unsaid."""
+
+
+class StatusTold(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """To a LookUpStatus."""
+
+    ocsp: str = ""
+    """The responder's own answer, DER in Base64; empty: there is none."""
+    fault: str = ""
+    """Why there is none."""
+
+
+class CertificateTold(msgspec.Struct, frozen=True):
+    """One of a chain."""
+
+    asked: ChainQuestion
+    state: CertificateState
+    next_update: datetime
+    """When to ask again."""
+
+
+class ChainTold(msgspec.Struct, frozen=True, tag=True):
+    """To a LookUpChain."""
+
+    certificates: tuple[CertificateTold, ...]
+    """In the order in which they were asked for."""
+
+
+class ContractFetched(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """To a FetchContract."""
+
+    exi: str = ""
+    """The answer to the car, Base64; empty: there is none."""
+    remaining: int | None = None
+    """How many more contracts the pool has for the car; None: it did not say."""
+    fault: str = ""
+    """Why there is none."""
+
+
+class VatJudged(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag=True):
+    """To a CheckVat."""
+
+    vat_number: str
+    evse_id: int | None
+    """As asked (2.1 C18.FR.10)."""
+    valid: bool
+    reason: str = ""
+    """OCPP's word for why not, or why it is not certain."""
+    why: str = ""
+    company: Company | None = None
+    consultation: str = ""
+    """The register's name of the question."""
 
 
 class SessionNoted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -39,6 +142,10 @@ class SessionNoted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     transaction_id: str
     verdict: Verdict | None = None
     """Judgement of the token, where one was presented."""
+    total_cost: Decimal | None = None
+    """What the session cost, taxes included; None: not known, which is not free (OCPP 2.0.1 I03.FR.04)."""
+    limit: SessionLimit | None = None
+    """The most that it may take, by its token (OCPP 2.1 E16)."""
 
 
 class CommandDone(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -50,6 +157,13 @@ class CommandDone(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """CALL: what the station answered with, as JSON, without secrets; None if it did not, or with an error."""
 
 
+class CertificateJudged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """To a SignCertificate."""
+
+    fault: str = ""
+    """Why it is not signed; empty: it will be, and the station is told so by a command."""
+
+
 class Presence(msgspec.Struct, frozen=True, tag=True):
     """To an AreYouThere."""
 
@@ -57,7 +171,24 @@ class Presence(msgspec.Struct, frozen=True, tag=True):
     """Did the station itself give a sign of life, after it was asked for one?"""
 
 
-StationAnswer = Registered | TheTime | Noted | Judged | SessionNoted | CommandDone
+StationAnswer = (
+    Registered
+    | TheTime
+    | Noted
+    | Kept
+    | Transferred
+    | Setpoint
+    | NeedsAnswered
+    | ScheduleChecked
+    | Judged
+    | SessionNoted
+    | CommandDone
+    | CertificateJudged
+    | StatusTold
+    | ChainTold
+    | ContractFetched
+    | VatJudged
+)
 
 
 class AskParty(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -14,6 +14,8 @@ class TaxAmount(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     amount: Decimal
     percentage: Decimal | None = None
+    account_number: str | None = None
+    """Of whoever remits it, where the law wants it shown."""
 
 
 class Price(msgspec.Struct, frozen=True, omit_defaults=True):

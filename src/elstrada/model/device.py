@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
 
+from elstrada.model.admission import StationAdmission
+from elstrada.model.certificates import SignedCertificate
 from elstrada.model.ids import PartyId
+from elstrada.model.locallist import ListRule, ListUpdate
 from elstrada.model.location import EvseStatus
-from elstrada.model.security import StationSecurity
+from elstrada.model.reservation import Reservation
+from elstrada.model.security import Signatures, StationSecurity
+from elstrada.model.token import AdditionalInfo
 
 
 class Protocol(StrEnum):
@@ -37,8 +43,23 @@ class Station(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     places: tuple[EvsePlace, ...] = ()
     lenient: bool = True
     """Store and count schema violations that damage no meaning, instead of refusing (rule 20)."""
+    hex_password: bool = False
+    """It shows the hexadecimal text of its password where OCPP 1.6 wants the bytes: both are taken (rule 7)."""
+    pinged: bool = True
+    """Ping it when it is silent; some never answer a ping (rule 3)."""
+    assumes: Protocol | None = None
+    """What it speaks where it offers no subprotocol, or none that is one; None: it is not let in (rule 6)."""
+    quirks: Mapping[str, bool] = {}
+    """What an operator said of quirks: whether it has the one of this name, whatever its make."""
+    signatures: Signatures = Signatures.OFF
+    signing_keys: tuple[str, ...] = ()
+    """PEM: certificates or public keys, one of which signs its messages."""
     security: StationSecurity = StationSecurity()
     """Changed together with a fact, ``StationSecured``."""
+    local_list: ListRule | None = None
+    """Which tokens it shall hold; None: none, and a list that it may have from elsewhere is left alone."""
+    admission: StationAdmission = StationAdmission()
+    """Likewise, ``StationAdmitted``."""
 
 
 class ConnectorStatus(StrEnum):
@@ -83,6 +104,14 @@ class CommandName(StrEnum):
     CHANGE_AVAILABILITY = "CHANGE_AVAILABILITY"
     CALL = "CALL"
     """An action of the station's own OCPP version, with fields of the operator's choice."""
+    INSTALL_SIGNED = "INSTALL_SIGNED"
+    """A certificate that the station asked for."""
+    CHANGE_PASSWORD = "CHANGE_PASSWORD"  # noqa: S105  A command's name, no secret.
+    """To the one that was offered last; the gateway that holds the station reads it in the record."""
+    SEND_LOCAL_LIST = "SEND_LOCAL_LIST"
+    """A message of an update of its local authorization list."""
+    RESERVE = "RESERVE"
+    CANCEL_RESERVATION = "CANCEL_RESERVATION"
 
 
 class CommandResult(StrEnum):
@@ -95,6 +124,10 @@ class CommandResult(StrEnum):
     NOT_SUPPORTED = "NOT_SUPPORTED"
     UNKNOWN = "UNKNOWN"
     """The station knows no such connector, session or other thing."""
+    OCCUPIED = "OCCUPIED"
+    """RESERVE: it is in use, or reserved already."""
+    INOPERATIVE = "INOPERATIVE"
+    """RESERVE: it is out of order."""
     OFFLINE = "OFFLINE"
     TIMEOUT = "TIMEOUT"
     FAILED = "FAILED"
@@ -110,8 +143,10 @@ class StationOrder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     transaction_id: str | None = None
     """STOP: the station's own name of the session."""
     token_uid: str | None = None
-    """START: as the station shall show it in its own messages."""
+    """START, RESERVE: as the station shall show it in its own messages."""
     token_type: str = "RFID"  # noqa: S105  A kind of token, no secret.
+    """OCPI's word, or one of OCPP's own, which is then shown as it is."""
+    token_additional: tuple[AdditionalInfo, ...] = ()
     remote_start_id: int | None = None
     """START: OCPP 2.x gives it back in the first event."""
     hard: bool = False
@@ -124,3 +159,11 @@ class StationOrder(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """CALL."""
     payload: str | None = None
     """CALL: a JSON object. May hold secrets."""
+    certificate: SignedCertificate | None = None
+    """INSTALL_SIGNED."""
+    secret: str | None = None
+    """CHANGE_PASSWORD: 40 hexadecimal digits."""
+    local_list: ListUpdate | None = None
+    """SEND_LOCAL_LIST."""
+    reservation: Reservation | None = None
+    """RESERVE, CANCEL_RESERVATION."""

@@ -11,17 +11,25 @@ from datetime import datetime
 
 import msgspec
 
+from elstrada.model.admission import Admission, AdmittedBy, Make
+from elstrada.model.allowance import LimitedBy, LimitKind, SessionLimit
 from elstrada.model.asks import StationEvent
 from elstrada.model.cdr import Cdr
+from elstrada.model.certificates import ContractStatus
 from elstrada.model.cost import Cost
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
 from elstrada.model.ids import PartyId
 from elstrada.model.invoice import BillLine
+from elstrada.model.metering import MeterLack
+from elstrada.model.notices import Notice
 from elstrada.model.party import PeerState
 from elstrada.model.quantity import MeterSample
-from elstrada.model.security import SecuredBy, SecurityProfile
+from elstrada.model.reckoning import Reckoning
+from elstrada.model.reservation import Reservation, ReservationState
+from elstrada.model.security import PasswordStep, SecuredBy, SecurityProfile
 from elstrada.model.session import Session
 from elstrada.model.token import Allowed, AuthMethod
+from elstrada.model.unended import Presumed
 
 # --- a station's stream ---------------------------------------------------------------------------
 
@@ -48,6 +56,8 @@ class StationBooted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     serial: str | None = None
     firmware: str | None = None
     reason: str | None = None
+    admission: Admission = Admission.ACCEPTED
+    """What it was answered; ACCEPTED in facts from when every station was."""
 
 
 class ConnectorStatusChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -65,6 +75,21 @@ class StationEventReported(msgspec.Struct, frozen=True, tag=True):
     event: StationEvent
 
 
+class StationClockJudged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A station's clock was found to be wrong, by another offset than before, or right again."""
+
+    ahead_s: int
+    """By how much it is ahead of ours; negative: behind."""
+    wrong_since: datetime | None = None
+    """None: it is right."""
+
+
+class StationNoticed(msgspec.Struct, frozen=True, tag=True):
+    """A station told of itself: its security, an update, an upload, a limit somebody else set."""
+
+    notice: Notice
+
+
 class AuthorizationDecided(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """A token was presented and judged."""
 
@@ -75,6 +100,8 @@ class AuthorizationDecided(msgspec.Struct, frozen=True, omit_defaults=True, tag=
     evse_id: int | None = None
     authorization_reference: str | None = None
     note: str = ""
+    contract_status: ContractStatus | None = None
+    """Of the contract's certificate that a car showed; None: it showed none."""
 
 
 class SessionStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -102,6 +129,8 @@ class SessionStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     charging: bool | None = None
     offline: bool = False
     trigger: str | None = None
+    tariff_id: str | None = None
+    """By which of our tariffs it is priced for its token's sake; None: by its connector's."""
     clock_suspect: bool = False
 
 
@@ -132,6 +161,8 @@ class SessionUpdated(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     charging: bool | None = None
     offline: bool = False
     trigger: str | None = None
+    tariff_id: str | None = None
+    """By which of our tariffs it is priced for its token's sake; None: by its connector's."""
     clock_suspect: bool = False
 
 
@@ -150,7 +181,7 @@ class MeterSampled(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
 
 
 class SessionEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
-    """A station reported a session's end."""
+    """A station reported a session's end; or it is presumed, until its station tells otherwise."""
 
     session_id: str
     at: datetime
@@ -162,6 +193,15 @@ class SessionEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     offline: bool = False
     trigger: str | None = None
     clock_suspect: bool = False
+    presumed: Presumed | None = None
+    """By what; None: its station reported it."""
+
+
+class SessionReopened(msgspec.Struct, frozen=True, tag=True):
+    """News came of a session whose end had been presumed: it has not ended as far as we know."""
+
+    session_id: str
+    at: datetime
 
 
 class SessionCompleted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -175,6 +215,46 @@ class SessionCompleted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True
     """Sequence numbers that never came."""
     notes: tuple[str, ...] = ()
     """What was assumed, each a sentence."""
+    meter_lacks: tuple[MeterLack, ...] = ()
+    """What its station's meter did not tell; empty in facts from before it was looked at."""
+
+
+class SessionReckoned(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A station told what a session costs, or by which tariff, as it reckons. It is no price of ours."""
+
+    session_id: str
+    at: datetime
+    reckoning: Reckoning
+    final: bool = False
+    """Told with the session's end."""
+
+
+class SessionLimited(msgspec.Struct, frozen=True, tag=True):
+    """A session may take no more than this."""
+
+    session_id: str
+    at: datetime
+    limit: SessionLimit
+    by: LimitedBy
+
+
+class SessionLimitReached(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A session has taken as much as it may, of one kind."""
+
+    session_id: str
+    at: datetime
+    kind: LimitKind
+    told: bool = False
+    """The station says so, and sees to it; else we found it, and have the session stopped."""
+
+
+class SessionQueueReported(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A station, asked about a session of which something is missing, said whether it still has messages of it."""
+
+    session_id: str
+    in_queue: bool
+    ongoing: bool | None = None
+    """Of a session that had not ended as far as we knew: does it go on?"""
 
 
 class StrayReported(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -185,6 +265,23 @@ class StrayReported(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     at: datetime
     body: str
     """The ask as JSON, without the token's uid."""
+    session_id: str | None = None
+    """Of the session whose end it is, which came after it was completed with a presumed one."""
+    energy_wh: int | None = None
+    """Of that session by this end."""
+    completed_wh: int | None = None
+    """With which it was completed."""
+
+
+class CertificateRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A station asked to have a key of its own signed."""
+
+    kind: str
+    """OCPP's word for what it is for; empty: it did not say."""
+    key: str = ""
+    """SHA-256 of the public key, hexadecimal; empty if none could be read."""
+    fault: str = ""
+    """Why it was refused; empty: it was not."""
 
 
 class CommandRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -203,6 +300,8 @@ class CommandRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag=True
     """CALL: which action of the station's OCPP version."""
     payload: str | None = None
     """CALL: its fields as JSON, without secrets and tokens."""
+    reservation: Reservation | None = None
+    """RESERVE: what is to be kept; CANCEL_RESERVATION: what no longer."""
 
 
 class CommandAnswered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -211,6 +310,27 @@ class CommandAnswered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True)
     detail: str = ""
     response: str | None = None
     """CALL: what the station answered with, as JSON, without secrets and tokens."""
+
+
+class ReservationChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A reservation was made at a station, or replaced, or has ended."""
+
+    reservation: Reservation
+    state: ReservationState
+    at: datetime
+    by: PartyId | None = None
+    """CANCELED: by whom."""
+    session_id: str | None = None
+    """USED: by this session."""
+    detail: str = ""
+
+
+class RemoteStartLapsed(msgspec.Struct, frozen=True, tag=True):
+    """A station had accepted a remote start, and no session followed it in time."""
+
+    command_id: str
+    waited_s: int
+    """From when it was accepted."""
 
 
 # --- a station's record, in a stream of its own --------------------------------------------------------
@@ -225,6 +345,58 @@ class StationSecured(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     by: SecuredBy
     reason: str = ""
     """The operator's, in words."""
+
+
+class StationCertificateIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True, kw_only=True):
+    """An authority signed what a station had asked for."""
+
+    fingerprint: str
+    """SHA-256 of the certificate, hexadecimal."""
+    serial: str
+    """Hexadecimal."""
+    issuer: str
+    begins_at: datetime
+    ends_at: datetime
+    kind: str = ""
+
+
+class StationCertificateRefused(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """What a station had asked for comes to nothing: nobody signed it, or the station did not take it."""
+
+    detail: str
+    fingerprint: str = ""
+    """Of the certificate that the station did not take."""
+
+
+class StationCertificateTaken(msgspec.Struct, frozen=True, tag=True):
+    """A station accepted a certificate that we sent it."""
+
+    fingerprint: str
+
+
+class StationCertificateUsed(msgspec.Struct, frozen=True, tag=True):
+    """A station came with a certificate for the first time."""
+
+    fingerprint: str
+    serial: str
+    ends_at: datetime
+
+
+class StationPasswordChanged(msgspec.Struct, frozen=True, tag=True):
+    """A station's password is being changed, or has been (T5). What it is stands nowhere."""
+
+    step: PasswordStep
+
+
+class StationAdmitted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """It was decided whether a station may work with us; it is told so when it boots next."""
+
+    state: Admission
+    by: AdmittedBy
+    make: Make | None = None
+    """RULE: what the station is."""
+    reason: str = ""
+    """The rule's, or the operator's in words."""
 
 
 # --- roaming --------------------------------------------------------------------------------------
@@ -294,20 +466,36 @@ StationFact = (
     | StationBooted
     | ConnectorStatusChanged
     | StationEventReported
+    | StationClockJudged
+    | StationNoticed
     | AuthorizationDecided
     | SessionStarted
     | SessionSeen
     | SessionUpdated
     | MeterSampled
     | SessionEnded
+    | SessionReopened
     | SessionCompleted
+    | SessionReckoned
+    | SessionLimited
+    | SessionLimitReached
+    | SessionQueueReported
     | StrayReported
+    | CertificateRequested
     | CommandRequested
     | CommandAnswered
+    | RemoteStartLapsed
+    | ReservationChanged
 )
 Fact = (
     StationFact
     | StationSecured
+    | StationPasswordChanged
+    | StationCertificateIssued
+    | StationCertificateRefused
+    | StationCertificateTaken
+    | StationCertificateUsed
+    | StationAdmitted
     | PeerChanged
     | RoamedSessionChanged
     | CdrIssued

@@ -6,6 +6,7 @@ OCPI's open enums are plain ``str`` here: a value we do not know must survive (R
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -113,6 +114,45 @@ class PublishToken(msgspec.Struct, frozen=True, omit_defaults=True):
     group_id: str | None = None
 
 
+class Parking(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A place that a car stands in while it charges, or what holds for parking near an EVSE without one."""
+
+    id: str
+    physical_reference: str | None = None
+    vehicle_types: tuple[str, ...]
+    max_vehicle_weight: Decimal | None = None
+    """kg."""
+    max_vehicle_height: Decimal | None = None
+    """cm, as the other lengths."""
+    max_vehicle_length: Decimal | None = None
+    max_vehicle_width: Decimal | None = None
+    parking_space_length: Decimal | None = None
+    parking_space_width: Decimal | None = None
+    dangerous_goods_allowed: bool | None = None
+    direction: str | None = None
+    """PARALLEL, PERPENDICULAR or ANGLE."""
+    drive_through: bool | None = None
+    restricted_to_type: bool
+    """Do others than vehicle_types have to keep away?"""
+    reservation_required: bool
+    time_limit: Decimal | None = None
+    """Minutes."""
+    roofed: bool | None = None
+    images: tuple[Image, ...] = ()
+    lighting: bool | None = None
+    refrigeration_outlet: bool | None = None
+    standards: tuple[str, ...] = ()
+    apds_reference: str | None = None
+
+
+class EvseParking(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which of the location's places a car at an EVSE can stand in."""
+
+    parking_id: str
+    evse_position: str | None = None
+    """Where the EVSE is as seen from the parked vehicle: LEFT, RIGHT or CENTER."""
+
+
 class Connector(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A socket or cable. Only one connector of an EVSE is used at a time."""
 
@@ -149,6 +189,7 @@ class Evse(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     physical_reference: str | None = None
     directions: tuple[DisplayText, ...] = ()
     parking_restrictions: tuple[str, ...] = ()
+    parking: tuple[EvseParking, ...] = ()
     images: tuple[Image, ...] = ()
     accepted_service_providers: tuple[str, ...] = ()
     last_updated: datetime
@@ -172,6 +213,7 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     related_locations: tuple[AdditionalGeoLocation, ...] = ()
     parking_type: str | None = None
     evses: tuple[Evse, ...] = ()
+    parking_places: tuple[Parking, ...] = ()
     directions: tuple[DisplayText, ...] = ()
     operator: BusinessDetails | None = None
     suboperator: BusinessDetails | None = None

@@ -19,6 +19,26 @@ class Whitelist(StrEnum):
     NEVER = "NEVER"
 
 
+NO_AUTHORIZATION = "NoAuthorization"
+"""A type of token of OCPP 2.x: none is needed."""
+
+
+_OF_OCPP_ALONE = frozenset({"EVCCID", "NEMA", "VIN"})
+
+
+def roamed_type(kind: str) -> str:
+    """What other parties are told of a token's type; for those that only OCPP knows OCPI has OTHER."""
+    return kind if kind.isupper() and kind not in _OF_OCPP_ALONE else "OTHER"
+
+
+class AdditionalInfo(msgspec.Struct, frozen=True):
+    """What is presented together with a token. Source: OCPP 2.1 part 2, AdditionalInfoType."""
+
+    uid: str
+    type: str
+    """Free text that both sides have agreed on, at most 50 characters."""
+
+
 class Allowed(StrEnum):
     """The answer to an authorization. Source: OCPI 2.3.0 AllowedType."""
 
@@ -33,6 +53,13 @@ class AuthMethod(StrEnum):
     AUTH_REQUEST = "AUTH_REQUEST"
     COMMAND = "COMMAND"
     WHITELIST = "WHITELIST"
+
+
+class EnergyContract(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Source: OCPI 2.3.0 mod_tokens."""
+
+    supplier_name: str
+    contract_id: str | None = None
 
 
 class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -51,6 +78,8 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     whitelist: Whitelist
     language: str | None = None
     default_profile_type: str | None = None
+    energy_contract: EnergyContract | None = None
+    """For the energy itself, where the driver has another supplier than the eMSP."""
     last_updated: datetime
 
 
@@ -75,3 +104,5 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """Pseudonym of the group (OCPP parentIdTag), if any."""
     note: str = ""
     """Why, for the operator: ``whitelist``, ``peer SE*RET answered``, ``peer unreachable, ALLOWED_OFFLINE``."""
+    expires_at: datetime | None = None
+    """Until when the station may remember it; None: as long as it likes."""

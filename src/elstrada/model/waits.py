@@ -1,4 +1,4 @@
-"""How long this installation waits for others."""
+"""How long this installation waits for others, and how often it looks for work of its own."""
 
 from __future__ import annotations
 
@@ -19,3 +19,24 @@ class Waits(msgspec.Struct, frozen=True, kw_only=True):
     def long_answer_s(self) -> int:
         """For a page of a list, and for a peer's part of the handshake, in which it calls us twice first."""
         return 3 * self.peer_s
+
+
+class Looks(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds between two looks of a node at its memory: what others wrote, what has fallen due."""
+
+    roll_s: float = 1.0
+    """For stations that were added or changed."""
+    lists_s: float = 1.0
+    """For local authorization lists that are behind."""
+    custody_s: float = 2.0
+    """Whether the sockets of this node still speak for their stations."""
+    ends_s: float = 2.0
+    """For sessions and commands of connected stations whose time is up."""
+    sweep_s: float = 10.0
+    """The same for stations that are away."""
+    marks_s: float = 0.5
+    """For what is to be brought to peers."""
+    callbacks_s: float = 2.0
+    """For results of commands that are still owed to peers."""
+    findings_s: float = 1.0
+    """Between two times that findings are written down."""
