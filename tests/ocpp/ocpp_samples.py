@@ -12,7 +12,9 @@ import jsonschema_rs
 
 import ocpp
 from elstrada.model import answers, asks
+from elstrada.model.certificates import CertificateState
 from elstrada.model.device import Protocol
+from elstrada.model.needs import NeedsAnswer
 from elstrada.model.token import Allowed, AuthMethod, Verdict
 from elstrada.ocpp.connection import CallReceived, Connection, Violation
 from elstrada.ocpp.faults import Refusal
@@ -196,7 +198,7 @@ def conforms(protocol: Protocol, name: str, payload: bytes) -> bool:
 # --- a gateway in a few lines --------------------------------------------------------------------------
 
 
-def decide(ask: asks.StationAsk) -> answers.StationAnswer:
+def decide(ask: asks.StationCall) -> answers.StationAnswer:
     """The simplest decider that answers everything."""
     match ask:
         case asks.Boot():
@@ -209,6 +211,27 @@ def decide(ask: asks.StationAsk) -> answers.StationAnswer:
             return answers.SessionNoted(ask.transaction_id or "77", WELCOME)
         case asks.UpdateSession() | asks.EndSession():
             return answers.SessionNoted(ask.transaction_id, WELCOME if ask.token else None)
+        case asks.Learn():
+            return answers.Kept()
+        case asks.TransferData():
+            return answers.Transferred(known=False)
+        case asks.SignCertificate():
+            return answers.CertificateJudged(ask.fault)
+        case asks.PullSetpoint():
+            return answers.Setpoint()
+        case asks.TellNeeds():
+            return answers.NeedsAnswered(NeedsAnswer.NO_PLAN, "nobody says how much it takes")
+        case asks.CheckSchedule():
+            return answers.ScheduleChecked(within=True)
+        case asks.LookUpStatus():
+            return answers.StatusTold("MIIB")
+        case asks.LookUpChain():
+            told = [answers.CertificateTold(one, CertificateState.GOOD, NOW) for one in ask.questions]
+            return answers.ChainTold(tuple(told))
+        case asks.FetchContract():
+            return answers.ContractFetched("gJgC")
+        case asks.CheckVat():
+            return answers.VatJudged(vat_number=ask.vat_number, evse_id=ask.evse_id, valid=True)
         case _:
             return answers.Noted()
 

@@ -65,6 +65,7 @@ def test_a_call_is_refused_in_the_spelling_of_its_version() -> None:
         assert connection.frames_to_send() == [b'[4,"h1","%s","why",{}]' % code.encode()]
 
 
+@pytest.mark.rule(9)
 def test_rule_9_calls_of_both_sides_may_cross(connection: Connection) -> None:
     connection.call("Reset", b'{"type":"Soft"}', message_id="c1", now=NOW, deadline=SOON)
 
@@ -77,6 +78,7 @@ def test_rule_9_calls_of_both_sides_may_cross(connection: Connection) -> None:
     assert connection.frames_to_send() == [b'[2,"c1","Reset",{"type":"Soft"}]', b'[3,"h1",{}]']
 
 
+@pytest.mark.rule(10)
 def test_rule_10_a_call_of_ours_may_be_made_while_theirs_is_open(connection: Connection) -> None:
     connection.receive(beat("h1"), NOW)
 
@@ -160,6 +162,7 @@ def test_p5_a_call_whose_time_ran_out_while_the_process_stood_still_is_never_sen
 
 
 @pytest.mark.parametrize("frame", [b'[3,"c1",{"status":"Accepted"}]', b'[4,"c1","InternalError","",{}]'])
+@pytest.mark.rule(11)
 def test_rule_11_a_late_answer_is_matched_to_its_call_once(connection: Connection, frame: bytes) -> None:
     connection.call("Reset", b"{}", message_id="c1", now=NOW, deadline=SOON)
     connection.tick(SOON)
@@ -170,6 +173,22 @@ def test_rule_11_a_late_answer_is_matched_to_its_call_once(connection: Connectio
     assert isinstance(first, ResultReceived | ErrorReceived)
     assert (first.id, first.action, first.late) == ("c1", "Reset", True)
     assert isinstance(second, ForeignResult)
+
+
+@pytest.mark.parametrize("frame", [b'[3,"c1"]', b'[4,"c1"]', b'[3,"c1",{},{}]', b'[4,"c1",7,"",{}]'])
+def test_an_answer_nobody_can_read_ends_its_call_at_once(connection: Connection, frame: bytes) -> None:
+    connection.call("Reset", b"{}", message_id="c1", now=NOW, deadline=SOON)
+    connection.call("Reset", b"{}", message_id="c2", now=NOW, deadline=SOON)
+    connection.frames_to_send()
+
+    violation, ended = connection.receive(frame, NOW)
+
+    assert isinstance(violation, Violation)
+    assert isinstance(ended, ErrorReceived)
+    assert (ended.id, ended.code, ended.late) == ("c1", "RpcFrameworkError", False)
+    assert b'"c2"' in connection.frames_to_send()[0], "the next is sent"
+    (again,) = connection.receive(frame, NOW)
+    assert isinstance(again, Violation)
 
 
 def test_only_the_last_timed_out_calls_are_remembered(connection: Connection) -> None:
@@ -217,6 +236,7 @@ def test_t12_twenty_thousand_unsolicited_results_take_no_memory(connection: Conn
     assert connection.frames_to_send() == []
 
 
+@pytest.mark.rule(12)
 def test_rule_12_the_same_call_again_gets_the_same_answer_and_changes_nothing(connection: Connection) -> None:
     connection.receive(START, NOW)
     connection.answer("s1", b'{"transactionId":5}')
@@ -228,6 +248,7 @@ def test_rule_12_the_same_call_again_gets_the_same_answer_and_changes_nothing(co
     assert connection.frames_to_send() == first
 
 
+@pytest.mark.rule(12)
 def test_rule_12_also_on_the_stations_next_connection(connection: Connection) -> None:
     connection.receive(START, NOW)
     connection.answer("s1", b'{"transactionId":5}')

@@ -62,6 +62,7 @@ def sample_201(*sampled: Sampled) -> MeterSample:
         ({"value": "999999999.999", "unit": "kWh"}, 10**12 - 1),
     ],
 )
+@pytest.mark.rule(26)
 def test_rule_26_energy_is_wh_however_it_is_written(sampled: Sampled, energy_wh: int | None) -> None:
     assert sample_16(sampled).energy_wh == energy_wh
 
@@ -78,6 +79,7 @@ def test_what_is_no_number_is_found_and_left_out(text: str) -> None:
 
 
 @given(st.decimals(min_value=-(10**12), max_value=10**12, places=3))
+@pytest.mark.rule(26)
 def test_numbers_are_exact_with_point_or_comma(number: Decimal) -> None:
     assert read_number(f"{number:f}") == number
     assert read_number(f"{number:f}".replace(".", ",")) == number
@@ -131,6 +133,7 @@ def test_the_total_is_the_value_without_phase() -> None:
 
 
 @pytest.mark.parametrize("neutral", ["", "-N"])
+@pytest.mark.rule(26)
 def test_without_it_the_total_is_the_sum_of_the_phases(neutral: str) -> None:
     phases = ("L1" + neutral, "L2" + neutral, "L3" + neutral)
     sampled = [
@@ -244,6 +247,7 @@ def test_no_value_is_lost(values: list[Value]) -> None:
         ("2026-11-22T12:00:00Z", datetime(2026, 11, 22, 12, tzinfo=UTC)),
     ],
 )
+@pytest.mark.rule(22)
 def test_rule_22_a_time_with_a_zone_is_believed(text: str, at: datetime) -> None:
     assert read_time(text, NOW) == at
 
@@ -261,6 +265,7 @@ def test_rule_22_a_time_with_a_zone_is_believed(text: str, at: datetime) -> None
         "",
     ],
 )
+@pytest.mark.rule(22)
 def test_rule_22_and_t10_any_other_is_suspect_and_receipt_counts(text: str) -> None:
     sample = sample_16({"value": "1"}, timestamp=text)
 

@@ -211,6 +211,7 @@ def changed(**more: object) -> bytes:
         (changed(**{"a/b~c": 1}), "/a~1b~0c", "additionalProperties"),
     ],
 )
+@pytest.mark.rule(20)
 def test_rule_20_what_does_not_damage_the_meaning_is_read_and_found(
     payload: bytes, pointer: str, rule: str
 ) -> None:
@@ -233,6 +234,7 @@ def test_rule_20_what_does_not_damage_the_meaning_is_read_and_found(
         (changed()[:-1] + b',"idTag":"DEF"}', Fault.FORMAT_VIOLATION),
     ],
 )
+@pytest.mark.rule(21)
 def test_rule_21_what_does_damage_it_is_refused_with_the_right_code(payload: bytes, fault: Fault) -> None:
     read = read_of(Protocol.OCPP16, "StartTransactionRequest", payload)
 
@@ -288,8 +290,9 @@ def test_decimals_stay_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"1e400", b"9" * 5000, b"1e-999999999", b"NaN", b"-Infinity", b'{"a":1,"a":1}']
+    "text",
+    [b"1e400", b"9" * 5000, b"1e-999999999", b"NaN", b"-Infinity", b'{"a":1,"a":1}', rb'{"a":"\ud800"}'],
 )
 def test_parsing_refuses_what_no_message_holds(text: bytes) -> None:
-    with pytest.raises(ValueError, match=r"beyond reason|64 bits|not JSON|twice"):
+    with pytest.raises(ValueError, match=r"beyond reason|64 bits|not JSON|twice|truncated"):
         parse(text)

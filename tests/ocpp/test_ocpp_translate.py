@@ -12,6 +12,7 @@ from ocpp_samples import AT, CALLS, NOW, WELCOME, conforms, decide, schema
 
 from elstrada.model import answers, asks
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, StationOrder
+from elstrada.model.locallist import ListEntry, ListUpdate
 from elstrada.model.token import Allowed, AuthMethod, Verdict
 from elstrada.ocpp.faults import Fault, Refusal
 from elstrada.ocpp.table import ReadCall, Sendable, Unsendable
@@ -62,13 +63,18 @@ def test_every_verdict_can_be_told(version: Version, allowed: Allowed) -> None:
     assert (status == "Accepted") == (allowed is Allowed.ALLOWED)
 
 
+@pytest.mark.rule(39)
 def test_rule_39_data_of_unknown_vendors_gets_the_documented_answer() -> None:
     for version in VERSIONS.values():
         call = read(version, "DataTransfer", {"vendorId": "com.example"})
         assert isinstance(call, ReadCall)
-        assert call.answer == b'{"status":"UnknownVendorId"}'
+        assert isinstance(call.ask, asks.TransferData)
+        assert call.ask.vendor == "com.example"
+        unknown = version.write_answer("DataTransfer", answers.Transferred(known=False))
+        assert unknown == b'{"status":"UnknownVendorId"}'
 
 
+@pytest.mark.rule(20)
 def test_a_strict_station_is_refused_what_a_lenient_one_is_forgiven() -> None:
     payload: dict[str, object] = {"idTag": "X" * 21}
 
@@ -158,6 +164,7 @@ def test_rule_17_a_stop_that_forgot_its_session_is_passed_on_as_it_is(transactio
 
 
 @pytest.mark.parametrize("more", [{}, {"transactionId": 0}, {"transactionId": -1}])
+@pytest.mark.rule(24)
 def test_rule_24_meter_values_without_session_are_of_the_connector(more: dict[str, object]) -> None:
     payload = {"connectorId": 1, "meterValue": [{"timestamp": AT, "sampledValue": [{"value": "5"}]}]} | more
 
@@ -177,6 +184,7 @@ def test_16_meter_values_of_a_session_update_it() -> None:
     assert (ask.transaction_id, ask.trigger, ask.samples[0].energy_wh) == ("77", None, 5)
 
 
+@pytest.mark.rule(20)
 def test_rule_20_an_unknown_status_is_answered_and_changes_nothing() -> None:
     call = read(OCPP16, "StatusNotification", {"connectorId": 1, "errorCode": "Error", "status": "Dreaming"})
 
@@ -273,12 +281,19 @@ def test_201_events_are_reported_with_their_place() -> None:
 
 
 def test_21_a_token_may_have_255_characters_and_a_type_that_nobody_listed() -> None:
-    ask = ask_of(OCPP21, "Authorize", {"idToken": {"idToken": "X" * 255, "type": "DirectPayment"}})
+    ask = ask_of(OCPP21, "Authorize", {"idToken": {"idToken": "X" * 255, "type": "Hologram"}})
     sent = OCPP21.write_order(StationOrder(name=CommandName.START, token_uid="X" * 255, remote_start_id=5))
 
-    assert ask == asks.Authorize(token=asks.PresentedToken("X" * 255, "OTHER"))
+    assert ask == asks.Authorize(token=asks.PresentedToken("X" * 255, "Hologram"))
     assert isinstance(sent, Sendable)
     assert conforms(OCPP21.protocol, f"{sent.action}Request", sent.payload)
+
+
+def test_21_a_payment_at_the_station_is_known_for_one_whenever_it_is_shown() -> None:
+    """C18.FR.04."""
+    ask = ask_of(OCPP21, "Authorize", {"idToken": {"idToken": "psp-1", "type": "DirectPayment"}})
+
+    assert ask == asks.Authorize(token=asks.PresentedToken("psp-1", "AD_HOC_USER", paid_here=True))
 
 
 def test_21_an_event_says_how_severe_it_is() -> None:
@@ -303,6 +318,25 @@ ORDERS = [
     StationOrder(name=CommandName.TRIGGER, message="StatusNotification", evse_id=1, connector_id=1),
     StationOrder(name=CommandName.TRIGGER, message="Heartbeat"),
     StationOrder(name=CommandName.CHANGE_AVAILABILITY, operative=False),
+    StationOrder(name=CommandName.SEND_LOCAL_LIST, local_list=ListUpdate(version=1, full=True, entries=())),
+    StationOrder(
+        name=CommandName.SEND_LOCAL_LIST,
+        local_list=ListUpdate(
+            version=2,
+            full=False,
+            entries=(
+                ListEntry(key="a", uid="04A1B2C3", type="RFID", allowed=Allowed.BLOCKED, group_ref="0" * 26),
+                ListEntry(key="b", uid="E00401001234ABCD", type="RFID", allowed=None),
+                ListEntry(
+                    key="c",
+                    uid="SE-RET-C12345",
+                    type="EMAID",
+                    allowed=Allowed.EXPIRED,
+                    expires_at=NOW,
+                ),
+            ),
+        ),
+    ),
     StationOrder(name=CommandName.CHANGE_AVAILABILITY, evse_id=1, connector_id=1),
 ]
 
@@ -346,12 +380,22 @@ def test_every_status_of_every_reply_has_a_result(version: Version, name: Comman
     """The statuses are those of the official schema."""
     row = version.outbound[name]
     for status in statuses_of(version, row.action):
-        reply = version.read_reply("c1", name, json.dumps({"status": status}).encode())
+        reply = version.read_reply("c1", name, json.dumps(replied(row.action, status)).encode())
         assert reply == asks.CommandReply(command_id="c1", result=row.results[status], detail=status)
+
+
+def replied(action: str, status: str) -> dict[str, object]:
+    """The least response with this status."""
+    if action != "SetVariables":
+        return {"status": status}
+    one = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+    return {"setVariableResult": [{"attributeStatus": status, **one}]}
 
 
 def statuses_of(version: Version, action: str) -> list[str]:
     root = schema(version.protocol, f"{action}Response")
+    if action == "SetVariables":
+        return root["definitions"]["SetVariableStatusEnumType"]["enum"]
     status = root["properties"]["status"]
     if "$ref" in status:
         status = root["definitions"][status["$ref"].rsplit("/", 1)[1]]

@@ -33,11 +33,14 @@ from elstrada.ocpp.frames import (
     result_frame,
     unknown_type,
 )
+from elstrada.ocpp.signed import unsigned
 
 MAX_HELD = 32
 """CALLs of a station that does not wait for answers. More closes the connection."""
 MAX_QUEUED = 32
 """Calls of ours that wait for the one in flight."""
+BROKEN_ANSWER = "RpcFrameworkError"
+"""The code of an error that stands for an answer nobody can read."""
 MAX_EXPIRED = 8
 """Calls of ours that timed out and whose late answer we would still know."""
 MAX_REMEMBERED = 8
@@ -184,6 +187,7 @@ class Connection:
         "_out",
         "answers",
         "max_frame_bytes",
+        "mend",
     )
 
     def __init__(
@@ -192,6 +196,8 @@ class Connection:
         self._dialect = dialect
         self.answers = answers
         self.max_frame_bytes = max_frame_bytes
+        self.mend: Callable[[bytes], bytes] | None = None
+        """Puts right a frame that is no JSON, of a station that is known to send such; None: nobody does."""
         self._open: Call | None = None
         self._open_hash = 0
         self._held: deque[tuple[Call, int]] | None = None
@@ -205,7 +211,10 @@ class Connection:
 
     def receive(self, frame: bytes, now: datetime) -> tuple[Event, ...]:
         """Take one text frame and say what it means. Never raises, whatever the frame holds."""
-        match read_frame(frame, self.max_frame_bytes):
+        read = read_frame(frame, self.max_frame_bytes)
+        if self.mend is not None and isinstance(read, Broken):
+            read = read_frame(self.mend(frame), self.max_frame_bytes)
+        match read:
             case Call() as call:
                 return self._receive_call(call, hash(frame))
             case CallResult(id, payload):
@@ -224,6 +233,15 @@ class Connection:
                 return self._receive_broken(unknown_type(6), "", None)
             case ResultError():
                 return self._receive_broken(unknown_type(5), "", None)
+            case Broken(text, _, _, str(answers)) if self._awaits(answers):
+                return (
+                    Violation(Fault.RPC_FRAMEWORK_ERROR, text),
+                    *self._receive_answer(
+                        answers,
+                        now,
+                        lambda action, late: ErrorReceived(answers, action, BROKEN_ANSWER, text, late),
+                    ),
+                )
             case Broken(text, id, fault):
                 return self._receive_broken(text, id, fault)
             case Hostile(close, text):
@@ -328,7 +346,7 @@ class Connection:
         if call is None or call.id != message_id:
             raise LookupError(f"call {message_id} is not open; each call is answered once")
         self._out.append(frame)
-        if call.action in self._dialect.memorable:
+        if unsigned(call.action) in self._dialect.memorable:
             self._remember(message_id, frame)
         self._open = None
         if not self._held:
@@ -360,6 +378,11 @@ class Connection:
         if self._expired and message_id in self._expired:
             return (event(self._expired.pop(message_id), True),)
         return self._count_foreign(message_id, now)
+
+    def _awaits(self, message_id: str) -> bool:
+        """Is an answer to this call still of interest?"""
+        in_flight = self._ours is not None and len(self._ours) > 0 and self._ours[0].id == message_id
+        return in_flight or (self._expired is not None and message_id in self._expired)
 
     def _go_on(self, now: datetime) -> tuple[Event, ...]:
         """Send the next call that waits and is not late: a process that stood still finds some that are (P5)."""

@@ -72,6 +72,8 @@ class Broken(msgspec.Struct, frozen=True):
     id: str = UNREADABLE_ID
     fault: Fault | None = Fault.RPC_FRAMEWORK_ERROR
     """What to answer; None: nothing, since only a CALL is answered."""
+    answers: str | None = None
+    """Of a broken result or error: the id of the call that it was to answer, if that can be read."""
 
 
 Frame = Call | CallResult | CallError | ResultError | Send
@@ -91,13 +93,22 @@ def read_frame(frame: bytes, max_bytes: int = MAX_FRAME_BYTES) -> Frame | Broken
     if not frame.isascii() and not _is_utf8(frame):
         return Hostile(1007, "frame is not UTF-8")
     if nests_deeper_than(frame, MAX_DEPTH):
-        return Broken(f"JSON nests deeper than {MAX_DEPTH}, or its brackets do not match")
-    if b"\\u" in frame and _FORBIDDEN_ESCAPE.search(_PLAIN_ESCAPE.sub(b"", frame)):
-        return _explain(frame, "a string holds NUL or half a surrogate pair")
+        return Broken(_TOO_DEEP)
+    if _has_forbidden_escapes(frame):
+        return _explain(frame, _ESCAPES)
     try:
         return _decoder.decode(frame)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _explain(frame)
+
+
+def fault_of_json(text: bytes) -> str:
+    """Why no parser of ours shall meet this text, which came within a frame; empty: it may (T9)."""
+    if not text.isascii() and not _is_utf8(text):
+        return "it is not UTF-8"
+    if nests_deeper_than(text, MAX_DEPTH):
+        return _TOO_DEEP
+    return _ESCAPES if _has_forbidden_escapes(text) else ""
 
 
 def call_frame(message_id: str, action: str, payload: bytes) -> bytes:
@@ -125,6 +136,8 @@ _NOT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _PLAIN_ESCAPE = re.compile(rb"\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}", re.DOTALL)
 """Escapes of one character, and whole surrogate pairs."""
+_TOO_DEEP = f"JSON nests deeper than {MAX_DEPTH}, or its brackets do not match"
+_ESCAPES = "a string holds NUL or half a surrogate pair"
 _FORBIDDEN_ESCAPE = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 
 
@@ -148,6 +161,10 @@ def nests_deeper_than(text: bytes, depth: int) -> bool:
     return bool(marks)
 
 
+def _has_forbidden_escapes(text: bytes) -> bool:
+    return b"\\u" in text and _FORBIDDEN_ESCAPE.search(_PLAIN_ESCAPE.sub(b"", text)) is not None
+
+
 def _is_utf8(frame: bytes) -> bool:
     try:
         frame.decode()
@@ -167,7 +184,8 @@ def _explain(frame: bytes, complaint: str = "") -> Broken:
         return Broken("not a JSON array")
     kind = _whole(elements[0]) if elements else None
     if kind in (3, 4):
-        return Broken(complaint or "a CALLRESULT or CALLERROR of the wrong shape", fault=None)
+        says = complaint or "a CALLRESULT or CALLERROR of the wrong shape"
+        return Broken(says, fault=None, answers=_message_id(elements))
     if kind is not None and kind != 2:
         # OCPP-J 1.6 §4.1.3, 2.0.1 part 4 §4.1.3: unknown message types are ignored; so are broken ones of 2.1
         # that have no answer.

@@ -81,15 +81,19 @@ def parse(payload: bytes) -> object:
     """Any JSON, with exact decimals; stricter than the standard library where it matters.
 
     Raises:
-        ValueError: not JSON, a key twice in one object, NaN or Infinity, or a number beyond reason.
+        ValueError: not JSON, a key twice in one object, half a surrogate, NaN or Infinity, or a number beyond
+            reason.
     """
-    return json.loads(
+    document = json.loads(
         payload,
         object_pairs_hook=_object,
         parse_float=_decimal,
         parse_int=_integer,
         parse_constant=_no_constant,
     )
+    if b"\\u" in payload:
+        msgspec.json.decode(payload)  # The standard library takes half a surrogate, which no text can hold.
+    return document
 
 
 def validate(document: object, kind: type[Wire]) -> tuple[Finding, ...]:

@@ -6,25 +6,29 @@ A row is all there is to an OCPP message; adding one means adding a row.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
 
-from elstrada.model.answers import StationAnswer
-from elstrada.model.asks import StationAsk
+from elstrada.model.answers import Kept
+from elstrada.model.asks import GiveNotice, Learn, StationCall
 from elstrada.model.device import CommandResult, StationOrder
+from elstrada.model.mirror import Learned
 from elstrada.ocpp.faults import Finding
 from elstrada.ocpp.intake import Intake
 from elstrada.ocpp.schema import Reader
 from elstrada.ocpp.wire import Wire
 
 _M = TypeVar("_M", bound=Wire)
+_N = TypeVar("_N", bound=Wire)
 
 
 class ReadCall(msgspec.Struct, frozen=True):
-    """A CALL understood: an ask to decide, or an answer that needs no decision."""
+    """A CALL understood: an ask to decide, something to keep, or an answer that needs no decision."""
 
-    ask: StationAsk | None
+    ask: StationCall | None
     answer: bytes | None
     """The payload to answer with at once."""
     findings: tuple[Finding, ...] = ()
@@ -45,22 +49,35 @@ class Unsendable(msgspec.Struct, frozen=True):
     """CALL: what the official schema has against the payload."""
 
 
+class How(StrEnum):
+    """What becomes of an action that stations call."""
+
+    DECIDED = "decided"
+    """An ask, and its answer is a decision."""
+    NOTED = "noted"
+    """A notice: recorded for ever."""
+    KEPT = "kept"
+    """It tells what the station has in store, which is kept in its mirror."""
+
+
+class Learning(msgspec.Struct, frozen=True):
+    """What the answer to a call of ours tells of the station's store."""
+
+    request: Reader[Any]
+    response: Reader[Any]
+    learned: Callable[[Any, Any], Learned]
+
+
 class Inbound(msgspec.Struct, frozen=True):
     """What to do with an action that stations call."""
 
     reader: Reader[Any]
-    to_ask: Callable[[Any, Intake], StationAsk | None]
+    to_ask: Callable[[Any, Intake], StationCall | None]
     """None: nothing to decide, say what ``plain`` makes."""
     from_answer: Callable[[Any], Wire]
     plain: Callable[[Any, Intake], Wire] | None
     """Makes the documented answer where there is nothing to decide."""
-    why: str = ""
-    """Of an action that is never decided: why, and what its answer says. Stands in docs/protocols/ocpp.md."""
-
-    @property
-    def asks(self) -> bool:
-        """Does it mean an ask?"""
-        return self.to_ask is not _nothing
+    how: How = How.DECIDED
 
 
 class Empty(Wire, frozen=True):
@@ -76,11 +93,13 @@ class Outbound(msgspec.Struct, frozen=True):
     """Of the response."""
     results: Mapping[str, CommandResult]
     """By the response's status."""
+    status: Callable[[Any], str] = attrgetter("status")
+    """Where that stands."""
 
 
 def ask(
     request: type[_M],
-    to_ask: Callable[[_M, Intake], StationAsk | None],
+    to_ask: Callable[[_M, Intake], StationCall | None],
     from_answer: Callable[[Any], Wire],
     plain: Wire | None = None,
 ) -> Inbound:
@@ -88,21 +107,55 @@ def ask(
     return Inbound(Reader(request), to_ask, from_answer, _always(plain) if plain else None)
 
 
-def say(request: type[_M], plain: Wire | Callable[[_M, Intake], Wire], why: str) -> Inbound:
-    """A row for an action that is answered without a decision.
+def tell(request: type[_M], to_notice: Callable[[_M, Intake], GiveNotice], noted: Wire) -> Inbound:
+    """A row for an action by which a station tells of itself.
 
     Args:
-        plain: the answer, or what makes it of the message.
-        why: there is nothing to decide.
+        noted: the answer.
     """
-    return Inbound(
-        Reader(request), _nothing, _no_answer, _always(plain) if isinstance(plain, Wire) else plain, why
-    )
+    return Inbound(Reader(request), to_notice, lambda _: noted, None, how=How.NOTED)
+
+
+def keep(
+    request: type[_M],
+    to_learned: Callable[[_M, Intake], Learned],
+    kept: Wire,
+    refused: Wire | None = None,
+) -> Inbound:
+    """A row for an action by which a station tells what it has in store.
+
+    Args:
+        kept: the answer.
+        refused: the answer if something is not kept; None: the same.
+    """
+
+    def answer(done: Kept) -> Wire:
+        return refused if done.left_out and refused is not None else kept
+
+    def to_ask(message: _M, intake: Intake) -> Learn:
+        return Learn(to_learned(message, intake))
+
+    return Inbound(Reader(request), to_ask, answer, None, how=How.KEPT)
+
+
+def learn(request: type[_M], response: type[_N], learned: Callable[[_M, _N], Learned]) -> Learning:
+    """A row for a call of ours whose answer tells of the station's store."""
+    return Learning(Reader(request), Reader(response), learned)
 
 
 def as_before(row: Inbound, request: type[Wire]) -> Inbound:
     """A row for a newer version's message that has every field of the older one, and means the same."""
-    return Inbound(Reader(request), row.to_ask, row.from_answer, row.plain, row.why)
+    return msgspec.structs.replace(row, reader=Reader(request))
+
+
+def learnt_as_before(row: Learning, messages: tuple[type[Wire], type[Wire]]) -> Learning:
+    """A row of ``learn`` likewise.
+
+    Args:
+        messages: the newer version's request and response.
+    """
+    request, response = messages
+    return Learning(Reader(request), Reader(response), row.learned)
 
 
 def order(
@@ -110,18 +163,11 @@ def order(
     to_request: Callable[[StationOrder], Wire | Unsendable],
     response: type[Wire],
     results: Mapping[str, CommandResult],
+    status: Callable[[Any], str] = attrgetter("status"),
 ) -> Outbound:
     """A row for an order."""
-    return Outbound(action, to_request, Reader(response), results)
+    return Outbound(action, to_request, Reader(response), results, status)
 
 
 def _always(answer: Wire) -> Callable[[Wire, Intake], Wire]:
     return lambda _, __: answer
-
-
-def _nothing(_: Wire, __: Intake) -> None:
-    return None
-
-
-def _no_answer(answer: StationAnswer) -> Wire:
-    raise LookupError(f"no decision was asked for, yet there is an answer: {type(answer).__name__}")

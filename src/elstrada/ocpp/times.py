@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 _EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 """No station is older; a clock without battery says 1970 or 2000."""
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)
 
 
@@ -23,6 +24,21 @@ def read_time(text: str, received_at: datetime) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return at if _EARLIEST <= at <= received_at + _AHEAD else None
+
+
+def read_plan_time(text: str | None) -> datetime | None:
+    """The instant a plan names, in UTC; None if it names none that has a zone.
+
+    A plan may reach far ahead: what lies beyond 2200 is then, and what lies before 2000 was then, so that
+    there is room to count from it.
+    """
+    try:
+        named = datetime.fromisoformat(text or "")
+        if named.tzinfo is None:
+            return None
+        return min(max(named, _FIRST), _LAST).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def wire_time(at: datetime) -> str:

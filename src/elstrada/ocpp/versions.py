@@ -11,18 +11,29 @@ import msgspec
 from elstrada.model.answers import StationAnswer
 from elstrada.model.asks import CommandReply
 from elstrada.model.device import CommandName, CommandResult, Protocol, StationOrder
+from elstrada.model.mirror import Learned
 from elstrada.ocpp.connection import Dialect
 from elstrada.ocpp.faults import SPELLING_16, Fault, Finding, Refusal, refusal
 from elstrada.ocpp.frames import MAX_DEPTH, nests_deeper_than
 from elstrada.ocpp.intake import Intake, Unreadable
+from elstrada.ocpp.locallist import ListDialect
+from elstrada.ocpp.profiles import ProfileWords, starts
 from elstrada.ocpp.results import RESULT_OF_STATUS
 from elstrada.ocpp.schema import Reader, parse, validate
-from elstrada.ocpp.table import Inbound, Outbound, ReadCall, Sendable, Unsendable
+from elstrada.ocpp.table import Inbound, Learning, Outbound, ReadCall, Sendable, Unsendable
+from elstrada.ocpp.v16 import locallist as lists16
 from elstrada.ocpp.v16 import messages as messages16
+from elstrada.ocpp.v16 import mirror as mirror16
+from elstrada.ocpp.v16 import profiles as profiles16
 from elstrada.ocpp.v16 import translate as translate16
 from elstrada.ocpp.v21 import messages as messages21
+from elstrada.ocpp.v21 import mirror as mirror21
+from elstrada.ocpp.v21 import profiles as profiles21
 from elstrada.ocpp.v21 import translate as translate21
+from elstrada.ocpp.v201 import locallist as lists201
 from elstrada.ocpp.v201 import messages as messages201
+from elstrada.ocpp.v201 import mirror as mirror201
+from elstrada.ocpp.v201 import profiles as profiles201
 from elstrada.ocpp.v201 import translate as translate201
 from elstrada.ocpp.wire import Wire, encode
 from elstrada.redaction import redacted
@@ -43,6 +54,12 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Request and response of all that is called, in either direction."""
     inbound: Mapping[str, Inbound]
     outbound: Mapping[CommandName, Outbound]
+    from_answers: Mapping[str, Learning]
+    """What answers to calls of ours tell of a station's store."""
+    lists: ListDialect
+    """How it speaks of local authorization lists."""
+    profiles: ProfileWords
+    """How it speaks of charging profiles."""
     sends: frozenset[str] = frozenset()
     """Actions that stations send and do not call."""
 
@@ -88,15 +105,16 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         assert row.plain is not None, f"{action}: with nothing to ask, the row says what to answer"
         return ReadCall(None, encode(row.plain(read.message, intake)), intake.findings)
 
-    def read_send(self, action: str, payload: bytes) -> tuple[Finding, ...] | Refusal:
-        """Understand a station's SEND, which is never answered: a Refusal is for our books only.
-
-        No such message means an ask, as long as no stream is opened; so all there is to tell are findings.
-        """
+    def read_send(self, action: str, payload: bytes, received_at: datetime) -> ReadCall | Refusal:
+        """Understand a station's SEND, which is never answered: a Refusal is for our books only."""
         if action not in self.sends:
             return Refusal(Fault.MESSAGE_TYPE_NOT_SUPPORTED, "not an action that is sent without an answer")
-        read = self.inbound[action].reader.read(payload)
-        return read if isinstance(read, Refusal) else read.findings
+        row = self.inbound[action]
+        read = row.reader.read(payload)
+        if isinstance(read, Refusal):
+            return read
+        intake = Intake(received_at, read.findings)
+        return ReadCall(row.to_ask(read.message, intake), None, intake.findings)
 
     def write_answer(self, action: str, answer: StationAnswer) -> bytes:
         """The payload that answers a CALL of this action."""
@@ -117,7 +135,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if len(payload) > MAX_CALL_BYTES or nests_deeper_than(payload, MAX_DEPTH - 1):
             return Unsendable(f"the fields exceed {MAX_CALL_BYTES} bytes or nest deeper than {MAX_DEPTH - 1}")
         try:
-            findings = validate(parse(payload), self.messages[action][0])
+            document = parse(payload)
+            findings = validate(document, self.messages[action][0]) or starts(action, document)
         except (ValueError, RecursionError) as problem:
             findings = (Finding("", "json", str(problem)),)
         if not findings:
@@ -139,6 +158,16 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             command_id=command_id, result=result, detail=detail[:MAX_DETAIL], response=payload.decode()
         )
 
+    def learned(self, action: str, request: bytes, response: bytes) -> Learned | None:
+        """What the answer to a call of ours tells of the station's store; None: nothing."""
+        row = self.from_answers.get(action)
+        if row is None:
+            return None
+        asked, answered = row.request.read(request), row.response.read(response)
+        if isinstance(asked, Refusal) or isinstance(answered, Refusal):
+            return None
+        return row.learned(asked.message, answered.message)
+
     def dispute(self, action: str, payload: bytes) -> Refusal | None:
         """Why a station's CALLRESULT cannot be understood; None if it can."""
         read = _response_reader(self.messages[action][1]).read(payload)
@@ -152,7 +181,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             return CommandReply(
                 command_id=command_id, result=CommandResult.FAILED, detail=read.text[:MAX_DETAIL]
             )
-        status: str = read.message.status
+        status = row.status(read.message)
         result = row.results.get(status, CommandResult.FAILED)
         return CommandReply(command_id=command_id, result=result, detail=status[:MAX_DETAIL])
 
@@ -182,6 +211,9 @@ OCPP16 = Version(
     messages=messages16.ACTIONS,
     inbound=translate16.INBOUND,
     outbound=translate16.OUTBOUND,
+    from_answers=mirror16.FROM_ANSWERS,
+    lists=lists16.LISTS,
+    profiles=profiles16.WORDS,
 )
 OCPP201 = Version(
     protocol=Protocol.OCPP201,
@@ -189,6 +221,9 @@ OCPP201 = Version(
     messages=messages201.ACTIONS,
     inbound=translate201.INBOUND,
     outbound=translate201.OUTBOUND,
+    from_answers=mirror201.FROM_ANSWERS,
+    lists=lists201.LISTS,
+    profiles=profiles201.WORDS,
 )
 OCPP21 = Version(
     protocol=Protocol.OCPP21,
@@ -196,6 +231,9 @@ OCPP21 = Version(
     messages=messages21.ACTIONS,
     inbound=translate21.INBOUND,
     outbound=translate21.OUTBOUND,
+    from_answers=mirror21.FROM_ANSWERS,
+    lists=lists201.LISTS,
+    profiles=profiles21.WORDS,
     sends=frozenset(messages21.SENDS),
 )
 VERSIONS: Mapping[str, Version] = {version.protocol.value: version for version in (OCPP21, OCPP201, OCPP16)}

@@ -6,20 +6,23 @@ is the station.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from elstrada.model import answers, asks
+from elstrada.model.admission import Admission
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, StationOrder
 from elstrada.model.quantity import MeterSample
-from elstrada.model.token import Allowed, Verdict
+from elstrada.model.token import NO_AUTHORIZATION, Verdict
 from elstrada.ocpp.intake import Intake
 from elstrada.ocpp.meter import ENERGY, OUTLET, PERIODIC, Value, in_base_unit, read_number, samples_of
-from elstrada.ocpp.table import Inbound, Outbound, Unsendable, ask, order, say
+from elstrada.ocpp.notices import transfer
+from elstrada.ocpp.table import Inbound, Outbound, Unsendable, ask, order
 from elstrada.ocpp.times import wire_time
+from elstrada.ocpp.v16 import locallist, notices, reservations
 from elstrada.ocpp.v16 import messages as m
+from elstrada.ocpp.v16.tokens import AUTHORIZATION, MAX_ID_TAG
 from elstrada.ocpp.wire import Wire
-
-MAX_ID_TAG = 20
 
 # --- from the station -----------------------------------------------------------------------------
 
@@ -36,8 +39,17 @@ def _boot(message: m.BootNotificationRequest, _: Intake) -> asks.Boot:
 
 def _registered(answer: answers.Registered) -> Wire:
     return m.BootNotificationResponse(
-        status=m.RegistrationStatus.ACCEPTED, current_time=wire_time(answer.now), interval=answer.interval_s
+        status=_REGISTRATION[answer.admission],
+        current_time=wire_time(answer.now),
+        interval=answer.interval_s,
     )
+
+
+_REGISTRATION: Mapping[Admission, m.RegistrationStatus] = {
+    Admission.ACCEPTED: m.RegistrationStatus.ACCEPTED,
+    Admission.PENDING: m.RegistrationStatus.PENDING,
+    Admission.REJECTED: m.RegistrationStatus.REJECTED,
+}
 
 
 def _beat(_: m.HeartbeatRequest, __: Intake) -> asks.Beat:
@@ -144,46 +156,33 @@ def _noted(_: answers.Noted) -> Wire:
     return m.StatusNotificationResponse()
 
 
+def _transfer(message: m.DataTransferRequest, intake: Intake) -> asks.TransferData:
+    data = "" if message.data is None else json.dumps(message.data)
+    return transfer(message.vendor_id, message.message_id, data, intake)
+
+
+def _transferred(answer: answers.Transferred) -> Wire:
+    status = m.DataTransferStatus
+    return m.DataTransferResponse(status=status.ACCEPTED if answer.known else status.UNKNOWN_VENDOR_ID)
+
+
+def _sign_certificate(message: m.SignCertificateRequest, _: Intake) -> asks.SignCertificate:
+    return asks.SignCertificate(csr=message.csr)
+
+
+def _certificate_judged(answer: answers.CertificateJudged) -> Wire:
+    status = m.GenericStatusEnumType.REJECTED if answer.fault else m.GenericStatusEnumType.ACCEPTED
+    return m.SignCertificateResponse(status=status)
+
+
 INBOUND: Mapping[str, Inbound] = {
+    **notices.INBOUND,
     "Authorize": ask(m.AuthorizeRequest, _authorize, _judged),
     "BootNotification": ask(m.BootNotificationRequest, _boot, _registered),
-    "DataTransfer": say(
-        m.DataTransferRequest,
-        m.DataTransferResponse(status=m.DataTransferStatus.UNKNOWN_VENDOR_ID),
-        "no vendor's extension is known here: UnknownVendorId",
-    ),
-    "DiagnosticsStatusNotification": say(
-        m.DiagnosticsStatusNotificationRequest,
-        m.DiagnosticsStatusNotificationResponse(),
-        "progress of an upload: acknowledged, and not kept",
-    ),
-    "FirmwareStatusNotification": say(
-        m.FirmwareStatusNotificationRequest,
-        m.FirmwareStatusNotificationResponse(),
-        "progress of an update: acknowledged, and not kept",
-    ),
+    "DataTransfer": ask(m.DataTransferRequest, _transfer, _transferred),
     "Heartbeat": ask(m.HeartbeatRequest, _beat, _the_time),
-    "LogStatusNotification": say(
-        m.LogStatusNotificationRequest,
-        m.LogStatusNotificationResponse(),
-        "progress of an upload: acknowledged, and not kept",
-    ),
     "MeterValues": ask(m.MeterValuesRequest, _meter_values, _metered, m.MeterValuesResponse()),
-    "SecurityEventNotification": say(
-        m.SecurityEventNotificationRequest,
-        m.SecurityEventNotificationResponse(),
-        "acknowledged, and not kept",
-    ),
-    "SignCertificate": say(
-        m.SignCertificateRequest,
-        m.SignCertificateResponse(status=m.GenericStatusEnumType.REJECTED),
-        "we are no certificate authority: Rejected, and the station keeps the certificate it has",
-    ),
-    "SignedFirmwareStatusNotification": say(
-        m.SignedFirmwareStatusNotificationRequest,
-        m.SignedFirmwareStatusNotificationResponse(),
-        "progress of an update: acknowledged, and not kept",
-    ),
+    "SignCertificate": ask(m.SignCertificateRequest, _sign_certificate, _certificate_judged),
     "StartTransaction": ask(m.StartTransactionRequest, _start, _started),
     "StatusNotification": ask(m.StatusNotificationRequest, _status, _noted, m.StatusNotificationResponse()),
     "StopTransaction": ask(m.StopTransactionRequest, _stop, _stopped),
@@ -199,19 +198,10 @@ def _token(id_tag: str, intake: Intake) -> asks.PresentedToken:
     return asks.PresentedToken(intake.uid(id_tag, "/idTag"))
 
 
-_AUTHORIZATION: Mapping[Allowed, m.AuthorizationStatus] = {
-    Allowed.ALLOWED: m.AuthorizationStatus.ACCEPTED,
-    Allowed.BLOCKED: m.AuthorizationStatus.BLOCKED,
-    Allowed.EXPIRED: m.AuthorizationStatus.EXPIRED,
-    # 1.6 has no word for an empty purse.
-    Allowed.NO_CREDIT: m.AuthorizationStatus.BLOCKED,
-    Allowed.NOT_ALLOWED: m.AuthorizationStatus.INVALID,
-}
-
-
 def _id_tag_info(verdict: Verdict) -> m.IdTagInfo:
     return m.IdTagInfo(
-        status=_AUTHORIZATION[verdict.allowed].value,
+        status=AUTHORIZATION[verdict.allowed].value,
+        expiry_date=None if verdict.expires_at is None else wire_time(verdict.expires_at),
         # 20 of a pseudonym's 26 characters are still 80 bits: enough to tell groups apart.
         parent_id_tag=verdict.contract_ref[:MAX_ID_TAG] if verdict.contract_ref else None,
     )
@@ -249,6 +239,8 @@ def _value(sampled: m.SampledValue | m.StopTransactionSampledValue) -> Value | N
 
 
 def _remote_start(order: StationOrder) -> Wire | Unsendable:
+    if order.token_type == NO_AUTHORIZATION:
+        return Unsendable("OCPP 1.6 knows no start without a token")
     if not order.token_uid:
         return Unsendable("OCPP 1.6 starts a session with a token only")
     if len(order.token_uid) > MAX_ID_TAG:
@@ -286,12 +278,26 @@ def _change_availability(order: StationOrder) -> Wire | Unsendable:
     return m.ChangeAvailabilityRequest(connector_id=order.evse_id or 0, type=kind)
 
 
+def _install_signed(order: StationOrder) -> Wire | Unsendable:
+    if order.certificate is None:
+        return Unsendable("there is no certificate to give")
+    return m.CertificateSignedRequest(certificate_chain=order.certificate.chain)
+
+
+def _change_password(order: StationOrder) -> Wire | Unsendable:
+    if order.secret is None:
+        return Unsendable("there is no password to tell")
+    return m.ChangeConfigurationRequest(key="AuthorizationKey", value=order.secret)
+
+
 _DONE: Mapping[str, CommandResult] = {
     "Accepted": CommandResult.ACCEPTED,
     "Scheduled": CommandResult.SCHEDULED,
     "Rejected": CommandResult.REJECTED,
 }
 OUTBOUND: Mapping[CommandName, Outbound] = {
+    **locallist.OUTBOUND,
+    **reservations.OUTBOUND,
     CommandName.START: order(
         "RemoteStartTransaction", _remote_start, m.RemoteStartTransactionResponse, _DONE
     ),
@@ -315,5 +321,18 @@ OUTBOUND: Mapping[CommandName, Outbound] = {
     ),
     CommandName.CHANGE_AVAILABILITY: order(
         "ChangeAvailability", _change_availability, m.ChangeAvailabilityResponse, _DONE
+    ),
+    CommandName.INSTALL_SIGNED: order(
+        "CertificateSigned", _install_signed, m.CertificateSignedResponse, _DONE
+    ),
+    CommandName.CHANGE_PASSWORD: order(
+        "ChangeConfiguration",
+        _change_password,
+        m.ChangeConfigurationResponse,
+        {
+            **_DONE,
+            "RebootRequired": CommandResult.SCHEDULED,
+            "NotSupported": CommandResult.NOT_SUPPORTED,
+        },
     ),
 }

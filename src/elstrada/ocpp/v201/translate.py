@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from elstrada.model import answers, asks
+from elstrada.model.admission import Admission
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, StationOrder
 from elstrada.model.quantity import MeterSample
-from elstrada.model.token import Allowed, Verdict
+from elstrada.model.token import Verdict
 from elstrada.ocpp.faults import Finding
 from elstrada.ocpp.intake import Intake, Unreadable
 from elstrada.ocpp.meter import ENERGY, OUTLET, PERIODIC, Value, in_base_unit, samples_of
-from elstrada.ocpp.table import Inbound, Outbound, Unsendable, ask, order, say
+from elstrada.ocpp.notices import transfer
+from elstrada.ocpp.table import Inbound, Outbound, Unsendable, ask, order
 from elstrada.ocpp.times import wire_time
+from elstrada.ocpp.v201 import contracts, locallist, mirror, needs, notices, reservations
 from elstrada.ocpp.v201 import messages as m
+from elstrada.ocpp.v201.tokens import AUTHORIZATION, MAX_ID_TOKEN, group_token, id_token, presented
 from elstrada.ocpp.wire import Wire, encode
-
-MAX_ID_TOKEN = 36
+from elstrada.redaction import HIDDEN, is_secret_name, redacted
 
 # --- from the station -----------------------------------------------------------------------------
 
@@ -36,8 +41,15 @@ def _registered(answer: answers.Registered) -> Wire:
     return m.BootNotificationResponse(
         current_time=wire_time(answer.now),
         interval=answer.interval_s,
-        status=m.RegistrationStatusEnumType.ACCEPTED,
+        status=_REGISTRATION[answer.admission],
     )
+
+
+_REGISTRATION: Mapping[Admission, m.RegistrationStatusEnumType] = {
+    Admission.ACCEPTED: m.RegistrationStatusEnumType.ACCEPTED,
+    Admission.PENDING: m.RegistrationStatusEnumType.PENDING,
+    Admission.REJECTED: m.RegistrationStatusEnumType.REJECTED,
+}
 
 
 def _beat(_: m.HeartbeatRequest, __: Intake) -> asks.Beat:
@@ -66,11 +78,16 @@ _STATUSES = frozenset(status.value for status in m.ConnectorStatusEnumType)
 
 
 def _authorize(message: m.AuthorizeRequest, intake: Intake) -> asks.Authorize:
-    return asks.Authorize(token=_token(message.id_token, intake))
+    contract = contracts.proof(message.certificate, message.iso15118_certificate_hash_data)
+    return asks.Authorize(token=_token(message.id_token, intake), contract=contract)
 
 
 def _judged(answer: answers.Judged) -> Wire:
-    return m.AuthorizeResponse(id_token_info=_id_token_info(answer.verdict))
+    status = answer.contract_status
+    return m.AuthorizeResponse(
+        id_token_info=_id_token_info(answer.verdict),
+        certificate_status=status.value if status is not None else None,
+    )
 
 
 def _transaction_event(
@@ -114,6 +131,7 @@ def _update(message: m.TransactionEventRequest, intake: Intake) -> asks.UpdateSe
         samples=_samples(message.meter_value, intake),
         seq_no=intake.number(message.seq_no, "/seqNo"),
         charging=_charging(message.transaction_info),
+        reservation_id=message.reservation_id,
         offline=message.offline or False,
         trigger=message.trigger_reason,
         clock_suspect=suspect,
@@ -144,7 +162,7 @@ _EVENTS = {"Started": _start, "Updated": _update, "Ended": _end}
 
 def _session_noted(answer: answers.SessionNoted) -> Wire:
     info = _id_token_info(answer.verdict) if answer.verdict else None
-    return m.TransactionEventResponse(id_token_info=info)
+    return m.TransactionEventResponse(id_token_info=info, total_cost=answer.total_cost)
 
 
 def _meter_values(message: m.MeterValuesRequest, intake: Intake) -> asks.RecordMeter | None:
@@ -169,7 +187,7 @@ def _event(event: m.EventDataType, intake: Intake, pointer: str) -> asks.Station
         at=intake.time(event.timestamp, f"{pointer}/timestamp")[0],
         component=event.component.name,
         variable=event.variable.name,
-        value=event.actual_value,
+        value=HIDDEN if is_secret_name(event.variable.name) else redacted(event.actual_value),
         trigger=event.trigger,
         evse_id=evse_id,
         connector_id=connector_id,
@@ -185,94 +203,39 @@ def _noted(_: answers.Noted) -> Wire:
     return m.StatusNotificationResponse()
 
 
+def _transfer(message: m.DataTransferRequest, intake: Intake) -> asks.TransferData:
+    data = "" if message.data is msgspec.UNSET else bytes(message.data).decode()
+    return transfer(message.vendor_id, message.message_id, data, intake)
+
+
+def _transferred(answer: answers.Transferred) -> Wire:
+    status = m.DataTransferStatusEnumType
+    return m.DataTransferResponse(status=status.ACCEPTED if answer.known else status.UNKNOWN_VENDOR_ID)
+
+
+def _sign_certificate(message: m.SignCertificateRequest, _: Intake) -> asks.SignCertificate:
+    return asks.SignCertificate(csr=message.csr, kind=message.certificate_type or "")
+
+
+def _certificate_judged(answer: answers.CertificateJudged) -> Wire:
+    if not answer.fault:
+        return m.SignCertificateResponse(status=m.GenericStatusEnumType.ACCEPTED)
+    why = m.StatusInfoType(reason_code="InvalidCSR", additional_info=answer.fault[:512])
+    return m.SignCertificateResponse(status=m.GenericStatusEnumType.REJECTED, status_info=why)
+
+
 INBOUND: Mapping[str, Inbound] = {
+    **notices.INBOUND,
+    **mirror.INBOUND,
+    **needs.INBOUND,
+    **contracts.INBOUND,
     "Authorize": ask(m.AuthorizeRequest, _authorize, _judged),
     "BootNotification": ask(m.BootNotificationRequest, _boot, _registered),
-    "ClearedChargingLimit": say(
-        m.ClearedChargingLimitRequest, m.ClearedChargingLimitResponse(), "no model of external limits is kept"
-    ),
-    "DataTransfer": say(
-        m.DataTransferRequest,
-        m.DataTransferResponse(status=m.DataTransferStatusEnumType.UNKNOWN_VENDOR_ID),
-        "no vendor's extension is known here: UnknownVendorId",
-    ),
-    "FirmwareStatusNotification": say(
-        m.FirmwareStatusNotificationRequest,
-        m.FirmwareStatusNotificationResponse(),
-        "progress of an update: acknowledged, and not kept",
-    ),
-    "Get15118EVCertificate": say(
-        m.Get15118EVCertificateRequest,
-        m.Get15118EVCertificateResponse(status=m.Iso15118EVCertificateStatusEnumType.FAILED, exi_response=""),
-        "no contract certificate pool is connected: Failed",
-    ),
-    "GetCertificateStatus": say(
-        m.GetCertificateStatusRequest,
-        m.GetCertificateStatusResponse(status=m.GetCertificateStatusEnumType.FAILED),
-        "no OCSP responder is asked: Failed",
-    ),
+    "DataTransfer": ask(m.DataTransferRequest, _transfer, _transferred),
     "Heartbeat": ask(m.HeartbeatRequest, _beat, _the_time),
-    "LogStatusNotification": say(
-        m.LogStatusNotificationRequest,
-        m.LogStatusNotificationResponse(),
-        "progress of an upload: acknowledged, and not kept",
-    ),
     "MeterValues": ask(m.MeterValuesRequest, _meter_values, _metered, m.MeterValuesResponse()),
-    "NotifyChargingLimit": say(
-        m.NotifyChargingLimitRequest, m.NotifyChargingLimitResponse(), "no model of external limits is kept"
-    ),
-    "NotifyCustomerInformation": say(
-        m.NotifyCustomerInformationRequest,
-        m.NotifyCustomerInformationResponse(),
-        "acknowledged, and not kept: it is personal data",
-    ),
-    "NotifyDisplayMessages": say(
-        m.NotifyDisplayMessagesRequest,
-        m.NotifyDisplayMessagesResponse(),
-        "no model of a station's messages is kept",
-    ),
-    "NotifyEVChargingNeeds": say(
-        m.NotifyEVChargingNeedsRequest,
-        m.NotifyEVChargingNeedsResponse(status=m.NotifyEVChargingNeedsStatusEnumType.REJECTED),
-        "no schedule is made for a car's needs: Rejected",
-    ),
-    "NotifyEVChargingSchedule": say(
-        m.NotifyEVChargingScheduleRequest,
-        m.NotifyEVChargingScheduleResponse(status=m.GenericStatusEnumType.ACCEPTED),
-        "it is compared with nothing; Accepted says that it was understood, not that it is approved",
-    ),
     "NotifyEvent": ask(m.NotifyEventRequest, _events, _events_noted),
-    "NotifyMonitoringReport": say(
-        m.NotifyMonitoringReportRequest,
-        m.NotifyMonitoringReportResponse(),
-        "no model of a station's monitors is kept",
-    ),
-    "NotifyReport": say(m.NotifyReportRequest, m.NotifyReportResponse(), "no device model is kept"),
-    "PublishFirmwareStatusNotification": say(
-        m.PublishFirmwareStatusNotificationRequest,
-        m.PublishFirmwareStatusNotificationResponse(),
-        "progress of a publication: acknowledged, and not kept",
-    ),
-    "ReportChargingProfiles": say(
-        m.ReportChargingProfilesRequest,
-        m.ReportChargingProfilesResponse(),
-        "no model of installed profiles is kept",
-    ),
-    "ReservationStatusUpdate": say(
-        m.ReservationStatusUpdateRequest,
-        m.ReservationStatusUpdateResponse(),
-        "no model of reservations is kept",
-    ),
-    "SecurityEventNotification": say(
-        m.SecurityEventNotificationRequest,
-        m.SecurityEventNotificationResponse(),
-        "acknowledged, and not kept",
-    ),
-    "SignCertificate": say(
-        m.SignCertificateRequest,
-        m.SignCertificateResponse(status=m.GenericStatusEnumType.REJECTED),
-        "we are no certificate authority: Rejected, and the station keeps the certificate it has",
-    ),
+    "SignCertificate": ask(m.SignCertificateRequest, _sign_certificate, _certificate_judged),
     "StatusNotification": ask(m.StatusNotificationRequest, _status, _noted, m.StatusNotificationResponse()),
     "TransactionEvent": ask(m.TransactionEventRequest, _transaction_event, _session_noted),
 }
@@ -298,30 +261,9 @@ def _charging(transaction: m.TransactionType) -> bool | None:
 
 # --- tokens ---------------------------------------------------------------------------------------
 
-_TOKEN_TYPES: Mapping[str, str] = {
-    "ISO14443": "RFID",
-    "ISO15693": "RFID",
-    "eMAID": "EMAID",
-    # An identity made by a back office, most often by an app's remote start.
-    "Central": "APP_USER",
-}
-"""What OCPI calls a token; the rest is OTHER."""
-_ID_TOKEN_TYPES: Mapping[str, m.IdTokenEnumType] = {
-    "RFID": m.IdTokenEnumType.ISO14443,
-    "EMAID": m.IdTokenEnumType.E_MAID,
-}
-"""The way back; the rest is Central."""
-
-
-def id_token_type(token_type: str) -> m.IdTokenEnumType:
-    """What 2.x calls a token of ours."""
-    return _ID_TOKEN_TYPES.get(token_type, m.IdTokenEnumType.CENTRAL)
-
 
 def _token(token: m.IdTokenType, intake: Intake) -> asks.PresentedToken:
-    return asks.PresentedToken(
-        intake.uid(token.id_token, "/idToken/idToken"), _TOKEN_TYPES.get(token.type, "OTHER")
-    )
+    return presented(token, intake)
 
 
 _NO_AUTHORIZATION = m.IdTokenEnumType.NO_AUTHORIZATION.value
@@ -334,20 +276,14 @@ def _presented(token: m.IdTokenType | None, intake: Intake) -> asks.PresentedTok
     return _token(token, intake)
 
 
-_AUTHORIZATION: Mapping[Allowed, m.AuthorizationStatusEnumType] = {
-    Allowed.ALLOWED: m.AuthorizationStatusEnumType.ACCEPTED,
-    Allowed.BLOCKED: m.AuthorizationStatusEnumType.BLOCKED,
-    Allowed.EXPIRED: m.AuthorizationStatusEnumType.EXPIRED,
-    Allowed.NO_CREDIT: m.AuthorizationStatusEnumType.NO_CREDIT,
-    Allowed.NOT_ALLOWED: m.AuthorizationStatusEnumType.INVALID,
-}
-
-
 def _id_token_info(verdict: Verdict) -> m.IdTokenInfoType:
     group = None
     if verdict.contract_ref:
-        group = m.IdTokenType(id_token=verdict.contract_ref[:MAX_ID_TOKEN], type=m.IdTokenEnumType.CENTRAL)
-    return m.IdTokenInfoType(status=_AUTHORIZATION[verdict.allowed], group_id_token=group)
+        group = group_token(verdict.contract_ref)
+    expiry = None if verdict.expires_at is None else wire_time(verdict.expires_at)
+    return m.IdTokenInfoType(
+        status=AUTHORIZATION[verdict.allowed], cache_expiry_date_time=expiry, group_id_token=group
+    )
 
 
 # --- meter values ---------------------------------------------------------------------------------
@@ -390,14 +326,17 @@ def _value(sampled: m.SampledValueType) -> Value | None:
 
 
 def _request_start(order: StationOrder) -> Wire | Unsendable:
-    if not order.token_uid or order.remote_start_id is None:
-        return Unsendable("OCPP 2.0.1 starts a session with a token and a number of ours")
-    if len(order.token_uid) > MAX_ID_TOKEN:
-        return Unsendable(f"OCPP 2.0.1 knows tokens of up to {MAX_ID_TOKEN} characters")
+    return request_start(order, id_token(order))
+
+
+def request_start(order: StationOrder, token: m.IdTokenType | Unsendable) -> Wire | Unsendable:
+    """F01, F02; the same in 2.1, but for the token."""
+    if isinstance(token, Unsendable):
+        return token
+    if order.remote_start_id is None:
+        return Unsendable("a start needs a number of ours")
     return m.RequestStartTransactionRequest(
-        id_token=m.IdTokenType(id_token=order.token_uid, type=id_token_type(order.token_type)),
-        remote_start_id=order.remote_start_id,
-        evse_id=order.evse_id or None,
+        id_token=token, remote_start_id=order.remote_start_id, evse_id=order.evse_id or None
     )
 
 
@@ -438,12 +377,39 @@ def _evse(order: StationOrder) -> m.EVSEType | None:
     return m.EVSEType(id=order.evse_id, connector_id=order.connector_id or None) if order.evse_id else None
 
 
+def _install_signed(order: StationOrder) -> Wire | Unsendable:
+    if order.certificate is None:
+        return Unsendable("there is no certificate to give")
+    return m.CertificateSignedRequest(
+        certificate_chain=order.certificate.chain, certificate_type=order.certificate.kind or None
+    )
+
+
+def _change_password(order: StationOrder) -> Wire | Unsendable:
+    if order.secret is None:
+        return Unsendable("there is no password to tell")
+    one = m.SetVariableDataType(
+        attribute_value=order.secret,
+        component=m.ComponentType(name="SecurityCtrlr"),
+        variable=m.VariableType(name="BasicAuthPassword"),
+    )
+    return m.SetVariablesRequest(set_variable_data=(one,))
+
+
+def _status_of_one(response: m.SetVariablesResponse) -> str:
+    """The status of the only variable that was set; of several nobody knows what they mean."""
+    results = response.set_variable_result
+    return results[0].attribute_status if len(results) == 1 else f"{len(results)} results for one variable"
+
+
 _DONE: Mapping[str, CommandResult] = {
     "Accepted": CommandResult.ACCEPTED,
     "Scheduled": CommandResult.SCHEDULED,
     "Rejected": CommandResult.REJECTED,
 }
 OUTBOUND: Mapping[CommandName, Outbound] = {
+    **locallist.OUTBOUND,
+    **reservations.OUTBOUND,
     CommandName.START: order(
         "RequestStartTransaction", _request_start, m.RequestStartTransactionResponse, _DONE
     ),
@@ -468,5 +434,21 @@ OUTBOUND: Mapping[CommandName, Outbound] = {
     ),
     CommandName.CHANGE_AVAILABILITY: order(
         "ChangeAvailability", _change_availability, m.ChangeAvailabilityResponse, _DONE
+    ),
+    CommandName.INSTALL_SIGNED: order(
+        "CertificateSigned", _install_signed, m.CertificateSignedResponse, _DONE
+    ),
+    CommandName.CHANGE_PASSWORD: order(
+        "SetVariables",
+        _change_password,
+        m.SetVariablesResponse,
+        {
+            **_DONE,
+            "RebootRequired": CommandResult.SCHEDULED,
+            "UnknownComponent": CommandResult.UNKNOWN,
+            "UnknownVariable": CommandResult.UNKNOWN,
+            "NotSupportedAttributeType": CommandResult.NOT_SUPPORTED,
+        },
+        _status_of_one,
     ),
 }
