@@ -61,6 +61,7 @@ def test_rest_after_the_last_energy_is_parking_when_the_station_says_so() -> Non
     assert parked_minutes(*facts) == Decimal("12.0")
 
 
+@pytest.mark.roaming_rule(67)
 def test_rest_is_parking_when_the_power_is_zero() -> None:
     facts = (started(), sampled(30, 9_000, 11_000), sampled(32, 9_000, 0), *ended(42, 9_000))
     assert parked_minutes(*facts) == Decimal("10.0")
@@ -71,6 +72,7 @@ def test_a_register_that_stands_for_a_quarter_of_an_hour_proves_parking() -> Non
     assert parked_minutes(started(), sampled(31, 9_000), *ended(45, 9_000)) == 0
 
 
+@pytest.mark.roaming_rule(67)
 def test_a_pause_before_more_energy_stays_charging_time() -> None:
     # Rule 9: it may be the site's load management.
     pause = SessionUpdated("s1", START + 10 * MINUTE, charging=False)
@@ -89,10 +91,20 @@ def test_the_stations_word_against_its_own_register_waits_for_the_register() -> 
     assert total(trace(facts).periods, "ENERGY") == Decimal("9.000")
 
 
+@pytest.mark.rule(25)
 def test_a_reading_out_of_line_places_no_boundary_and_changes_no_total() -> None:
     # Pricing 5.2: a spike down, one up beyond the total, one after the end.
     spikes = (sampled(30, 1), sampled(35, 999_999), sampled(90, 10_000))
     assert trace((*HOUR, *spikes)).periods == trace(HOUR).periods
+
+
+@pytest.mark.rule(25)
+def test_readings_out_of_line_are_marked_and_no_others() -> None:
+    assert trace(HOUR).suspect == ()
+    spikes = (sampled(30, 1), sampled(35, 999_999))
+    marked = trace((*spikes[::-1], *HOUR, *spikes)).suspect
+    assert [(one.at - START) // MINUTE for one in marked] == [30, 35]
+    assert marked[1].wh > trace(HOUR).energy_wh
 
 
 def test_a_session_without_start_reading_counts_from_its_end() -> None:
@@ -169,6 +181,7 @@ def test_periods_sum_exactly_to_the_register_and_to_the_clock(readings, states, 
 
 
 @given(st.lists(st.integers(0, 20), max_size=10))
+@pytest.mark.rule(25)
 def test_the_believed_readings_are_a_longest_rising_choice(values: list[int]) -> None:
     points = [Point(START + timedelta(seconds=n), value) for n, value in enumerate(values)]
     chosen = [point.wh for point in rising(points)]

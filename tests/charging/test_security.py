@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elstrada.charging.security import demanded, proven
-from elstrada.charging.trust import Credential, Entry, claimed, may_enter
+from elstrada.charging.trust import Credential, Entry, Proof, claimed, may_enter
 from elstrada.model.security import ClientCertificate, Secured, SecurityProfile, StationSecurity
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -92,7 +92,7 @@ def test_a_certificate_does_not_tell_two_owners_apart() -> None:
     entry = claimed("/ocpp/CP1", None, certificate(), now=NOW)
     assert isinstance(entry, Entry)
     one, other = (Credential(owner, "CP1", b"hash") for owner in ("SE*ELS", "SE*OTH"))
-    assert may_enter(entry, [one], _never) is one
+    assert may_enter(entry, [one], _never) == Proof(one)
     assert may_enter(entry, [one, other], _never) is None
     assert may_enter(entry, [], _never) is None
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from elstrada.charging import station
 from elstrada.charging.decision import Decision
 from elstrada.charging.remote import LATE
-from elstrada.charging.session import GRACE, QUIET
+from elstrada.charging.session import GRACE, LONGEST, QUIET, doubtful
 from elstrada.charging.state import KEPT_OPEN, KEPT_SESSIONS, StationState, evolve
 from elstrada.model import answers, asks
 from elstrada.model import facts as f
@@ -106,6 +106,7 @@ def test_a_session_of_ocpp_1_6_starts_is_metered_ends_and_is_complete() -> None:
     assert (sampled.energy_wh, sampled.power_w) == (2000, 7000)
 
 
+@pytest.mark.rule(13)
 def test_p2_a_resent_start_gets_the_same_answer_and_no_new_fact() -> None:
     desk = Desk()
     first = desk.ask(start16(), at(0))
@@ -118,6 +119,7 @@ def wrong_clock(seconds: float, said_at: str, **changes: object) -> asks.StartSe
     return start16(seconds, said_at=said_at, clock_suspect=True, **changes)
 
 
+@pytest.mark.rule(13)
 def test_p2_a_resent_start_of_a_station_with_a_wrong_clock_is_known() -> None:
     desk = Desk()
     first = desk.ask(wrong_clock(0, "2000-01-01T00:00:10Z"), at(0))
@@ -136,6 +138,7 @@ def test_a_second_try_with_the_same_card_and_register_is_a_session_of_its_own() 
     assert energies == [0, 30_000]
 
 
+@pytest.mark.rule(13)
 def test_p2_a_resent_start_is_known_after_its_session_has_ended() -> None:
     desk = Desk()
     first = noted(desk.ask(start16(), at(0)))
@@ -145,6 +148,7 @@ def test_p2_a_resent_start_is_known_after_its_session_has_ended() -> None:
     assert again.facts == ()
 
 
+@pytest.mark.rule(14)
 def test_rule_14_a_repeated_stop_is_acknowledged_and_not_counted_twice() -> None:
     desk = Desk()
     transaction = noted(desk.ask(start16(), at(0))).transaction_id
@@ -162,6 +166,7 @@ def test_the_same_meter_values_again_are_no_new_fact() -> None:
 
 
 @pytest.mark.parametrize("name", ["-1", "0", "987654"])
+@pytest.mark.rule(17)
 def test_rule_17_a_stop_with_a_wrong_transaction_belongs_to_the_one_open_session_of_its_token(
     name: str,
 ) -> None:
@@ -171,6 +176,80 @@ def test_rule_17_a_stop_with_a_wrong_transaction_belongs_to_the_one_open_session
     assert len(desk.told(f.SessionCompleted)) == 1
 
 
+@pytest.mark.rule(17)
+@pytest.mark.parametrize(("stop_wh", "ended"), [(1_900, 1), (500_700, 2)])
+def test_of_two_sessions_of_one_token_a_stop_ends_the_one_that_its_register_fits(
+    stop_wh: int, ended: int
+) -> None:
+    desk = two_sessions_of_one_token(500_000)
+    desk.ask(stop16("-1", 60, meter_wh=stop_wh, token=CARD), at(60))
+    (end,) = desk.told(f.SessionEnded)
+    assert isinstance(end, f.SessionEnded)
+    assert (end.session_id, end.energy_wh) == (f"id-10{ended}", 900 if ended == 1 else 700)
+
+
+@pytest.mark.rule(17)
+def test_of_two_sessions_that_fit_alike_a_stop_ends_the_one_whose_connector_is_free() -> None:
+    desk = two_sessions_of_one_token(1_000)
+    status = asks.ReportStatus(evse_id=2, connector_id=1, status=ConnectorStatus.FINISHING, at=at(58))
+    desk.ask(status, at(58))
+    desk.ask(stop16("-1", 60, meter_wh=1_900, token=CARD), at(60))
+    (end,) = desk.told(f.SessionEnded)
+    assert isinstance(end, f.SessionEnded)
+    assert end.session_id == "id-102"
+
+
+@pytest.mark.rule(17)
+def test_a_stop_that_fits_two_sessions_alike_ends_neither() -> None:
+    desk = two_sessions_of_one_token(1_000)
+    decision = desk.ask(stop16("-1", 60, meter_wh=1_900, token=CARD), at(60))
+    assert noted(decision).transaction_id == "-1"
+    assert [type(fact) for fact in decision.facts] == [f.StrayReported]
+
+
+def two_sessions_of_one_token(second_wh: int) -> Desk:
+    """id-101 at EVSE 1 from 1,000 Wh, id-102 at EVSE 2 from so many."""
+    desk = Desk()
+    desk.ask(start16(), at(0))
+    desk.ask(start16(1, evse_id=2, meter_wh=second_wh), at(1))
+    return desk
+
+
+LATER = sample(30, 910_040)
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("begin", "samples"), [(0, ()), (0, (LATER,)), (0, (sample(0, 0), LATER)), (None, (sample(0, 0), LATER))]
+)
+def test_a_register_that_begins_at_a_false_0_does_not_bill_the_odometer(
+    begin: int | None, samples: tuple[MeterSample, ...]
+) -> None:
+    desk = Desk()
+    transaction = noted(desk.ask(start16(meter_wh=begin), at(0))).transaction_id
+    if samples:
+        desk.ask(asks.UpdateSession(transaction_id=transaction, at=at(30), samples=samples), at(30))
+    desk.ask(stop16(transaction, 60, meter_wh=910_083), at(60))
+    (done,) = desk.told(f.SessionCompleted)
+    assert isinstance(done, f.SessionCompleted)
+    went_on = 910_040 if samples else 910_083
+    assert done.energy_wh == 910_083 - went_on
+    assert done.notes == (f"The register began at 0 and went on at {went_on} Wh; it counts from there.",)
+
+
+@pytest.mark.rule(23)
+def test_a_register_that_counts_each_session_from_0_is_believed() -> None:
+    desk = Desk()
+    transaction = noted(desk.ask(start16(meter_wh=0), at(0))).transaction_id
+    news = asks.UpdateSession(transaction_id=transaction, at=at(60), samples=(sample(60, 5_800),))
+    desk.ask(news, at(60))
+    desk.ask(stop16(transaction, 3_600, meter_wh=350_000), at(3_600))
+    (done,) = desk.told(f.SessionCompleted)
+    assert isinstance(done, f.SessionCompleted)
+    assert (done.energy_wh, done.notes) == (350_000, ())
+
+
+@pytest.mark.rule(17)
 def test_rule_17_a_stop_that_fits_nothing_is_kept_for_review_and_answered() -> None:
     desk = Desk()
     desk.ask(start16(), at(0))
@@ -232,6 +311,7 @@ def _times(completed: f.SessionCompleted) -> tuple[datetime, datetime, int]:
     spots=st.lists(st.integers(0, 10), min_size=6, max_size=6),
 )
 @settings(max_examples=300, deadline=None)
+@pytest.mark.rule(19)
 def test_p3_any_order_and_any_repetition_end_in_the_same_session(
     order: list[int], repeats: list[int], spots: list[int]
 ) -> None:
@@ -246,6 +326,7 @@ def test_p3_any_order_and_any_repetition_end_in_the_same_session(
     assert outcome(shuffled) == outcome(ordered)
 
 
+@pytest.mark.rule(19)
 def test_missing_numbers_are_waited_for_and_then_named() -> None:
     desk = Desk()
     for event in (e for i, e in enumerate(events201()) if i != 2):
@@ -269,6 +350,7 @@ def test_an_end_whose_start_never_came_is_completed_with_a_note() -> None:
     assert completed.energy_wh == 0
 
 
+@pytest.mark.rule(19)
 def test_sequence_numbers_that_are_always_zero_lose_nothing() -> None:
     desk = Desk()
     for event in events201():
@@ -278,6 +360,7 @@ def test_sequence_numbers_that_are_always_zero_lose_nothing() -> None:
     assert completed.energy_wh == 3000
 
 
+@pytest.mark.rule(24)
 def test_rule_24_meter_values_without_a_session_go_to_the_one_running_there() -> None:
     desk = Desk()
     desk.ask(start16(), at(0))
@@ -288,6 +371,22 @@ def test_rule_24_meter_values_without_a_session_go_to_the_one_running_there() ->
     assert isinstance(second, f.MeterSampled)
     assert (first.session_id, first.energy_wh) == ("id-101", 800)
     assert second.session_id is None
+
+
+@pytest.mark.rule(24)
+def test_rule_24_what_a_connector_shows_that_is_free_again_goes_to_no_session() -> None:
+    desk = Desk()
+    desk.ask(start16(), at(0))
+    free = asks.ReportStatus(evse_id=1, connector_id=1, status=ConnectorStatus.AVAILABLE, at=at(100))
+    desk.ask(free, at(100))
+    for seconds in (90, 160):  # The first is out of a queue.
+        desk.ask(
+            asks.RecordMeter(evse_id=1, connector_id=1, samples=(sample(seconds, 1800),)), at(seconds + 100)
+        )
+    assert [fact.session_id for fact in desk.told(f.MeterSampled) if isinstance(fact, f.MeterSampled)] == [
+        "id-101",
+        None,
+    ]
 
 
 def test_p2_a_session_forgotten_by_the_state_is_recalled_from_its_facts() -> None:
@@ -369,6 +468,7 @@ def test_rule_17_meter_values_of_an_unknown_transaction_begin_no_session() -> No
     assert desk.state.sessions == {}
 
 
+@pytest.mark.rule(14)
 def test_news_after_the_completion_is_kept_and_changes_nothing_that_was_told() -> None:
     desk = Desk()
     ended = asks.EndSession(transaction_id="tx-77", at=at(180), seq_no=2)
@@ -573,6 +673,7 @@ def test_p5_a_remote_start_that_came_too_late_explains_no_session() -> None:
     assert (fact.command_id, fact.auth_method) == (None, AuthMethod.WHITELIST)
 
 
+@pytest.mark.rule(32)
 def test_rule_32_a_command_to_a_station_that_is_away_is_answered_at_once() -> None:
     decision = Desk().ask(command(CommandName.RESET), at(1))
     assert decision.answer == answers.CommandDone(CommandResult.OFFLINE, "the station is not connected")
@@ -624,6 +725,7 @@ def test_a_status_said_again_is_no_new_fact() -> None:
     assert desk.ask(said, at(5)).facts == ()
 
 
+@pytest.mark.rule(1)
 def test_rule_1_the_late_close_of_an_old_socket_leaves_the_new_one() -> None:
     desk = connected()
     desk.ask(asks.Connect(protocol="ocpp1.6", connection_id="c2"), at(5))
@@ -635,3 +737,62 @@ def test_rule_1_the_late_close_of_an_old_socket_leaves_the_new_one() -> None:
 
 def test_a_heartbeat_is_never_a_fact() -> None:
     assert Desk().ask(asks.Beat(), at(0)) == Decision(answers.TheTime(at(0)))
+
+
+def gapped() -> tuple[Desk, str]:
+    """A session that has ended, and of which a message is missing."""
+    desk = Desk()
+    for number, ask in enumerate(events201()):
+        if number != 1:
+            desk.ask(ask, at(200))
+    (ended,) = desk.told(f.SessionEnded)
+    assert isinstance(ended, f.SessionEnded)
+    assert [one.session_id for one in doubtful(desk.state)] == [ended.session_id]
+    return desk, ended.session_id
+
+
+def test_rule_19_a_session_waits_as_long_as_its_station_says_that_messages_are_in_its_queue() -> None:
+    """E14.FR.04; bounded, for a station may say so for ever."""
+    desk, session_id = gapped()
+    for seconds in (230, 260):
+        desk.ask(asks.QueueReport(session_id=session_id, in_queue=True), at(seconds))
+    assert len(desk.told(f.SessionQueueReported)) == 1, "what was said before is no news"
+    desk.ask(asks.Tick(), at(200) + LONGEST - timedelta(seconds=1))
+    assert not desk.told(f.SessionCompleted)
+    late, session_id = gapped()
+    late.ask(asks.QueueReport(session_id=session_id, in_queue=True), at(230))
+    late.ask(events201()[1], at(200) + LONGEST - timedelta(seconds=1))
+    (whole,) = late.told(f.SessionCompleted)
+    assert isinstance(whole, f.SessionCompleted)
+    assert whole.gaps == ()
+    desk.ask(asks.Tick(), at(200) + LONGEST)
+    (without,) = desk.told(f.SessionCompleted)
+    assert isinstance(without, f.SessionCompleted)
+    assert len(without.gaps) == 1
+
+
+def test_rule_19_an_empty_queue_ends_the_wait_once_it_is_quiet() -> None:
+    """E14.FR.05, E04.FR.07: what is missing then never comes."""
+    desk, session_id = gapped()
+    desk.ask(asks.QueueReport(session_id=session_id, in_queue=False), at(220))
+    desk.ask(asks.Tick(), at(220) + QUIET - timedelta(seconds=1))
+    assert not desk.told(f.SessionCompleted)
+    desk.ask(asks.Tick(), at(220) + QUIET)
+    assert len(desk.told(f.SessionCompleted)) == 1
+    desk.ask(asks.QueueReport(session_id=session_id, in_queue=True), at(300))
+    assert len(desk.told(f.SessionQueueReported)) == 1, "of a session that is settled nothing is news"
+
+
+def test_a_session_that_resumes_after_a_reboot_is_the_same_session() -> None:
+    """B13.FR.30, E17.FR.14; rule 4: a boot ends nothing."""
+    desk = Desk()
+    begin, *_, end = events201()
+    desk.ask(begin, at(0))
+    desk.ask(asks.Boot(vendor="Maker", model="Box", reason="RemoteReset"), at(90))
+    assert isinstance(end, asks.EndSession)
+    resumed = asks.UpdateSession(
+        transaction_id=end.transaction_id, at=at(100), seq_no=1, charging=True, trigger="TxResumed"
+    )
+    desk.ask(resumed, at(100))
+    desk.ask(msgspec.structs.replace(end, seq_no=2), at(200))
+    assert len(desk.told(f.SessionStarted)) == len(desk.told(f.SessionCompleted)) == 1

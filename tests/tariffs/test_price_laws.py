@@ -161,13 +161,14 @@ def volume(periods: tuple[ChargingPeriod, ...], kind: str) -> Decimal:
     return sum((d.volume for p in periods for d in p.dimensions if d.type == kind), Decimal(0))
 
 
+@pytest.mark.roaming_rule(63)
 @given(
     tariffs(limits=st.builds(TariffRestrictions, start_time=TIMES, end_time=TIMES, day_of_week=DAYS)),
     st.sampled_from([datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)]),
 )
 @settings(max_examples=60, deadline=None)
 def test_every_minute_of_a_split_period_has_the_price_of_its_start(tariff: Tariff, start: datetime) -> None:
-    # R-63, A20: over both nights on which the clocks change.
+    # A20: over both nights on which the clocks change.
     by = compiled(tariff)
     night = usage([10_000], minutes=12 * 60, start=start)
     cuts = [period.start_date_time for period in split(night, by)]
@@ -255,10 +256,11 @@ def test_no_tariff_is_an_error_that_says_when_and_which(over: dict[str, datetime
         price(usage([1]), [])
 
 
+@pytest.mark.roaming_rule(45)
 def test_a_period_that_names_another_tariff_is_priced_by_it_or_not_at_all() -> None:
     dear = one_element(PriceComponent(Dimension.ENERGY, Decimal(9)), id="D")
     named = usage([1_000])
-    period = msgspec.structs.replace(named.periods[0], tariff_id="d")  # CiString.
+    period = msgspec.structs.replace(named.periods[0], tariff_id="d")  # CiString.
     named = msgspec.structs.replace(named, periods=(period,))
     assert price(named, [one_element(ENERGY_4), dear]).total.before_taxes == Decimal("9.00")
     with pytest.raises(NoTariff, match="tariff d in SEK"):
@@ -287,6 +289,22 @@ def test_energy_given_back_is_netted_and_not_rounded_by_step() -> None:
     # A22.
     tariff = one_element(PriceComponent(Dimension.ENERGY, Decimal(2), None, 1000))
     assert price(usage([-1_500]), [tariff]).total.before_taxes == Decimal("-3.00")
+
+
+def test_a_least_price_on_nothing_is_untaxed_as_all_of_its_tariff() -> None:
+    # A19: no component names a rate, so no tax applies, to the least price neither.
+    untaxed = PriceComponent(Dimension.ENERGY, Decimal(4))
+    tariff = one_element(untaxed, min_price=PriceLimit(Decimal(10)))
+    for energy_wh in (0, 1_000):
+        total = price(usage([energy_wh]), [tariff]).total
+        assert (total.before_taxes, total.taxes) == (Decimal("10.00"), ())
+    assert price(usage([0]), [tariff], OCPI_2_1_1).total.taxes is None
+    mixed = one_element(
+        untaxed, PriceComponent(Dimension.FLAT, Decimal(0), Decimal(25)), min_price=tariff.min_price
+    )
+    assert price(usage([0]), [mixed]).total.after_taxes is None
+    abroad = one_element(untaxed, min_price=tariff.min_price, party=PartyId("US", "ELS"))
+    assert price(usage([0]), [abroad]).total.after_taxes is None
 
 
 def test_a_least_price_on_nothing_takes_its_tax_from_the_tariffs_one_rate() -> None:
@@ -363,6 +381,7 @@ def test_tax_lines_too_small_to_round_alone_still_add_up_and_none_is_negative() 
     assert [tax.amount for tax in total.taxes] == [0, Decimal("0.01"), 0, Decimal("0.01")]
 
 
+@pytest.mark.roaming_rule(63)
 @pytest.mark.parametrize(
     ("limits", "at", "dear"),
     [

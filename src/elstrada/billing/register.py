@@ -47,6 +47,18 @@ def curve(readings: Iterable[Point], *, start: datetime, end: datetime, total_wh
     return [Point(start, 0), *inside, Point(end, total_wh)]
 
 
+def out_of_line(readings: Iterable[Point], points: Sequence[Point]) -> list[Point]:
+    """The readings that a ``curve`` made of them leaves out because they cannot be true beside the others."""
+    first, last, believed = points[0], points[-1], frozenset(points)
+    return sorted(
+        {
+            reading
+            for reading in readings
+            if not 0 <= reading.wh <= last.wh or (first.at < reading.at < last.at and reading not in believed)
+        }
+    )
+
+
 def rising(points: Sequence[Point]) -> list[Point]:
     """The longest choice of points, in order, that never falls.
 

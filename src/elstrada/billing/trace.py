@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from elstrada.billing.register import Point, Sign, curve, parked_from, with_rest
+from elstrada.billing.register import Point, Sign, curve, out_of_line, parked_from, with_rest
 from elstrada.model.facts import (
     Fact,
     MeterSampled,
@@ -57,11 +57,15 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     token_party: PartyId | None
     auth_method: AuthMethod | None
     authorization_reference: str | None
+    tariff_id: str | None
+    """Its token's own; None: its connector's counts."""
     by_command: bool
     """Started by a remote command."""
     periods: tuple[ChargingPeriod, ...]
     """As measured, one for each stretch between two readings; their ENERGY sums to ``energy_wh``."""
     notes: tuple[str, ...]
+    suspect: tuple[Point, ...] = ()
+    """Readings out of line, which place no boundary and change no total (rule 25)."""
 
 
 def trace(facts: Iterable[Fact]) -> Trace:
@@ -76,9 +80,8 @@ def trace(facts: Iterable[Fact]) -> Trace:
     done = _completed(known)
     told = _told(known)
     samples = _samples(known)
-    points = curve(
-        _readings(known, samples, done), start=done.started_at, end=done.ended_at, total_wh=done.energy_wh
-    )
+    readings = list(_readings(known, samples, done))
+    points = curve(readings, start=done.started_at, end=done.ended_at, total_wh=done.energy_wh)
     rest = parked_from(points, _signs(told, samples))
     return Trace(
         session_id=done.session_id,
@@ -91,9 +94,11 @@ def trace(facts: Iterable[Fact]) -> Trace:
         token_party=_last(fact.token_party for fact in _judged(told)),
         auth_method=_last(fact.auth_method for fact in _judged(told)),
         authorization_reference=_last(fact.authorization_reference for fact in _judged(told)),
+        tariff_id=_last(fact.tariff_id for fact in _judged(told)),
         by_command=any(fact.command_id for fact in told if isinstance(fact, SessionStarted)),
         periods=tuple(_periods(with_rest(points, rest), samples, rest)),
         notes=done.notes,
+        suspect=tuple(out_of_line(readings, points)),
     )
 
 
@@ -171,6 +176,8 @@ def _readings(
     registers = [(sample.at, sample.energy_wh) for sample in samples if sample.energy_wh is not None]
     if begin is None and stop is not None:
         begin = stop - done.energy_wh
+    if begin == 0 and stop is not None and stop > done.energy_wh:
+        begin = stop - done.energy_wh  # A false 0: the session is counted from where the register went on.
     if begin is None and registers:
         begin = registers[0][1]
     if begin is not None:

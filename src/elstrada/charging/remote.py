@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
+
+from elstrada.charging import reserve
 from elstrada.charging.decision import Decision
 from elstrada.charging.state import SessionState, StationState
 from elstrada.model import facts as f
@@ -11,8 +14,10 @@ from elstrada.model.answers import CommandDone, TellStation
 from elstrada.model.asks import Command, CommandReply
 from elstrada.model.device import CommandName, CommandResult, StationOrder
 from elstrada.model.ids import Fresh
+from elstrada.model.reservation import Reservation
 from elstrada.redaction import redacted_json
 
+_CHARGES = frozenset({CommandName.START, CommandName.RESERVE})
 LATE = "its time had run out before the station was told"
 
 
@@ -27,34 +32,63 @@ def command(state: StationState, ask: Command, now: datetime, fresh: Fresh) -> D
         return _refused(requested, CommandResult.TIMEOUT, LATE)
     if state.connection_id is None:
         return _refused(requested, CommandResult.OFFLINE, "the station is not connected")
-    if ask.name is CommandName.STOP and (session is None or session.ended_at is not None):
+    if ask.name is CommandName.STOP and (session is None or not session.open):
         return _refused(requested, CommandResult.UNKNOWN, f"no session {ask.session_id} runs here")
     if ask.name is CommandName.START and ask.token is None:
         return _refused(requested, CommandResult.REJECTED, "a remote start needs a token")
+    if ask.name in _CHARGES and ask.token is not None and ask.token.out_of_credit:
+        return _refused(requested, CommandResult.REJECTED, "the token's prepaid credit is spent or on hold")
+    if ask.name is CommandName.START and ask.token is not None:
+        kept_away = reserve.barred(state, ask.token, ask.evse_id, now, now)
+        if kept_away is not None:
+            return _refused(requested, CommandResult.OCCUPIED, kept_away.note)
     if ask.name is CommandName.CALL and (ask.action is None or ask.payload is None):
         return _refused(requested, CommandResult.REJECTED, "a call needs an action and its fields")
-    tell = TellStation(command_id=ask.command_id, order=_order(ask, session, fresh), until=until)
+    if ask.name is CommandName.CHANGE_PASSWORD and ask.secret is None:
+        return _refused(requested, CommandResult.REJECTED, "no password is offered to this station")
+    if ask.name is CommandName.INSTALL_SIGNED and ask.certificate is None:
+        return _refused(requested, CommandResult.REJECTED, "there is no certificate to give")
+    if ask.name is CommandName.SEND_LOCAL_LIST and ask.local_list is None:
+        return _refused(requested, CommandResult.REJECTED, "an update of a list needs the update")
+    kept = _reservation(state, ask, now, fresh)
+    if isinstance(kept, tuple):
+        return _refused(requested, *kept)
+    requested = msgspec.structs.replace(requested, reservation=kept)
+    order = msgspec.structs.replace(_order(ask, session, fresh), reservation=kept)
+    tell = TellStation(command_id=ask.command_id, order=order, until=until)
     return Decision(facts=(requested,), questions=(tell,))
 
 
-def reply(state: StationState, ask: CommandReply) -> Decision:
+def reply(state: StationState, ask: CommandReply, now: datetime) -> Decision:
     """The station replied, or did not in time. A second reply changes nothing."""
     pending = state.commands.get(ask.command_id)
     if pending is None or pending.answered:
         return Decision()
     response = None if ask.response is None else redacted_json(ask.response)
+    answered = f.CommandAnswered(ask.command_id, ask.result, ask.detail, response)
     return Decision(
         CommandDone(ask.result, ask.detail, response),
-        (f.CommandAnswered(ask.command_id, ask.result, ask.detail, response),),
+        (answered, *reserve.replied(state, pending, ask.result, now)),
     )
 
 
 def overdue(state: StationState, now: datetime) -> tuple[f.StationFact, ...]:
     """Results for commands whose reply will never come, such as those a crash cut short."""
+    facts: list[f.StationFact] = []
+    for command in state.commands.values():
+        if command.due <= now and not command.answered:
+            result = CommandResult.TIMEOUT
+            facts.append(f.CommandAnswered(command.command_id, result, "no reply in time"))
+            facts += reserve.replied(state, command, result, now)
+    return tuple(facts)
+
+
+def unfollowed(state: StationState, now: datetime, wait_s: int) -> tuple[f.RemoteStartLapsed, ...]:
+    """Accepted remote starts that have led to nothing in this time (rule 33)."""
     return tuple(
-        f.CommandAnswered(command.command_id, CommandResult.TIMEOUT, "no reply in time")
+        f.RemoteStartLapsed(command.command_id, (now - command.accepted_at) // timedelta(seconds=1))
         for command in state.commands.values()
-        if command.due <= now and not command.answered
+        if command.accepted_at is not None and now - command.accepted_at >= timedelta(seconds=wait_s)
     )
 
 
@@ -66,7 +100,7 @@ def _requested(ask: Command, fresh: Fresh) -> f.CommandRequested:
         evse_id=ask.evse_id,
         connector_id=ask.connector_id,
         session_id=ask.session_id,
-        token_ref=ask.token.ref if ask.token else None,
+        token_ref=(ask.token.ref or None) if ask.token else None,
         token_party=ask.token.known.party if ask.token and ask.token.known else None,
         authorization_reference=ask.authorization_reference,
         remote_start_id=fresh.number if ask.name is CommandName.START else None,
@@ -74,6 +108,19 @@ def _requested(ask: Command, fresh: Fresh) -> f.CommandRequested:
         action=ask.action,
         payload=None if ask.payload is None else redacted_json(ask.payload),
     )
+
+
+def _reservation(
+    state: StationState, ask: Command, now: datetime, fresh: Fresh
+) -> Reservation | reserve.Refusal | None:
+    """The reservation that a command is about; a refusal if it cannot be asked of the station; None: no such command."""
+    match ask.name:
+        case CommandName.RESERVE:
+            return reserve.wished(state, ask, now, fresh)
+        case CommandName.CANCEL_RESERVATION:
+            return reserve.meant(state, ask)
+        case _:
+            return None
 
 
 def _order(ask: Command, session: SessionState | None, fresh: Fresh) -> StationOrder:
@@ -84,12 +131,16 @@ def _order(ask: Command, session: SessionState | None, fresh: Fresh) -> StationO
         transaction_id=session.transaction_id if session else None,
         token_uid=ask.token.uid if ask.token else None,
         token_type=ask.token.type if ask.token else "RFID",
+        token_additional=ask.token.additional if ask.token else (),
         remote_start_id=fresh.number if ask.name is CommandName.START else None,
         hard=ask.hard,
         operative=ask.operative,
         message=ask.message,
         action=ask.action,
         payload=ask.payload,
+        certificate=ask.certificate,
+        secret=ask.secret,
+        local_list=ask.local_list,
     )
 
 

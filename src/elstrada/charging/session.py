@@ -6,12 +6,16 @@ OCPP 2.0.1 part 2 E; promises P2 and P3.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
 
-from elstrada.charging import authorize
+from elstrada.charging import authorize, metering, reserve, unended
+from elstrada.charging.allowance import limit_of, limited
 from elstrada.charging.decision import Decision
+from elstrada.charging.reckoning import reckoned
+from elstrada.charging.registers import believable
 from elstrada.charging.state import SessionState, StationState, content_key, evolve, metered
 from elstrada.model import answers, asks
 from elstrada.model import facts as f
@@ -20,7 +24,9 @@ from elstrada.model.asks import EndSession, StartSession, UpdateSession
 from elstrada.model.device import CommandName
 from elstrada.model.ids import Fresh
 from elstrada.model.quantity import MeterSample
+from elstrada.model.reservation import Reservation
 from elstrada.model.token import Allowed, Verdict
+from elstrada.model.unended import EndRules
 
 QUIET = timedelta(seconds=30)
 """After an end that came late, or with numbers missing: how long news may still come before pricing."""
@@ -28,6 +34,8 @@ FRESH_END = timedelta(seconds=60)
 """An end reported within this time of its happening did not wait in an offline queue."""
 GRACE = timedelta(minutes=5)
 """How long missing numbers are waited for; OCPP 2.0.1 E04.FR.07 lets stations drop some for ever."""
+LONGEST = timedelta(days=1)
+"""How long they are waited for at most, while the station says that it has some of them in its queue (rule 19)."""
 
 
 def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -> Decision:
@@ -38,28 +46,38 @@ def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -
         known = state.session_by_transaction(ask.transaction_id)
     if known is not None and known.started_at is not None:
         # P2: the first answer again, and no second effect.
-        return Decision(SessionNoted(known.transaction_id, _verdict_of(known)))
-    verdict = ask.token and authorize.judge(state, ask.token, ask.evse_id, now, ask.verdict)
+        told = _told(_verdict_of(known), ask.token)
+        return Decision(SessionNoted(known.transaction_id, told, limit=known.limit))
+    taken = known is not None and known.allowed is Allowed.ALLOWED
+    verdict = ask.token and _judged(state, ask, ask.token, ask.evse_id, now, first=not taken)
     if isinstance(verdict, AskParty):
         return Decision(questions=(verdict,))
-    session_id = known.session_id if known is not None else fresh.id
+    reserved = _reserved(state, ask, verdict, ask.evse_id, now)
+    verdict = _referring(verdict, reserved)
+    session_id = fresh.id if reserved is None else reserved.session_id
+    session_id = session_id if known is None else known.session_id
     transaction_id = ask.transaction_id or str(fresh.number)
     # A token that was refused does not take a session from one that was accepted before.
-    taken = known is not None and known.allowed is Allowed.ALLOWED
     named = None if taken and (verdict is None or verdict.allowed is not Allowed.ALLOWED) else verdict
     started = _started(ask, named, _command_of(state, ask, now), session_id, transaction_id, key)
-    facts: tuple[f.StationFact, ...] = (started,)
+    facts: tuple[f.StationFact, ...] = (*(unended.reopened(known, now) if known else ()), started)
+    facts += reserve.used(reserved, session_id, ask.at)
     if ask.token is not None and verdict is not None and ask.verdict is not None:
-        facts = (authorize.decided(ask.token, ask.evse_id, verdict), started)
-    facts += _samples(evolve(state, started, now), session_id, ask, now)
-    answer = SessionNoted(transaction_id, verdict and msgspec.structs.replace(verdict, note=""))
+        facts = (authorize.decided(ask.token, ask.evse_id, verdict), *facts)
+    begun = _after(state, facts, now)
+    session = begun.sessions[session_id]
+    facts += _samples(begun, session_id, ask, now) + reckoned(session, ask) + limited(session, ask, verdict)
+    told = verdict and msgspec.structs.replace(verdict, note="")
+    answer = SessionNoted(transaction_id, _told(told, ask.token), limit=limit_of(facts))
     return _completing(state, Decision(answer, facts), session_id, now)
 
 
 def update(state: StationState, ask: UpdateSession, now: datetime, fresh: Fresh) -> Decision:
     """A station reports news of a session."""
     session = state.session_by_transaction(ask.transaction_id)
-    verdict = ask.token and authorize.judge(state, ask.token, ask.evse_id, now, ask.verdict)
+    taken = session is not None and session.allowed is Allowed.ALLOWED
+    evse_id = ask.evse_id or (session.evse_id if session is not None else None)
+    verdict = ask.token and _judged(state, ask, ask.token, evse_id, now, first=not taken)
     if isinstance(verdict, AskParty):
         return Decision(questions=(verdict,))
     facts: tuple[f.StationFact, ...] = ()
@@ -70,39 +88,51 @@ def update(state: StationState, ask: UpdateSession, now: datetime, fresh: Fresh)
         seen = _seen(ask, fresh)
         facts, state = (seen,), evolve(state, seen, now)
         session = state.sessions[seen.session_id]
-    facts += _news(session, ask, verdict) + _samples(state, session.session_id, ask, now)
+    again = unended.reopened(session, now)
+    news = _news(session, ask, verdict) + _samples(_after(state, again, now), session.session_id, ask, now)
+    news += reckoned(session, ask) + limited(session, ask, verdict)
+    if not taken or ask.reservation_id is not None:
+        reserved = _reserved(state, ask, verdict, evse_id, now)
+        news += reserve.used(reserved, session.session_id, ask.at)
+    facts += (*again, *news) if news else ()
     if facts and ask.token is not None and verdict is not None and ask.verdict is not None:
         facts = (authorize.decided(ask.token, ask.evse_id, verdict), *facts)
-    return _completing(
-        state, Decision(SessionNoted(ask.transaction_id, verdict), facts), session.session_id, now
-    )
+    answer = SessionNoted(ask.transaction_id, _told(verdict, ask.token), limit=limit_of(facts))
+    return _completing(state, Decision(answer, facts), session.session_id, now)
 
 
 def end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> Decision:
-    """A station reports a session's end."""
+    """A station reports a session's end, and is told of the token that ended it, if one did."""
+    decision = _end(state, ask, now, fresh)
+    if ask.token is None:
+        return decision
+    verdict = _verdict_at_the_end(state, ask, ask.token, now)
+    answer = SessionNoted(ask.transaction_id, _told(verdict, ask.token))
+    return msgspec.structs.replace(decision, answer=answer)
+
+
+def _end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> Decision:
     session = state.session_by_transaction(ask.transaction_id) or _the_one_meant(state, ask)
     if session is None and ask.seq_no is None:
         # 1.6 and no such session: keep it for review, never touch another's (rule 17, T8).
         return Decision(SessionNoted(ask.transaction_id), (_stray(ask, now),))
-    if session is not None and session.ended_at is not None:
-        return Decision(SessionNoted(ask.transaction_id))  # Rule 14: acknowledged, not counted twice.
+    if session is not None and not session.open:
+        # Rule 14: acknowledged, not counted twice.
+        return Decision(SessionNoted(ask.transaction_id), _too_late(session, ask, now))
     facts: tuple[f.StationFact, ...] = ()
     if session is None:
         seen = _seen(ask, fresh)
         facts, state = (seen,), evolve(state, seen, now)
         session = state.sessions[seen.session_id]
     sampled = _samples(state, session.session_id, ask, now)
-    for fact in sampled:
-        state = evolve(state, fact, now)
-    session = state.sessions[session.session_id]
-    meter_wh = (
-        ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.End", last=True)
-    )
+    session = _after(state, sampled, now).sessions[session.session_id]
+    more = reckoned(session, ask) + limited(session, ask)
+    meter_wh = _stop_wh(ask)
     ended = f.SessionEnded(
         session_id=session.session_id,
         at=ask.at,
         meter_wh=meter_wh,
-        energy_wh=msgspec.structs.replace(session, meter_stop_wh=meter_wh).energy_wh,
+        energy_wh=_ended_with(session, ask).energy_wh,
         seq_no=ask.seq_no,
         reason=ask.reason,
         token_ref=ask.token and ask.token.ref,
@@ -110,8 +140,8 @@ def end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> De
         trigger=ask.trigger,
         clock_suspect=ask.clock_suspect,
     )
-    decision = Decision(SessionNoted(ask.transaction_id), (*facts, *sampled, ended))
-    return _completing(state, decision, session.session_id, now, already=len(facts) + len(sampled))
+    decision = Decision(SessionNoted(ask.transaction_id), (*facts, *sampled, *more, ended))
+    return _completing(state, decision, session.session_id, now, already=len(facts))
 
 
 def record_meter(state: StationState, ask: asks.RecordMeter, now: datetime) -> Decision:
@@ -119,19 +149,49 @@ def record_meter(state: StationState, ask: asks.RecordMeter, now: datetime) -> D
     running = [s for s in state.sessions.values() if s.ended_at is None and s.evse_id == ask.evse_id]
     # Only where there is no doubt: one session there, and values from its time.
     one = running[-1] if running else None
-    if one is not None and all(one.started_at is None or s.at >= one.started_at for s in ask.samples):
+    if one is not None and _are_of(state, one, ask.samples):
         return Decision(answers.Noted(), _samples(state, one.session_id, ask, now))
     fact = f.MeterSampled(evse_id=ask.evse_id, connector_id=ask.connector_id, samples=ask.samples)
     return Decision(answers.Noted(), (fact,) if ask.samples else ())
 
 
-def complete_waiting(state: StationState, now: datetime) -> tuple[f.StationFact, ...]:
-    """The completions that have become due by the passing of time."""
-    return tuple(
-        _completion(session)
-        for session in state.sessions.values()
-        if session.waiting and _is_due(session, now)
+def _are_of(state: StationState, session: SessionState, samples: tuple[MeterSample, ...]) -> bool:
+    """Are they from its time? What a free connector shows is of nobody, and no sign that a session goes on."""
+    began_at, free_at = session.started_at, unended.free_at(state, session)
+    return all(
+        (began_at is None or began_at <= sample.at) and (free_at is None or sample.at <= free_at)
+        for sample in samples
     )
+
+
+def doubtful(state: StationState) -> tuple[SessionState, ...]:
+    """Ended sessions of which messages are missing; only sequence numbers tell that, so these are of 2.x."""
+    return tuple(
+        session
+        for session in state.sessions.values()
+        if session.waiting and session.sequence is not None and _is_missing(session)
+    )
+
+
+def queue_told(state: StationState, ask: asks.QueueReport) -> Decision:
+    """A station said whether messages of a session are still to come; news only if it said otherwise before."""
+    session = state.sessions.get(ask.session_id)
+    if session is not None and session.ended_at is None and ask.ongoing is not None:
+        told = f.SessionQueueReported(ask.session_id, ask.in_queue, ask.ongoing)
+        return Decision(answers.Noted(), (told,))
+    if session is None or not session.waiting or session.in_queue is ask.in_queue:
+        return Decision(answers.Noted())
+    return Decision(answers.Noted(), (f.SessionQueueReported(ask.session_id, ask.in_queue),))
+
+
+def _is_missing(session: SessionState) -> bool:
+    return session.started_at is None or (session.sequence is not None and bool(session.sequence.missing))
+
+
+def complete_waiting(state: StationState, now: datetime, ends: EndRules) -> tuple[f.StationFact, ...]:
+    """The completions that have become due by the passing of time."""
+    due = (session for session in state.sessions.values() if session.waiting and _is_due(session, now))
+    return tuple(_completion(session) for session in (*due, *unended.lapsed(state, now, ends)))
 
 
 def start_key(ask: StartSession) -> str:
@@ -145,6 +205,44 @@ def start_key(ask: StartSession) -> str:
 
 
 # --- parts ------------------------------------------------------------------------------------------
+
+
+def _judged(
+    state: StationState,
+    ask: StartSession | UpdateSession,
+    token: asks.PresentedToken,
+    evse_id: int | None,
+    now: datetime,
+    *,
+    first: bool,
+) -> Verdict | AskParty:
+    """The judgement of a token.
+
+    Args:
+        first: no accepted one was shown for the session before, so this one would begin it.
+    """
+    kept_away = reserve.barred(state, token, evse_id, ask.at, now) if first else None
+    return kept_away or authorize.judge(state, token, ask.evse_id, now, ask.verdict)
+
+
+def _reserved(
+    state: StationState,
+    ask: StartSession | UpdateSession,
+    verdict: Verdict | None,
+    evse_id: int | None,
+    now: datetime,
+) -> Reservation | None:
+    """The reservation that a session uses whose token was judged so."""
+    if verdict is not None and verdict.allowed is not Allowed.ALLOWED:
+        return None
+    return reserve.using(state, ask.token, ask.reservation_id, evse_id, now)
+
+
+def _referring(verdict: Verdict | None, reserved: Reservation | None) -> Verdict | None:
+    """A judgement with the reference under which was reserved, if it has none of its own (R-51)."""
+    if verdict is None or reserved is None or verdict.authorization_reference is not None:
+        return verdict
+    return msgspec.structs.replace(verdict, authorization_reference=reserved.authorization_reference)
 
 
 def _started(
@@ -177,8 +275,16 @@ def _started(
         charging=ask.charging,
         offline=ask.offline,
         trigger=ask.trigger,
+        tariff_id=_tariff_of(ask.token, verdict),
         clock_suspect=ask.clock_suspect,
     )
+
+
+def _tariff_of(token: asks.PresentedToken | None, verdict: Verdict | None) -> str | None:
+    """The tariff of an accepted token's own, if it has one."""
+    if token is None or token.allowance is None or verdict is None or verdict.allowed is not Allowed.ALLOWED:
+        return None
+    return token.allowance.tariff_id or None
 
 
 def _command_of(state: StationState, ask: StartSession, now: datetime) -> str | None:
@@ -225,6 +331,7 @@ def _news(session: SessionState, ask: UpdateSession, verdict: Verdict | None) ->
         charging=ask.charging,
         offline=ask.offline,
         trigger=ask.trigger,
+        tariff_id=_tariff_of(ask.token, named),
         clock_suspect=ask.clock_suspect,
     )
     return () if content_key(fact) in session.keys else (fact,)
@@ -253,7 +360,7 @@ def _samples(
         # It was priced without this: kept and seen, but what was told to others stays as it is.
         return (fact,)
     meter = metered(session, fact)
-    energy_wh = session.energy_between(meter.first_wh, meter.last_wh)
+    energy_wh = session.energy_of(meter)
     power_w = 0 if session.ended_at is not None else meter.power_w
     return (msgspec.structs.replace(fact, energy_wh=energy_wh, power_w=power_w),)
 
@@ -265,16 +372,71 @@ def _register(samples: tuple[MeterSample, ...], context: str, *, last: bool) -> 
     return marked[-1 if last else 0].energy_wh if marked else None
 
 
+def _ended_with(session: SessionState, ask: EndSession) -> SessionState:
+    """A session as this end makes it."""
+    suspect = session.clock_suspect or ask.clock_suspect
+    return msgspec.structs.replace(
+        session, meter_stop_wh=_stop_wh(ask), ended_at=ask.at, clock_suspect=suspect
+    )
+
+
+def _stop_wh(ask: EndSession) -> int | None:
+    """The register at the end."""
+    return ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.End", last=True)
+
+
 def _the_one_meant(state: StationState, ask: EndSession) -> SessionState | None:
-    """Rule 17: a stop for transaction -1, 0 or unknown belongs to the station's one open session of that token."""
+    """Rule 17: a stop for transaction -1, 0 or unknown belongs to the one open session that it fits.
+
+    By its token; of several of one token by the register; of several still by the connectors' status.
+    """
     if ask.seq_no is not None:
         return None
-    running = [session for session in state.sessions.values() if session.ended_at is None]
+    running = [session for session in state.sessions.values() if session.open]
     if ask.token is not None:
         running = [session for session in running if session.token_ref == ask.token.ref]
     elif ask.transaction_id not in ("-1", "0"):
         return None
+    if len(running) > 1 and ask.meter_wh is not None:
+        running = [session for session in running if _may_end_at(session, ask.meter_wh, ask.at)]
+    if len(running) > 1:
+        running = [session for session in running if _looks_over(state, session)]
     return running[0] if len(running) == 1 else None
+
+
+def _may_end_at(session: SessionState, meter_wh: int, at: datetime) -> bool:
+    """Can its register have come to this by then?"""
+    known, since = session.last_wh, session.last_wh_at
+    if known is None or since is None:
+        known, since = session.meter_start_wh, session.started_at
+    return known is None or since is None or (meter_wh >= known and believable(meter_wh - known, since, at))
+
+
+def _looks_over(state: StationState, session: SessionState) -> bool:
+    """Does its connector say that nobody charges there any more?"""
+    known = state.connectors.get(f"{session.evse_id}/{session.connector_id}")
+    return known is not None and known[0] in unended.FREE
+
+
+def _too_late(session: SessionState, ask: EndSession, now: datetime) -> tuple[f.StrayReported, ...]:
+    """The true end of a session that was completed with a presumed one: kept once, and changes no CDR."""
+    if session.presumed is None or session.ended_late:
+        return ()
+    by_this = _ended_with(session, ask)
+    return (
+        msgspec.structs.replace(
+            _stray(ask, now),
+            session_id=session.session_id,
+            energy_wh=by_this.energy_wh,
+            completed_wh=session.energy_wh,
+        ),
+    )
+
+
+def _after(state: StationState, facts: Iterable[f.StationFact], now: datetime) -> StationState:
+    for fact in facts:
+        state = evolve(state, fact, now)
+    return state
 
 
 def _stray(ask: EndSession | UpdateSession, now: datetime) -> f.StrayReported:
@@ -285,6 +447,20 @@ def _stray(ask: EndSession | UpdateSession, now: datetime) -> f.StrayReported:
         at=now,
         body=msgspec.json.encode(told).decode(),
     )
+
+
+def _verdict_at_the_end(
+    state: StationState, ask: EndSession, token: asks.PresentedToken, now: datetime
+) -> Verdict:
+    """The session's own judgement if its own token ended it, else one of the token that did."""
+    session = state.session_by_transaction(ask.transaction_id)
+    own = _verdict_of(session) if session is not None and session.token_ref == token.ref else None
+    return own or authorize.judge_at_the_end(state, token, ask.evse_id, now)
+
+
+def _told(verdict: Verdict | None, token: asks.PresentedToken | None) -> Verdict | None:
+    """A judgement as the station is told of it."""
+    return authorize.with_group(verdict, token) if verdict is not None and token is not None else verdict
 
 
 def _verdict_of(session: SessionState) -> Verdict | None:
@@ -307,9 +483,7 @@ def _completing(
     ends = bool(decision.facts) and isinstance(decision.facts[-1], f.SessionEnded)
     if not decision.facts or not (ends or (known is not None and known.waiting)):
         return decision
-    for fact in decision.facts[already:]:
-        state = evolve(state, fact, now)
-    session = state.sessions[session_id]
+    session = _after(state, decision.facts[already:], now).sessions[session_id]
     if not (session.waiting and _is_due(session, now)):
         return decision
     return msgspec.structs.replace(decision, facts=(*decision.facts, _completion(session)))
@@ -320,7 +494,12 @@ def _is_due(session: SessionState, now: datetime) -> bool:
     assert session.ended_at is not None
     assert session.ended_recorded_at is not None
     waited = now - session.ended_recorded_at
-    missing = session.started_at is None or (session.sequence is not None and session.sequence.missing)
+    missing = _is_missing(session)
+    if missing and session.in_queue:
+        return waited >= LONGEST
+    if missing and session.queue_told_at is not None:
+        # Its queue is empty; what came just before it said so may not be recorded yet.
+        return now - session.queue_told_at >= QUIET
     if missing:
         return waited >= GRACE
     came_late = session.ended_recorded_at - session.ended_at > FRESH_END
@@ -330,19 +509,37 @@ def _is_due(session: SessionState, now: datetime) -> bool:
 
 def _completion(session: SessionState) -> f.SessionCompleted:
     assert session.ended_at is not None
-    notes: list[str] = []
-    started_at = session.started_at
+    meter_lacks = metering.lacks(session)
+    notes = [*unended.notes(session), *metering.notes(meter_lacks)]
+    started_at, ended_at = session.started_at, session.ended_at
     if started_at is None:
-        started_at = session.first_wh_at or session.ended_at
+        started_at = session.first_wh_at or ended_at
         notes.append("The start never came; the first reading stands for it.")
+    if started_at > ended_at:
+        started_at, ended_at = _as_learned(session)
+        notes.append("By its station's clock it ended before it began; it counts by when its news came.")
+    if session.began_anew_wh is not None:
+        notes.append(
+            f"The register began at 0 and went on at {session.began_anew_wh} Wh; it counts from there."
+        )
+    if session.doubted_wh is not None:
+        notes.append(f"Its last register, {session.doubted_wh} Wh, cannot be and does not count.")
     missing = session.sequence.missing if session.sequence else ()
     if missing:
         notes.append(f"{len(missing)} messages never came.")
     return f.SessionCompleted(
         session_id=session.session_id,
         started_at=started_at,
-        ended_at=max(session.ended_at, started_at),
+        ended_at=ended_at,
         energy_wh=session.energy_wh,
         gaps=missing[:100],
         notes=tuple(notes),
+        meter_lacks=meter_lacks,
     )
+
+
+def _as_learned(session: SessionState) -> tuple[datetime, datetime]:
+    """When the first news of a session and its end were recorded: what its station says of both contradicts itself."""
+    assert session.first_news_at is not None, "a session is known by its first news"
+    assert session.ended_recorded_at is not None, "it has ended"
+    return min(session.first_news_at, session.ended_recorded_at), session.ended_recorded_at

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from elstrada.charging import authorize, remote, session
+from elstrada.charging import (
+    allowance,
+    authorize,
+    availability,
+    clock,
+    notices,
+    remote,
+    reserve,
+    session,
+    unended,
+)
+from elstrada.charging.admission import interval_s
+from elstrada.charging.connectors import left_out
 from elstrada.charging.decision import Decision
-from elstrada.charging.state import StationState
+from elstrada.charging.state import StationState, condition, evolve
 from elstrada.model import answers, asks
 from elstrada.model import facts as f
 from elstrada.model.ids import Fresh
-
-HEARTBEAT_S = 300
-"""Interval a booting station is given."""
 
 
 def decide(state: StationState, ask: asks.StationAsk, now: datetime, fresh: Fresh) -> Decision:
@@ -32,16 +41,27 @@ def decide(state: StationState, ask: asks.StationAsk, now: datetime, fresh: Fres
             return session.end(state, ask, now, fresh)
         case asks.Beat():
             return Decision(answers.TheTime(now))
+        case asks.ReadClock():
+            read = clock.judged(state.wrong_clock, ask.readings)
+            return Decision(answers.Noted(), () if read is None else (read,))
         case asks.Authorize():
             return authorize.authorize(state, ask, now)
         case asks.ReportStatus():
             return _status(state, ask, now)
+        case asks.QueueReport():
+            return session.queue_told(state, ask)
         case asks.RecordMeter():
             return session.record_meter(state, ask, now)
         case asks.ReportEvents():
-            return Decision(answers.Noted(), tuple(f.StationEventReported(event) for event in ask.events))
+            return availability.report(state, ask, now)
+        case asks.GiveNotice():
+            return notices.note(state, ask)
         case asks.Boot():
-            return Decision(answers.Registered(now, HEARTBEAT_S), (_booted(ask),))
+            registered = answers.Registered(now, interval_s(ask.admission), ask.admission)
+            return Decision(registered, (_booted(ask),))
+        case asks.SignCertificate():
+            asked = f.CertificateRequested(ask.kind, ask.key, ask.fault)
+            return Decision(answers.CertificateJudged(ask.fault), (asked,))
         case asks.Connect():
             return Decision(answers.Noted(), (_connected(ask),))
         case asks.Disconnect():
@@ -49,9 +69,17 @@ def decide(state: StationState, ask: asks.StationAsk, now: datetime, fresh: Fres
         case asks.Command():
             return remote.command(state, ask, now, fresh)
         case asks.CommandReply():
-            return remote.reply(state, ask)
+            return remote.reply(state, ask, now)
+        case asks.LimitReached():
+            return allowance.reached(state, ask, now, fresh)
         case asks.Tick():
-            due = (*remote.overdue(state, now), *session.complete_waiting(state, now))
+            due = (
+                *remote.overdue(state, now),
+                *remote.unfollowed(state, now, ask.start_wait_s),
+                *session.complete_waiting(state, now, ask.ends),
+                *unended.presume(state, now, ask.ends),
+                *reserve.expired(state, now),
+            )
             return Decision(answers.Noted(), due)
 
 
@@ -81,12 +109,12 @@ def _connected(ask: asks.Connect) -> f.StationConnected:
 
 
 def _booted(ask: asks.Boot) -> f.StationBooted:
-    return f.StationBooted(ask.vendor, ask.model, ask.serial, ask.firmware, ask.reason)
+    return f.StationBooted(ask.vendor, ask.model, ask.serial, ask.firmware, ask.reason, ask.admission)
 
 
 def _status(state: StationState, ask: asks.ReportStatus, now: datetime) -> Decision:
     known = state.connectors.get(f"{ask.evse_id}/{ask.connector_id}")
-    if known == (ask.status, ask.error_code, ask.info):
+    if known == condition(ask.status, ask.error_code, ask.info):
         return Decision(answers.Noted())
     fact = f.ConnectorStatusChanged(
         evse_id=ask.evse_id,
@@ -97,7 +125,10 @@ def _status(state: StationState, ask: asks.ReportStatus, now: datetime) -> Decis
         info=ask.info,
         vendor_error_code=ask.vendor_error_code,
     )
-    return Decision(answers.Noted(), (fact,))
+    unkept = left_out(state, fact)
+    if unkept:
+        return Decision(answers.Noted(unkept))
+    return Decision(answers.Noted(), (fact, *reserve.lost(evolve(state, fact, now), now)))
 
 
 def _disconnect(state: StationState, ask: asks.Disconnect) -> Decision:

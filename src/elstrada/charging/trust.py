@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from elstrada.model.security import ClientCertificate, Secured, SecurityProfile, StationSecurity
+from elstrada.model.security import ClientCertificate, NewPassword, Secured, SecurityProfile, StationSecurity
 
 IDENTITY_LENGTH = 48
 
@@ -26,6 +26,18 @@ class Credential(msgspec.Struct, frozen=True):
     station_id: str
     password_hash: bytes | None
     security: StationSecurity = StationSecurity()
+    hex_password: bool = False
+    """The hexadecimal text of its password is as good as the bytes (rule 7)."""
+    next_hash: bytes | None = None
+    """Of a password that was offered: it is as good, and it is not known yet how the station will show it."""
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """Whose an entry is."""
+
+    credential: Credential
+    new_password: NewPassword | None = None
+    """If that is what was shown (T5)."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -64,11 +76,14 @@ def claimed(
     if authorization is None or not authorization.lower().startswith("basic "):
         return "no Basic authorization"
     try:
-        user, _, password = base64.b64decode(authorization[6:].strip(), validate=True).partition(b":")
+        shown = base64.b64decode(authorization[6:].strip(), validate=True)
     except binascii.Error:
         return "the Basic authorization is not base64"
-    if user != station_id.encode():
+    # RFC 7617 knows no user with a colon, and OCPP knows such identities: the path says where it ends.
+    user = f"{station_id}:".encode()
+    if not shown.startswith(user):
         return "the user name is not the identity in the path"
+    password = shown[len(user) :]
     if not password:
         return "the password is empty"
     return Entry(
@@ -91,17 +106,35 @@ def _fault(
 
 def may_enter(
     entry: Entry, credentials: Sequence[Credential], hashed: Callable[[str, bytes], bytes]
-) -> Credential | None:
+) -> Proof | None:
     """The credential that this entry proves, if any. A certificate does not tell two owners apart.
 
-    An unknown identity costs the same work as a known one (T1). ``hashed`` makes the keyed hash that
-    is stored. A password written as hexadecimal text is taken as that text (rule 7 is not built).
+    An unknown identity costs the same work as a known one (T1), and so does every password of one length: each is
+    hashed as it stands and as the bytes that it may be the hexadecimal text of, whether or not that is
+    asked for (rule 7). ``hashed`` makes the keyed hash that is stored.
     """
     if entry.profile is SecurityProfile.CERTIFICATE:
-        return credentials[0] if len(credentials) == 1 else None
-    given = hashed(entry.station_id, entry.password)
-    proven: Credential | None = None
-    for credential in credentials or (Credential("", "", None),):
-        if hmac.compare_digest(given, credential.password_hash or bytes(len(given))):
-            proven = credential
-    return proven
+        return Proof(credentials[0]) if len(credentials) == 1 else None
+    shown = hashed(entry.station_id, entry.password)
+    meant = hashed(entry.station_id, _bytes_of(entry.password))
+    nobody = bytes(len(shown))
+    proof: Proof | None = None
+    for known in credentials or (Credential("", "", None),):
+        is_shown, is_meant, is_next_shown, is_next_meant = (
+            hmac.compare_digest(given, stored or nobody)
+            for stored in (known.password_hash, known.next_hash)
+            for given in (shown, meant)
+        )
+        if known.next_hash is not None and (is_next_shown or is_next_meant):
+            proof = Proof(known, NewPassword(shown, known.next_hash))
+        elif is_shown or (is_meant and known.hex_password):
+            proof = Proof(known)
+    return proof
+
+
+def _bytes_of(password: bytes) -> bytes:
+    """What a password is the hexadecimal text of; if of nothing, itself."""
+    try:
+        return binascii.unhexlify(password)
+    except binascii.Error:
+        return password

@@ -40,6 +40,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     derive_power: bool = False
     """Take a period's mean power where it names none (A5: 2.1.1 has no power dimension)."""
 
+    def takes_silence_for_no_tax(self, country_code: str) -> bool:
+        """Is a component without ``vat`` untaxed, of a tariff of a party of this country (A19)?"""
+        return self.silence_is_no_tax and country_code not in self.sales_tax_countries
+
     def round_total(self, amount: Decimal, currency: str) -> Decimal:
         """Round an exact sum to the currency's decimals, half away from zero."""
         return rounded(amount, self.decimals.get(currency, self.usual_decimals))

@@ -85,7 +85,7 @@ def _sum(charges: Iterable[Charge], policy: Policy) -> Sum:
             net += amount
         elif rate is None:
             net += amount
-            known = known and (not amount or _silence_is_no_tax(tariff, policy))
+            known = known and (not amount or policy.takes_silence_for_no_tax(tariff.party.country_code))
         else:
             own = amount * _HUNDRED / (_HUNDRED + rate) if tariff.tax_included is TaxIncluded.YES else amount
             net += own
@@ -93,16 +93,12 @@ def _sum(charges: Iterable[Charge], policy: Policy) -> Sum:
     return Sum(net, taxes if known else None)
 
 
-def _silence_is_no_tax(tariff: Tariff, policy: Policy) -> bool:
-    return policy.silence_is_no_tax and tariff.party.country_code not in policy.sales_tax_countries
-
-
 def _limited(whole: Sum, tariff: Tariff, policy: Policy, notes: list[str]) -> Sum:
     """Clamp to min_price and max_price, before and after tax each by its own limit (rule 13)."""
     for limit, name, pick in ((tariff.min_price, "min_price", max), (tariff.max_price, "max_price", min)):
         if limit is None:
             continue
-        limited = _clamped(whole, limit, tariff, pick)
+        limited = _clamped(whole, limit, tariff, policy, pick)
         if limited.net != whole.net or limited.gross != whole.gross:
             shown = policy.round_total(limited.net, tariff.currency)
             notes.append(
@@ -113,7 +109,11 @@ def _limited(whole: Sum, tariff: Tariff, policy: Policy, notes: list[str]) -> Su
 
 
 def _clamped(
-    whole: Sum, limit: PriceLimit, tariff: Tariff, pick: Callable[[Decimal, Decimal], Decimal]
+    whole: Sum,
+    limit: PriceLimit,
+    tariff: Tariff,
+    policy: Policy,
+    pick: Callable[[Decimal, Decimal], Decimal],
 ) -> Sum:
     net = pick(whole.net, limit.before_taxes)
     if whole.taxes is None or tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
@@ -126,6 +126,8 @@ def _clamped(
         wanted, implied = tax * net / whole.net, _ZERO
     else:
         rates = {c.vat for element in tariff.elements for c in element.price_components}
+        if rates == {None} and policy.takes_silence_for_no_tax(tariff.party.country_code):
+            return Sum(net, whole.taxes)  # No component is taxed, so neither is the limit (A19).
         rate = rates.pop() if len(rates) == 1 else None
         if rate is None:  # Nothing was priced, so no rate is there to follow.
             return Sum(net, None if net else whole.taxes)

@@ -1,0 +1,122 @@
+"""What registers count: a meter that stumbles bills neither its odometer nor its stumble (rules 23 and 25; P3)."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from test_metering import completed
+from test_sessions import Desk, at, noted, sample, start16, stop16
+
+from elstrada.charging.registers import KEPT_PEAKS, Shown, with_peak
+from elstrada.model import asks
+from elstrada.model import facts as f
+from elstrada.model.quantity import MeterSample
+
+FAR = 50_000_000
+
+
+def session(
+    begin_wh: int, end_wh: int, *samples: MeterSample, lasts_s: float = 600, told_at_once: bool = False
+) -> f.SessionCompleted:
+    """A session of ten minutes with these registers, told as they come or all at once by a clock not believed."""
+    desk = Desk()
+
+    def when(seconds: float) -> float:
+        return lasts_s if told_at_once else seconds
+
+    start = start16(when(0), meter_wh=begin_wh, clock_suspect=told_at_once)
+    transaction = noted(desk.ask(start, at(when(0)))).transaction_id
+    for one in samples:
+        told = MeterSample(
+            at=one.at if not told_at_once else at(lasts_s),
+            energy_wh=one.energy_wh,
+            clock_suspect=told_at_once,
+        )
+        update = asks.UpdateSession(transaction_id=transaction, at=told.at, samples=(told,))
+        desk.ask(update, told.at)
+    end = stop16(transaction, lasts_s, end_wh, clock_suspect=told_at_once)
+    desk.ask(end, at(lasts_s))
+    return completed(desk)
+
+
+@pytest.mark.rule(25)
+@pytest.mark.parametrize("end_wh", [0, FAR, 700_000 + FAR], ids=["nothing", "far", "further"])
+def test_an_end_that_cannot_be_counts_no_energy_and_the_last_true_register_stands_for_it(end_wh: int) -> None:
+    done = session(700_000, end_wh, sample(200, 703_000), sample(400, 706_000))
+    assert done.energy_wh == 6_000
+    assert done.notes == (f"Its last register, {end_wh} Wh, cannot be and does not count.",)
+
+
+@pytest.mark.rule(25)
+def test_an_end_that_cannot_be_counts_nothing_where_no_other_register_was_told() -> None:
+    assert session(700_000, FAR).energy_wh == 0
+
+
+@pytest.mark.rule(25)
+@pytest.mark.parametrize("odd_wh", [0, 703, FAR], ids=["falls", "is in kWh", "spikes"])
+def test_one_odd_reading_on_the_way_changes_nothing(odd_wh: int) -> None:
+    done = session(700_000, 709_000, sample(200, 703_000), sample(400, odd_wh))
+    assert (done.energy_wh, done.notes) == (9_000, ())
+
+
+@pytest.mark.rule(25)
+def test_while_a_session_runs_a_reading_that_cannot_be_is_left_out_of_its_energy() -> None:
+    desk = Desk()
+    transaction = noted(desk.ask(start16(meter_wh=700_000), at(0))).transaction_id
+    for one in (sample(100, 701_000), sample(200, FAR), sample(300, 703_000)):
+        desk.ask(asks.UpdateSession(transaction_id=transaction, at=one.at, samples=(one,)), one.at)
+    assert [
+        (fact.samples[0].energy_wh, fact.energy_wh)
+        for fact in desk.told(f.MeterSampled)
+        if isinstance(fact, f.MeterSampled)
+    ] == [(701_000, 1_000), (FAR, 1_000), (703_000, 3_000)]
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize("spike_s", [50, 300])
+def test_a_spike_after_a_start_at_0_is_not_where_the_register_went_on(spike_s: float) -> None:
+    done = session(0, 9_000, sample(100, 1_500), sample(spike_s, FAR))
+    assert (done.energy_wh, done.notes) == (9_000, ())
+
+
+@pytest.mark.rule(23)
+def test_a_false_0_and_an_end_that_cannot_be_leave_what_rose_between() -> None:
+    done = session(0, FAR, sample(100, 8_000_000), sample(300, 8_004_000))
+    assert done.energy_wh == 4_000
+
+
+def test_megawatts_are_believed_of_a_register_that_did_not_begin_at_0() -> None:
+    assert session(700_000, 1_300_000).energy_wh == 600_000
+
+
+@pytest.mark.rule(22)
+def test_a_queue_told_at_once_by_a_clock_that_is_not_believed_counts_all_the_same() -> None:
+    assert session(0, 30_000, sample(100, 5_000), told_at_once=True).energy_wh == 30_000
+    assert session(700_000, 730_000, told_at_once=True).energy_wh == 30_000
+    assert session(700_000, FAR, sample(100, 705_000), told_at_once=True).energy_wh == 5_000
+    assert session(0, 8_004_000, sample(100, 8_000_000), told_at_once=True).energy_wh == 4_000
+
+
+@pytest.mark.rule(22)
+def test_a_session_that_ended_before_it_began_counts_from_its_first_news_to_its_end() -> None:
+    desk = Desk()
+    transaction = noted(desk.ask(start16(3 * 3_600, meter_wh=700_000), at(0))).transaction_id
+    desk.ask(stop16(transaction, 600, 709_000), at(600))
+    done = completed(desk)
+    assert (done.started_at, done.ended_at, done.energy_wh) == (at(0), at(600), 9_000)
+    assert done.notes == (
+        "By its station's clock it ended before it began; it counts by when its news came.",
+    )
+
+
+def test_the_highest_registers_are_kept_whatever_the_order_they_come_in() -> None:
+    shown = [Shown(wh, at(wh)) for wh in (5, 9, 7, 9, 3, 8)] + [Shown(9, at(1))]
+    kept = set[tuple[Shown, ...]]()
+    for order in permutations(shown):
+        peaks: tuple[Shown, ...] = ()
+        for one in order:
+            peaks = with_peak(peaks, one)
+        kept.add(peaks)
+    assert kept == {(Shown(9, at(1)), Shown(8, at(8)), Shown(7, at(7)), Shown(5, at(5)))}
+    assert len(kept.pop()) == KEPT_PEAKS
