@@ -70,6 +70,7 @@ def test_commands_join_with_exactly_one_slash():
 
 def test_segments_are_percent_encoded():
     assert join("https://x/", "SE*ELS*E1/2", "a b") == "https://x/SE%2AELS%2AE1%2F2/a%20b"
+    assert join("https://x/credentials/") == "https://x/credentials/", "a peer may serve no other"
 
 
 def test_r12_a_side_offers_its_interfaces_and_no_others():
@@ -86,8 +87,10 @@ def test_r15_r16_only_functional_modules_are_routed():
 
 
 def test_the_highest_mutual_version_wins_and_2_2_is_never_chosen():
-    assert best_mutual(["2.1.1", "2.2", "2.2.1", "9.9"]) == "2.2.1"
-    assert best_mutual(["2.2"]) is None
+    assert best_mutual(["2.1.1", "2.2", "2.2.1", "9.9"], TABLES) == "2.2.1"
+    assert best_mutual(["2.3.0", "2.2.1"], TABLES) == "2.3.0"
+    assert best_mutual(["2.3.0", "2.2.1"], ["2.2.1"]) == "2.2.1"
+    assert best_mutual(["2.2"], TABLES) is None
 
 
 def test_cdrs_cannot_be_changed():

@@ -17,12 +17,32 @@ from elstrada.ocpi.paging import (
     read_window,
     total_count,
 )
+from elstrada.ocpi.scalars import Instant
 
 URL = "https://els.example/ocpi/2.2.1/cpo/locations"
 
 
 def test_r25_without_date_to_there_is_no_upper_bound():
     assert read_window({}) == Window(None, None, 0, DEFAULT_LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("date_from", "date_to", "wanted"),
+    [
+        (None, None, True),
+        ("2026-01-02T00:00:00Z", None, True),
+        ("2026-01-02T00:00:01Z", None, False),
+        (None, "2026-01-02T00:00:00Z", False),
+        (None, "2026-01-02T00:00:01Z", True),
+        ("2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z", False),
+    ],
+)
+def test_r26_a_window_has_its_start_and_not_its_end(
+    date_from: str | None, date_to: str | None, wanted: bool
+) -> None:
+    query = {"date_from": date_from, "date_to": date_to}
+    window = read_window({name: value for name, value in query.items() if value is not None})
+    assert window.wants(Instant(datetime(2026, 1, 2, tzinfo=UTC))) is wanted
 
 
 def test_r29_a_limit_above_the_cap_gets_the_cap_and_says_so():

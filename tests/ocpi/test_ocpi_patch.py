@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from ocpi_fixtures import SESSION
 
-from elstrada.ocpi.body import Mismatch, Object, plain, shape
-from elstrada.ocpi.patch import changes_identity, merged, patch_time
-from elstrada.ocpi.v221.sessions import APPENDED, Session, without_repeats
+from elstrada.ocpi.body import Mismatch, Object, shape
+from elstrada.ocpi.patch import changes_identity, merged, once_each, patch_time
+from elstrada.ocpi.v221.sessions import APPENDED
+from elstrada.ocpi.versions import LANGUAGES
 
 STORED: Object = {
     "id": "L1",
@@ -48,12 +49,13 @@ def test_r37_named_lists_grow():
 
 
 def test_r37_a_patch_of_a_session_sent_again_adds_nothing():
-    session = shape(SESSION, Session)
+    words = LANGUAGES["2.2.1"].session
+    session, identity = words.read(shape(SESSION, words.wire), str)
     period = SESSION["charging_periods"][0]
     again = {"charging_periods": [period | {"start_date_time": "2026-02-03T10:00:00.000+00:00"}]}
-    patched = shape(merged(plain(session), again, appended=APPENDED), Session)
+    patched, _ = words.patched(session, identity, again, str, APPENDED)
     assert len(patched.charging_periods) == 2
-    assert without_repeats(patched) == session
+    assert once_each(patched) == session
 
 
 def test_r32_a_patch_must_not_rename_the_object():

@@ -11,6 +11,7 @@ from elstrada.ocpi.body import Json, shape
 from elstrada.ocpi.client import Declined, Outcome, Received, Sending, Silent
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Side
+from elstrada.ocpi.limits import validate
 from elstrada.ocpi.registration import (
     Discovered,
     discover,
@@ -22,7 +23,6 @@ from elstrada.ocpi.registration import (
 )
 from elstrada.ocpi.server import Refusal
 from elstrada.ocpi.v221.credentials import Credentials
-from elstrada.ocpi.v221.limits import validate
 
 VERSIONS: Json = [
     {"version": "2.1.1", "url": "https://r/2.1.1"},
@@ -40,7 +40,7 @@ DETAILS: Json = {
 
 def _talk(*answers: Outcome) -> tuple[list[Sending], Discovered | Refusal]:
     """Run the conversation against canned answers."""
-    conversation = discover("https://r/versions")
+    conversation = discover("https://r/versions", ("2.2.1",))
     sent = [next(conversation)]
     for answer in answers:
         try:

@@ -18,8 +18,8 @@ from elstrada.model.location import EvseStatus
 from elstrada.model.session import SessionStatus
 from elstrada.model.tariff import TaxIncluded
 from elstrada.ocpi.body import Mismatch, encode, parse, shape
-from elstrada.ocpi.v221 import cdrs, locations, sessions, tariffs, tokens, translate
-from elstrada.ocpi.v221.limits import validate
+from elstrada.ocpi.limits import validate
+from elstrada.ocpi.v221 import cdrs, common, locations, sessions, tariffs, tokens, translate
 
 REF = "r" * 26
 
@@ -91,8 +91,8 @@ def test_r66_a_tariff_with_tax_included_misleads_and_is_not_repriced():
 
 
 def test_an_unknown_tax_is_not_no_tax():
-    assert translate.price_from_wire(translate.common.Price(Decimal(8))).after_taxes is None
-    assert translate.price_from_wire(translate.common.Price(Decimal(8), Decimal(8))).taxes == ()
+    assert translate.price_from_wire(common.Price(Decimal(8))).after_taxes is None
+    assert translate.price_from_wire(common.Price(Decimal(8), Decimal(8))).taxes == ()
 
 
 _money = st.decimals(min_value=-10000, max_value=10000, places=4)

@@ -32,6 +32,8 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     body: object = None
     url: str | None = None
     """Instead of base, path and query: an address the peer gave (Link, response_url)."""
+    plain: bool = False
+    """The token is shown as it is, as 2.1.1 has it (R-02)."""
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -70,7 +72,8 @@ Outcome = Received | Declined | Garbled | Silent
 def request(sending: Sending, token: str, ids: Ids, routing: Routing) -> HttpRequest:
     """Write a request. Ids are the caller's, fresh for each (R-14); routing only where it belongs (R-16)."""
     endpoint = sending.endpoint
-    headers = {"authorization": authorization(token), "accept": "application/json"} | ids.headers()
+    shown = authorization(token, plain=sending.plain)
+    headers = {"authorization": shown, "accept": "application/json"} | ids.headers()
     if endpoint.routed:
         headers |= routing.headers()
     if sending.body is not None:

@@ -103,7 +103,12 @@ class Router:
 
 
 def join(base: str, *segments: str) -> str:
-    """A URL with segments below it, each percent-encoded, with exactly one slash between."""
+    """A URL with segments below it, each percent-encoded, with exactly one slash between.
+
+    Without any it is the URL as it was given: some peers send a request elsewhere that lacks their last slash.
+    """
+    if not segments:
+        return base
     return "/".join((base.rstrip("/"), *(quote(segment, safe="") for segment in segments)))
 
 

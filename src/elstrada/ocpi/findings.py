@@ -11,7 +11,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -53,7 +53,15 @@ class Limits(msgspec.Struct, frozen=True):
     values: Mapping[str, frozenset[str]] = {}
     """Closed enums."""
     filled: frozenset[str] = frozenset()
-    """Lists of which at least one entry is demanded."""
+    """Lists of which at least one entry is demanded, and fields that are demanded and read without."""
+
+    def also(
+        self, *filled: str, values: Mapping[str, frozenset[str]] | None = None, **lengths: int
+    ) -> Limits:
+        """These limits and more, for a version that adds fields."""
+        return Limits(
+            {**self.lengths, **lengths}, {**self.values, **(values or {})}, self.filled.union(filled)
+        )
 
 
 Table = Mapping[type[msgspec.Struct], Limits]
@@ -66,7 +74,7 @@ def examine(struct: msgspec.Struct, table: Table, pointer: str = "") -> Iterator
         value: object = getattr(struct, name)
         where = f"{pointer}/{name}"
         if name in limits.filled and not value:
-            yield Finding(where, "EMPTY", "at least one is required")
+            yield Finding(where, "EMPTY", "required" if value is None else "at least one is required")
         for place, item in _items(value, where):
             if isinstance(item, msgspec.Struct):
                 yield from examine(item, table, place)

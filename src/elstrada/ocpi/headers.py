@@ -41,9 +41,13 @@ class Routing(msgspec.Struct, frozen=True):
         return Routing(to_party=self.from_party, from_party=self.to_party)
 
 
-def authorization(token: str) -> str:
-    """The header that shows a credentials token. Source: OCPI 2.2.1 transport_and_format (2.2-d2)."""
-    return "Token " + base64.b64encode(token.encode()).decode()
+def authorization(token: str, *, plain: bool = False) -> str:
+    """The header that shows a credentials token. Source: OCPI 2.2.1 transport_and_format (2.2-d2).
+
+    Args:
+        plain: as 2.1.1 has it, not in base64 (R-02).
+    """
+    return f"Token {token if plain else base64.b64encode(token.encode()).decode()}"
 
 
 def token_of(headers: Mapping[str, str]) -> str | None:
@@ -51,13 +55,23 @@ def token_of(headers: Mapping[str, str]) -> str | None:
 
     Only base64 of printable ASCII is read; a raw token is not (R-02), nor one with a line end (R-03).
     """
-    scheme, _, encoded = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "token" or len(encoded) > 2 * _MAX_TOKEN:
-        return None
     try:
-        token = base64.b64decode(encoded.strip(), validate=True).decode("ascii")
+        return _believable(base64.b64decode(_shown(headers), validate=True).decode("ascii"))
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return None
+
+
+def plain_token_of(headers: Mapping[str, str]) -> str | None:
+    """The same of a request of 2.1.1, which shows the token as it is (R-02)."""
+    return _believable(_shown(headers))
+
+
+def _shown(headers: Mapping[str, str]) -> str:
+    scheme, _, shown = headers.get("authorization", "").partition(" ")
+    return shown.strip() if scheme.lower() == "token" and len(shown) <= 2 * _MAX_TOKEN else ""
+
+
+def _believable(token: str) -> str | None:
     printable = all("!" <= character <= "~" for character in token)
     return token if token and printable and len(token) <= _MAX_TOKEN else None
 

@@ -15,7 +15,8 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 500
 """Objects per page: our X-Limit (R-29)."""
 _MAX_OFFSET = 10_000_000
-QUERY = ("date_from", "date_to", "offset", "limit")
+QUERY = ("date_from", "date_to", "offset", "limit", "place")
+_LONGEST_PLACE = 2_000
 _NEXT = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w!#$&+.^`|~*-]+\s*=\s*(?:"[^"]*"|[^\s;,"]+)\s*)*)')
 _REL_NEXT = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
 
@@ -29,10 +30,18 @@ class Window(msgspec.Struct, frozen=True):
     offset: int = 0
     limit: int = DEFAULT_LIMIT
     """Never above ``MAX_LIMIT``."""
+    place: str = ""
+    """Where the page begins, in words of ours that stand in our Link only: a place is found at once, an offset
+    by passing over all that is before it."""
 
-    def after(self, count: int) -> Window:
+    def wants(self, last_updated: Instant) -> bool:
+        """Is an object of that date among those that are asked for (R-26)?"""
+        after_start = self.date_from is None or self.date_from <= last_updated.at
+        return after_start and (self.date_to is None or last_updated.at < self.date_to)
+
+    def after(self, count: int, place: str = "") -> Window:
         """The window of the page that follows this one of ``count`` objects."""
-        return msgspec.structs.replace(self, offset=self.offset + count)
+        return msgspec.structs.replace(self, offset=self.offset + count, place=place)
 
     def query(self) -> dict[str, str]:
         """The window as a query, which repeats every filter (R-27)."""
@@ -41,7 +50,8 @@ class Window(msgspec.Struct, frozen=True):
             values["date_from"] = str(Instant(self.date_from))
         if self.date_to is not None:
             values["date_to"] = str(Instant(self.date_to))
-        return values | {"offset": str(self.offset), "limit": str(self.limit)}
+        values |= {"offset": str(self.offset), "limit": str(self.limit)}
+        return values | ({"place": self.place} if self.place else {})
 
 
 def read_window(query: Mapping[str, str]) -> Window:
@@ -55,20 +65,22 @@ def read_window(query: Mapping[str, str]) -> Window:
         date_to=_instant(query, "date_to"),
         offset=_count(query, "offset", 0),
         limit=min(_count(query, "limit", DEFAULT_LIMIT), MAX_LIMIT),
+        place=_place(query),
     )
 
 
-def page_headers(url: str, window: Window, *, count: int, total: int) -> dict[str, str]:
+def page_headers(url: str, window: Window, *, count: int, total: int, place: str = "") -> dict[str, str]:
     """The headers of a page. The last page has no Link at all (R-27).
 
     Args:
         url: of the list, as the public knows it, without a query.
         count: objects on this page.
         total: objects that match, whatever the offset and limit.
+        place: where the next page begins, if there is one and it has a place.
     """
     headers = {"x-total-count": str(total), "x-limit": str(MAX_LIMIT)}
-    if count and window.offset + count < total:
-        headers["link"] = f'<{url}?{urlencode(window.after(count).query())}>; rel="next"'
+    if place or (count and window.offset + count < total):
+        headers["link"] = f'<{url}?{urlencode(window.after(count, place).query())}>; rel="next"'
     return headers
 
 
@@ -96,6 +108,13 @@ def _instant(query: Mapping[str, str], name: str) -> datetime | None:
         return Instant.parse(re.sub(r" (\d{2}:?\d{2})$", r"+\1", text)).at
     except ValueError as problem:
         raise ValueError(f"{name}: {problem}") from None
+
+
+def _place(query: Mapping[str, str]) -> str:
+    text = query.get("place", "")
+    if len(text) > _LONGEST_PLACE or not text.isascii():
+        raise ValueError("place: expected what our Link says")
+    return text
 
 
 def _count(query: Mapping[str, str], name: str, default: int) -> int:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
+
+from elstrada.model.session import Session
 from elstrada.ocpi.body import Mismatch, Object
 from elstrada.ocpi.scalars import Instant
 
@@ -48,6 +51,11 @@ def merged(stored: Object, patch: Object, *, appended: frozenset[str] = frozense
     return result
 
 
+def once_each(session: Session) -> Session:
+    """The session with each charging period once: a PATCH sent again adds nothing (R-37)."""
+    return msgspec.structs.replace(session, charging_periods=tuple(dict.fromkeys(session.charging_periods)))
+
+
 def changes_identity(stored: Object, patch: Object) -> str | None:
     """The name of an identifying field that the patch would change, which it must not (R-32, T20)."""
     for name in sorted(_IDENTIFIERS & patch.keys() & stored.keys()):
@@ -55,3 +63,8 @@ def changes_identity(stored: Object, patch: Object) -> str | None:
         if not (isinstance(before, str) and isinstance(after, str) and before.casefold() == after.casefold()):
             return name
     return None
+
+
+def without_identity(patch: Object) -> Object:
+    """The patch without the fields that name its object, which keeps its name as its owner wrote it first (R-22)."""
+    return {name: value for name, value in patch.items() if name not in _IDENTIFIERS}

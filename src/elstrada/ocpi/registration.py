@@ -4,26 +4,32 @@
 The side that starts runs it with token A; the side that is asked runs it with token B before it
 answers (R-08). ``may_register`` and the like decide what a state allows.
 
-Source: OCPI 2.2.1 credentials, version_information_endpoint.
+In 2.1.1 neither endpoints nor credentials name a role. It follows from ours, as the market has two
+sides, and where we are both, from the side that the peer's addresses name.
+
+Source: OCPI 2.2.1 and 2.1.1 credentials, version_information_endpoint.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from urllib.parse import urlsplit
 
 import msgspec
 
 from elstrada.model.party import BusinessDetails, Party, PartyRole, PeerEndpoint, PeerState, Role
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
-from elstrada.ocpi.client import Outcome, Received, Sending, Silent, describe, object_of, objects_of
+from elstrada.ocpi.client import Declined, Outcome, Received, Sending, Silent, describe, object_of, objects_of
 from elstrada.ocpi.codes import Why
-from elstrada.ocpi.endpoints import Side
+from elstrada.ocpi.endpoints import Interface, Side
+from elstrada.ocpi.language import Language
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Refusal
+from elstrada.ocpi.v211 import credentials as v211
 from elstrada.ocpi.v221 import common
 from elstrada.ocpi.v221.credentials import Credentials, CredentialsRole
-from elstrada.ocpi.v221.versions import Version, VersionDetails
+from elstrada.ocpi.v221.versions import EndpointUrl, Version, VersionDetails
 
 CREDENTIALS = "credentials"
 SIDES: dict[Role, Side] = {
@@ -34,6 +40,12 @@ SIDES: dict[Role, Side] = {
     Role.OTHER: Side.EMSP,
 }
 """Which interfaces a role has. NSP, NAP and OTHER receive as an eMSP does (OCPI 2.2.1, broadcast push)."""
+_FACED: dict[Side, Side] = {Side.CPO: Side.EMSP, Side.EMSP: Side.CPO}
+_ROLES: dict[Side, Role] = {Side.CPO: Role.CPO, Side.EMSP: Role.EMSP}
+_SEGMENTS: dict[Side, frozenset[str]] = {Side.CPO: frozenset({"cpo"}), Side.EMSP: frozenset({"emsp", "msp"})}
+"""By which an address names its side, as those of the standard's examples do."""
+_OF_EMSP = frozenset({"tokens", "commands"})
+"""Modules whose objects are the eMSP's; all others of 2.1.1 are the CPO's."""
 _MAX_VERSIONS, _MAX_ENDPOINTS, _MAX_ROLES = 50, 200, 1000
 
 
@@ -48,18 +60,42 @@ class Unanswered(Refusal, frozen=True):
     """The peer gave no answer at all."""
 
 
+AnyCredentials = Credentials | v211.Credentials
+
 Conversation = Generator[Sending, Outcome, Discovered | Refusal]
 """Yields what to send, is sent what came back, returns how it ended."""
 
 
-def discover(versions_url: str) -> Conversation:
-    """Find the best mutual version of a peer and its endpoints."""
-    answer = yield Sending(endpoint=versions.GET_VERSIONS, base=versions_url)
-    chosen = _choose(answer)
+def discover(
+    versions_url: str, spoken: Iterable[str], sides: Iterable[Side] = (), *, plain: bool = False
+) -> Conversation:
+    """Find the best mutual version of a peer and its endpoints.
+
+    Args:
+        spoken: the versions that we want to speak with it.
+        sides: of the market, on which we meet it.
+        plain: try the token as 2.1.1 shows it first. As long as the peer's version is not known, the
+            other form is tried as well, if 2.1.1 is spoken at all (R-02).
+    """
+    wanted = tuple(spoken)
+    forms = (plain, not plain) if any(versions.language(each).plain_token for each in wanted) else (False,)
+    answer = yield from _ask(Sending(endpoint=versions.GET_VERSIONS, base=versions_url), forms)
+    chosen = _choose(answer, wanted)
     if isinstance(chosen, Refusal):
         return chosen
-    answer = yield Sending(endpoint=versions.GET_DETAILS, base=chosen.url)
-    return _details(answer, chosen.version)
+    words = versions.language(chosen.version)
+    forms = (True, False) if words.plain_token else (False,)
+    answer = yield from _ask(Sending(endpoint=versions.GET_DETAILS, base=chosen.url), forms)
+    return _details(answer, words, tuple(sides))
+
+
+def _ask(sending: Sending, forms: tuple[bool, ...]) -> Generator[Sending, Outcome, Outcome]:
+    """Ask with the token in one form after the other, until the peer takes one."""
+    for form in forms[:-1]:
+        answer = yield msgspec.structs.replace(sending, plain=form)
+        if not isinstance(answer, Declined):
+            return answer
+    return (yield msgspec.structs.replace(sending, plain=forms[-1]))
 
 
 def endpoint_url(endpoints: Iterable[PeerEndpoint], module: str, role: str) -> str | None:
@@ -84,25 +120,40 @@ def may(method: str, state: PeerState) -> Refusal | None:
     return None
 
 
-def read_roles(credentials: Credentials) -> tuple[PartyRole, ...] | Refusal:
-    """The parties that a platform speaks for; each role of a party once (R-09)."""
+def read_roles(credentials: AnyCredentials, roles: Iterable[Role] = ()) -> tuple[PartyRole, ...] | Refusal:
+    """The parties that a platform speaks for; each role of a party once (R-09).
+
+    Args:
+        roles: in which we meet it, for credentials that do not say.
+    """
+    if isinstance(credentials, v211.Credentials):
+        return _flat_roles(credentials, roles)
     if not 0 < len(credentials.roles) <= _MAX_ROLES:
         return Refusal(Why.INVALID, f"roles: expected 1 to {_MAX_ROLES}, got {len(credentials.roles)}")
-    roles: list[PartyRole] = []
+    found: list[PartyRole] = []
     for index, entry in enumerate(credentials.roles):
         try:
-            role = PartyRole(party(entry.country_code, entry.party_id), Role(entry.role), _business(entry))
+            of = party(entry.country_code, entry.party_id)
+            role = PartyRole(of, Role(entry.role), _business(entry.business_details))
         except ValueError as problem:
             return Refusal(Why.INVALID, f"roles/{index}: {problem}")
-        if any((known.party, known.role) == (role.party, role.role) for known in roles):
+        if any((known.party, known.role) == (role.party, role.role) for known in found):
             return Refusal(Why.INVALID, f"roles/{index}: {role.party} is {role.role.value} twice")
-        roles.append(role)
-    return tuple(roles)
+        found.append(role)
+    return tuple(found)
 
 
-def write_credentials(own: Party, token: str, versions_url: str) -> Credentials:
+def write_credentials(own: Party, token: str, versions_url: str, version: str = "2.2.1") -> AnyCredentials:
     """Our credentials for a peer: the token it must show us."""
     business = common.BusinessDetails(own.business.name, own.business.website)
+    if versions.language(version).sided:
+        return v211.Credentials(
+            token=token,
+            url=versions_url,
+            business_details=business,
+            party_id=own.id.party_id,
+            country_code=own.id.country_code,
+        )
     roles = tuple(
         CredentialsRole(
             role=role.value,
@@ -115,23 +166,46 @@ def write_credentials(own: Party, token: str, versions_url: str) -> Credentials:
     return Credentials(token=token, url=versions_url, roles=roles)
 
 
+def credentials_of(received: Received, version: str) -> AnyCredentials:
+    """A peer's credentials in its answer.
+
+    Raises:
+        Mismatch: another shape.
+    """
+    return object_of(received, v211.Credentials if versions.language(version).sided else Credentials)
+
+
+def roles_met(sides: Iterable[Side], endpoints: Iterable[PeerEndpoint] = ()) -> tuple[Role, ...]:
+    """The roles of a peer that does not name any: the other side of the market than ours.
+
+    Args:
+        sides: on which we meet it.
+        endpoints: of the peer, which narrow it down where we are on both.
+    """
+    facing = [_FACED[side] for side in dict.fromkeys(sides) if side in _FACED]
+    offered = {
+        side for found in endpoints for side in facing if found.role == _interface(found.identifier, side)
+    }
+    return tuple(_ROLES[side] for side in facing if not offered or side in offered)
+
+
 def sides_of(roles: Iterable[Role]) -> tuple[Side, ...]:
     """The interfaces that a party with these roles has."""
     return tuple(dict.fromkeys(SIDES[role] for role in roles if role in SIDES))
 
 
-def _choose(answer: Outcome) -> Version | Refusal:
+def _choose(answer: Outcome, spoken: tuple[str, ...]) -> Version | Refusal:
     if not isinstance(answer, Received):
         return _unusable("versions", answer)
     offered, _ = objects_of(answer, Version)
-    best = versions.best_mutual(version.version for version in offered[:_MAX_VERSIONS])
+    best = versions.best_mutual((version.version for version in offered[:_MAX_VERSIONS]), spoken)
     if best is None:
-        spoken = ", ".join(versions.TABLES)
-        return Refusal(Why.UNSUPPORTED_VERSION, f"no common version; we speak {spoken}")
+        return Refusal(Why.UNSUPPORTED_VERSION, f"no common version; we speak {', '.join(spoken)}")
     return next(version for version in offered if version.version == best)
 
 
-def _details(answer: Outcome, version: str) -> Discovered | Refusal:
+def _details(answer: Outcome, words: Language, sides: tuple[Side, ...]) -> Discovered | Refusal:
+    version = words.version
     if not isinstance(answer, Received):
         return _unusable(f"details of {version}", answer)
     try:
@@ -139,13 +213,41 @@ def _details(answer: Outcome, version: str) -> Discovered | Refusal:
     except Mismatch as problem:
         return Refusal(Why.CANNOT_USE_CLIENT, f"details of {version}: {problem}")
     endpoints = tuple(
-        PeerEndpoint(entry.identifier.lower(), entry.role.upper(), entry.url)
+        endpoint
         for entry in details.endpoints[:_MAX_ENDPOINTS]
         if entry.url
+        for endpoint in (_unsided(entry, sides) if words.sided else (_named(entry, entry.role),))
     )
     if endpoint_url(endpoints, CREDENTIALS, "") is None:
         return Refusal(Why.NO_ENDPOINTS, f"details of {version} name no credentials endpoint")
     return Discovered(version, endpoints)
+
+
+def _named(entry: EndpointUrl, role: str) -> PeerEndpoint:
+    return PeerEndpoint(entry.identifier.lower(), role.upper(), entry.url)
+
+
+def _unsided(entry: EndpointUrl, sides: Iterable[Side]) -> tuple[PeerEndpoint, ...]:
+    """An endpoint that names no role, as the interface of the side we face; of both if it can be either."""
+    if entry.identifier.lower() == CREDENTIALS:
+        return (_named(entry, ""),)
+    facing = [_FACED[side] for side in dict.fromkeys(sides) if side in _FACED]
+    segments = _segments(entry.url)
+    named = [side for side in facing if _SEGMENTS[side].intersection(segments)]
+    return tuple(_named(entry, _interface(entry.identifier.lower(), side)) for side in named or facing)
+
+
+def _segments(url: str) -> list[str]:
+    try:
+        return urlsplit(url).path.lower().split("/")
+    except ValueError:
+        return []  # No address at all; nothing will ever be sent there.
+
+
+def _interface(module: str, side: Side) -> str:
+    """The interface of a module that a side of the market has: its objects are its own, or it keeps them."""
+    owner = Side.EMSP if module in _OF_EMSP else Side.CPO
+    return (Interface.SENDER if side is owner else Interface.RECEIVER).value
 
 
 def _unusable(what: str, answer: Outcome) -> Refusal:
@@ -153,6 +255,14 @@ def _unusable(what: str, answer: Outcome) -> Refusal:
     return kind(Why.CANNOT_USE_CLIENT, f"{what}: {describe(answer)}")
 
 
-def _business(entry: CredentialsRole) -> BusinessDetails:
-    details = entry.business_details
+def _flat_roles(credentials: v211.Credentials, roles: Iterable[Role]) -> tuple[PartyRole, ...] | Refusal:
+    try:
+        of = party(credentials.country_code, credentials.party_id)
+    except ValueError as problem:
+        return Refusal(Why.INVALID, f"party_id: {problem}")
+    business = _business(credentials.business_details)
+    return tuple(PartyRole(of, role, business) for role in roles)
+
+
+def _business(details: common.BusinessDetails) -> BusinessDetails:
     return BusinessDetails(details.name, details.website, details.logo.url if details.logo else None)

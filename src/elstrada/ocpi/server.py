@@ -49,6 +49,8 @@ class Listing(msgspec.Struct, frozen=True):
     url: str = ""
     """Of the list as the public knows it; empty for a list that is not paged."""
     total: int = 0
+    place: str = ""
+    """Where the next page begins, in a list whose pages have places; empty: this is the last."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -108,9 +110,9 @@ def write(
     match result:
         case Found(data):
             return envelope.success(now, data=data, headers=headers)
-        case Listing(items, url, total):
+        case Listing(items, url, total, place):
             if window is not None:
-                headers |= page_headers(url, window, count=len(items), total=total)
+                headers |= page_headers(url, window, count=len(items), total=total, place=place)
             return envelope.success(now, data=items, headers=headers)
         case Done(created, location):
             if location is not None:

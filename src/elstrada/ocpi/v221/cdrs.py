@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -14,6 +15,9 @@ from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v221.common import OWNER, GeoLocation, Price
 from elstrada.ocpi.v221.locations import FORMATS, POWER_TYPES
 from elstrada.ocpi.v221.tariffs import Tariff
+
+P = TypeVar("P")
+T = TypeVar("T")
 
 
 class CdrToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +56,9 @@ class CdrLocation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     connector_power_type: str
 
 
-class Cdr(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class CdrOf(msgspec.Struct, Generic[P, T], frozen=True, omit_defaults=True, kw_only=True):
+    """A CDR with the version's own kinds of price and tariff."""
+
     country_code: str
     party_id: str
     id: str
@@ -65,24 +71,28 @@ class Cdr(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     cdr_location: CdrLocation
     meter_id: str | None = None
     currency: str
-    tariffs: tuple[Tariff, ...] = ()
+    tariffs: tuple[T, ...] = ()
     charging_periods: tuple[ChargingPeriod, ...]
     signed_data: SignedData | None = None
-    total_cost: Price
-    total_fixed_cost: Price | None = None
+    total_cost: P
+    total_fixed_cost: P | None = None
     total_energy: Decimal
-    total_energy_cost: Price | None = None
+    total_energy_cost: P | None = None
     total_time: Decimal
-    total_time_cost: Price | None = None
+    total_time_cost: P | None = None
     total_parking_time: Decimal | None = None
-    total_parking_cost: Price | None = None
-    total_reservation_cost: Price | None = None
+    total_parking_cost: P | None = None
+    total_reservation_cost: P | None = None
     remark: str | None = None
     invoice_reference_id: str | None = None
     credit: bool = False
     credit_reference_id: str | None = None
     home_charging_compensation: bool = False
     last_updated: Instant
+
+
+class Cdr(CdrOf[Price, Tariff], frozen=True, omit_defaults=True, kw_only=True):
+    pass
 
 
 AUTH_METHODS = frozenset(method.value for method in AuthMethod)
@@ -93,14 +103,15 @@ DIMENSIONS = frozenset(
 ADDRESS, STATE = 45, 20
 """CdrLocation keeps the short fields that Location has outgrown."""
 
+CDR = Limits(
+    lengths=OWNER
+    | {"id": 39, "session_id": 36, "authorization_reference": 36, "meter_id": 255, "currency": 3}
+    | {"remark": 255, "invoice_reference_id": 39, "credit_reference_id": 39},
+    values={"auth_method": AUTH_METHODS},
+    filled=frozenset({"charging_periods"}),
+)
 LIMITS: Mapping[type[msgspec.Struct], Limits] = {
-    Cdr: Limits(
-        lengths=OWNER
-        | {"id": 39, "session_id": 36, "authorization_reference": 36, "meter_id": 255, "currency": 3}
-        | {"remark": 255, "invoice_reference_id": 39, "credit_reference_id": 39},
-        values={"auth_method": AUTH_METHODS},
-        filled=frozenset({"charging_periods"}),
-    ),
+    Cdr: CDR,
     CdrToken: Limits(lengths=OWNER | {"uid": 36, "contract_id": 36}),
     CdrLocation: Limits(
         lengths={"id": 36, "name": 255, "address": ADDRESS, "city": 45, "postal_code": 10, "state": STATE}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -21,6 +22,9 @@ from elstrada.ocpi.v221.common import (
     Image,
     PublishToken,
 )
+
+C = TypeVar("C")
+E = TypeVar("E")
 
 
 class ExceptionalPeriod(msgspec.Struct, frozen=True):
@@ -54,13 +58,15 @@ class Connector(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     last_updated: Instant
 
 
-class Evse(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class EvseOf(msgspec.Struct, Generic[C], frozen=True, omit_defaults=True, kw_only=True):
+    """An EVSE with the version's own kind of connector."""
+
     uid: str
     evse_id: str | None = None
     status: str
     status_schedule: tuple[StatusSchedule, ...] = ()
     capabilities: tuple[str, ...] = ()
-    connectors: tuple[Connector, ...] = ()
+    connectors: tuple[C, ...] = ()
     floor_level: str | int | None = None
     """Text; a sample of the standard has a number."""
     coordinates: GeoLocation | None = None
@@ -71,7 +77,13 @@ class Evse(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     last_updated: Instant
 
 
-class Location(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Evse(EvseOf[Connector], frozen=True, omit_defaults=True, kw_only=True):
+    pass
+
+
+class LocationOf(msgspec.Struct, Generic[E], frozen=True, omit_defaults=True, kw_only=True):
+    """A location with the version's own kind of EVSE."""
+
     country_code: str
     party_id: str
     id: str
@@ -86,7 +98,7 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     coordinates: GeoLocation
     related_locations: tuple[AdditionalGeoLocation, ...] = ()
     parking_type: str | None = None
-    evses: tuple[Evse, ...] = ()
+    evses: tuple[E, ...] = ()
     directions: tuple[DisplayText, ...] = ()
     operator: BusinessDetails | None = None
     suboperator: BusinessDetails | None = None
@@ -98,6 +110,10 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     images: tuple[Image, ...] = ()
     energy_mix: EnergyMix | None = None
     last_updated: Instant
+
+
+class Location(LocationOf[Evse], frozen=True, omit_defaults=True, kw_only=True):
+    pass
 
 
 STATUSES = frozenset(status.value for status in EvseStatus)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -13,11 +14,15 @@ from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v221.cdrs import AUTH_METHODS, CdrToken, ChargingPeriod
 from elstrada.ocpi.v221.common import OWNER, Price
 
+P = TypeVar("P")
+
 APPENDED = frozenset({"charging_periods"})
 """Lists that a PATCH adds to (R-37)."""
 
 
-class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class SessionOf(msgspec.Struct, Generic[P], frozen=True, omit_defaults=True, kw_only=True):
+    """A session with the version's own kind of price."""
+
     country_code: str
     party_id: str
     id: str
@@ -33,22 +38,20 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     meter_id: str | None = None
     currency: str
     charging_periods: tuple[ChargingPeriod, ...] = ()
-    total_cost: Price | None = None
+    total_cost: P | None = None
     status: str
     last_updated: Instant
 
 
-def without_repeats(session: Session) -> Session:
-    """The session with each charging period once: a PATCH sent again adds nothing (R-37)."""
-    return msgspec.structs.replace(session, charging_periods=tuple(dict.fromkeys(session.charging_periods)))
+class Session(SessionOf[Price], frozen=True, omit_defaults=True, kw_only=True):
+    pass
 
 
-LIMITS: Mapping[type[msgspec.Struct], Limits] = {
-    Session: Limits(
-        lengths=OWNER
-        | {"id": 36, "authorization_reference": 36, "location_id": 36, "evse_uid": 36, "connector_id": 36}
-        | {"meter_id": 255, "currency": 3},
-        # The prose of 2.2.1 says RESERVED once; the enum has RESERVATION.
-        values={"auth_method": AUTH_METHODS, "status": frozenset(status.value for status in SessionStatus)},
-    ),
-}
+SESSION = Limits(
+    lengths=OWNER
+    | {"id": 36, "authorization_reference": 36, "location_id": 36, "evse_uid": 36, "connector_id": 36}
+    | {"meter_id": 255, "currency": 3},
+    # The prose of 2.2.1 says RESERVED once; the enum has RESERVATION.
+    values={"auth_method": AUTH_METHODS, "status": frozenset(status.value for status in SessionStatus)},
+)
+LIMITS: Mapping[type[msgspec.Struct], Limits] = {Session: SESSION}

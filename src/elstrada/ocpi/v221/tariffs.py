@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -11,6 +12,8 @@ from elstrada.model.tariff import Dimension
 from elstrada.ocpi.findings import Limits
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v221.common import OWNER, URL, DisplayText, EnergyMix, Price
+
+L = TypeVar("L")
 
 
 class PriceComponent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -42,8 +45,8 @@ class TariffElement(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     restrictions: TariffRestrictions | None = None
 
 
-class Tariff(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Prices are without VAT; there is no field to say otherwise (R-66)."""
+class TariffOf(msgspec.Struct, Generic[L], frozen=True, omit_defaults=True, kw_only=True):
+    """A tariff with the version's own kind of limit on a session's price."""
 
     country_code: str
     party_id: str
@@ -52,13 +55,17 @@ class Tariff(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     type: str | None = None
     tariff_alt_text: tuple[DisplayText, ...] = ()
     tariff_alt_url: str | None = None
-    min_price: Price | None = None
-    max_price: Price | None = None
+    min_price: L | None = None
+    max_price: L | None = None
     elements: tuple[TariffElement, ...]
     start_date_time: Instant | None = None
     end_date_time: Instant | None = None
     energy_mix: EnergyMix | None = None
     last_updated: Instant
+
+
+class Tariff(TariffOf[Price], frozen=True, omit_defaults=True, kw_only=True):
+    """Prices are without VAT; there is no field to say otherwise (R-66)."""
 
 
 DAYS = frozenset({"MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"})

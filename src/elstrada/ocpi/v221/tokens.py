@@ -6,18 +6,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from elstrada.model.token import Allowed, Whitelist
+from elstrada.model.token import Allowed, EnergyContract, Whitelist
 from elstrada.ocpi.findings import Limits
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v221.common import OWNER, DisplayText
 
 DEFAULT_TYPE = "RFID"
 """Of a token whose type a URL leaves out (R-44)."""
-
-
-class EnergyContract(msgspec.Struct, frozen=True, omit_defaults=True):
-    supplier_name: str
-    contract_id: str | None = None
 
 
 class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

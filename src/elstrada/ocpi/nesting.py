@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
-from elstrada.ocpi.body import Object, plain, shape
-from elstrada.ocpi.patch import merged, patch_time
-from elstrada.ocpi.scalars import Instant, same
-from elstrada.ocpi.v221.locations import Connector, Evse, Location
+from elstrada.model.location import Connector, Evse, Location
+from elstrada.ocpi.body import Object
+from elstrada.ocpi.language import Language
+from elstrada.ocpi.patch import patch_time
+from elstrada.ocpi.scalars import same
 
 
 def find_evse(location: Location, evse_uid: str) -> Evse | None:
@@ -28,14 +29,14 @@ def with_evse(location: Location, evse: Evse) -> Location:
     """
     others = location.evses
     known = find_evse(location, evse.uid)
-    if known is not None and evse.last_updated.at < known.last_updated.at:
+    if known is not None and evse.last_updated < known.last_updated:
         return location
     if known is None:
         evses = (*others, evse)
     else:
         evses = tuple(evse if same(other.uid, evse.uid) else other for other in others)
     return msgspec.structs.replace(
-        location, evses=evses, last_updated=_later(location.last_updated, evse.last_updated)
+        location, evses=evses, last_updated=max(location.last_updated, evse.last_updated)
     )
 
 
@@ -43,40 +44,38 @@ def with_connector(location: Location, evse: Evse, connector: Connector) -> Loca
     """The location with this connector at one of its EVSEs; unchanged where it knows better already (R-34)."""
     others = evse.connectors
     known = find_connector(evse, connector.id)
-    if known is not None and connector.last_updated.at < known.last_updated.at:
+    if known is not None and connector.last_updated < known.last_updated:
         return location
     if known is None:
         connectors = (*others, connector)
     else:
         connectors = tuple(connector if same(other.id, connector.id) else other for other in others)
-    later = _later(evse.last_updated, connector.last_updated)
+    later = max(evse.last_updated, connector.last_updated)
     return with_evse(location, msgspec.structs.replace(evse, connectors=connectors, last_updated=later))
 
 
-def patched_location(location: Location, patch: Object) -> Location:
+def patched_location(words: Language, location: Location, patch: Object) -> Location:
     """The location with the patch's fields; unchanged where it knows better already (R-34).
 
     Raises:
         Mismatch: the patch has no last_updated, or a field that does not fit.
     """
-    if patch_time(patch) < location.last_updated.at:
+    if patch_time(patch) < location.last_updated:
         return location
-    return shape(merged(plain(location), patch), Location)
+    return words.location.patched(location, patch, location.party)
 
 
-def patched_evse(location: Location, evse: Evse, patch: Object) -> Location:
+def patched_evse(words: Language, location: Location, evse: Evse, patch: Object) -> Location:
     """The same for one EVSE of the location."""
-    if patch_time(patch) < evse.last_updated.at:
+    if patch_time(patch) < evse.last_updated:
         return location
-    return with_evse(location, shape(merged(plain(evse), patch), Evse))
+    return with_evse(location, words.evse.patched(evse, patch))
 
 
-def patched_connector(location: Location, evse: Evse, connector: Connector, patch: Object) -> Location:
+def patched_connector(
+    words: Language, location: Location, evse: Evse, connector: Connector, patch: Object
+) -> Location:
     """The same for one connector of an EVSE."""
-    if patch_time(patch) < connector.last_updated.at:
+    if patch_time(patch) < connector.last_updated:
         return location
-    return with_connector(location, evse, shape(merged(plain(connector), patch), Connector))
-
-
-def _later(left: Instant, right: Instant) -> Instant:
-    return left if left.at >= right.at else right
+    return with_connector(location, evse, words.connector.patched(connector, patch))

@@ -1,0 +1,21 @@
+"""All limits of 2.1.1 where they are not those of 2.2.1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from elstrada.ocpi.findings import Limits
+from elstrada.ocpi.v211 import cdrs, commands, common, credentials, locations, sessions, tariffs, tokens
+
+LIMITS: Mapping[type[msgspec.Struct], Limits] = {
+    **common.LIMITS,
+    **credentials.LIMITS,
+    **locations.LIMITS,
+    **tariffs.LIMITS,
+    **tokens.LIMITS,
+    **sessions.LIMITS,
+    **cdrs.LIMITS,
+    **commands.LIMITS,
+}
