@@ -15,6 +15,7 @@ from elstrada.spine.postgres import PostgresSpine
 from elstrada.spine.shards import shard_of
 from elstrada.spine.sqlite import SqliteSpine
 from postgres_server import migrated_database
+from sqlite_file import migrated_file
 
 _Result = TypeVar("_Result")
 Engine = Callable[[Path], AbstractAsyncContextManager[Spine]]
@@ -37,7 +38,7 @@ async def _memory(_: Path) -> AsyncIterator[Spine]:
 
 @asynccontextmanager
 async def _sqlite(folder: Path) -> AsyncIterator[Spine]:
-    spine = SqliteSpine(folder / "elstrada.db", StillClock())
+    spine = SqliteSpine(migrated_file(folder / "elstrada.db"), StillClock())
     await spine.start()
     yield spine
     await spine.close()

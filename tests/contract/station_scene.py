@@ -8,10 +8,12 @@ import os
 import ssl
 import struct
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+
+import uvloop
 
 from authority import Authority, Issued, trusting
 from elstrada.net.certificates import Certificates, TlsFiles
@@ -63,6 +65,8 @@ class Gatekeeper:
             return Refused(503, {"retry-after": "7"})
         if knock.path == "/ocpp/boom":
             raise RuntimeError("an inner secret")
+        if knock.path == "/ocpp/assumed":
+            return Admitted("SE*ELS", "CP1", "ocpp1.6", assumed=True)
         if knock.headers.get("authorization") != RIGHT:
             return Refused(401, {"www-authenticate": 'Basic realm="stations"'})
         offered = [name.strip() for name in knock.headers.get("sec-websocket-protocol", "").split(",")]
@@ -283,3 +287,25 @@ async def scene(
         yield stage
     finally:
         await server.close(per_second=10_000)
+
+
+LOOPS = {"asyncio": asyncio.run, "uvloop": uvloop.run}
+"""uvloop is what serves; the other is what every Python has. The fallback runs on the one that serves."""
+
+PLAIN = ["picows on uvloop", "picows on asyncio", "websockets on uvloop"]
+
+Play = Callable[[Scene], Coroutine[object, object, None]]
+
+
+def played(
+    engine: str, play: Play, limits: StationLimits | None = None, *, ping: float | None = None
+) -> None:
+    """Run a play in a scene, by TLS if the engine's name says so."""
+    library, loop = engine.removesuffix(" over TLS").split(" on ")
+    files = papers().files() if engine.endswith(" over TLS") else None
+
+    async def whole() -> None:
+        async with scene(library, limits, ping_interval_s=ping, files=files) as stage:
+            await play(stage)
+
+    LOOPS[loop](whole())

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable, Coroutine
 
 import pytest
-import uvloop
 import websockets
 from station_scene import (
     BINARY,
     CLOSE,
     CONTINUATION,
     PING,
+    PLAIN,
     PONG,
     RIGHT,
     TEXT,
@@ -22,35 +21,14 @@ from station_scene import (
     Scene,
     frame,
     handshake,
-    papers,
-    scene,
+    played,
     until,
 )
 
 from elstrada.net.station_server import StationLimits
 from elstrada.net.throttle import Rate
 
-LOOPS = {"asyncio": asyncio.run, "uvloop": uvloop.run}
-"""uvloop is what serves; the other is what every Python has. The fallback runs on the one that serves."""
-
-PLAIN = ["picows on uvloop", "picows on asyncio", "websockets on uvloop"]
 pytestmark = pytest.mark.parametrize("engine", [*PLAIN, *(f"{engine} over TLS" for engine in PLAIN)])
-
-Play = Callable[[Scene], Coroutine[object, object, None]]
-
-
-def played(
-    engine: str, play: Play, limits: StationLimits | None = None, *, ping: float | None = None
-) -> None:
-    """Run a play in a scene."""
-    library, loop = engine.removesuffix(" over TLS").split(" on ")
-    files = papers().files() if engine.endswith(" over TLS") else None
-
-    async def whole() -> None:
-        async with scene(library, limits, ping_interval_s=ping, files=files) as stage:
-            await play(stage)
-
-    LOOPS[loop](whole())
 
 
 # Knocks.
@@ -112,6 +90,21 @@ def test_without_a_common_subprotocol_the_handshake_completes_and_is_closed(
         assert "sec-websocket-protocol" not in reply.headers
         assert await wire.close_code() == 1002
         assert not stage.gatekeeper.lines
+
+    played(engine, play)
+
+
+@pytest.mark.rule(6)
+@pytest.mark.parametrize("offer", [None, "ocpp1.6j"])
+def test_a_subprotocol_that_is_assumed_is_spoken_and_not_named(engine: str, offer: str | None) -> None:
+    """RFC 6455 §4.1: a client fails the connection where a subprotocol is named that it did not offer."""
+
+    async def play(stage: Scene) -> None:
+        wire, reply = await stage.knock(path="/ocpp/assumed", sec_websocket_protocol=offer)
+        assert reply.status == 101
+        assert "sec-websocket-protocol" not in reply.headers
+        wire.write(frame(TEXT, b"hello"))
+        assert await wire.frame() == (TEXT, b"hello")
 
     played(engine, play)
 
@@ -433,6 +426,7 @@ def test_a_station_that_does_not_read_is_closed_when_too_much_waits_f15(engine: 
 # Silence and leaving.
 
 
+@pytest.mark.rule(3)
 def test_a_silent_station_is_pinged_and_stays_when_it_answers_rule_3(engine: str) -> None:
     async def play(stage: Scene) -> None:
         wire, line = await stage.enter()
@@ -445,6 +439,7 @@ def test_a_silent_station_is_pinged_and_stays_when_it_answers_rule_3(engine: str
     played(engine, play, StationLimits(ping_interval_s=0.1, ping_timeout_s=0.1))
 
 
+@pytest.mark.rule(3)
 def test_a_half_open_station_is_found_within_two_ping_intervals_rule_3(engine: str) -> None:
     async def play(stage: Scene) -> None:
         _, line = await stage.enter()
@@ -455,6 +450,7 @@ def test_a_half_open_station_is_found_within_two_ping_intervals_rule_3(engine: s
     played(engine, play, StationLimits(ping_interval_s=0.2, ping_timeout_s=0.2))
 
 
+@pytest.mark.rule(3)
 def test_ping_can_be_off_for_a_station_that_never_answers_it_rule_3(engine: str) -> None:
     async def play(stage: Scene) -> None:
         wire, line = await stage.enter()
@@ -464,6 +460,26 @@ def test_ping_can_be_off_for_a_station_that_never_answers_it_rule_3(engine: str)
         assert not line.closes
 
     played(engine, play, StationLimits(ping_interval_s=0.1, ping_timeout_s=0.1), ping=0)
+
+
+@pytest.mark.rule(3)
+def test_ping_can_be_switched_off_once_it_is_known_that_a_station_never_answers_it_rule_3(
+    engine: str,
+) -> None:
+    async def play(stage: Scene) -> None:
+        wire, line = await stage.enter()
+        line.socket.leave_unpinged()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.4):
+                await wire.frame()
+        assert not line.closes
+        heard = probed(line, within_s=2)
+        opcode, payload = await wire.frame()
+        assert opcode == PING, "a probe pings all the same"
+        wire.write(frame(PONG, payload))
+        assert await heard
+
+    played(engine, play, StationLimits(ping_interval_s=0.1, ping_timeout_s=0.1))
 
 
 def test_a_probe_is_answered_by_a_pong_and_by_any_other_frame_t2(engine: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 import uvloop
 from cryptography import x509
@@ -150,6 +151,26 @@ def test_what_is_too_weak_is_not_spoken_t7(engine: str, name: str) -> None:
         assert not stage.gatekeeper.knocks
 
     played(engine, play)
+
+
+def test_suites_without_forward_secrecy_are_spoken_where_that_is_set(engine: str) -> None:
+    """OCPP demands them of a CSMS (A00.FR.318); who knows better ones is never met with them."""
+    files = msgspec.structs.replace(papers().files(papers().ours.server("RSA")), without_secrecy=True)
+
+    async def play(stage: Scene) -> None:
+        for ciphers, agreed in (
+            ("AES128-GCM-SHA256", "AES128-GCM-SHA256"),
+            ("AES256-GCM-SHA384", "AES256-GCM-SHA384"),
+            ("AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"),
+        ):
+            trust = trusting(papers().ours)
+            trust.set_ciphers(ciphers)
+            trust.maximum_version = ssl.TLSVersion.TLSv1_2
+            wire = await stage.connect(trust=trust)
+            assert wire.writer.get_extra_info("cipher")[0] == agreed
+            wire.writer.close()
+
+    played(engine, play, files=files)
 
 
 def test_plain_text_at_the_door_with_tls_reaches_nobody(engine: str) -> None:

@@ -52,6 +52,19 @@ def test_a_migration_that_breaks_off_leaves_nothing_behind(
     assert ("log",) in _schema(database)
 
 
+def test_identities_are_kept_under_the_party_that_gave_out_the_uid(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}", poolclass=NullPool)
+    document = '{"party":{"country_code":"SE","party_id":"RET"},"uid":"04AA","type":"RFID","contract_id":"C"}'
+    with engine.begin() as connection:
+        subject.upgrade(connection, "0017")
+        row = ("SE*ELS", "ref", document)
+        connection.exec_driver_sql("INSERT INTO identity (owner, ref, document) VALUES (?, ?, ?)", row)
+        subject.upgrade(connection)
+        assert connection.exec_driver_sql("SELECT owner, ref, party, document FROM identity").all() == [
+            ("SE*ELS", "ref", "SE*RET", document)
+        ]
+
+
 def _schema(database: Path) -> list[tuple[str]]:
     connection = sqlite3.connect(database)
     names = connection.execute("SELECT name FROM sqlite_master ORDER BY name").fetchall()

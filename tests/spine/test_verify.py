@@ -196,7 +196,7 @@ def test_what_is_no_database_is_called_so(tmp_path: Path) -> None:
 
 def test_a_changed_letter_that_no_view_shows_is_found_by_its_seal(tmp_path: Path) -> None:
     """The price that an authorization noted is in no view; a seal covers every letter of the log."""
-    database = made(tmp_path / "elstrada.db", rounds=150)
+    database = made(tmp_path / "elstrada.db", rounds=90)
     seals = tmp_path / "seals"
     assert verify(database, seals=seals).sound
     assert list(read_seals(seals)) == [(0, 0)]

@@ -96,7 +96,16 @@ async def _station(spine: Spine, number: int, rounds: int) -> int:
     return end
 
 
-_OF_STATIONS = ("Station", "Session", "Connector", "Meter", "Command", "Stray", "Authorization")
+_OF_STATIONS = (
+    "Station",
+    "Session",
+    "Connector",
+    "Meter",
+    "Command",
+    "Stray",
+    "Authorization",
+    "Reservation",
+)
 
 
 def _others() -> dict[str, tuple[Fact, ...]]:

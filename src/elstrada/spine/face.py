@@ -220,15 +220,31 @@ class Spine(Protocol):
         order: Sequence[str] = (),
         limit: int = 1000,
         offset: int = 0,
+        after: Sequence[Cell] | None = None,
     ) -> list[Row]:
         """Rows that match. ``order`` names columns; a leading ``-`` turns one round.
 
-        Ties are broken by the primary key, so that pages are stable.
+        Ties are broken by the primary key, in the direction of the last column, so that pages are stable.
+
+        Args:
+            after: a place in this order (``rules.ordering``): only rows behind it are found. Unlike with an
+                offset, the rows before it cost nothing, and may come and go.
         """
         ...
 
-    async def count(self, table: Table, where: Where | None = None, *, by: Sequence[str] = ()) -> list[Row]:
-        """Numbers of rows per combination of the ``by`` columns, each row with a ``count``."""
+    async def count(
+        self,
+        table: Table,
+        where: Where | None = None,
+        *,
+        by: Sequence[str] = (),
+        most: int | None = None,
+    ) -> list[Row]:
+        """Numbers of rows per combination of the ``by`` columns, each row with a ``count``.
+
+        Args:
+            most: without ``by``: where counting stops, because whoever has that many has many.
+        """
         ...
 
     def watch(self) -> asyncio.Event:

@@ -9,16 +9,24 @@ from typing import Any, cast
 from sqlalchemy import Table
 
 from elstrada.spine.face import AnyOf, Between, Cell, Row, Where
-from elstrada.spine.rules import check_columns, comparable, ordering
+from elstrada.spine.rules import behind, check_columns, comparable, ordering
 
 
 def rows_where(
-    table: Table, rows: Iterable[Row], where: Where, order: Sequence[str], limit: int, offset: int
+    table: Table,
+    rows: Iterable[Row],
+    where: Where,
+    order: Sequence[str],
+    limit: int,
+    offset: int,
+    after: Sequence[Cell] | None,
 ) -> list[Row]:
-    """The rows that match, sorted."""
+    """The rows that match, sorted, and of them only those behind a place."""
     columns = ordering(table, order)
     check_columns(table, (name for name, _ in columns))
     found = _matching(table, rows, where)
+    if after is not None:
+        found = _behind(table, found, where, order, after)
     # Sorting is stable: the last column first leaves the first column in charge.
     for name, turned in reversed(columns):
         comparable(table, name)
@@ -26,14 +34,28 @@ def rows_where(
     return found[offset : offset + limit]
 
 
-def counts_where(table: Table, rows: Iterable[Row], where: Where, by: Sequence[str]) -> list[Row]:
-    """How many rows match, per combination of ``by``."""
+def _behind(
+    table: Table, rows: list[Row], where: Where, order: Sequence[str], after: Sequence[Cell]
+) -> list[Row]:
+    behind(table, order, where, after)  # It is a place, or this raises.
+    names, turned = [name for name, _ in ordering(table, order)], ordering(table, order)[0][1]
+    place = [_rank(cell) for cell in after]
+    ranked = (([_rank(row[name]) for name in names], row) for row in rows)
+    return [row for rank, row in ranked if (rank < place if turned else rank > place)]
+
+
+def counts_where(
+    table: Table, rows: Iterable[Row], where: Where, by: Sequence[str], most: int | None
+) -> list[Row]:
+    """How many rows match, per combination of ``by``; or up to ``most`` of them in all."""
+    if most is not None and by:
+        raise ValueError(f"{table.name}: what is counted by columns is counted whole")
     check_columns(table, by)
     for name in by:
         comparable(table, name)
     found = Counter(tuple(row[name] for name in by) for row in _matching(table, rows, where))
     if not by:
-        return [{"count": found[()]}]
+        return [{"count": found[()] if most is None else min(most, found[()])}]
     groups = sorted(found, key=lambda group: [_rank(cell) for cell in group])
     return [dict(zip(by, group, strict=True)) | {"count": found[group]} for group in groups]
 

@@ -126,14 +126,22 @@ class MemorySpine:
         order: Sequence[str] = (),
         limit: int = 1000,
         offset: int = 0,
+        after: Sequence[Cell] | None = None,
     ) -> list[Row]:
         self._check_up()
         rows = self.store.tables.rows(table)
-        return matching.rows_where(table, rows, where or {}, order, limit, offset)
+        return matching.rows_where(table, rows, where or {}, order, limit, offset, after)
 
-    async def count(self, table: Table, where: Where | None = None, *, by: Sequence[str] = ()) -> list[Row]:
+    async def count(
+        self,
+        table: Table,
+        where: Where | None = None,
+        *,
+        by: Sequence[str] = (),
+        most: int | None = None,
+    ) -> list[Row]:
         self._check_up()
-        return matching.counts_where(table, self.store.tables.rows(table), where or {}, by)
+        return matching.counts_where(table, self.store.tables.rows(table), where or {}, by, most)
 
     def watch(self) -> asyncio.Event:
         return self._watchers.watch()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
@@ -24,14 +22,14 @@ def migrate(path: Path, revision: str = "head") -> None:
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Run the missing revisions on a connection of any dialect, within its transaction."""
-    command.upgrade(_config(connection), revision)
+    # Not before they are needed: most commands migrate nothing, and this is an eighth of their start.
+    from alembic import command
+    from alembic.config import Config
 
-
-def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    return config
+    command.upgrade(config, revision)
 
 
 def _engine(path: Path) -> Engine:

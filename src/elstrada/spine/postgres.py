@@ -158,11 +158,20 @@ class PostgresSpine:
         order: Sequence[str] = (),
         limit: int = 1000,
         offset: int = 0,
+        after: Sequence[Cell] | None = None,
     ) -> list[Row]:
-        return await self._opened().readers.rows(queries.rows_where(table, where or {}, order, limit, offset))
+        query = queries.rows_where(table, where or {}, order, limit, offset, after)
+        return await self._opened().readers.rows(query)
 
-    async def count(self, table: Table, where: Where | None = None, *, by: Sequence[str] = ()) -> list[Row]:
-        return await self._opened().readers.rows(queries.counts_where(table, where or {}, by))
+    async def count(
+        self,
+        table: Table,
+        where: Where | None = None,
+        *,
+        by: Sequence[str] = (),
+        most: int | None = None,
+    ) -> list[Row]:
+        return await self._opened().readers.rows(queries.counts_where(table, where or {}, by, most))
 
     def watch(self) -> asyncio.Event:
         return self._watchers.watch()

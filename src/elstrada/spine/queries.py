@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from sqlalchemy import (
@@ -19,13 +19,24 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    literal,
     or_,
     select,
     true,
+    tuple_,
 )
 
 from elstrada.spine.face import AnyOf, Between, Cell, Row, Where
-from elstrada.spine.rules import check_columns, check_key, comparable, ordering
+from elstrada.spine.rules import (
+    Behind,
+    behind,
+    check_columns,
+    check_key,
+    comparable,
+    is_fixed,
+    may_be_empty,
+    ordering,
+)
 
 
 class Query(NamedTuple):
@@ -56,6 +67,9 @@ _Test = _Empty | _Equal | _AnyOf | _Between
 _Shape = tuple[tuple[str, _Test], ...]
 """What is asked of which column, without the values."""
 
+_Sorting = tuple[tuple[str, bool, bool], ...]
+"""Columns to sort by, each with "turned round?" and "may it be empty?"."""
+
 _KEPT = 1_000
 
 
@@ -65,15 +79,31 @@ def row_with(table: Table, key: Row) -> Query:
     return Query(_row_with(table, tuple(key)), {f"{name}_is": value for name, value in key.items()})
 
 
-def rows_where(table: Table, where: Where, order: Sequence[str], limit: int, offset: int) -> Query:
-    """The rows that match, sorted."""
+def rows_where(
+    table: Table, where: Where, order: Sequence[str], limit: int, offset: int, after: Sequence[Cell] | None
+) -> Query:
+    """The rows that match, sorted, and of them only those behind a place."""
     values = {**_values(where), "most": limit, "skipped": offset}
-    return Query(_rows_where(table, _shape(where), tuple(order)), values)
+    sorting = _sorting(table, where, order)
+    if after is None:
+        return Query(_rows_where(table, _shape(where), sorting, None), values)
+    rest = behind(table, order, where, after)
+    if rest is None:
+        return Query(_rows_where(table, _shape(where), sorting, None), {**values, "most": 0})
+    place = dict(zip((name for name, _ in ordering(table, order)), after, strict=True))
+    where = _beyond(where, rest, place)
+    values = {**_values(where), "most": limit, "skipped": offset}
+    values |= {f"{name}_behind": place[name] for name in rest.names}
+    return Query(_rows_where(table, _shape(where), sorting, rest), values)
 
 
-def counts_where(table: Table, where: Where, by: Sequence[str]) -> Query:
-    """How many rows match, per combination of ``by``."""
-    return Query(_counts_where(table, _shape(where), tuple(by)), _values(where))
+def counts_where(table: Table, where: Where, by: Sequence[str], most: int | None) -> Query:
+    """How many rows match, per combination of ``by``; or up to ``most`` of them in all."""
+    if most is None:
+        return Query(_counts_where(table, _shape(where), tuple(by)), _values(where))
+    if by:
+        raise ValueError(f"{table.name}: what is counted by columns is counted whole")
+    return Query(_counts_up_to(table, _shape(where)), {**_values(where), "most": most})
 
 
 @lru_cache(_KEPT)
@@ -82,22 +112,65 @@ def _row_with(table: Table, names: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
     return select(table).where(*(table.c[name] == _parameter(table.c[name], "is") for name in names))
 
 
-@lru_cache(_KEPT)
-def _rows_where(table: Table, shape: _Shape, order: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+def _sorting(table: Table, where: Where, order: Sequence[str]) -> _Sorting:
+    """What is left to sort by: a column in which all rows are the same would hide from a planner that an index fits."""
     columns = ordering(table, order)
     check_columns(table, (name for name, _ in columns))
-    sorting = (_sorted(comparable(table, name), turned) for name, turned in columns)
-    found = select(table).where(_all(table, shape)).order_by(*sorting)
+    return tuple(
+        (name, turned, may_be_empty(table, where, name))
+        for name, turned in columns
+        if not is_fixed(where, name)
+    )
+
+
+@lru_cache(_KEPT)
+def _rows_where(
+    table: Table, shape: _Shape, sorting: _Sorting, rest: Behind | None
+) -> Select[*tuple[Any, ...]]:
+    found = select(table).where(_all(table, shape))
+    if rest is not None and rest.names:
+        found = found.where(_is_behind(table, rest))
+    found = found.order_by(
+        *(_sorted(comparable(table, name), turned, empty) for name, turned, empty in sorting)
+    )
     return found.limit(bindparam("most")).offset(bindparam("skipped"))
+
+
+def _beyond(where: Where, rest: Behind, place: Row) -> Where:
+    """The conditions without the bound that the place goes beyond: of two bounds SQLite's index takes but one."""
+    wanted = where.get(rest.names[0]) if rest.names else None
+    if not isinstance(wanted, Between):
+        return where
+    low, high, at = wanted.low, wanted.high, cast(Any, place[rest.names[0]])  # All of the column's type.
+    if rest.turned and high is not None and at < high:
+        return {**where, rest.names[0]: Between(low=low)}
+    if not rest.turned and low is not None and at >= low:
+        return {**where, rest.names[0]: Between(high=high)}
+    return where
+
+
+def _is_behind(table: Table, rest: Behind) -> ColumnElement[bool]:
+    columns = [comparable(table, name) for name in rest.names]
+    here = tuple_(*columns)
+    place = tuple_(*(_parameter(column, "behind") for column in columns))
+    if rest.itself:
+        return here <= place if rest.turned else here >= place
+    return here < place if rest.turned else here > place
 
 
 @lru_cache(_KEPT)
 def _counts_where(table: Table, shape: _Shape, by: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
     check_columns(table, by)
     columns = [comparable(table, name) for name in by]
-    sorting = (_sorted(column, turned=False) for column in columns)
+    sorting = (_sorted(column, turned=False, empty=bool(column.nullable)) for column in columns)
     counted = select(*columns, func.count().label("count")).select_from(table).where(_all(table, shape))
     return counted.group_by(*columns).order_by(*sorting)
+
+
+@lru_cache(_KEPT)
+def _counts_up_to(table: Table, shape: _Shape) -> Select[*tuple[Any, ...]]:
+    found = select(literal(1)).select_from(table).where(_all(table, shape)).limit(bindparam("most"))
+    return select(func.count().label("count")).select_from(found.subquery())
 
 
 def _shape(where: Where) -> _Shape:
@@ -159,8 +232,9 @@ def _parameter(column: Column[Any], role: str, *, expanding: bool = False) -> Bi
     return bindparam(f"{column.name}_{role}", type_=column.type, expanding=expanding)
 
 
-def _sorted(column: Column[object], turned: bool) -> ColumnElement[object]:
-    # An empty cell counts as less than any value on every engine (PostgreSQL's default is the opposite).
-    if not column.nullable:
+def _sorted(column: Column[object], turned: bool, empty: bool) -> ColumnElement[object]:
+    # An empty cell counts as less than any value on every engine (PostgreSQL's default is the opposite,
+    # and that of its indexes, so that one fits only where no cell is empty).
+    if not empty:
         return column.desc() if turned else column.asc()
     return column.desc().nulls_last() if turned else column.asc().nulls_first()

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from elstrada.spine.columns import Amount, Moment
@@ -106,6 +107,11 @@ def _key(name: str) -> Column[object]:
     return Column(name, Text, primary_key=True)
 
 
+def _some(name: str, *columns: str, only: str) -> Index:
+    """An index of some rows. Whoever asks for them must say so in the same words."""
+    return Index(name, *columns, sqlite_where=text(only), postgresql_where=text(only))
+
+
 # --- views ------------------------------------------------------------------------------------------
 
 station_state = _view(
@@ -122,6 +128,9 @@ station_state = _view(
     Column("serial", Text),
     Column("firmware", Text),
     Column("booted_at", Moment),
+    Column("clock_ahead_s", BigInteger),  # None while its clock is right.
+    Column("clock_wrong_since", Moment),
+    _some("station_state_away", "disconnected_at", "owner", "station_id", only="connection_id IS NULL"),
 )
 connector_state = _view(
     "connector_state",
@@ -132,6 +141,7 @@ connector_state = _view(
     Column("error_code", Text),
     Column("info", Text),
     Column("changed_at", Moment),
+    Index("connector_by_status", "status", "changed_at", "owner", "station_id", "evse_id", "connector_id"),
 )
 session = _view(
     "session",
@@ -155,11 +165,40 @@ session = _view(
     Column("power_w", BigInteger),
     Column("charging", Boolean),
     Column("reason", Text),
+    Column("presumed", Text),  # model.unended.Presumed, of an end that its station did not tell.
+    Column("meter_lacks", Text),  # model.metering.MeterLack, with blanks between.
     Column("updated_at", Moment, nullable=False),
     Index("session_by_start_key", "owner", "station_id", "start_key"),
     Index("session_by_transaction", "owner", "station_id", "transaction_id"),
-    Index("session_running", "owner", "ended_at"),
-    Index("session_by_update", "owner", "updated_at"),
+    Index("session_by_update", "owner", "updated_at", "session_id"),
+    _some(
+        "session_by_reference",
+        "owner",
+        "authorization_reference",
+        "session_id",
+        only="authorization_reference IS NOT NULL",
+    ),
+    Index("session_by_station", "owner", "station_id", "first_version", "session_id"),
+    _some("session_running", "owner", "updated_at", "session_id", only="ended_at IS NULL"),
+    _some(
+        "session_running_at", "owner", "station_id", "first_version", "session_id", only="ended_at IS NULL"
+    ),
+    _some("session_running_since", "started_at", "owner", "session_id", only="ended_at IS NULL"),
+    _some(
+        "session_presumed",
+        "owner",
+        "presumed",
+        "updated_at",
+        "session_id",
+        only="presumed IS NOT NULL AND completed_at IS NULL",
+    ),
+    _some(
+        "session_ended",
+        "owner",
+        "ended_at",
+        "session_id",
+        only="ended_at IS NOT NULL AND completed_at IS NULL AND presumed IS NULL",
+    ),
 )
 station_event = _view(
     "station_event",
@@ -167,6 +206,20 @@ station_event = _view(
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("at", Moment, nullable=False),
     Column("document", Text, nullable=False),
+)
+station_notice = _view(
+    "station_notice",
+    _key("station_id"),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("document", Text, nullable=False),  # model.Notice
+    Index("station_notice_by_time", "owner", "at", "station_id", "version"),
+    Index("station_notice_by_station", "owner", "station_id", "at", "version"),
+    Index("station_notice_by_kind", "owner", "kind", "at", "station_id", "version"),
+    Index("station_notice_by_severity", "owner", "severity", "at", "station_id", "version"),
 )
 stray = _view(
     "stray",
@@ -186,6 +239,38 @@ command = _view(
     Column("detail", Text),
     Column("requested_at", Moment),
     Column("answered_at", Moment),
+    Index("command_by_station", "owner", "station_id", "requested_at", "command_id"),
+    Index("command_by_answer", "owner", "name", "answered_at", "command_id"),
+    _some("command_open", "owner", "requested_at", "command_id", only="result IS NULL"),
+)
+reservation = _view(
+    "reservation",
+    _key("station_id"),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text),  # model.reservation.ReservationState
+    Column("evse_id", Integer),  # 0: any.
+    Column("token_ref", Text),
+    Column("token_party", Text),
+    Column("made_for", Text),
+    Column("partner_ref", Text),
+    Column("command_id", Text),
+    Column("session_id", Text),  # Of the session that uses it, or would.
+    Column("reserved_at", Moment),
+    Column("expires_at", Moment),
+    Column("ended_at", Moment),  # None while it lives.
+    Column("ended_by", Text),  # CANCELED: the party; USED: the session.
+    Column("detail", Text),
+    Column("changed_at", Moment),
+    Column("document", Text),  # model.Reservation
+    _some("reservation_living", "owner", "expires_at", "station_id", "number", only="ended_at IS NULL"),
+    _some("reservation_living_at", "owner", "station_id", "expires_at", "number", only="ended_at IS NULL"),
+    _some("reservation_by_partner", "owner", "made_for", "partner_ref", only="ended_at IS NULL"),
+    Index("reservation_by_expiry", "owner", "expires_at", "station_id", "number"),
+    Index("reservation_by_station", "owner", "station_id", "expires_at", "number"),
+    Index("reservation_by_session", "owner", "session_id"),
+    Index("reservation_by_command", "owner", "command_id"),
+    Index("reservation_by_change", "owner", "changed_at"),
+    Index("reservation_by_issuer", "owner", "token_party", "reserved_at", "station_id", "number"),
 )
 roamed_session = _view(
     "roamed_session",
@@ -220,7 +305,10 @@ cdr = _view(
     Column("delivered_to", Text),
     Column("delivered_url", Text),
     Column("recorded_at", Moment),
-    Index("cdr_by_record", "owner", "recorded_at"),
+    Index("cdr_by_record", "owner", "recorded_at", "party", "cdr_id"),
+    Index("cdr_by_state", "owner", "state", "recorded_at", "party", "cdr_id"),
+    Index("cdr_by_token_party", "owner", "token_party", "recorded_at", "party", "cdr_id"),
+    Index("cdr_by_id", "owner", "cdr_id", "party"),
     Index("cdr_by_session", "owner", "party", "session_id"),
 )
 bill_line = _view(
@@ -237,7 +325,8 @@ bill_line = _view(
     Column("currency", Text, nullable=False),
     Column("document", Text, nullable=False),  # model.BillLine
     Column("recorded_at", Moment, nullable=False),
-    Index("bill_line_by_end", "owner", "ended_at"),
+    Index("bill_line_by_end", "owner", "ended_at", "line_id"),
+    Index("bill_line_by_record", "owner", "recorded_at", "line_id"),
     Index("bill_line_by_cdr", "owner", "cdr_party", "cdr_id", unique=True),
 )
 
@@ -251,6 +340,110 @@ station = _record(
     Column("password_hash", LargeBinary),  # HMAC(pepper, id | password); None: may not connect yet.
     Column("document", Text, nullable=False),  # model.Station
     Column("changed_at", Moment, nullable=False),
+    Column("password_next_hash", LargeBinary),  # Of one that is offered, until it is used or refused (T5).
+    Column("password_next_sealed", LargeBinary),  # The same, encrypted, until the station has it for certain.
+    Column("password_next_at", Moment),  # When it was offered.
+    Column("password_next_told", Integer),  # How often the station was told, before it is.
+)
+station_item = _record(
+    "station_item",  # A station's mirror: what it has in store, as it last told.
+    _key("owner"),
+    _key("station_id"),
+    _key("kind"),
+    _key("key"),
+    Column("document", Text, nullable=False),  # model.Variable, Monitor, or the station's own words
+    Column("reported_at", Moment, nullable=False),
+)
+station_report = _record(
+    "station_report",  # A report that a station makes in several messages.
+    _key("owner"),
+    _key("station_id"),
+    _key("kind"),
+    Column("request_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("whole", Boolean, nullable=False),  # Everything of the kind was asked for.
+    Column("parts", Text, nullable=False),  # Numbers of the messages that came, as JSON.
+    Column("last", Integer),  # Number of the last message, once it came.
+    Column("items", Integer, nullable=False),
+    Column("began_at", Moment, nullable=False),
+    Column("complete_at", Moment),
+    Index("station_report_by_begin", "owner", "station_id", "began_at", "kind", "request_id"),
+)
+station_certificate = _record(
+    "station_certificate",  # Stations' own certificates, as we had them issued or have seen them shown.
+    _key("owner"),
+    _key("station_id"),
+    _key("fingerprint"),  # SHA-256, hexadecimal.
+    Column("serial", Text, nullable=False),  # Hexadecimal.
+    Column("issuer", Text, nullable=False),
+    Column("begins_at", Moment),
+    Column("ends_at", Moment, nullable=False),
+    Column("issued_at", Moment),  # None: not by us.
+    Column("first_seen_at", Moment),  # When the station first came with it.
+    Column("last_seen_at", Moment),  # To the day.
+    Column("kind", Text),  # OCPP's word for what it is for; None: not said, or it was only shown.
+    Column("taken_at", Moment),  # When the station accepted it from us.
+    Index("station_certificate_by_end", "ends_at"),
+)
+certificate_request = _record(
+    "certificate_request",  # What a station asked to have signed, until it has it or it comes to nothing.
+    _key("owner"),
+    _key("station_id"),
+    _key("kind"),
+    Column("csr", Text, nullable=False),  # PEM
+    Column("wire_id", BigInteger),
+    Column("chain", Text),  # PEM, once it is signed.
+    Column("fingerprint", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+)
+local_list = _record(
+    "local_list",  # A station's local authorization list, as far as we know it. Holds pseudonyms, no uids.
+    _key("owner"),
+    _key("station_id"),
+    Column("state", Text, nullable=False),  # model.ListState
+    Column("detail", Text, nullable=False),
+    Column("protocol", Text),  # In which the list was sent.
+    Column("version", Integer),  # That we gave it last; None: never, or we do not know what the station has.
+    Column("their_version", Integer),  # That the station told last.
+    Column("entries", Text, nullable=False),  # Content hashes by ListEntry.key, as JSON.
+    Column("count", Integer, nullable=False),  # Of entries.
+    Column("left_out", Integer, nullable=False),  # Tokens that it should hold and cannot.
+    Column("looked_at", Moment),
+    Column("synced_at", Moment),
+    Column("asked", Text),  # LOOK or FULL: an operator waits for it.
+    Index("local_list_asked", "owner", "asked"),
+)
+allowance = _record(
+    "allowance",  # What a token may take at a CPO's stations; tokens that are not here may take what they like.
+    _key("owner"),
+    _key("ref"),  # The token's pseudonym.
+    Column("document", Text, nullable=False),  # model.Allowance
+    Column("changed_at", Moment, nullable=False),
+)
+web_secret = _record(
+    "web_secret",  # By which a station makes the codes on its display that begin a payment on the web.
+    _key("owner"),
+    _key("station_id"),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("former", LargeBinary),  # Good as well, while it is not known that the station has the new one.
+    Column("valid_s", Integer, nullable=False),
+    Column("length", Integer, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+web_payment = _record(
+    "web_payment",
+    _key("owner"),
+    _key("payment_id"),
+    Column("station_id", Text, nullable=False),
+    Column("evse_id", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # model.web_payment.PaymentState
+    Column("document", Text, nullable=False),  # model.WebPayment
+    Column("changed_at", Moment, nullable=False),
+    Index("web_payment_by_id", "payment_id", "owner"),
+    Index("web_payment_by_change", "owner", "changed_at", "payment_id"),
+    Index("web_payment_by_state", "owner", "state", "changed_at", "payment_id"),
+    Index("web_payment_by_station", "owner", "station_id", "changed_at", "payment_id"),
+    Index("web_payment_by_station_and_state", "owner", "station_id", "state", "changed_at", "payment_id"),
 )
 unknown_station = _record(
     "unknown_station",
@@ -261,6 +454,7 @@ unknown_station = _record(
     Column("count", Integer, nullable=False),
     Column("first_at", Moment, nullable=False),
     Column("last_at", Moment, nullable=False),
+    Index("unknown_station_by_time", "last_at", "station_id"),
 )
 token = _record(
     "token",
@@ -274,11 +468,13 @@ token = _record(
     Column("last_updated", Moment, nullable=False),
     Index("token_by_ref", "owner", "ref"),
     Index("token_by_update", "owner", "party", "last_updated"),
+    Index("token_by_contract", "owner", "contract_id", "party", "uid", "type"),
 )
 identity = _record(
-    "identity",
+    "identity",  # Whom a uid means. Two parties may have given out the same.
     _key("owner"),
     _key("ref"),
+    _key("party"),
     Column("document", Text, nullable=False),  # model.TokenIdentity
 )
 location = _record(
@@ -294,6 +490,7 @@ location = _record(
     Column("document", Text, nullable=False),  # model.Location
     Column("last_updated", Moment, nullable=False),
     Index("location_by_update", "owner", "party", "last_updated"),
+    Index("location_by_source", "owner", "source", "party", "location_id"),
 )
 tariff = _record(
     "tariff",
@@ -325,6 +522,35 @@ peer = _record(
     Column("changed_at", Moment, nullable=False),
     Index("peer_by_token", "token_in_hash", unique=True),
     Index("peer_by_old_token", "token_in_old_hash", unique=True),
+)
+roamed_reservation = _record(
+    "roamed_reservation",  # Those that we, the eMSP, have made at partners' stations.
+    _key("owner"),
+    _key("reservation_id"),
+    Column("peer_id", Text, nullable=False),
+    Column("party", Text, nullable=False),  # The CPO.
+    Column("location_id", Text, nullable=False),
+    Column("evse_uid", Text),
+    Column("token_ref", Text, nullable=False),
+    Column("state", Text, nullable=False),  # In OCPI's words: CommandResultType, or ASKED.
+    Column("detail", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Index("roamed_reservation_by_expiry", "owner", "expires_at", "reservation_id"),
+    Index("roamed_reservation_by_state", "owner", "state", "expires_at", "reservation_id"),
+    Index("roamed_reservation_by_peer", "owner", "peer_id", "expires_at", "reservation_id"),
+    Index(
+        "roamed_reservation_by_peer_and_state", "owner", "peer_id", "state", "expires_at", "reservation_id"
+    ),
+)
+reserver = _record(
+    "reserver",  # To whom we, the CPO, must say that his reservation came to nothing.
+    _key("owner"),
+    _key("command_id"),  # By which it was made.
+    Column("peer_id", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
 )
 callback = _record(
     "callback",  # A command's result that we still owe a peer (P5).
@@ -364,7 +590,8 @@ finding = _record(
     Column("sample", Text, nullable=False),  # Redacted, bounded.
     Column("first_at", Moment, nullable=False),
     Column("last_at", Moment, nullable=False),
-    Index("finding_by_time", "last_at"),
+    Index("finding_by_time", "last_at", "source", "code"),
+    Index("finding_by_source", "source", "last_at", "code"),
 )
 document = _record(
     "document",
@@ -388,6 +615,51 @@ node = _record(
     Column("version", Text, nullable=False),
     Column("address", Text, nullable=False),  # Of its health listener.
     Column("leaving_at", Moment),  # Since when it drains.
+)
+firmware_image = _record(
+    "firmware_image",
+    _key("owner"),
+    _key("firmware_id"),
+    Column("vendor", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("file_name", Text, nullable=False),  # As it was handed in; the file itself is named by its hash.
+    Column("sha256", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("signature", Text),  # Base64; None: it is not signed.
+    Column("certificate", Text),  # PEM, of whoever signed it.
+    Column("node", Text, nullable=False),  # Where the file is, unless the folder is one for all.
+    Column("added_at", Moment, nullable=False),
+    Index("firmware_image_by_model", "owner", "vendor", "model", "added_at", "firmware_id"),
+)
+transfer = _record(
+    "transfer",  # A file that one station may fetch or leave at an address of its own.
+    _key("owner"),
+    _key("transfer_id"),
+    Column("station_id", Text, nullable=False),
+    Column("purpose", Text, nullable=False),  # FIRMWARE, LOG
+    Column("kind", Text),  # LOG: DIAGNOSTICS, SECURITY
+    Column("firmware_id", Text),
+    Column("token_hash", LargeBinary, nullable=False),  # HMAC of the address's secret part.
+    Column("request_id", Integer),  # By which the station tells of it; None: 1.6 without the extension.
+    Column("command_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # OPEN, DONE, CLOSED
+    Column("file", Text),  # FIRMWARE: the image's hash; LOG: what came, None before.
+    Column("file_name", Text),  # As people shall see it.
+    Column("size", BigInteger),  # Of the image, or of what came.
+    Column("sha256", Text),
+    Column("node", Text, nullable=False),  # Where the file is, or would be.
+    Column("moved", BigInteger, nullable=False),  # Bytes sent or received, in all tries.
+    Column("most", BigInteger, nullable=False),  # FIRMWARE: bytes sent in all; LOG: of the file.
+    Column("tries_left", Integer, nullable=False),  # LOG: uploads that may begin.
+    Column("trouble", Text),  # What went wrong last.
+    Column("created_at", Moment, nullable=False),
+    Column("moved_at", Moment),
+    Column("expires_at", Moment, nullable=False),
+    Index("transfer_by_token", "token_hash", unique=True),
+    Index("transfer_by_station", "owner", "station_id", "created_at", "transfer_id"),
+    Index("transfer_by_firmware", "owner", "firmware_id", "created_at", "transfer_id"),
+    Index("transfer_by_creation", "created_at"),
 )
 setting = _record("setting", _key("name"), Column("value", Text, nullable=False))
 

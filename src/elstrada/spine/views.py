@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.model import facts as f
+from elstrada.model.reservation import LIVING
 from elstrada.spine import tables as t
 from elstrada.spine.face import Cell, Recorded
 
@@ -99,6 +100,16 @@ def _(fact: f.StationBooted, at: Recorded, owner: str, station: str) -> Iterable
     yield Change(t.station_state, (owner, station), columns)
 
 
+@_on(f.StationClockJudged)
+def _(fact: f.StationClockJudged, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    wrong = fact.wrong_since is not None
+    columns: dict[str, Cell] = {
+        "clock_ahead_s": fact.ahead_s if wrong else None,
+        "clock_wrong_since": fact.wrong_since,
+    }
+    yield Change(t.station_state, (owner, station), columns)
+
+
 @_on(f.ConnectorStatusChanged)
 def _(fact: f.ConnectorStatusChanged, at: Recorded, owner: str, station: str) -> Iterable[Change]:
     columns: dict[str, Cell] = {
@@ -114,6 +125,19 @@ def _(fact: f.ConnectorStatusChanged, at: Recorded, owner: str, station: str) ->
 def _(fact: f.StationEventReported, at: Recorded, owner: str, station: str) -> Iterable[Change]:
     columns: dict[str, Cell] = {"at": at.at, "document": _document(fact.event)}
     yield Change(t.station_event, (owner, station, at.version), columns)
+
+
+@_on(f.StationNoticed)
+def _(fact: f.StationNoticed, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    notice = fact.notice
+    columns: dict[str, Cell] = {
+        "at": notice.at,
+        "kind": notice.kind.value,
+        "severity": notice.severity,
+        "status": notice.status,
+        "document": _document(notice),
+    }
+    yield Change(t.station_notice, (owner, station, at.version), columns)
 
 
 @_on(f.StrayReported)
@@ -180,8 +204,13 @@ def _(fact: f.MeterSampled, at: Recorded, owner: str, station: str) -> Iterable[
 @_on(f.SessionEnded)
 def _(fact: f.SessionEnded, at: Recorded, owner: str, station: str) -> Iterable[Change]:
     columns = _said(ended_at=fact.at, energy_wh=fact.energy_wh, reason=fact.reason)
-    columns |= {"power_w": 0, "charging": False}
+    columns |= {"power_w": 0, "charging": False, "presumed": fact.presumed and fact.presumed.value}
     yield _session(at, owner, station, fact.session_id, columns)
+
+
+@_on(f.SessionReopened)
+def _(fact: f.SessionReopened, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    yield _session(at, owner, station, fact.session_id, {"ended_at": None, "presumed": None})
 
 
 @_on(f.SessionCompleted)
@@ -191,6 +220,7 @@ def _(fact: f.SessionCompleted, at: Recorded, owner: str, station: str) -> Itera
         "ended_at": fact.ended_at,
         "energy_wh": fact.energy_wh,
         "completed_at": at.at,
+        "meter_lacks": " ".join(fact.meter_lacks) or None,
     }
     yield _session(at, owner, station, fact.session_id, columns)
 
@@ -213,6 +243,35 @@ def _(fact: f.CommandRequested, at: Recorded, owner: str, station: str) -> Itera
 @_on(f.CommandAnswered)
 def _(fact: f.CommandAnswered, at: Recorded, owner: str, station: str) -> Iterable[Change]:
     columns: dict[str, Cell] = {"result": fact.result.value, "detail": fact.detail, "answered_at": at.at}
+    yield Change(t.command, (owner, fact.command_id), columns, first={"station_id": station})
+
+
+@_on(f.ReservationChanged)
+def _(fact: f.ReservationChanged, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    one, lives = fact.reservation, fact.state in LIVING
+    columns: dict[str, Cell] = {
+        "state": fact.state.value,
+        "evse_id": one.evse_id,
+        "token_ref": one.token_ref,
+        "token_party": one.token_party and str(one.token_party),
+        "made_for": str(one.made_for),
+        "partner_ref": one.partner_ref,
+        "command_id": one.command_id,
+        "session_id": one.session_id,
+        "reserved_at": one.reserved_at,
+        "expires_at": one.expires_at,
+        "ended_at": None if lives else fact.at,
+        "ended_by": str(fact.by) if fact.by is not None else fact.session_id,
+        "detail": fact.detail,
+        "changed_at": at.at,
+        "document": _document(one),
+    }
+    yield Change(t.reservation, (owner, station, one.id), columns)
+
+
+@_on(f.RemoteStartLapsed)
+def _(fact: f.RemoteStartLapsed, _: Recorded, owner: str, station: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {"detail": f"accepted, but no session began within {fact.waited_s} s"}
     yield Change(t.command, (owner, fact.command_id), columns, first={"station_id": station})
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
@@ -27,6 +25,8 @@ class Revisions(msgspec.Struct, frozen=True):
 
 def revisions_of(connection: Connection) -> Revisions:
     """Look where the database behind a connection is."""
+    from alembic.migration import MigrationContext  # Not before it is needed, as in ``migrate``.
+
     return revisions_from(MigrationContext.configure(connection).get_current_revision())
 
 
@@ -40,4 +40,6 @@ def revisions_from(found: str | None) -> Revisions:
 
 def all_revisions() -> list[str]:
     """Every revision this version knows, oldest first."""
+    from alembic.script import ScriptDirectory
+
     return [script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions()][::-1]
