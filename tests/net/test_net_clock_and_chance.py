@@ -25,6 +25,7 @@ def test_the_clock_tells_utc() -> None:
 
 
 @pytest.mark.parametrize("chance", [SystemChance(), SeededChance(1)], ids=["system", "seeded"])
+@pytest.mark.rule(16)
 def test_what_chance_gives_is_fit_for_use(chance: Chance) -> None:
     for _ in range(200):
         fresh = chance.fresh()

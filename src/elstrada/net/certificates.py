@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -22,13 +22,16 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from elstrada.net.face import Clock
+from elstrada.net.reading import UNREADABLE
 
-SOON = timedelta(days=14)
-"""How long before its end a certificate is worth a word."""
+SOON = timedelta(days=30)
+"""How long before its end a certificate is worth a word, unless somebody says otherwise."""
 WATCH_S = 2.0
 """How often the files are looked at; a change is taken up at the second look that finds it so."""
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; those of 1.3 are all good. None without forward secrecy, none with CBC (T7)."""
+CIPHERS_WITHOUT_SECRECY = "AES128-GCM-SHA256:AES256-GCM-SHA384"
+"""TLS_RSA_WITH_AES_128_GCM_SHA256 and _256_GCM_SHA384, which OCPP demands of a CSMS all the same (A00.FR.318)."""
 _LEAST_RSA_BITS, _LEAST_EC_BITS = 2048, 224
 """112 bits of security, which both OCPP documents ask for."""
 _MOST_BYTES = 1 << 20
@@ -45,6 +48,8 @@ class TlsFiles(msgspec.Struct, frozen=True, kw_only=True):
     """One for each certificate, in the same order."""
     authorities: tuple[Path, ...] = ()
     """That stations' own certificates come from; without any, no station is asked for one."""
+    without_secrecy: bool = False
+    """Speak the two TLS_RSA suites as well, with stations that know nothing better."""
 
     @property
     def all(self) -> tuple[Path, ...]:
@@ -69,13 +74,13 @@ class Shown(msgspec.Struct, frozen=True):
     begins_at: datetime
     ends_at: datetime
 
-    def doubt(self, now: datetime) -> str | None:
+    def doubt(self, now: datetime, soon: timedelta = SOON) -> str | None:
         """What is wrong with its time, in words."""
         if self.ends_at <= now:
             return f"{self.file}: the certificate of {self.subject} ended on {self.ends_at:%Y-%m-%d}"
         if self.begins_at > now:
             return f"{self.file}: the certificate of {self.subject} begins only on {self.begins_at:%Y-%m-%d}"
-        if self.ends_at - now < SOON:
+        if self.ends_at - now < soon:
             return f"{self.file}: the certificate of {self.subject} ends on {self.ends_at:%Y-%m-%d}"
         return None
 
@@ -87,10 +92,10 @@ class Identity(msgspec.Struct, frozen=True):
     ours: tuple[Shown, ...]
     authorities: tuple[Shown, ...]
 
-    def doubts(self, now: datetime) -> Iterator[str]:
+    def doubts(self, now: datetime, soon: timedelta = SOON) -> Iterator[str]:
         """What is wrong with the times of these certificates, or soon will be."""
         for shown in (*self.ours, *self.authorities):
-            doubt = shown.doubt(now)
+            doubt = shown.doubt(now, soon)
             if doubt is not None:
                 yield doubt
 
@@ -114,12 +119,15 @@ def read_identity(files: TlsFiles) -> Identity:
 class Certificates:
     """What new connections are met with: follows its files, so that a renewal needs no restart."""
 
-    def __init__(self, files: TlsFiles, clock: Clock) -> None:
+    def __init__(self, files: TlsFiles, clock: Clock, soon: timedelta = SOON) -> None:
         """
+        Args:
+            soon: how long before its end a certificate is worth a word.
         Raises:
             TlsUnusable: as ``read_identity``.
         """
-        self.files, self._clock = files, clock
+        self.files, self._clock, self._soon = files, clock, soon
+        self._told: Callable[[str], object] = _unheard
         self._read = self._seen = _stamp(files)
         self.identity = read_identity(files)
         self._doubted: datetime | None = None
@@ -150,14 +158,38 @@ class Certificates:
         self._doubted = None
         _LOG.info("new connections are met with the changed certificates")
 
+    def tell(self, told: Callable[[str], object]) -> None:
+        """Have somebody hear, now and then once a day, what the log says of the certificates' times."""
+        self._told, self._doubted = told, None
+        self.doubt()
+
     def doubt(self) -> None:
         """Say once a day what is wrong with the certificates' times."""
         now = self._clock.now()
         if self._doubted is not None and now - self._doubted < timedelta(days=1):
             return
         self._doubted = now
-        for says in self.identity.doubts(now):
+        for says in self.identity.doubts(now, self._soon):
             _LOG.warning("%s", says)
+            self._told(says)
+
+
+def _unheard(_: str) -> None:
+    """Nobody is told; the log says it anyway."""
+
+
+def following(certificates: Certificates) -> ssl.SSLContext:
+    """A context for a server that keeps one for its whole life: each newcomer sees the certificates of then.
+
+    Nobody is asked for a certificate of his own.
+    """
+    context = _rules()
+
+    def choose(line: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        line.context = certificates.identity.context
+
+    context.sni_callback = choose  # Called for those who name no server, too.
+    return context
 
 
 def _stamp(files: TlsFiles) -> tuple[tuple[int, int, int] | None, ...]:
@@ -215,7 +247,7 @@ def _chain(file: Path, problems: list[str]) -> list[x509.Certificate]:
     text = _content(file, problems)
     try:
         return x509.load_pem_x509_certificates(text) if text is not None else []
-    except ValueError:
+    except UNREADABLE:
         problems.append(f"{file} holds no certificate in PEM")
         return []
 
@@ -262,11 +294,17 @@ def _twice(kinds: Iterable[str]) -> list[str]:
 # --- the context ------------------------------------------------------------------------------------
 
 
-def _context(files: TlsFiles) -> ssl.SSLContext:
+def _rules(*, without_secrecy: bool = False) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(CIPHERS)
+    # We prefer in this order, so the last are spoken only with who knows none of the others.
+    context.set_ciphers(f"{CIPHERS}:{CIPHERS_WITHOUT_SECRECY}" if without_secrecy else CIPHERS)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    return context
+
+
+def _context(files: TlsFiles) -> ssl.SSLContext:
+    context = _rules(without_secrecy=files.without_secrecy)
     try:
         for certificate, key in zip(files.certificates, files.keys, strict=True):
             context.load_cert_chain(certificate, key, password="")

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cache
 from typing import cast
 
 import httpcore2
@@ -21,6 +22,12 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 BODY_BYTES = 8 * 1024 * 1024
 _ADDRESSES_TRIED = 2
 _SENT_BY_US = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+
+
+@cache
+def system_trust() -> ssl.SSLContext:
+    """Trusts whom this machine trusts. Reading their certificates takes longer than the rest of a node's start."""
+    return ssl.create_default_context()
 
 
 class GuardedClient:
@@ -41,7 +48,7 @@ class GuardedClient:
         self._rules = rules or EgressRules()
         self._body_bytes = body_bytes
         backend = _PinnedBackend(self._rules, resolve or _resolve)
-        self._transport = _PinnedTransport(tls or ssl.create_default_context(), backend)
+        self._transport = _PinnedTransport(tls or system_trust(), backend)
 
     async def send(self, request: HttpRequest, *, timeout_s: float) -> HttpResponse:
         """Send one request; ``path`` is the whole URL, ``query`` is added to it.

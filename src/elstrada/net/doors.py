@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -72,11 +73,14 @@ def secured_by(transport: asyncio.BaseTransport) -> Secured | None:
     line = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
     if line is None:
         return None
-    told = line.getpeercert()
-    return Secured(_certificate(told) if told else None)
+    told, whole = line.getpeercert(), line.getpeercert(binary_form=True)
+    return Secured(_certificate(told, whole) if told and whole else None)
 
 
-def _certificate(told: ssl._PeerCertRetDictType) -> ClientCertificate:  # pyright: ignore[reportPrivateUsage]
+def _certificate(
+    told: ssl._PeerCertRetDictType,  # pyright: ignore[reportPrivateUsage]
+    whole: bytes,
+) -> ClientCertificate:
     names = [
         pair for part in cast("tuple[tuple[tuple[str, str], ...], ...]", told["subject"]) for pair in part
     ]
@@ -86,8 +90,24 @@ def _certificate(told: ssl._PeerCertRetDictType) -> ClientCertificate:  # pyrigh
     return ClientCertificate(
         common_names[0] if len(common_names) == 1 else "",
         organizations[0] if len(organizations) == 1 else "",
-        datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told["notAfter"])), UTC),
+        _time(told["notAfter"]),
+        _time(told["notBefore"]),
+        str(told["serialNumber"]).lower().lstrip("0"),
+        _issuer(told),
+        hashlib.sha256(whole).hexdigest(),
     )
+
+
+def _issuer(told: ssl._PeerCertRetDictType) -> str:  # pyright: ignore[reportPrivateUsage]
+    """As people read a name: its parts, the last first."""
+    parts = cast("tuple[tuple[tuple[str, str], ...], ...]", told["issuer"])
+    short = {"commonName": "CN", "organizationName": "O", "countryName": "C", "organizationalUnitName": "OU"}
+    named = [f"{short.get(name, name)}={text}" for part in reversed(parts) for name, text in part]
+    return ",".join(named)[:200]
+
+
+def _time(told: object) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told)), UTC)
 
 
 class _TlsDoor:

@@ -10,7 +10,7 @@ import msgspec
 
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.ids import Fresh
-from elstrada.model.security import Secured, SecurityProfile
+from elstrada.model.security import ClientCertificate, NewPassword, Secured, SecurityProfile
 
 
 class Clock(Protocol):
@@ -69,10 +69,21 @@ class Admitted(msgspec.Struct, frozen=True):
     station_id: str
     protocol: str | None
     """Subprotocol chosen; None completes the handshake without one and then closes (OCPP 2.1 part 4)."""
+    assumed: bool = False
+    """It did not offer that subprotocol, so the answer must not name it (RFC 6455 §4.1)."""
     ping_interval_s: float | None = None
     """Ping when silent for so long; 0 for a station that never answers pings (rule 3); None: as the server."""
     security_profile: SecurityProfile = SecurityProfile.BASIC
     """With which it came."""
+    new_password: NewPassword | None = None
+    """If that is what it showed (T5)."""
+    certificate: ClientCertificate | None = None
+    """The one it came with."""
+
+    @property
+    def named(self) -> str | None:
+        """The subprotocol that the answer to the handshake names."""
+        return None if self.assumed else self.protocol
 
 
 class StationSocket(Protocol):
@@ -89,6 +100,10 @@ class StationSocket(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye; ``Line.closed`` follows exactly once."""
+        ...
+
+    def leave_unpinged(self) -> None:
+        """It is known now that this station never answers pings: send none but those of a probe (rule 3)."""
         ...
 
     def probe(self, answered: Callable[[bool], None], within_s: float) -> None:

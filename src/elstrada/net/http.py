@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from elstrada.model.http import HttpRequest, HttpResponse
+from elstrada.net.certificates import Certificates, following
 from elstrada.net.entrance import joined_headers
 from elstrada.net.face import HttpHandler, Strayed, unheard
 
@@ -35,6 +36,8 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     """From connecting, or from the first byte of a later request, to the end of the headers."""
     body_bytes: int = 1024 * 1024
     body_s: float = 20.0
+    stalled_s: float = 60.0
+    """For so long a caller may take none of what waits for it."""
     idle_s: int = 15
     """Between two requests on one connection."""
     connections: int = 2_000
@@ -89,7 +92,7 @@ async def nowhere(scope: Message, receive: Receive, send: Send) -> None:
             await send({"type": "lifespan.startup.complete"})
         await send({"type": "lifespan.shutdown.complete"})
     else:
-        await _respond(send, HttpResponse(404))
+        await respond(send, HttpResponse(404))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -109,10 +112,12 @@ async def serve_http(
     *,
     limits: HttpLimits | None = None,
     strayed: Strayed = unheard,
+    certificates: Certificates | None = None,
 ) -> HttpServer:
     """Start serving each mount by its handler and every other path by an application.
 
     Args:
+        certificates: what callers are met with; None: without TLS.
         strayed: told of what no handler sees, and of what the application refuses.
     """
     limits = limits or HttpLimits()
@@ -128,6 +133,7 @@ async def serve_http(
         limit_concurrency=limits.connections,
         timeout_keep_alive=limits.idle_s,
         timeout_graceful_shutdown=limits.stopping_s,
+        ssl_context_factory=None if certificates is None else lambda _, __: following(certificates),
     )
     return await HttpServer(_GuestServer(config), listening).started()
 
@@ -140,13 +146,13 @@ def dispatch(mounts: Sequence[Mount], pages: App, limits: HttpLimits, strayed: S
         if scope["type"] == "http" and mount is not None:
             request = await _whole_request(mount, scope, receive, limits)
             if isinstance(request, HttpRequest):
-                await _respond(send, await mount.handler.handle(request, _remote(scope)))
+                await respond(send, await mount.handler.handle(request, _remote(scope)))
             else:
-                await _respond(_counting(send, scope, strayed), request)
+                await respond(_counting(send, scope, strayed), request)
         elif scope["type"] == "http":
             send = _counting(send, scope, strayed)
             if _said_length(scope) > limits.body_bytes:
-                await _respond(send, HttpResponse(413, {"connection": "close"}))
+                await respond(send, HttpResponse(413, {"connection": "close"}))
             else:
                 await pages(scope, _bounded_receive(receive, limits), send)
         else:
@@ -227,7 +233,8 @@ def _bounded_receive(receive: Receive, limits: HttpLimits) -> Receive:
     return bounded
 
 
-async def _respond(send: Send, response: HttpResponse) -> None:
+async def respond(send: Send, response: HttpResponse) -> None:
+    """Send a whole response."""
     headers = dict(response.headers)
     if response.status not in (204, 304):
         headers["content-length"] = str(len(response.body))
@@ -269,11 +276,12 @@ class _GuestServer(uvicorn.Server):
 
 
 def _bounded(limits: HttpLimits, strayed: Strayed) -> type[asyncio.Protocol]:
-    """uvicorn's protocol with what it lacks: an end to headers, in bytes and in time (T13)."""
+    """uvicorn's protocol with what it lacks: an end to headers, in bytes and in time, and to not reading (T13)."""
 
     class Bounded(HttpToolsProtocol):
         _head_bytes = 0
         _head_timer: asyncio.TimerHandle | None = None
+        _stalled_timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -281,7 +289,16 @@ def _bounded(limits: HttpLimits, strayed: Strayed) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._head_ended()
+            self._reads_again()
             super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            self._stalled_timer = self.loop.call_later(limits.stalled_s, self.transport.abort)
+            super().pause_writing()
+
+        def resume_writing(self) -> None:
+            self._reads_again()
+            super().resume_writing()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
@@ -316,6 +333,11 @@ def _bounded(limits: HttpLimits, strayed: Strayed) -> type[asyncio.Protocol]:
 
         def _caller(self) -> str:
             return self.client[0] if self.client else "?"
+
+        def _reads_again(self) -> None:
+            if self._stalled_timer is not None:
+                self._stalled_timer.cancel()
+                self._stalled_timer = None
 
         def _head_ended(self) -> None:
             if self._head_timer is not None:

@@ -36,6 +36,8 @@ class StationLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Ping a station that was silent for so long; 0 for never. ``Admitted`` may say otherwise."""
     ping_timeout_s: float = 30.0
     """A station silent for so long after a ping is gone; at most the interval (rule 3)."""
+    compression: bool = True
+    """Compress with stations that offer it (``deflate``)."""
     control: Rate = Rate(burst=20, per_s=2)
     """Pings and empty fragments from one station (T13)."""
     address_failures: Rate = Rate(burst=60, per_s=1)

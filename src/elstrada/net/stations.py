@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+import msgspec
 from picows import (
     WSAutoPingStrategy,
     WSCloseCode,
@@ -20,6 +21,7 @@ from picows import (
 )
 
 from elstrada.model.security import Secured
+from elstrada.net.deflate import Agreed, Inflater, TooLong, Unreadable, agree, deflated
 from elstrada.net.doors import Tls, open_doors, secured_by
 from elstrada.net.entrance import Entrance, Opener, joined_headers
 from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused
@@ -161,10 +163,20 @@ class _Connection(WSProtocol):
             return WSUpgradeResponseWithListener(_response(verdict), None)
         # picows wants exactly "Upgrade"; RFC 6455 §4.2.1 allows a list, and proxies send one.
         request.headers["Connection"] = "Upgrade"
-        chosen = {"Sec-WebSocket-Protocol": verdict.protocol} if verdict.protocol else None
+        offers = headers.get("sec-websocket-extensions", "")
+        agreed = agree(offers) if house.limits.compression else None
         return WSUpgradeResponseWithListener(
-            WSUpgradeResponse.create_101_response(chosen), _Socket(house, verdict, self._remote)
+            _welcome(verdict, agreed), _Socket(house, verdict, self._remote, agreed)
         )
+
+
+def _welcome(admitted: Admitted, agreed: Agreed | None) -> WSUpgradeResponse:
+    headers: dict[str, str] = {}
+    if admitted.named is not None:
+        headers["Sec-WebSocket-Protocol"] = admitted.named
+    if agreed is not None:
+        headers["Sec-WebSocket-Extensions"] = agreed.answer
+    return WSUpgradeResponse.create_101_response(headers)
 
 
 def _response(refused: Refused) -> WSUpgradeResponse:
@@ -177,9 +189,11 @@ class _Socket(WSListener):
 
     __slots__ = (
         "_admitted",
+        "_agreed",
         "_controls",
         "_ending",
         "_house",
+        "_inflater",
         "_line",
         "_parts",
         "_transport",
@@ -187,15 +201,17 @@ class _Socket(WSListener):
         "remote",
     )
 
-    def __init__(self, house: _House, admitted: Admitted, remote: str) -> None:
+    def __init__(self, house: _House, admitted: Admitted, remote: str, agreed: Agreed | None) -> None:
         self.remote = remote
-        self._house, self._admitted = house, admitted
+        self._house, self._admitted, self._agreed = house, admitted, agreed
         self._transport: WSTransport | None = None
         self._line: Line | None = None
         self._ending: tuple[int, str] | None = None
         """Code and reason of the close, once somebody has said goodbye."""
         self._parts: bytearray | None = None
-        """What has come of a fragmented message."""
+        """What has come of a fragmented message, inflated."""
+        self._inflater: Inflater | None = None
+        """Of a fragmented message that is compressed."""
         self._controls: Buckets | None = None
         self._watch = Watch(
             self,
@@ -207,11 +223,19 @@ class _Socket(WSListener):
     # What a Line may do.
 
     def send(self, frame: bytes) -> None:
-        if self._ending is None and self._transport is not None:
+        if self._ending is not None or self._transport is None:
+            return
+        packed = deflated(frame, self._agreed) if self._agreed is not None else None
+        if packed is None:
             self._transport.send(WSMsgType.TEXT, frame)
+        else:
+            self._transport.send(WSMsgType.TEXT, packed, rsv1=True)
 
     def close(self, code: int, reason: str) -> None:
         self._end(code, clean_reason(reason))
+
+    def leave_unpinged(self) -> None:
+        self._admitted = msgspec.structs.replace(self._admitted, ping_interval_s=0)
 
     def probe(self, answered: Callable[[bool], None], within_s: float) -> None:
         if self._transport is None or self._ending is not None or self._transport.is_disconnected:
@@ -225,8 +249,9 @@ class _Socket(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         house = self._house
         self._transport = transport
-        # The credentials, and two kilobytes, need not stay.
+        # The credentials, and three kilobytes, need not stay.
         transport.request.headers.clear()
+        transport.response.headers.clear()
         transport.underlying_transport.set_write_buffer_limits(high=house.limits.waiting_bytes)
         house.server.open.add(self)
         if self._admitted.protocol is None:
@@ -241,11 +266,12 @@ class _Socket(WSListener):
             self._hear_close(transport, frame)
         elif transport.is_close_frame_sent or transport.is_disconnected:
             return  # RFC 6455 §1.4: what follows our goodbye is discarded.
-        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self._end(PROTOCOL_ERROR, "no extension was negotiated")
+        elif (frame.rsv1 or frame.rsv2 or frame.rsv3) and not self._may_be_compressed(frame, kind):
+            self._end(PROTOCOL_ERROR, "a reserved bit is set")
         else:
             self._watch.heard()
-            if kind == WSMsgType.TEXT and frame.fin and self._parts is None and self._line is not None:
+            plain = kind == WSMsgType.TEXT and not frame.rsv1
+            if plain and frame.fin and self._parts is None and self._line is not None:
                 self._line.received(frame.get_payload_as_bytes())
             else:
                 self._hear_rest(transport, frame, kind)
@@ -279,21 +305,42 @@ class _Socket(WSListener):
             case _:
                 self._hear_fragment(frame, continues=kind == WSMsgType.CONTINUATION)
 
+    def _may_be_compressed(self, frame: WSFrame, kind: WSMsgType) -> bool:
+        """RSV1 stands on the first frame of a message only, and never on a control frame (RFC 7692 §6)."""
+        first = kind in (WSMsgType.TEXT, WSMsgType.BINARY)
+        return self._agreed is not None and first and not (frame.rsv2 or frame.rsv3)
+
     def _hear_fragment(self, frame: WSFrame, *, continues: bool) -> None:
-        """Assemble a message from its fragments. Source: RFC 6455 §5.4."""
+        """Assemble a message from its fragments, one or many. Source: RFC 6455 §5.4."""
         if continues == (self._parts is None):
             self._end(PROTOCOL_ERROR, "fragments out of order")
             return
-        parts = self._parts = bytearray() if self._parts is None else self._parts
-        parts += frame.get_payload_as_memoryview()
-        if len(parts) > self._house.limits.message_bytes:
+        if self._parts is None:
+            self._parts = bytearray()
+            self._inflater = Inflater(self._house.limits.message_bytes) if frame.rsv1 else None
+        try:
+            self._parts += self._content(frame)
+        except TooLong:
+            self._end(TOO_BIG, "message too big")
+            return
+        except Unreadable as why:
+            self._end(PROTOCOL_ERROR, str(why))
+            return
+        if len(self._parts) > self._house.limits.message_bytes:
             self._end(TOO_BIG, "message too big")
         elif frame.fin:
-            self._parts = None
-            if self._line is not None:
-                self._line.received(bytes(parts))
+            self._hear_whole(bytes(self._parts))
         elif frame.payload_size == 0:
             self._within_budget()
+
+    def _content(self, frame: WSFrame) -> bytes:
+        payload = frame.get_payload_as_bytes()
+        return payload if self._inflater is None else self._inflater.take(payload, last=bool(frame.fin))
+
+    def _hear_whole(self, message: bytes) -> None:
+        self._parts = self._inflater = None
+        if self._line is not None:
+            self._line.received(message)
 
     def _hear_close(self, transport: WSTransport, frame: WSFrame) -> None:
         code = frame.get_close_code().value or NO_STATUS
@@ -317,7 +364,7 @@ class _Socket(WSListener):
         """Say goodbye and wait for the other side's, but not for long."""
         if self._ending is not None or self._transport is None:
             return
-        self._ending, self._parts = (code, reason), None
+        self._ending, self._parts, self._inflater = (code, reason), None, None
         self._transport.send_close(WSCloseCode(code), reason.encode())
         self._watch.give_up_in(self._house.limits.closing_s)
 

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
+import msgspec
 from websockets.asyncio.connection import broadcast
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, PayloadTooBig, ProtocolError
+from websockets.extensions import Extension
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
 from elstrada.model.security import Secured
+from elstrada.net.deflate import Agreed, Inflater, TooLong, Unreadable, agree, deflated
 from elstrada.net.doors import Tls, open_doors, secured_by
 from elstrada.net.entrance import Entrance, Opener, joined_headers
 from elstrada.net.face import Admitted, Clock, Doorman, Line, Refused
@@ -113,17 +116,25 @@ class _House:
         verdict = self.entrance.decide(request.path, headers, connection.remote, self.loop.time(), secured)
         if isinstance(verdict, Admitted):
             connection.admitted = verdict
-            # The choice is made; the library must not stumble over an odd offer.
-            if "Sec-WebSocket-Protocol" in request.headers:
-                del request.headers["Sec-WebSocket-Protocol"]
+            if self.limits.compression:
+                connection.agreed = agree(headers.get("sec-websocket-extensions", ""))
+            # The choices are made; the library must not stumble over an odd offer.
+            for name in ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"):
+                if name in request.headers:
+                    del request.headers[name]
             return None
         return _response(verdict)
 
     def answered(self, connection: ServerConnection, request: Request, response: Response) -> None:
-        """Name the chosen subprotocol in the response."""
+        """Name what was chosen in the response."""
         assert isinstance(connection, _Connection)
-        if connection.admitted is not None and connection.admitted.protocol and response.status_code == 101:
-            response.headers["Sec-WebSocket-Protocol"] = connection.admitted.protocol
+        if connection.admitted is None or response.status_code != 101:
+            return
+        if connection.admitted.named:
+            response.headers["Sec-WebSocket-Protocol"] = connection.admitted.named
+        if connection.agreed is not None:
+            response.headers["Sec-WebSocket-Extensions"] = connection.agreed.answer
+            connection.protocol.extensions = [_Compression(connection.agreed)]
 
     async def converse(self, connection: ServerConnection) -> None:
         """Handle one open socket until it is gone."""
@@ -159,6 +170,7 @@ class _Connection(ServerConnection):
         self._house, self._newcomer = house, newcomer
         self.remote = "?"
         self.admitted: Admitted | None = None
+        self.agreed: Agreed | None = None
         self.socket: _Socket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -187,6 +199,34 @@ class _Connection(ServerConnection):
         super().pause_writing()
         if self.socket is not None:
             self.socket.overflow()
+
+
+class _Compression(Extension):
+    """Ours instead of the library's, which takes a message that was cut off for a whole one."""
+
+    def __init__(self, agreed: Agreed) -> None:
+        self._agreed = agreed
+        self._inflater: Inflater | None = None
+
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY) and frame.rsv1:
+            assert max_size is not None, "a message has a limit"
+            self._inflater = Inflater(max_size)
+        elif frame.opcode is not Opcode.CONT or frame.rsv1 or self._inflater is None:
+            return frame  # The library complains of a bit that is still set.
+        try:
+            data = self._inflater.take(bytes(frame.data), last=frame.fin)
+        except TooLong:
+            raise PayloadTooBig(None, max_size) from None
+        except Unreadable as why:
+            raise ProtocolError(str(why)) from why
+        if frame.fin:
+            self._inflater = None
+        return Frame(frame.opcode, data, frame.fin, False, frame.rsv2, frame.rsv3)
+
+    def encode(self, frame: Frame) -> Frame:
+        packed = deflated(bytes(frame.data), self._agreed) if frame.opcode is Opcode.TEXT else None
+        return frame if packed is None else Frame(frame.opcode, packed, frame.fin, True)
 
 
 def _response(refused: Refused) -> Response:
@@ -219,6 +259,9 @@ class _Socket:
 
     def close(self, code: int, reason: str) -> None:
         self.end(code, clean_reason(reason))
+
+    def leave_unpinged(self) -> None:
+        self._admitted = msgspec.structs.replace(self._admitted, ping_interval_s=0)
 
     def probe(self, answered: Callable[[bool], None], within_s: float) -> None:
         if self._ending is not None or self._connection.protocol.state is not State.OPEN:
