@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
+from openapi import judge
 
 from elstrada.model import facts as f
 from elstrada.model.answers import CommandDone
@@ -31,6 +32,7 @@ from elstrada.model.token import AuthMethod, Token, Whitelist
 from elstrada.model.waits import Waits
 from elstrada.net.chance import SeededChance
 from elstrada.ocpi.headers import authorization
+from elstrada.ocpi.versions import TABLES
 from elstrada.roaming.news import Kind
 from elstrada.roles.findings import Findings
 from elstrada.roles.keys import derived_keys
@@ -98,7 +100,9 @@ class Net:
 class Node:
     """One installation: its spine, its actors, its address."""
 
-    def __init__(self, net: Net, clock: Clock, host: str, spine: Spine, waits: Waits) -> None:
+    def __init__(
+        self, net: Net, clock: Clock, host: str, spine: Spine, waits: Waits, versions: tuple[str, ...]
+    ) -> None:
         self.net, self.clock, self.host = net, clock, host
         self.spine = spine
         self.post = LocalPost()
@@ -111,9 +115,15 @@ class Node:
             findings=Findings(self.spine, clock),
             public_url=f"https://{host}",
             waits=waits,
+            versions=versions,
         )
         self.roaming: Roaming = wire(self.means, self.post)
-        net.hosts[host] = lambda request: self.roaming.office.handle(request, "192.0.2.1")
+        net.hosts[host] = self._handle
+
+    async def _handle(self, request: HttpRequest) -> HttpResponse:
+        response = await self.roaming.office.handle(request, "192.0.2.1")
+        judge(request, response, ours=True)
+        return response
 
     @property
     def versions_url(self) -> str:
@@ -161,10 +171,11 @@ class World:
         self,
         spine_of: Callable[[str, Clock], Spine] = lambda _, clock: MemorySpine(clock),
         waits: Waits | None = None,
+        versions: tuple[str, ...] = tuple(TABLES),
     ) -> None:
         self.net, self.clock, waits = Net(), Clock(), waits or Waits()
-        self.els = Node(self.net, self.clock, "els.example", spine_of("els", self.clock), waits)
-        self.ret = Node(self.net, self.clock, "ret.example", spine_of("ret", self.clock), waits)
+        self.els = Node(self.net, self.clock, "els.example", spine_of("els", self.clock), waits, versions)
+        self.ret = Node(self.net, self.clock, "ret.example", spine_of("ret", self.clock), waits, versions)
 
     async def open(self) -> World:
         await self.els.party(ELS, Role.CPO)
@@ -230,6 +241,7 @@ async def call(
     shown = {} if token is None else {"authorization": authorization(token)}
     request = HttpRequest(method, f"/ocpi/{path}", query or {}, {**shown, **(headers or {})}, content)
     response = await node.roaming.office.handle(request, "192.0.2.1")
+    judge(request, response, ours=False)
     envelope = json.loads(response.body)
     assert envelope["timestamp"].endswith("Z")
     return Answer(response.status, dict(response.headers), envelope)

@@ -48,6 +48,18 @@ async def test_r47_r51_the_emsp_allows_and_gives_its_reference():
     assert json.loads(asked.body) == {"location_id": "L1", "evse_uids": ["E1"]}
 
 
+@pytest.mark.parametrize(("kind", "told"), [("KeyCode", "OTHER"), ("VIN", "OTHER"), ("APP_USER", "APP_USER")])
+def test_a_type_that_only_ocpp_knows_is_other_to_the_emsp(kind: str, told: str):
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        await _ask(world, token_type=kind)
+        [asked] = world.net.requests("POST", "/authorize")
+        assert asked.path.endswith(f"?type={told}")
+
+    check()
+
+
 @aio
 async def test_the_emsp_refuses():
     world = await furnished()
@@ -165,7 +177,7 @@ async def test_a_token_nobody_told_us_of_is_asked_of_all_and_remembered():
     verdict = await _ask(world, party=None, uid="NEWCARD")
     assert (verdict.allowed, verdict.party) == (Allowed.ALLOWED, RET)
     ref = world.els.means.keys.token_ref("NEWCARD")
-    assert await world.els.spine.get(t.identity, owner=str(ELS), ref=ref) is not None
+    assert await world.els.spine.get(t.identity, owner=str(ELS), ref=ref, party=str(RET)) is not None
     unknown = await _ask(world, party=None, uid="NOBODYS")
     assert unknown.allowed is Allowed.NOT_ALLOWED
 

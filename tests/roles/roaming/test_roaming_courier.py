@@ -40,11 +40,14 @@ from elstrada.model.location import EvseStatus, Location
 from elstrada.model.quantity import MeterSample
 from elstrada.model.session import Session, SessionStatus
 from elstrada.model.tariff import TaxIncluded
+from elstrada.model.unended import Presumed
 from elstrada.ocpi.body import encode
 from elstrada.ocpi.headers import token_of
+from elstrada.ocpi.versions import TABLES
 from elstrada.roaming.news import Kind
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.rows import identity_of, identity_row, location_row, tariff_row
+from elstrada.roles.roaming.stock import tariff_of
 from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put
@@ -112,6 +115,25 @@ async def test_the_emsps_copy_of_a_session_follows_live():
     await world.els.settle()
     session = await _known_session(world)
     assert (session.status, session.kwh) == (SessionStatus.COMPLETED, 9)
+
+
+@aio
+async def test_a_presumed_end_is_told_to_nobody_before_it_holds_r18():
+    """COMPLETED is for ever (mod_sessions, SessionStatus); a presumed end may still be replaced."""
+    world = await furnished()
+    end = START + timedelta(hours=1)
+    presumed = f.SessionEnded("S1", end, energy_wh=9_000, presumed=Presumed.CONNECTOR_FREE)
+    await at_station(world, started(world), presumed)
+    await world.els.settle()
+    session = await _known_session(world)
+    assert (session.status, session.end_date_time, session.kwh) == (SessionStatus.ACTIVE, None, 9)
+    await at_station(world, f.SessionReopened("S1", end))
+    await world.els.settle()
+    assert (await _known_session(world)).status is SessionStatus.ACTIVE
+    await at_station(world, presumed, f.SessionCompleted("S1", START, end, 9_000))
+    await world.els.settle()
+    session = await _known_session(world)
+    assert (session.status, session.end_date_time) == (SessionStatus.COMPLETED, end)
 
 
 @aio
@@ -244,7 +266,7 @@ async def test_a_change_of_a_record_is_told_with_it():
 
 @aio
 async def test_a_tariff_that_is_gone_is_deleted_at_the_peer_and_a_misleading_one_never_sent():
-    world = await furnished()
+    world = await furnished(World(versions=("2.2.1",)))
     marks = await world.els.changed(ELS, Kind.TARIFF, "T1")
     key = {"owner": str(ELS), "party": str(ELS), "tariff_id": "T1"}
     await world.els.put(Delete(t.tariff, key), *marks)  # type: ignore[arg-type]
@@ -256,6 +278,18 @@ async def test_a_tariff_that_is_gone_is_deleted_at_the_peer_and_a_misleading_one
     await world.els.settle()
     assert world.net.requests("PUT", "tariffs/SE/ELS/T2") == []
     assert ("party:SE*ELS", "withheld tariff") in await world.els.found()
+
+
+@aio
+async def test_a_tariff_with_tax_included_goes_to_a_peer_of_2_3_0_as_it_is():
+    world = await furnished()
+    gross = tariff(id="T2", tax_included=TaxIncluded.YES)
+    await world.els.put(
+        Put(t.tariff, tariff_row(ELS, gross)), *await world.els.changed(ELS, Kind.TARIFF, "T2")
+    )
+    await world.els.settle()
+    [kept] = await world.ret.spine.find(t.tariff, {"tariff_id": "T2"})
+    assert tariff_of(kept) == gross
 
 
 @aio
@@ -271,19 +305,24 @@ async def test_a_blocked_token_is_told_to_the_cpo():
 # --- CDRs -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("version", TABLES)
 @aio
-async def test_a_cdr_arrives_with_the_cost_the_cpo_gave_and_its_delivery_is_a_fact():
-    world = await furnished()
+async def test_a_cdr_arrives_with_the_cost_the_cpo_gave_and_its_delivery_is_a_fact(version: str):
+    world = await furnished(World(versions=(version,)))
     await issue(world)
     await world.els.settle()
     [received] = await world.ret.spine.find(t.cdr)
     sent = (await world.els.spine.find(t.cdr))[0]
     theirs = msgspec.json.decode(str(received["document"]), type=Cdr)
     ours = msgspec.json.decode(str(sent["document"]), type=Cdr)
-    assert theirs.total_cost == ours.total_cost
-    assert theirs.authorization_reference == "ref-1"  # R-51
+    if version == "2.1.1":
+        assert theirs.total_cost == msgspec.structs.replace(ours.total_cost, taxes=None)
+    else:
+        assert theirs.total_cost == ours.total_cost
+        assert theirs.authorization_reference == "ref-1"  # R-51
     assert (sent["state"], sent["delivered_to"]) == ("DELIVERED", "ret")
-    assert sent["delivered_url"] == "https://ret.example/ocpi/2.2.1/emsp/cdrs/SE/ELS/C1"
+    at = "emsp/2.1.1" if version == "2.1.1" else f"{version}/emsp"
+    assert sent["delivered_url"] == f"https://ret.example/ocpi/{at}/cdrs/SE/ELS/C1"
     assert received["token_ref"] == world.ret.means.keys.token_ref(token().uid)
 
 

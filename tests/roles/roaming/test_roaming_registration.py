@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
 import pytest
 from roaming_world import ELS, RET, World, aio, call
 
@@ -12,7 +13,9 @@ from elstrada.model.facts import PeerChanged
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.ids import peer_stream
 from elstrada.model.party import Peer, PeerState, Role
+from elstrada.ocpi.versions import TABLES
 from elstrada.roles.roaming.registrar import NotRegistered
+from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
 
 CREDENTIALS = "2.2.1/credentials"
@@ -23,11 +26,29 @@ async def test_a_handshake_registers_both_sides():
     world = await World().registered()
     cpo, emsp = await world.els_at_ret(), await world.ret_at_els()
     assert (cpo.state, emsp.state) == (PeerState.ACTIVE, PeerState.ACTIVE)
-    assert (cpo.version, emsp.version) == ("2.2.1", "2.2.1")
+    assert (cpo.version, emsp.version) == ("2.3.0", "2.3.0"), "the highest that both speak"
     assert [(role.party, role.role) for role in cpo.roles] == [(ELS, Role.CPO)]
     assert [(role.party, role.role) for role in emsp.roles] == [(RET, Role.EMSP)]
     assert (await world.as_els("GET", "versions")).code == 1000
     assert (await world.as_ret("GET", "versions")).code == 1000
+
+
+@aio
+async def test_who_calls_at_a_version_s_credentials_has_chosen_that_version():
+    world = await World().open()
+    token_a = await world.ret.roaming.registrar.invite(RET, "els")
+    els = msgspec.structs.replace(world.els.means, versions=("2.2.1",))
+    await wire(els, world.els.post).registrar.register(ELS, "ret", world.ret.versions_url, token_a)
+    assert (await world.els_at_ret()).version == "2.2.1", "though both offer 2.3.0 as well"
+
+
+@aio
+async def test_a_version_that_is_not_offered_is_not_there():
+    world = await World(versions=("2.2.1",)).registered()
+    offered = (await world.as_els("GET", "versions")).data
+    assert [entry["version"] for entry in offered] == ["2.2.1"]
+    assert (await world.as_els("GET", "2.3.0")).status == 404
+    assert (await world.as_els("GET", "2.3.0/emsp/locations/SE/ELS/L1")).status == 404
 
 
 @aio
@@ -94,16 +115,18 @@ async def test_r07_a_renewal_whose_answer_is_lost_locks_nobody_out():
     assert (await world.as_ret("GET", "versions")).status == 200
 
 
+@pytest.mark.parametrize("version", TABLES)
 @aio
-async def test_r08_the_invited_side_calls_back_with_token_b_before_it_answers():
-    world = await World().registered()
+async def test_r08_the_invited_side_calls_back_with_token_b_before_it_answers(version: str):
+    world = await World(versions=(version,)).registered()
     calls = [(sent.method, sent.path.removeprefix("https://")) for sent in world.net.sent]
+    emsp, cpo = ("emsp/2.1.1", "cpo/2.1.1") if version == "2.1.1" else (version, version)
     assert calls == [
         ("GET", "ret.example/ocpi/versions"),
-        ("GET", "ret.example/ocpi/2.2.1"),
-        ("POST", "ret.example/ocpi/2.2.1/credentials"),
+        ("GET", f"ret.example/ocpi/{emsp}"),
+        ("POST", f"ret.example/ocpi/{emsp}/credentials{'/' if version == '2.1.1' else ''}"),
         ("GET", "els.example/ocpi/versions"),
-        ("GET", "els.example/ocpi/2.2.1"),
+        ("GET", f"els.example/ocpi/{cpo}"),
     ]
 
 

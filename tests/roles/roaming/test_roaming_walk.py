@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from roaming_world import (
     ELS,
     RET,
@@ -28,17 +29,19 @@ from elstrada.model.answers import AskParty
 from elstrada.model.device import ConnectorStatus
 from elstrada.model.token import Allowed, AuthMethod, Verdict
 from elstrada.ocpi.v221.commands import ResultType
+from elstrada.ocpi.versions import TABLES
 from elstrada.spine import tables as t
 from elstrada.spine.sqlite import SqliteSpine
 
 
-def test_a_driver_roams_over_two_nodes_on_sqlite(tmp_path: Path):
+@pytest.mark.parametrize("version", TABLES)
+def test_a_driver_roams_over_two_nodes_on_sqlite(tmp_path: Path, version: str):
     def spine_of(name: str, clock: Clock) -> SqliteSpine:
         return SqliteSpine(tmp_path / f"{name}.db", clock)
 
     @aio
     async def walk() -> None:
-        world = World(spine_of)
+        world = World(spine_of, versions=(version,))
         await world.els.spine.start()
         await world.ret.spine.start()
         try:

@@ -15,21 +15,25 @@ import msgspec
 from elstrada.model.answers import AskParty
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer, Role
-from elstrada.model.token import Allowed, AuthMethod, Token, Verdict
+from elstrada.model.token import Allowed, AuthMethod, Token, Verdict, roamed_type
 from elstrada.ocpi.body import Mismatch
-from elstrada.ocpi.client import Declined, Outcome, Received, Silent, object_of
+from elstrada.ocpi.client import Declined, Outcome, Received, Silent
+from elstrada.ocpi.language import Language
 from elstrada.ocpi.registration import endpoint_url
 from elstrada.ocpi.scalars import same
 from elstrada.ocpi.v221 import tokens as wire
-from elstrada.ocpi.v221 import translate
+from elstrada.ocpi.versions import language
+from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import parties_of
 from elstrada.roles.roaming.holders import TwoContracts, identity_puts
 from elstrada.roles.roaming.line import Line
+from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.stock import Stock
+from elstrada.spine import tables as t
 from elstrada.spine.ending import ended
-from elstrada.spine.face import SpineDown, Work
+from elstrada.spine.face import SpineDown, Where, Work
 
 _UNKNOWN_TOKEN = 2004
 _MOST_ASKED = 50
@@ -68,26 +72,30 @@ class Authorizer:
         self, peer: Peer, question: AskParty, place: wire.LocationReferences | None
     ) -> Verdict | str:
         """One peer's verdict, or why there is none."""
+        words = language(peer.version)
         outcome = await self._line.tell(
             peer,
             "authorize",
             to=question.party or min(parties_of(peer, (Role.EMSP,))),
             path={"token_uid": question.token_uid},
-            query={"type": question.token_type},
+            query=dict.fromkeys(
+                words.authorizing.parameters, words.authorizing.type_of(roamed_type(question.token_type))
+            ),
             body=place,
             timeout_s=self._means.waits.authorize_s,
         )
-        if _says_unknown(outcome):
+        if _says_unknown(outcome, words):
             note = f"peer {peer.id} does not know the token"
             return Verdict(Allowed.NOT_ALLOWED, AuthMethod.AUTH_REQUEST, question.party, note=note)
         if not isinstance(outcome, Received):
             return f"peer {peer.id}: {_kind(outcome)}"
         try:
-            info = object_of(outcome, wire.AuthorizationInfo)
-            token = translate.token_from_wire(info.token).value
+            info = words.authorizing.read(outcome.data)
             allowed = Allowed(info.allowed)
         except (Mismatch, ValueError):
             return f"peer {peer.id}: not understood"
+        if (token := info.token) is None:
+            return await self._verdict_alone(peer, question, allowed)
         if token.party not in parties_of(peer, (Role.EMSP,)) or not same(token.uid, question.token_uid):
             return f"peer {peer.id}: answered for another token"
         await self._remember(peer.owner, question, token)
@@ -99,6 +107,21 @@ class Authorizer:
             self._means.keys.token_ref(token.group_id) if token.group_id else None,
             f"peer {peer.id} answered",
         )
+
+    async def _verdict_alone(self, peer: Peer, question: AskParty, allowed: Allowed) -> Verdict:
+        """A verdict without the token (2.1.1): session and CDR will have to name its contract all the same.
+
+        A token that the peer has not told us of is asked for in its list; until then they wait.
+        """
+        party = question.party or min(parties_of(peer, (Role.EMSP,)))
+        where: Where = {"owner": str(peer.owner), "party": str(party), "ref": question.token_ref}
+        if allowed is Allowed.ALLOWED and not await self._means.spine.find(t.token, where, limit=1):
+            position = await self._means.spine.commit(Work())
+            now = self._means.clock.now()
+            wanted = mark(peer, Kind.PULL, "tokens", position=position, now=now)
+            await self._means.spine.commit(Work(writes=(wanted,)))
+        note = f"peer {peer.id} answered"
+        return Verdict(allowed, AuthMethod.AUTH_REQUEST, party, note=note)
 
     async def _remember(self, owner: PartyId, question: AskParty, token: Token) -> None:
         """Whom the pseudonym means: the session and CDR will have to say so."""
@@ -138,8 +161,11 @@ def _issues(peer: Peer, party: PartyId | None) -> bool:
     return answers and (bool(parties) if party is None else party in parties)
 
 
-def _says_unknown(outcome: Outcome) -> bool:
-    return isinstance(outcome, Declined) and outcome.code == _UNKNOWN_TOKEN
+def _says_unknown(outcome: Outcome, words: Language) -> bool:
+    """2.1.1 has no code of its own for it: there the token is an address that is not found."""
+    if not isinstance(outcome, Declined):
+        return False
+    return outcome.code == _UNKNOWN_TOKEN or (not words.authorizing.knows_no_token and outcome.http == 404)
 
 
 def _kind(outcome: Outcome) -> str:

@@ -15,16 +15,17 @@ import msgspec
 
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
-from elstrada.model.device import CommandResult
+from elstrada.model.device import CommandName, CommandResult
 from elstrada.model.ids import PartyId
 from elstrada.model.location import DisplayText
 from elstrada.model.party import Peer
-from elstrada.ocpi.v221 import commands as wire
 from elstrada.ocpi.v221.commands import ResultType
+from elstrada.ocpi.versions import language
 from elstrada.roles.gateway import reach
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
+from elstrada.roles.roaming.reservers import Reservers
 from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Row, RowMoved, SpineDown, Work
 from elstrada.spine.post import NobodyThere, NoReply, Post
@@ -39,6 +40,8 @@ RESULTS: dict[CommandResult, ResultType] = {
     CommandResult.REJECTED: ResultType.REJECTED,
     CommandResult.NOT_SUPPORTED: ResultType.NOT_SUPPORTED,
     CommandResult.UNKNOWN: ResultType.REJECTED,
+    CommandResult.OCCUPIED: ResultType.EVSE_OCCUPIED,
+    CommandResult.INOPERATIVE: ResultType.EVSE_INOPERATIVE,
     # Nothing was sent to the station, so nothing will come of it.
     CommandResult.OFFLINE: ResultType.FAILED,
     CommandResult.TIMEOUT: ResultType.TIMEOUT,
@@ -56,6 +59,7 @@ class Callbacks:
         self.result_s = self.station_s + _RESULT_SPARE_S
         """What we tell the peer: the result comes by then."""
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self.reservers = Reservers(means, peers, line)
 
     async def take(self, peer: Peer, station_id: str, command: Command, url: str) -> None:
         """Owe the peer a result, and have the command done in the background.
@@ -74,7 +78,11 @@ class Callbacks:
             "url": url,
             "due_at": due_at,
         }
-        await self._means.spine.commit(Work(writes=(Put(t.callback, owed, {}),)))
+        writes = [Put(t.callback, owed, {})]
+        if command.reservation is not None:
+            told = {name: value for name, value in owed.items() if name != "due_at"}
+            writes.append(Put(t.reserver, {**told, "expires_at": command.reservation.expires_at}, {}))
+        await self._means.spine.commit(Work(writes=tuple(writes)))
         task = asyncio.ensure_future(self._do(peer, station_id, command, owed))
         self._under_way[command.command_id] = task
         task.add_done_callback(lambda _: self._under_way.pop(command.command_id, None))
@@ -84,8 +92,9 @@ class Callbacks:
         for owed in await self._means.spine.find(t.callback, limit=_MOST_OWED):
             if str(owed["command_id"]) not in self._under_way:
                 await self._settle(owed)
+        await self.reservers.settle()
 
-    async def run(self, every_s: float = 2.0) -> None:
+    async def run(self, every_s: float) -> None:
         """Settle until cancelled."""
         while True:
             with contextlib.suppress(SpineDown):
@@ -101,7 +110,7 @@ class Callbacks:
         # While the store is down nothing can be done or claimed: ``settle`` tells it later.
         with contextlib.suppress(SpineDown):
             answer = await self._answer(peer, station_id, command)
-            await self._tell(peer, owed, answer.result, answer.detail)
+            await self._tell(peer, owed, command.name, answer.result, answer.detail)
 
     async def _answer(self, peer: Peer, station_id: str, command: Command) -> CommandDone:
         try:
@@ -128,15 +137,21 @@ class Callbacks:
             return
         known = await self._means.spine.get(t.command, owner=str(owner), command_id=owed["command_id"])
         if known is not None and known["result"] is not None:
-            await self._tell(peer, owed, CommandResult(str(known["result"])), str(known["detail"] or ""))
+            name = str(known["name"])
+            await self._tell(
+                peer, owed, name, CommandResult(str(known["result"])), str(known["detail"] or "")
+            )
         elif isinstance(due_at := owed["due_at"], datetime) and due_at <= self._means.clock.now():
-            await self._tell(peer, owed, CommandResult.TIMEOUT, "")
+            await self._tell(peer, owed, "", CommandResult.TIMEOUT, "")
 
-    async def _tell(self, peer: Peer, owed: Row, result: CommandResult, detail: str) -> None:
+    async def _tell(self, peer: Peer, owed: Row, name: str, result: CommandResult, detail: str) -> None:
         if not await self._claim(owed):
             return
         message = (DisplayText("en", detail[:512]),) if detail else ()
-        body = wire.CommandResult(result=RESULTS[result].value, message=message)
+        said = RESULTS[result]
+        if result is CommandResult.UNKNOWN and name == CommandName.CANCEL_RESERVATION:
+            said = ResultType.UNKNOWN_RESERVATION
+        body = language(peer.version).commands.write_result(said.value, message)
         await self._line.tell(
             peer,
             "command_result",

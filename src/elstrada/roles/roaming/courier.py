@@ -66,7 +66,7 @@ class Courier:
         self._resting: dict[PeerKey, _Rest] = {}
         self._rounds: dict[PeerKey, asyncio.Task[None]] = {}
 
-    async def run(self, every_s: float = 0.5) -> None:
+    async def run(self, every_s: float) -> None:
         """Work until cancelled."""
         try:
             while True:

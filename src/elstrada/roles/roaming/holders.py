@@ -48,20 +48,23 @@ async def identity_puts(spine: Spine, owner: PartyId, token: Token, ref: str) ->
     # A token that stays with its contract is never refused: it may have to be blocked.
     if before != token.contract_id and any(not _same(other, token) for other in contracts.values()):
         raise TwoContracts
-    kept = await _kept(spine, owner, ref)
-    if kept is not None and kept.party == token.party and (kept.uid, kept.type) in contracts:
+    kept = await kept_identity(spine, owner, ref, token.party)
+    if kept is not None and (kept.uid, kept.type) in contracts:
         return ()
     return (Put(t.identity, identity_row(owner, identity_of(token), ref)),)
 
 
 async def claimed_puts(spine: Spine, owner: PartyId, identity: TokenIdentity, ref: str) -> tuple[Put, ...]:
-    """The write of whom a peer's session or CDR says it charged; none against a token we hold."""
-    kept = await _kept(spine, owner, ref)
-    if kept is not None and kept.party == identity.party and kept.contract_id != identity.contract_id:
-        of = {"owner": str(owner), "party": str(kept.party), "ref": ref, "contract_id": kept.contract_id}
-        if await spine.find(t.token, of, limit=1):
-            return ()
-    return (Put(t.identity, identity_row(owner, identity, ref)),)
+    """The write of whom a peer's session or CDR says it charged; none where that is known already."""
+    kept = await kept_identity(spine, owner, ref, identity.party)
+    return () if kept is not None else (Put(t.identity, identity_row(owner, identity, ref)),)
+
+
+async def token_of_contract(spine: Spine, owner: PartyId, contract_id: str) -> TokenIdentity | None:
+    """A token of ours of a contract, for a peer that names no more (2.1.1): always the same of several."""
+    where = {"owner": str(owner), "party": str(owner), "contract_id": contract_id}
+    rows = await spine.find(t.token, where, order=("uid", "type"), limit=1)
+    return identity_of(msgspec.json.decode(str(rows[0]["document"]), type=Token)) if rows else None
 
 
 def _same(contract_id: str, token: Token) -> bool:
@@ -69,6 +72,7 @@ def _same(contract_id: str, token: Token) -> bool:
     return contract_id.casefold() == token.contract_id.casefold()
 
 
-async def _kept(spine: Spine, owner: PartyId, ref: str) -> TokenIdentity | None:
-    row = await spine.get(t.identity, owner=str(owner), ref=ref)
+async def kept_identity(spine: Spine, owner: PartyId, ref: str, party: PartyId | str) -> TokenIdentity | None:
+    """Whom a party means by a uid of this pseudonym; None: it gave out none, or its driver was erased (T28)."""
+    row = await spine.get(t.identity, owner=str(owner), ref=ref, party=str(party))
     return None if row is None else msgspec.json.decode(str(row["document"]), type=TokenIdentity)

@@ -47,8 +47,8 @@ class Line:
             url: an address the peer gave, instead of its endpoint's.
             timeout_s: for the whole response; by default ``Waits.peer_s``.
         """
-        version = peer.version or next(iter(versions.TABLES))
-        endpoint = versions.endpoint(version, name)
+        words = versions.language(peer.version)
+        endpoint = versions.endpoint(words.version, name)
         base = url or endpoint_url(peer.endpoints, endpoint.module, endpoint.interface.value)
         token = await self._peers.token_out(peer)
         if base is None or token is None:
@@ -57,7 +57,13 @@ class Line:
             )
         receiver = to or (peer.roles[0].party if peer.roles else None)
         sending = Sending(
-            endpoint=endpoint, base=base, path=path or {}, query=query or {}, body=body, url=url
+            endpoint=endpoint,
+            base=base,
+            path=path or {},
+            query=query or {},
+            body=body,
+            url=url,
+            plain=words.plain_token,
         )
         outcome = await self._send(
             sending, token, Routing(receiver, peer.owner), timeout_s or self._means.waits.peer_s

@@ -7,6 +7,7 @@ import msgspec
 from elstrada.model.waits import Waits
 from elstrada.net.face import Chance, Clock, HttpClient
 from elstrada.ocpi import versions
+from elstrada.ocpi.endpoints import Side
 from elstrada.roles.findings import Findings
 from elstrada.roles.keys import Keys
 from elstrada.roles.roaming.tally import RoamingTally
@@ -23,9 +24,15 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     findings: Findings
     public_url: str
     """Scheme, host and port under which peers reach us, without a slash at the end."""
+    versions: tuple[str, ...] = tuple(versions.TABLES)
+    """Of OCPI, which we offer."""
     waits: Waits = Waits()
     tally: RoamingTally = msgspec.field(default_factory=RoamingTally)
 
     @property
     def versions_url(self) -> str:
-        return f"{self.public_url}{versions.PREFIX}/versions"
+        return self.versions_url_at(Side.NONE)
+
+    def versions_url_at(self, side: Side) -> str:
+        """The same for a peer that we meet on one side of the market, in a version that has such."""
+        return versions.versions_url(self.public_url, side)

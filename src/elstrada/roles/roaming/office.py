@@ -12,7 +12,7 @@ from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Interface, Side
-from elstrada.ocpi.headers import token_of
+from elstrada.ocpi.headers import plain_token_of, token_of
 from elstrada.ocpi.registration import CREDENTIALS, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
@@ -64,31 +64,54 @@ class Office:
         """Answer one request, whatever it holds."""
         call: Call | None = None
         caller: Caller | None = None
+        address = versions.locate(request.path)
         try:
-            caller = await self._peers.by_token(token_of(request.headers))
+            caller = await self._caller(request, address)
             if caller is None:
                 result: Result = Refusal(Why.UNAUTHORIZED, "no valid credentials token")
             else:
-                call, result = await self._serve(request, caller)
+                call, result = await self._serve(request, address, caller)
         except SpineDown:
             result = Refusal(Why.BUSY, "nothing can be stored now")
         if isinstance(result, Refusal):
             who = source(caller.peer.owner, caller.peer.id) if caller else f"address:{remote}"
             self._means.findings.note(who, f"OCPI {result.why.name}", result.message)
         outcome = result.why.name.lower() if isinstance(result, Refusal) else "done"
-        self._means.tally.answered(_version_in(request.path), outcome)
+        self._means.tally.answered(_version_in(address), outcome)
         return respond(request, result, self._means.clock.now(), call)
 
-    async def _serve(self, request: HttpRequest, caller: Caller) -> tuple[Call | None, Result]:
-        version, _, path = request.path.removeprefix(versions.PREFIX).strip("/").partition("/")
-        if not request.path.startswith(versions.PREFIX + "/"):
+    async def _caller(self, request: HttpRequest, address: versions.Address | None) -> Caller | None:
+        """Who calls. In 2.1.1 a token is shown as it is, elsewhere in base64 (R-01, R-02)."""
+        encoded, plain = token_of(request.headers), plain_token_of(request.headers)
+        named = None if address is None else address.version
+        if named not in self._means.versions and named != versions.VERSIONS:
+            return await self._peers.by_token(encoded)
+        if named == versions.VERSIONS:
+            # Whoever asks for versions may know none yet.
+            is_spoken = any(versions.language(each).plain_token for each in self._means.versions)
+            forms = (encoded, plain) if is_spoken else (encoded,)
+        else:
+            forms = (plain, encoded) if versions.language(named).plain_token else (encoded,)
+        for token in forms:
+            caller = await self._peers.by_token(token)
+            if caller is not None and (token == encoded or _may_show_plain(caller, named)):
+                return caller
+        return None
+
+    async def _serve(
+        self, request: HttpRequest, address: versions.Address | None, caller: Caller
+    ) -> tuple[Call | None, Result]:
+        if address is None:
             return None, NOT_HERE
-        if version == "versions" and not path:
-            return None, self._versions(request)
-        if version not in versions.ROUTERS:
+        version, path = address.version, address.path
+        if address.side and address.side not in sides_of(caller.own.roles):
+            return None, NOT_HERE
+        if version == versions.VERSIONS and not path:
+            return None, self._versions(request, address.side, caller)
+        if version not in self._means.versions:
             return None, NOT_HERE
         if not path:
-            return None, self._details(request, version, caller)
+            return None, self._details(request, address, caller)
         if caller.peer.state is not PeerState.ACTIVE and path.partition("/")[0] != CREDENTIALS:
             # Token A opens versions and credentials alone (R-04).
             return None, Refusal(Why.UNAUTHORIZED, "register first")
@@ -100,9 +123,9 @@ class Office:
             return call, refusal
         if call.body is not None:
             note_findings(self._means.findings, caller.peer.owner, caller.peer.id, call.body)
-        return call, await self._handled(caller, version, call)
+        return call, await self._handled(caller, address, call)
 
-    async def _handled(self, caller: Caller, version: str, call: Call) -> Result:
+    async def _handled(self, caller: Caller, address: versions.Address, call: Call) -> Result:
         visit = Visit(
             means=self._means,
             stock=self._stock,
@@ -111,33 +134,45 @@ class Office:
             commander=self._commander,
             own=caller.own,
             peer=caller.peer,
-            version=version,
+            version=address.version,
             call=call,
+            side=address.side,
         )
         try:
             return await HANDLERS[call.endpoint.name](visit)
         except Mismatch as problem:
             return Refusal(Why.INVALID, str(problem))
 
-    def _versions(self, request: HttpRequest) -> Result:
+    def _versions(self, request: HttpRequest, side: Side, caller: Caller) -> Result:
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "versions can only be read")
+        # Of a party on one side of the market, all that is said without naming a side is of that one.
+        sides = sides_of(caller.own.roles)
+        at = side or (sides[0] if len(sides) == 1 else Side.NONE)
         urls = (
-            (version, versions.details_url(version, self._means.public_url)) for version in versions.TABLES
+            (version, versions.details_url(version, self._means.public_url, at))
+            for version in self._means.versions
         )
         return Listing(tuple(Version(version, url) for version, url in urls))
 
-    def _details(self, request: HttpRequest, version: str, caller: Caller) -> Result:
+    def _details(self, request: HttpRequest, address: versions.Address, caller: Caller) -> Result:
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "version details can only be read")
-        sides = sides_of(caller.own.roles)
-        return Found(VersionDetails(version, versions.endpoint_urls(version, self._means.public_url, sides)))
+        offered = versions.endpoint_urls(
+            address.version, self._means.public_url, sides_of(caller.own.roles), address.side
+        )
+        return Found(VersionDetails(address.version, offered))
 
 
-def _version_in(path: str) -> str:
+def _version_in(address: versions.Address | None) -> str:
     """The version that a path names, if there is such a one."""
-    named = path.removeprefix(versions.PREFIX).strip("/").partition("/")[0]
-    return named if named in versions.ROUTERS else "none"
+    return address.version if address is not None and address.version in versions.ROUTERS else "none"
+
+
+def _may_show_plain(caller: Caller, named: str) -> bool:
+    """May this caller show its token as it is? Where the address does not say so, its version does (R-02)."""
+    at_its_own = named != versions.VERSIONS or caller.peer.version is None
+    return at_its_own or versions.language(caller.peer.version).plain_token
 
 
 def _out_of_place(caller: Caller, call: Call) -> Refusal | None:

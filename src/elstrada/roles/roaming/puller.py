@@ -15,8 +15,9 @@ from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer, Role
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
+from elstrada.ocpi.language import Language
 from elstrada.ocpi.scalars import Instant
-from elstrada.ocpi.v221 import locations, tariffs, tokens, translate
+from elstrada.ocpi.versions import language
 from elstrada.roaming.visibility import parties_of
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
@@ -54,10 +55,11 @@ class _Way(msgspec.Struct, frozen=True):
 
     name: str
     """Of the endpoint."""
-    wire: type[msgspec.Struct]
+    wire: Callable[[Language], type[msgspec.Struct]]
     role: Role
     """Of the parties whose objects these are."""
-    rows: Callable[[Peer, msgspec.Struct], Awaitable[_Rows]]
+    rows: Callable[[Peer, msgspec.Struct, PartyId | None], Awaitable[_Rows]]
+    """Args: whose the object is, where its version does not say."""
 
 
 class Puller:
@@ -66,9 +68,9 @@ class Puller:
     def __init__(self, means: Means, line: Line) -> None:
         self._means, self._line = means, line
         self._ways = {
-            "locations": _Way("list_locations", locations.Location, Role.CPO, self._location),
-            "tariffs": _Way("list_tariffs", tariffs.Tariff, Role.CPO, self._tariff),
-            "tokens": _Way("list_tokens", tokens.Token, Role.EMSP, self._token),
+            "locations": _Way("list_locations", lambda words: words.location.wire, Role.CPO, self._location),
+            "tariffs": _Way("list_tariffs", lambda words: words.tariff.wire, Role.CPO, self._tariff),
+            "tokens": _Way("list_tokens", lambda words: words.token.wire, Role.EMSP, self._token),
         }
 
     async def pull(self, peer: Peer, module: str, date_from: datetime | None = None) -> Pulled:
@@ -112,14 +114,15 @@ class Puller:
 
     async def _keep(self, peer: Peer, page: Received, way: _Way) -> _Page:
         """Keep what a page holds of the peer's own parties and is news to us."""
-        found, problems = objects_of(page, way.wire)
+        found, problems = objects_of(page, way.wire(language(peer.version)))
         theirs = parties_of(peer, (way.role,))
+        of = min(theirs, default=None)
         writes: list[Put] = []
         contracts: dict[tuple[Cell, Cell], Cell] = {}
         kept = 0
         for wire in found:
             try:
-                party, puts = await way.rows(peer, wire)
+                party, puts = await way.rows(peer, wire, of)
             except (Mismatch, TwoContracts) as problem:
                 problems.append(str(problem))
                 continue
@@ -147,20 +150,17 @@ class Puller:
         assert isinstance(now, datetime)
         return now > before
 
-    async def _location(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
-        assert isinstance(wire, locations.Location)
-        location = translate.location_from_wire(wire).value
+    async def _location(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
+        location = language(peer.version).location.read(wire, of).value
         row = location_row(peer.owner, location, source_of(peer.id))
         return location.party, (Put(t.location, row),)
 
-    async def _tariff(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
-        assert isinstance(wire, tariffs.Tariff)
-        tariff = translate.tariff_from_wire(wire).value
+    async def _tariff(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
+        tariff = language(peer.version).tariff.read(wire, of).value
         return tariff.party, (Put(t.tariff, tariff_row(peer.owner, tariff)),)
 
-    async def _token(self, peer: Peer, wire: msgspec.Struct) -> _Rows:
-        assert isinstance(wire, tokens.Token)
-        token = translate.token_from_wire(wire).value
+    async def _token(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
+        token = language(peer.version).token.read(wire, of).value
         ref = self._means.keys.token_ref(token.uid)
         return token.party, await token_puts(self._means.spine, peer.owner, token, ref)
 

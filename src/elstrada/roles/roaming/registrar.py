@@ -12,19 +12,23 @@ from elstrada.model.ids import PartyId
 from elstrada.model.party import Party, PartyRole, Peer, PeerState
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
-from elstrada.ocpi.client import Received, Sending, Silent, describe, object_of
+from elstrada.ocpi.client import Received, Sending, Silent, describe
 from elstrada.ocpi.codes import Why
+from elstrada.ocpi.endpoints import Side
 from elstrada.ocpi.registration import (
     CREDENTIALS,
+    AnyCredentials,
     Unanswered,
+    credentials_of,
     discover,
     endpoint_url,
     may,
     read_roles,
+    roles_met,
+    sides_of,
     write_credentials,
 )
 from elstrada.ocpi.server import Done, Found, Refusal
-from elstrada.ocpi.v221.credentials import Credentials
 from elstrada.roles.roaming.line import Line, same_host
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers, Secrets
@@ -74,7 +78,8 @@ class Registrar:
         own = await self._peers.party(owner)
         if own is None:
             raise NotRegistered(f"{owner} is no party of ours")
-        found = await self._line.converse(discover(versions_url), token_a)
+        sides = sides_of(own.roles)
+        found = await self._line.converse(discover(versions_url, self._means.versions, sides), token_a)
         if isinstance(found, Refusal):
             raise NotRegistered(found.message, unreachable=isinstance(found, Unanswered))
         token_b = self._means.chance.secret()
@@ -91,7 +96,7 @@ class Registrar:
         await self._store(waiting, Secrets(token_b, None), before, "asking")
         try:
             theirs = await self._exchange(own, waiting, "register", token_a, token_b)
-            return await self._settle(waiting, theirs, Secrets(token_out=theirs.token))
+            return await self._settle(own, waiting, theirs, Secrets(token_out=theirs.token))
         except NotRegistered as failure:
             await self._end(waiting, f"handshake failed: {failure}"[:500])
             raise
@@ -107,7 +112,9 @@ class Registrar:
         token = None if peer is None else await self._peers.token_out(peer)
         if peer is None or own is None or token is None or peer.versions_url is None:
             raise NotRegistered(f"{peer_id} is not registered with {owner}")
-        found = await self._line.converse(discover(peer.versions_url), token)
+        plain = versions.language(peer.version).plain_token
+        conversation = discover(peer.versions_url, self._means.versions, sides_of(own.roles), plain=plain)
+        found = await self._line.converse(conversation, token)
         if isinstance(found, Refusal):
             raise NotRegistered(found.message, unreachable=isinstance(found, Unanswered))
         former, token_b = await self._peers.token_in(peer), self._means.chance.secret()
@@ -122,7 +129,7 @@ class Registrar:
             kept = msgspec.structs.replace(peer, changed_at=self._means.clock.now())
             await self._store(kept, Secrets(former, overlap=True), renewing, "not renewed")
             raise
-        return await self._settle(renewing, theirs, Secrets(token_out=theirs.token))
+        return await self._settle(own, renewing, theirs, Secrets(token_out=theirs.token))
 
     async def unregister(self, owner: PartyId, peer_id: str) -> None:
         """End a connection, here even if the peer does not answer.
@@ -138,33 +145,48 @@ class Registrar:
 
     # --- the peer begins ----------------------------------------------------------------------------
 
-    async def show(self, own: Party, peer: Peer) -> Found | Refusal:
-        """Our credentials as the peer has them: with the token it shows us (R-11)."""
+    async def show(self, own: Party, peer: Peer, version: str, side: Side) -> Found | Refusal:
+        """Our credentials as the peer has them: with the token it shows us (R-11).
+
+        Args:
+            version: at whose endpoint it asks.
+            side: of the market, if the endpoint is one side's.
+        """
         token = await self._peers.token_in(peer)
         assert token is not None, "a caller has been given a token"
-        return Found(write_credentials(own, token, self._means.versions_url))
+        return Found(write_credentials(own, token, self._means.versions_url_at(side), version))
 
-    async def met(self, own: Party, peer: Peer, method: str, credentials: Credentials) -> Found | Refusal:
-        """A peer registers (POST) or renews (PUT): call it back, then answer with a new token (R-08)."""
+    async def met(
+        self, own: Party, peer: Peer, method: str, credentials: AnyCredentials, version: str, side: Side
+    ) -> Found | Refusal:
+        """A peer registers (POST) or renews (PUT): call it back, then answer with a new token (R-08).
+
+        Args:
+            version: at whose endpoint it did, which is the one it has chosen.
+            side: of the market, if the endpoint is one side's: as which it takes us.
+        """
         refusal = may(method, peer.state) or _unusable(credentials.token)
         if refusal is not None:
             return refusal
-        roles = read_roles(credentials)
+        sides = tuple(met for met in sides_of(own.roles) if side in (Side.NONE, met))
+        roles = read_roles(credentials, roles_met(sides))
         if isinstance(roles, Refusal):
             return roles
         refusal = await self._impersonation(peer, roles, credentials.url)
         if refusal is not None:
             return refusal
-        found = await self._line.converse(discover(credentials.url), credentials.token)
+        found = await self._line.converse(discover(credentials.url, (version,), sides), credentials.token)
         if isinstance(found, Refusal):
             return found
+        narrowed = read_roles(credentials, roles_met(sides, found.endpoints))
+        assert not isinstance(narrowed, Refusal), "what could be read can be read again"
         token_c = self._means.chance.secret()
         met = msgspec.structs.replace(
             peer,
             state=PeerState.ACTIVE,
             version=found.version,
             versions_url=credentials.url,
-            roles=roles,
+            roles=narrowed,
             endpoints=found.endpoints,
             changed_at=self._means.clock.now(),
         )
@@ -174,7 +196,7 @@ class Registrar:
             await self._store(met, secrets, peer, method)
         except NotRegistered as meanwhile:
             return Refusal(Why.NOT_ALLOWED, str(meanwhile))
-        return Found(write_credentials(own, token_c, self._means.versions_url))
+        return Found(write_credentials(own, token_c, self._means.versions_url_at(side), version))
 
     async def left(self, peer: Peer) -> Done | Refusal:
         """A peer ends the connection."""
@@ -195,21 +217,24 @@ class Registrar:
             raise NotRegistered(f"{peer_id} is registered with {owner} already")
         return peer
 
-    async def _exchange(self, own: Party, peer: Peer, name: str, token: str, token_b: str) -> Credentials:
+    async def _exchange(self, own: Party, peer: Peer, name: str, token: str, token_b: str) -> AnyCredentials:
         """Give the peer our credentials and get its own."""
         url = endpoint_url(peer.endpoints, CREDENTIALS, "")
         assert url is not None, "discover finds no peer without credentials"
         assert peer.version is not None
+        endpoint, words = versions.endpoint(peer.version, name), versions.language(peer.version)
+        ours = self._means.versions_url_at(_met_at(own, peer) if words.sided else Side.NONE)
         sending = Sending(
-            endpoint=versions.endpoint(peer.version, name),
+            endpoint=endpoint,
             base=url,
-            body=write_credentials(own, token_b, self._means.versions_url),
+            body=write_credentials(own, token_b, ours, peer.version),
+            plain=words.plain_token,
         )
         outcome = await self._line.say(sending, token)
         if not isinstance(outcome, Received):
             raise NotRegistered(f"credentials: {describe(outcome)}", unreachable=isinstance(outcome, Silent))
         try:
-            theirs = object_of(outcome, Credentials)
+            theirs = credentials_of(outcome, peer.version)
         except Mismatch as problem:
             raise NotRegistered(f"credentials: {problem}") from None
         unusable = _unusable(theirs.token)
@@ -232,8 +257,8 @@ class Registrar:
                 return Refusal(Why.INVALID, f"roles: another platform speaks for {min(taken)}")
         return None
 
-    async def _settle(self, peer: Peer, theirs: Credentials, secrets: Secrets) -> Peer:
-        roles = read_roles(theirs)
+    async def _settle(self, own: Party, peer: Peer, theirs: AnyCredentials, secrets: Secrets) -> Peer:
+        roles = read_roles(theirs, roles_met(sides_of(own.roles), peer.endpoints))
         refusal = roles if isinstance(roles, Refusal) else await self._impersonation(peer, roles, theirs.url)
         if refusal is not None or isinstance(roles, Refusal):
             raise NotRegistered(f"credentials: {refusal.message if refusal else ''}")
@@ -256,6 +281,13 @@ class Registrar:
     async def _end(self, peer: Peer, note: str) -> None:
         ended = msgspec.structs.replace(peer, state=PeerState.ENDED, changed_at=self._means.clock.now())
         await self._store(ended, Secrets(None, None), peer, note)
+
+
+def _met_at(own: Party, peer: Peer) -> Side:
+    """The one side of ours that a peer without roles faces, or none where it may be either."""
+    sides = sides_of(own.roles)
+    faced = [side for side in sides if roles_met((side,)) == roles_met(sides, peer.endpoints)]
+    return faced[0] if len(sides) > 1 and faced else Side.NONE
 
 
 def _unusable(token: str) -> Refusal | None:

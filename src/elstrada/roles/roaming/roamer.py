@@ -29,9 +29,9 @@ from elstrada.roles.roaming.stock import OWN, Stock, location_of
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Recorded, Row, Where, Work
+from elstrada.spine.paging import pages
 
 FOLLOWER = "roamer"
-_PAGE = 1000
 _PULLED = {Role.CPO: ("tokens",), Role.EMSP: ("locations", "tariffs")}
 """What a party in this role wants to have of its peers."""
 
@@ -80,7 +80,10 @@ class Roamer:
         return {
             SessionNews(owner, str(row["session_id"])): _token_party(row)
             for owner, ids in sessions.items()
-            for row in await self._stock.session_rows(owner, ids)
+            for row in (
+                *await self._stock.reservation_rows(owner, ids),
+                *await self._stock.session_rows(owner, ids),
+            )
         }
 
     async def _marks(
@@ -151,11 +154,9 @@ class Roamer:
             yield mark(peer, Kind.PULL, module, position=position, now=now)
 
     async def _rows(self, table: Table, where: Where) -> AsyncIterator[Row]:
-        offset = 0
-        while rows := await self._means.spine.find(table, where, limit=_PAGE, offset=offset):
+        async for rows in pages(self._means.spine, table, where):
             for row in rows:
                 yield row
-            offset += len(rows)
 
 
 _KEYS = {

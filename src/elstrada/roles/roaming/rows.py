@@ -55,7 +55,12 @@ def token_row(owner: PartyId, token: Token, ref: str) -> Row:
 
 
 def identity_row(owner: PartyId, identity: TokenIdentity, ref: str) -> Row:
-    return {"owner": str(owner), "ref": ref, "document": _document(identity)}
+    return {
+        "owner": str(owner),
+        "ref": ref,
+        "party": str(identity.party),
+        "document": _document(identity),
+    }
 
 
 def identity_of(token: Token) -> TokenIdentity:

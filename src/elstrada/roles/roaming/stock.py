@@ -13,15 +13,21 @@ from elstrada.model.device import ConnectorStatus, Station
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Party
+from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.session import ChargingPeriod, PeriodDimension, Session, SessionStatus
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import AuthMethod, Token, TokenIdentity
+from elstrada.ocpi.language import Language
 from elstrada.roaming.places import Condition, condition, living
+from elstrada.roles.roaming.holders import kept_identity
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.rows import identity_of
+from elstrada.roles.roaming.totals import Totals
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row
 
+NOT_AVAILABLE = "#NA"
+"""OCPI's word for an EVSE or connector that is not chosen yet."""
 OWN = "own"
 """Source of the locations that are ours."""
 _STATIONS_KNOWN_FOR = timedelta(seconds=10)
@@ -51,6 +57,7 @@ class Stock:
     def __init__(self, means: Means) -> None:
         self._spine, self._clock = means.spine, means.clock
         self._plans: dict[PartyId, _Plan] = {}
+        self.totals = Totals(means)
 
     # --- where stations stand -----------------------------------------------------------------------
 
@@ -83,6 +90,17 @@ class Stock:
         if row is None or row["source"] != OWN:
             return None
         return (await self.living(owner, [location_of(row)]))[0]
+
+    async def embedded(
+        self, words: Language, owner: PartyId, party: PartyId, location_id: str
+    ) -> Location | None:
+        """The location of a session or CDR, if the version embeds it."""
+        if not words.embeds:
+            return None
+        if party == owner:
+            return await self.location(owner, location_id)
+        row = await self._spine.get(t.location, owner=str(owner), party=str(party), location_id=location_id)
+        return None if row is None else location_of(row)
 
     async def living(self, owner: PartyId, locations: Iterable[Location]) -> list[Location]:
         """Our locations with the present condition of their EVSEs."""
@@ -120,11 +138,9 @@ class Stock:
         ref, party = _text(row, "token_ref"), _text(row, "token_party")
         if ref is None or party is None:
             return None
-        kept = await self._spine.get(t.identity, owner=str(owner), ref=ref)
+        kept = await kept_identity(self._spine, owner, ref, party)
         if kept is not None:
-            identity = msgspec.json.decode(str(kept["document"]), type=TokenIdentity)
-            if str(identity.party) == party:
-                return identity
+            return kept
         where = {"owner": str(owner), "ref": ref, "party": party}
         tokens = await self._spine.find(t.token, where, limit=1)
         return identity_of(token_of(tokens[0])) if tokens else None
@@ -144,12 +160,12 @@ class Stock:
             return None
         assert isinstance(updated_at, datetime)
         kwh = _kwh(row)
-        ended_at = row["ended_at"]
+        ended_at = told_end(row)
         session = Session(
             party=own.id,
             id=str(row["session_id"]),
             start_date_time=started_at,
-            end_date_time=ended_at if isinstance(ended_at, datetime) else None,
+            end_date_time=ended_at,
             kwh=kwh,
             token_ref=str(row["token_ref"]),
             token_party=identity.party,
@@ -164,6 +180,51 @@ class Stock:
             last_updated=updated_at,
         )
         return session, identity
+
+    async def reserved(self, own: Party, session_id: str) -> tuple[Session, TokenIdentity] | None:
+        """The reservation that becomes this session, or would have; None: as ``reservation``, or there is none."""
+        rows = await self.reservation_rows(own.id, (session_id,))
+        return await self.reservation(own, rows[0]) if rows else None
+
+    async def reservation(self, own: Party, row: Row) -> tuple[Session, TokenIdentity] | None:
+        """A reservation of ours as a session (OCPI mod_sessions, Reservation).
+
+        Returns:
+            None: it is uncertain, or its place or token is not known.
+        """
+        if row["state"] == ReservationState.UNCERTAIN.value:
+            return None
+        one = msgspec.json.decode(str(row["document"]), type=Reservation)
+        identity = await self.identity(own.id, row)
+        places = await self.places_of(own.id, str(row["station_id"]))
+        key = places.get(one.evse_id) if one.evse_id else next(iter(places.values()), None)
+        if identity is None or key is None:
+            return None
+        ended_at, changed_at = row["ended_at"], row["changed_at"]
+        assert isinstance(changed_at, datetime)
+        session = Session(
+            party=own.id,
+            id=one.session_id,
+            start_date_time=one.reserved_at,
+            end_date_time=ended_at if isinstance(ended_at, datetime) else None,
+            kwh=Decimal(0),
+            token_ref=one.token_ref,
+            token_party=identity.party,
+            auth_method=AuthMethod.COMMAND,
+            authorization_reference=one.authorization_reference,
+            location_id=key[0],
+            evse_uid=key[1] if one.evse_id else NOT_AVAILABLE,
+            connector_id=await self._connector(own.id, key, None) if one.evse_id else NOT_AVAILABLE,
+            currency=own.currency,
+            status=SessionStatus.RESERVATION if ended_at is None else SessionStatus.COMPLETED,
+            last_updated=changed_at,
+        )
+        return session, identity
+
+    async def reservation_rows(self, owner: PartyId, session_ids: Sequence[str]) -> list[Row]:
+        """The rows of reservations that become these sessions."""
+        where = {"owner": str(owner), "session_id": AnyOf(tuple(session_ids))}
+        return await self._spine.find(t.reservation, where, limit=len(session_ids))
 
     async def session_row(self, owner: PartyId, session_id: str) -> Row | None:
         return await self._spine.get(t.session, owner=str(owner), session_id=session_id)
@@ -235,6 +296,13 @@ class Stock:
             for place in station.places
         }
         return _Plan(now, seats)
+
+
+def told_end(row: Row) -> datetime | None:
+    """When a session ended as peers know it: a presumed end may still be replaced, and COMPLETED is for ever."""
+    ended_at = row["ended_at"]
+    provisional = row["presumed"] is not None and row["completed_at"] is None
+    return ended_at if isinstance(ended_at, datetime) and not provisional else None
 
 
 def location_of(row: Row) -> Location:

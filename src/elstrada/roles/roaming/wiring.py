@@ -50,7 +50,7 @@ def wire(means: Means, post: Post) -> Roaming:
         office=Office(means, peers, stock, registrar, callbacks, commander),
         registrar=registrar,
         roamer=Roamer(means, peers, stock),
-        courier=Courier(means, peers, Parcels(peers, stock, line, puller)),
+        courier=Courier(means, peers, Parcels(peers, stock, line, puller, means.findings)),
         callbacks=callbacks,
         authorizer=Authorizer(means, peers, stock, line),
         commander=commander,

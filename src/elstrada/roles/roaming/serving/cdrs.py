@@ -6,19 +6,21 @@ import hashlib
 
 import msgspec
 
+from elstrada.model.cdr import Cdr
 from elstrada.model.facts import CdrReceived
 from elstrada.model.ids import PartyId, cdr_stream
 from elstrada.model.party import Role
+from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import join
-from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result, body_of
-from elstrada.ocpi.v221 import cdrs as wire
-from elstrada.ocpi.v221 import translate
+from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.roaming.visibility import parties_of
 from elstrada.roles.roaming.holders import claimed_puts
-from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, any_of, owner_in_path
+from elstrada.roles.roaming.serving.pages import page
+from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, any_of, named_token, owner_in_path
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Put, Row, StreamMoved, Where, Work
+from elstrada.spine.face import Append, Between, Put, Row, StreamMoved, Where, Work
+from elstrada.spine.paging import EVER
 
 
 async def list_cdrs(visit: Visit) -> Result:
@@ -27,24 +29,31 @@ async def list_cdrs(visit: Visit) -> Result:
         "owner": visit.owner,
         "party": visit.owner,
         "token_party": any_of(visit.parties(Role.EMSP)),
-        "recorded_at": visit.between(),
+        "recorded_at": Between(visit.between().low or EVER.low, visit.between().high),
     }
-    window = visit.call.window
-    assert window is not None
-    rows = await visit.means.spine.find(
-        t.cdr, where, order=("recorded_at",), limit=window.limit, offset=window.offset
-    )
-    found = [await visit.stock.cdr_of(visit.own.id, row) for row in rows]
-    items = tuple(translate.cdr_to_wire(*known).value for known in found if known is not None)
-    counted = await visit.means.spine.count(t.cdr, where)
-    return Listing(items, visit.list_url, int(str(counted[0]["count"])) if counted else 0)
+    found = await page(visit, t.cdr, where, "token_party", ("recorded_at",))
+    if isinstance(found, Refusal):
+        return found
+    known = [await visit.stock.cdr_of(visit.own.id, row) for row in found.rows]
+    items = tuple([await _told(visit, *one) for one in known if one is not None])
+    return Listing(items, visit.list_url, found.total, found.place)
+
+
+async def _told(visit: Visit, cdr: Cdr, identity: TokenIdentity) -> msgspec.Struct:
+    """A CDR in the caller's words, with its place if they hold it."""
+    place = await visit.stock.embedded(visit.words, visit.own.id, cdr.party, cdr.cdr_location.id)
+    return visit.words.cdr.write(cdr, identity, place).value
 
 
 async def post_cdr(visit: Visit) -> Result:
     """Record a CDR. The same one again is a success without a second; another of the same id is refused."""
-    posted = body_of(visit.call, wire.Cdr)
-    translated, identity = translate.cdr_from_wire(posted, visit.means.keys.token_ref)
-    cdr = translated.value
+    cpo = visit.caller(Role.CPO)
+    if cpo is None:
+        return NOT_HERE
+    named = await named_token(visit, visit.words.cdr.contract(visit.body))
+    if isinstance(named, Refusal):
+        return named
+    cdr, identity = visit.words.cdr.read(visit.body, visit.means.keys.token_ref, cpo, named)
     if cdr.party not in parties_of(visit.peer, (Role.CPO,)):
         return NOT_HERE
     if identity.party != visit.own.id:

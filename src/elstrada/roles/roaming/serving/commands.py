@@ -1,4 +1,4 @@
-"""Commands: an eMSP wants one of our stations to do something (R-50 to R-55, R-60, P5).
+"""Commands: an eMSP wants one of our stations to do something (R-50 to R-55, R-57, R-58, R-60, P5).
 
 The answer says only whether we took the command. What the station says comes later, once, to the
 address that the command brought.
@@ -6,12 +6,14 @@ address that the command brought.
 
 from __future__ import annotations
 
-from decimal import Decimal
-
+from elstrada.charging.reserve import LONGEST
 from elstrada.model.asks import Command, PresentedToken
 from elstrada.model.device import CommandName
+from elstrada.model.ids import PartyId
 from elstrada.model.location import Evse, Location
 from elstrada.model.party import Role
+from elstrada.model.reservation import ReservationWish
+from elstrada.model.token import Token
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.server import Done, Found, Refusal, Result, body_of
 from elstrada.ocpi.v221 import commands as wire
@@ -20,16 +22,25 @@ from elstrada.ocpi.v221.commands import ResponseType
 from elstrada.roaming.visibility import may_see_location
 from elstrada.roles.roaming.holders import TwoContracts, identity_puts
 from elstrada.roles.roaming.line import belongs_to
-from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
-from elstrada.spine.face import Work
+from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, any_of
+from elstrada.roles.roaming.stock import Seat, told_end
+from elstrada.spine import tables as t
+from elstrada.spine.face import Row, Where, Work
 
 CONNECTOR_REQUIRED = "START_SESSION_CONNECTOR_REQUIRED"
+RESERVABLE = "RESERVABLE"
+"""By this capability a CPO says at which EVSEs partners may reserve."""
+_LONGEST_ID = 36
+_MOST_ALIKE = 10
 
 
 async def start_session(visit: Visit) -> Result:
     """Start at an EVSE. The token is already authorized by its eMSP and is not asked about again (R-50)."""
-    start = body_of(visit.call, wire.StartSession)
-    token = translate.token_from_wire(start.token).value
+    emsp = visit.caller(Role.EMSP)
+    if emsp is None:
+        return NOT_HERE
+    start = visit.words.commands.read_start(visit.body, emsp)
+    token = start.token
     if token.party not in visit.parties(Role.EMSP):
         return Refusal(Why.INVALID, "token: only tokens of your own may be used")
     found = await _location(visit, start.location_id)
@@ -38,7 +49,7 @@ async def start_session(visit: Visit) -> Result:
     evse = _evse(found, start.evse_uid)
     if evse is None:
         return Refusal(Why.INVALID, "evse_uid: name one EVSE of the location")
-    if start.connector_id is None and CONNECTOR_REQUIRED in evse.capabilities:
+    if start.connector_id is None and _must_name_connector(visit, evse):
         return Refusal(Why.INVALID, "connector_id is required at this EVSE (R-60)")
     connector = _connector_number(evse, start.connector_id)
     if start.connector_id is not None and connector is None:
@@ -74,7 +85,7 @@ async def stop_session(visit: Visit) -> Result:
     asked_by = None if row is None else parties.get(str(row["token_party"]))
     if row is None or asked_by is None:
         return _answer(visit, ResponseType.UNKNOWN_SESSION)
-    if row["ended_at"] is not None:
+    if told_end(row) is not None:
         return _answer(visit, ResponseType.REJECTED)
     command = Command(
         command_id=visit.means.chance.uuid(),
@@ -110,14 +121,106 @@ async def unlock_connector(visit: Visit) -> Result:
     return await _take(visit, seat.station_id, command, unlock.response_url)
 
 
-async def not_supported(visit: Visit) -> Result:
-    """Reservations are not offered yet: said in the protocol's own words."""
-    return _answer(visit, ResponseType.NOT_SUPPORTED)
+async def reserve_now(visit: Visit) -> Result:
+    """Keep an EVSE, or one of a station's, for a token of the caller's. Its eMSP has authorized it."""
+    reserve = visit.body
+    if not isinstance(reserve, wire.ReserveNow):  # 2.1.1 has no command that would cancel it.
+        return _answer(visit, ResponseType.NOT_SUPPORTED)
+    token = translate.token_from_wire(reserve.token).value
+    wrong = _unreservable(visit, reserve, token)
+    if wrong is not None:
+        return wrong
+    found = await _location(visit, reserve.location_id)
+    if isinstance(found, Refusal):
+        return found
+    seat = await _seat_to_reserve(visit, found, reserve.evse_uid)
+    if isinstance(seat, Refusal | Found):
+        return seat
+    partner_ref = reserve.reservation_id.upper()
+    for row in await _reservations(visit, partner_ref, frozenset({token.party})):
+        if row["station_id"] != seat.station_id:
+            says = "a reservation of this id is at another station; cancel it first"
+            return _answer(visit, ResponseType.REJECTED, says)
+    ref = visit.means.keys.token_ref(token.uid)
+    try:
+        writes = await identity_puts(visit.means.spine, visit.own.id, token, ref)
+    except TwoContracts as problem:
+        return Refusal(Why.INVALID, f"token: {problem}")
+    await visit.means.spine.commit(Work(writes=writes))
+    command = Command(
+        command_id=visit.means.chance.uuid(),
+        name=CommandName.RESERVE,
+        asked_by=token.party,
+        evse_id=seat.evse_id,
+        token=PresentedToken(token.uid, token.type, ref, token),
+        authorization_reference=reserve.authorization_reference,
+        reservation=ReservationWish(expires_at=reserve.expiry_date.at, partner_ref=partner_ref),
+        deadline_s=visit.callbacks.station_s,
+    )
+    return await _take(visit, seat.station_id, command, reserve.response_url)
+
+
+def _unreservable(visit: Visit, reserve: wire.ReserveNow, token: Token) -> Refusal | None:
+    """What is wrong with the wish itself."""
+    if token.party not in visit.parties(Role.EMSP):
+        return Refusal(Why.INVALID, "token: only tokens of your own may be used")
+    if not 1 <= len(reserve.reservation_id) <= _LONGEST_ID:
+        return Refusal(Why.INVALID, f"reservation_id: expected 1 to {_LONGEST_ID} characters")
+    now = visit.means.clock.now()
+    if not now < reserve.expiry_date.at <= now + LONGEST:
+        return Refusal(Why.INVALID, f"expiry_date: expected a time within {LONGEST.days} days from now")
+    return None
+
+
+async def _seat_to_reserve(visit: Visit, location: Location, uid: str | None) -> Seat | Refusal | Found:
+    """The EVSE named; else any of the location's one station, which chooses. Only where we offer it."""
+    named = [evse for evse in location.evses if uid is None or evse.uid == uid]
+    if not named:
+        return Refusal(Why.INVALID, "evse_uid: the location has no such EVSE")
+    offered = [evse for evse in named if RESERVABLE in evse.capabilities]
+    if not offered:
+        return _answer(visit, ResponseType.NOT_SUPPORTED, f"not {RESERVABLE}")
+    seats = [await visit.stock.seat(visit.own.id, location.id, evse.uid) for evse in offered]
+    stations = {seat.station_id for seat in seats if seat is not None}
+    if len(stations) > 1:
+        return Refusal(Why.INVALID, "evse_uid: name an EVSE, for the location has several stations")
+    if not stations or seats[0] is None:
+        return _answer(visit, ResponseType.REJECTED)
+    return seats[0] if uid is not None else Seat(stations.pop(), 0)
+
+
+async def cancel_reservation(visit: Visit) -> Result:
+    """Cancel a reservation of the caller's own; any other is not known to it (R-57)."""
+    cancel = body_of(visit.call, wire.CancelReservation)
+    rows = await _reservations(visit, cancel.reservation_id.upper(), visit.parties(Role.EMSP))
+    if not rows:
+        return _answer(visit, ResponseType.REJECTED, "no such reservation")
+    number = rows[0]["number"]
+    assert isinstance(number, int), "a reservation has a number"
+    command = Command(
+        command_id=visit.means.chance.uuid(),
+        name=CommandName.CANCEL_RESERVATION,
+        asked_by=PartyId.parse(str(rows[0]["made_for"])),
+        reservation_id=number,
+        deadline_s=visit.callbacks.station_s,
+    )
+    return await _take(visit, str(rows[0]["station_id"]), command, cancel.response_url)
+
+
+async def _reservations(visit: Visit, partner_ref: str, parties: frozenset[PartyId]) -> list[Row]:
+    """The living reservations that partners know by this id."""
+    key: Where = {
+        "owner": visit.owner,
+        "made_for": any_of(parties),
+        "partner_ref": partner_ref,
+        "ended_at": None,
+    }
+    return await visit.means.spine.find(t.reservation, key, order=("-reserved_at",), limit=_MOST_ALIKE)
 
 
 async def command_result(visit: Visit) -> Result:
     """The result of a command we gave, at the address we made for it (R-53)."""
-    result = body_of(visit.call, wire.CommandResult)
+    result = visit.words.commands.read_result(visit.body)
     known = await visit.commander.heard(visit.peer, visit.call.path["command_id"], result)
     return Done() if known else NOT_HERE
 
@@ -130,9 +233,8 @@ async def _take(visit: Visit, station_id: str, command: Command, response_url: s
     return _answer(visit, ResponseType.ACCEPTED)
 
 
-def _answer(visit: Visit, result: ResponseType) -> Found:
-    timeout = Decimal(visit.callbacks.result_s)
-    return Found(wire.CommandResponse(result=result.value, timeout=timeout))
+def _answer(visit: Visit, result: ResponseType, says: str = "") -> Found:
+    return Found(visit.words.commands.write_response(result.value, visit.callbacks.result_s, says))
 
 
 async def _location(visit: Visit, location_id: str) -> Location | Refusal:
@@ -149,6 +251,12 @@ def _evse(location: Location, uid: str | None) -> Evse | None:
     return next((evse for evse in location.evses if evse.uid == uid), None)
 
 
+def _must_name_connector(visit: Visit, evse: Evse) -> bool:
+    """Is a start without a connector no start here? In 2.1.1, which cannot name one, only if there are several."""
+    is_plain = not visit.words.commands.names_connector and len(evse.connectors) == 1
+    return CONNECTOR_REQUIRED in evse.capabilities and not is_plain
+
+
 def _connector_number(evse: Evse, connector_id: str | None) -> int | None:
     """The number by which OCPP counts a connector of the EVSE, from 1."""
     ids = [connector.id for connector in evse.connectors]
@@ -159,7 +267,7 @@ HANDLERS: dict[str, Handler] = {
     "start_session": start_session,
     "stop_session": stop_session,
     "unlock_connector": unlock_connector,
-    "reserve_now": not_supported,
-    "cancel_reservation": not_supported,
+    "reserve_now": reserve_now,
+    "cancel_reservation": cancel_reservation,
     "command_result": command_result,
 }

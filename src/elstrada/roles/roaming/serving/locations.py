@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from elstrada.model.location import Location
+from elstrada.ocpi import nesting
 from elstrada.ocpi.codes import Why
-from elstrada.ocpi.patch import changes_identity, patch_time
-from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result, body_of
-from elstrada.ocpi.v221 import locations as wire
-from elstrada.ocpi.v221 import nesting, translate
+from elstrada.ocpi.patch import changes_identity
+from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.roaming.visibility import may_see_location
 from elstrada.roles.roaming.rows import location_row, source_of
-from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, misplaced, owner_in_path
+from elstrada.roles.roaming.serving.visit import (
+    LONG_AGO,
+    NOT_HERE,
+    Handler,
+    Visit,
+    misplaced,
+    owner_in_path,
+)
 from elstrada.roles.roaming.stock import OWN, location_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, RowMoved, Where, Work
@@ -20,7 +26,7 @@ from elstrada.spine.face import Put, Row, RowMoved, Where, Work
 _TRIES = 5
 _BUSY = "the location changes too often; try again"
 _MOST_LOCATIONS = 100_000
-Change = Callable[[wire.Location], wire.Location | Refusal]
+Change = Callable[[Location], Location | Refusal]
 
 # --- ours (sender) ----------------------------------------------------------------------------------
 
@@ -37,17 +43,22 @@ async def list_locations(visit: Visit) -> Result:
         "last_updated": visit.between(),
     }
     rows = await visit.means.spine.find(t.location, where, order=("location_id",), limit=_MOST_LOCATIONS)
-    seen = [location for location in map(location_of, rows) if may_see_location(visit.peer, location)]
+    seen = [location for location in map(location_of, rows) if _sayable(visit, location)]
     window = visit.call.window
     assert window is not None
     page = await visit.stock.living(visit.own.id, seen[window.offset : window.offset + window.limit])
-    items = tuple(translate.location_to_wire(location).value for location in page)
+    items = tuple(visit.words.location.write(location).value for location in page)
     return Listing(items, visit.list_url, len(seen))
+
+
+def _sayable(visit: Visit, location: Location) -> bool:
+    """May the caller have the location, and would its version not misread it?"""
+    return may_see_location(visit.peer, location) and not visit.words.location.write(location).misleads
 
 
 async def show_location(visit: Visit) -> Result:
     location = await _shown(visit)
-    return NOT_HERE if location is None else Found(location)
+    return NOT_HERE if location is None else Found(visit.words.location.write(location).value)
 
 
 async def show_evse(visit: Visit) -> Result:
@@ -58,11 +69,9 @@ async def show_connector(visit: Visit) -> Result:
     return _connector_of(visit, await _shown(visit))
 
 
-async def _shown(visit: Visit) -> wire.Location | None:
+async def _shown(visit: Visit) -> Location | None:
     location = await visit.stock.location(visit.own.id, visit.call.path["location_id"])
-    if location is None or not may_see_location(visit.peer, location):
-        return None
-    return translate.location_to_wire(location).value
+    return location if location is not None and _sayable(visit, location) else None
 
 
 # --- theirs (receiver) ------------------------------------------------------------------------------
@@ -70,7 +79,7 @@ async def _shown(visit: Visit) -> wire.Location | None:
 
 async def get_location(visit: Visit) -> Result:
     location = await _kept(visit)
-    return NOT_HERE if location is None else Found(location)
+    return NOT_HERE if location is None else Found(visit.words.location.write(location).value)
 
 
 async def get_evse(visit: Visit) -> Result:
@@ -82,13 +91,15 @@ async def get_connector(visit: Visit) -> Result:
 
 
 async def put_location(visit: Visit) -> Result:
-    put = body_of(visit.call, wire.Location)
-    wrong = misplaced(visit, country_code=put.country_code, party_id=put.party_id, location_id=put.id)
+    location = visit.words.location.read(visit.body, owner_in_path(visit)).value
+    owner = location.party
+    wrong = misplaced(
+        visit, country_code=owner.country_code, party_id=owner.party_id, location_id=location.id
+    )
     if wrong is not None:
         return wrong
-    location = translate.location_from_wire(put).value
     for _ in range(_TRIES):
-        row = await _row(visit)
+        row = await _row(visit, location.id)
         if row is not None and location.last_updated < location_of(row).last_updated:
             return Done()  # We know better already (R-34).
         try:
@@ -100,10 +111,10 @@ async def put_location(visit: Visit) -> Result:
 
 
 async def put_evse(visit: Visit) -> Result:
-    evse = body_of(visit.call, wire.Evse)
+    evse = visit.words.evse.read(visit.body).value
     created = False
 
-    def change(location: wire.Location) -> wire.Location:
+    def change(location: Location) -> Location:
         nonlocal created
         created = nesting.find_evse(location, evse.uid) is None
         return nesting.with_evse(location, evse)
@@ -112,10 +123,10 @@ async def put_evse(visit: Visit) -> Result:
 
 
 async def put_connector(visit: Visit) -> Result:
-    connector = body_of(visit.call, wire.Connector)
+    connector = visit.words.connector.read(visit.body).value
     created = False
 
-    def change(location: wire.Location) -> wire.Location | Refusal:
+    def change(location: Location) -> Location | Refusal:
         nonlocal created
         evse = nesting.find_evse(location, visit.call.path["evse_uid"])
         if evse is None:
@@ -127,32 +138,36 @@ async def put_connector(visit: Visit) -> Result:
 
 
 async def patch_location(visit: Visit) -> Result:
-    path, patch = visit.call.path, visit.call.patch
+    path = visit.call.path
     own_ids = {"country_code": path["country_code"], "party_id": path["party_id"], "id": path["location_id"]}
     return _renaming(visit, own_ids) or await _change(
-        visit, lambda location: nesting.patched_location(location, patch)
+        visit,
+        lambda location: nesting.patched_location(visit.words, location, visit.patch(location.last_updated)),
     )
 
 
 async def patch_evse(visit: Visit) -> Result:
-    path, patch = visit.call.path, visit.call.patch
+    path = visit.call.path
 
-    def change(location: wire.Location) -> wire.Location | Refusal:
+    def change(location: Location) -> Location | Refusal:
         evse = nesting.find_evse(location, path["evse_uid"])
-        return NOT_HERE if evse is None else nesting.patched_evse(location, evse, patch)
+        if evse is None:
+            return NOT_HERE
+        return nesting.patched_evse(visit.words, location, evse, visit.patch(evse.last_updated))
 
     return _renaming(visit, {"uid": path["evse_uid"]}) or await _change(visit, change)
 
 
 async def patch_connector(visit: Visit) -> Result:
-    path, patch = visit.call.path, visit.call.patch
+    path = visit.call.path
 
-    def change(location: wire.Location) -> wire.Location | Refusal:
+    def change(location: Location) -> Location | Refusal:
         evse = nesting.find_evse(location, path["evse_uid"])
         connector = None if evse is None else nesting.find_connector(evse, path["connector_id"])
         if evse is None or connector is None:
             return NOT_HERE
-        return nesting.patched_connector(location, evse, connector, patch)
+        patch = visit.patch(connector.last_updated)
+        return nesting.patched_connector(visit.words, location, evse, connector, patch)
 
     return _renaming(visit, {"id": path["connector_id"]}) or await _change(visit, change)
 
@@ -162,20 +177,22 @@ async def patch_connector(visit: Visit) -> Result:
 
 def _renaming(visit: Visit, ids: dict[str, str]) -> Refusal | None:
     """Does a patch lack its date (R-33), or say another identity than its path (R-32)?"""
-    patch_time(visit.call.patch)
+    visit.patch(LONG_AGO)
     name = changes_identity(dict(ids), visit.call.patch)
     return None if name is None else Refusal(Why.INVALID, f"{name} of the path and of the body differ")
 
 
-def _evse_of(visit: Visit, location: wire.Location | None) -> Result:
+def _evse_of(visit: Visit, location: Location | None) -> Result:
     evse = None if location is None else nesting.find_evse(location, visit.call.path["evse_uid"])
-    return NOT_HERE if evse is None else Found(evse)
+    written = None if evse is None else visit.words.evse.write(evse)
+    return NOT_HERE if written is None or written.misleads else Found(written.value)
 
 
-def _connector_of(visit: Visit, location: wire.Location | None) -> Result:
+def _connector_of(visit: Visit, location: Location | None) -> Result:
     evse = None if location is None else nesting.find_evse(location, visit.call.path["evse_uid"])
     found = None if evse is None else nesting.find_connector(evse, visit.call.path["connector_id"])
-    return NOT_HERE if found is None else Found(found)
+    written = None if found is None else visit.words.connector.write(found)
+    return NOT_HERE if written is None or written.misleads else Found(written.value)
 
 
 async def _change(visit: Visit, change: Change, created: Callable[[], bool] = lambda: False) -> Result:
@@ -184,11 +201,11 @@ async def _change(visit: Visit, change: Change, created: Callable[[], bool] = la
         row = await _row(visit)
         if row is None:
             return NOT_HERE
-        changed = change(translate.location_to_wire(location_of(row)).value)
+        changed = change(location_of(row))
         if isinstance(changed, Refusal):
             return changed
         try:
-            await _store(visit, translate.location_from_wire(changed).value, row)
+            await _store(visit, changed, row)
         except RowMoved:
             continue
         return Done(created=created())
@@ -201,17 +218,18 @@ async def _store(visit: Visit, location: Location, before: Row | None) -> None:
     await visit.means.spine.commit(Work(writes=(Put(t.location, row, expected),)))
 
 
-async def _kept(visit: Visit) -> wire.Location | None:
+async def _kept(visit: Visit) -> Location | None:
     row = await _row(visit)
-    return None if row is None else translate.location_to_wire(location_of(row)).value
+    return None if row is None else location_of(row)
 
 
-async def _row(visit: Visit) -> Row | None:
+async def _row(visit: Visit, location_id: str | None = None) -> Row | None:
+    """Under the id as its owner writes it in the location; where there is none to read, as in the address."""
     return await visit.means.spine.get(
         t.location,
         owner=visit.owner,
         party=str(owner_in_path(visit)),
-        location_id=visit.call.path["location_id"],
+        location_id=location_id or visit.call.path["location_id"],
     )
 
 

@@ -9,33 +9,49 @@ import msgspec
 from elstrada.model.facts import RoamedSessionChanged
 from elstrada.model.ids import roamed_session_stream
 from elstrada.model.party import Role
+from elstrada.model.reservation import ReservationState
 from elstrada.model.session import Session
 from elstrada.model.token import TokenIdentity
-from elstrada.ocpi.body import plain, shape
 from elstrada.ocpi.codes import Why
-from elstrada.ocpi.patch import changes_identity, merged, patch_time
-from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result, body_of
-from elstrada.ocpi.v221 import sessions as wire
-from elstrada.ocpi.v221 import translate
-from elstrada.roles.roaming.holders import claimed_puts
+from elstrada.ocpi.findings import Translated
+from elstrada.ocpi.patch import changes_identity, once_each, patch_time
+from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
+from elstrada.roles.roaming.holders import claimed_puts, kept_identity
+from elstrada.roles.roaming.serving.pages import Rows, page
 from elstrada.roles.roaming.serving.visit import (
+    LONG_AGO,
     NOT_HERE,
     Handler,
     Visit,
     any_of,
     misplaced,
+    named_token,
     owner_in_path,
 )
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Between, StreamMoved, Where, Work
+from elstrada.spine.face import AnyOf, Append, Between, StreamMoved, Where, Work
 
 _TRIES = 5
+_UNUSED = AnyOf(
+    tuple(
+        sorted(
+            state.value
+            for state in set(ReservationState) - {ReservationState.UNCERTAIN, ReservationState.USED}
+        )
+    )
+)
+"""Reservations that are shown in lists of sessions."""
+_BEHIND = "R"
+"""Begins a place among the reservations, which stand behind all sessions. No place begins with it itself."""
 _STARTED = Between(low=datetime(1970, 1, 1, tzinfo=UTC))
 """Sessions whose start has not reached us yet are nobody's business."""
 
 
 async def list_sessions(visit: Visit) -> Result:
-    """A page of our sessions of the caller's tokens, in the order they began: that never changes."""
+    """A page of our sessions of the caller's tokens, in the order they began: that never changes.
+
+    Behind them the reservations of these tokens that no session has used.
+    """
     if visit.call.window is None or visit.call.window.date_from is None:
         return Refusal(Why.INVALID, "date_from is required (R-30)")
     where: Where = {
@@ -45,61 +61,96 @@ async def list_sessions(visit: Visit) -> Result:
         "started_at": _STARTED,
     }
     window = visit.call.window
-    rows = await visit.means.spine.find(
-        t.session, where, order=("started_at",), limit=window.limit, offset=window.offset
+    reserved: Where = {
+        "owner": visit.owner,
+        "token_party": any_of(visit.parties(Role.EMSP)),
+        "changed_at": visit.between(),
+        "reserved_at": _STARTED,
+        "state": _UNUSED,
+    }
+    rows = Rows((), await visit.stock.totals.of(t.session, where), "")
+    if not window.place.startswith(_BEHIND):
+        found = await page(visit, t.session, where, "token_party", ("started_at",), window)
+        if isinstance(found, Refusal):
+            return found
+        rows = found
+    behind = msgspec.structs.replace(
+        window,
+        place=window.place.removeprefix(_BEHIND) if window.place.startswith(_BEHIND) else "",
+        offset=max(window.offset - rows.total, 0),
+        limit=0 if rows.place else window.limit - len(rows.rows),
     )
-    found = [await visit.stock.session(visit.own, row) for row in rows]
-    items = tuple(translate.session_to_wire(*known).value for known in found if known is not None)
-    counted = await visit.means.spine.count(t.session, where)
-    return Listing(items, visit.list_url, int(str(counted[0]["count"])) if counted else 0)
+    kept = await page(visit, t.reservation, reserved, "token_party", ("reserved_at",), behind)
+    if isinstance(kept, Refusal):
+        return kept
+    place = rows.place or (kept.place and _BEHIND + kept.place)
+    if not place and kept.total and not behind.limit:
+        place = _BEHIND  # The page was full of sessions.
+    known = [await visit.stock.session(visit.own, row) for row in rows.rows]
+    known += [await visit.stock.reservation(visit.own, row) for row in kept.rows]
+    written = [await _told(visit, *one) for one in known if one is not None]
+    items = tuple(translated.value for translated in written if not translated.misleads)
+    return Listing(items, visit.list_url, rows.total + kept.total, place)
 
 
 async def get_session(visit: Visit) -> Result:
     known = await _known(visit)
-    return NOT_HERE if known is None else Found(known)
+    written = None if known is None else await _told(visit, *known)
+    return NOT_HERE if written is None or written.misleads else Found(written.value)
+
+
+async def _told(visit: Visit, session: Session, identity: TokenIdentity) -> Translated[msgspec.Struct]:
+    """A session in the caller's words, with its place if they hold it."""
+    place = await visit.stock.embedded(visit.words, visit.own.id, session.party, session.location_id)
+    return visit.words.session.write(session, identity, place)
 
 
 async def put_session(visit: Visit) -> Result:
-    put = body_of(visit.call, wire.Session)
+    named = await named_token(visit, visit.words.session.contract(visit.body))
+    if isinstance(named, Refusal):
+        return named
+    session, identity = visit.words.session.read(
+        visit.body, visit.means.keys.token_ref, owner_in_path(visit), named
+    )
+    owner = session.party
     return misplaced(
-        visit, country_code=put.country_code, party_id=put.party_id, session_id=put.id
-    ) or await _store(visit, put)
+        visit, country_code=owner.country_code, party_id=owner.party_id, session_id=session.id
+    ) or await _store(visit, session, identity)
 
 
 async def patch_session(visit: Visit) -> Result:
-    path, patch = visit.call.path, visit.call.patch
-    at = patch_time(patch)
+    path = visit.call.path
+    visit.patch(LONG_AGO)  # Is it dated?
     ids = {"country_code": path["country_code"], "party_id": path["party_id"], "id": path["session_id"]}
-    name = changes_identity(dict(ids), patch)
+    name = changes_identity(dict(ids), visit.call.patch)
     if name is not None:
         return Refusal(Why.INVALID, f"{name} of the path and of the body differ")
     known = await _known(visit)
     if known is None:
         return NOT_HERE
-    if at < known.last_updated.at:
+    patch = visit.patch(known[0].last_updated)
+    if patch_time(patch) < known[0].last_updated:
         return Done()  # We know better already (R-34).
-    document = merged(plain(known), patch, appended=wire.APPENDED)
-    return await _store(visit, wire.without_repeats(shape(document, wire.Session)))
+    session, identity = visit.words.session.patched(
+        *known, patch, visit.means.keys.token_ref, visit.words.appended, known[0].party
+    )
+    return await _store(visit, once_each(session), identity)
 
 
-async def _store(visit: Visit, session: wire.Session) -> Result:
+async def _store(visit: Visit, session: Session, identity: TokenIdentity) -> Result:
     """Record the session's new state, unless it is the one we know."""
-    translated, identity = translate.session_from_wire(session, visit.means.keys.token_ref)
     if identity.party != visit.own.id:
         return Refusal(Why.INVALID, "cdr_token is not of ours")
-    stream = roamed_session_stream(visit.own.id, owner_in_path(visit), translated.value.id)
+    stream = roamed_session_stream(visit.own.id, owner_in_path(visit), session.id)
     spine = visit.means.spine
     for _ in range(_TRIES):
         version = (await spine.load(stream)).version
         known = await _stored(visit) if version else None
-        if known is not None and (
-            known == translated.value or translated.value.last_updated < known.last_updated
-        ):
+        if known is not None and (known == session or session.last_updated < known.last_updated):
             return Done()  # No news, or we know better already (R-34).
-        ref = translated.value.token_ref
         work = Work(
-            appends=(Append(stream, version, (RoamedSessionChanged(translated.value),)),),
-            writes=await claimed_puts(spine, visit.own.id, identity, ref),
+            appends=(Append(stream, version, (RoamedSessionChanged(session),)),),
+            writes=await claimed_puts(spine, visit.own.id, identity, session.token_ref),
         )
         try:
             await spine.commit(work)
@@ -119,15 +170,13 @@ async def _stored(visit: Visit) -> Session | None:
     return None if row is None else msgspec.json.decode(str(row["document"]), type=Session)
 
 
-async def _known(visit: Visit) -> wire.Session | None:
+async def _known(visit: Visit) -> tuple[Session, TokenIdentity] | None:
     session = await _stored(visit)
     if session is None:
         return None
-    row = await visit.means.spine.get(t.identity, owner=visit.owner, ref=session.token_ref)
-    if row is None:
-        return None  # The driver was erased (T28); the peer may PUT the session again.
-    identity = msgspec.json.decode(str(row["document"]), type=TokenIdentity)
-    return translate.session_to_wire(session, identity).value
+    identity = await kept_identity(visit.means.spine, visit.own.id, session.token_ref, visit.own.id)
+    # Where the driver was erased (T28), the peer may PUT the session again.
+    return None if identity is None else (session, identity)
 
 
 HANDLERS: dict[str, Handler] = {

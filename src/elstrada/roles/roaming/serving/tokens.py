@@ -6,20 +6,22 @@ import msgspec
 
 from elstrada.model.invoice import Contract
 from elstrada.model.token import Allowed, Token
-from elstrada.ocpi.body import plain, shape
 from elstrada.ocpi.codes import Why
-from elstrada.ocpi.patch import changes_identity, merged, patch_time
-from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result, body_of
+from elstrada.ocpi.language import Authorized
+from elstrada.ocpi.patch import changes_identity, patch_time
+from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.v221 import tokens as wire
-from elstrada.ocpi.v221 import translate
 from elstrada.roaming.visibility import may_see_tokens
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
-from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, misplaced, owner_in_path
+from elstrada.roles.roaming.serving.pages import page
+from elstrada.roles.roaming.serving.visit import LONG_AGO, NOT_HERE, Handler, Visit, misplaced, owner_in_path
 from elstrada.roles.roaming.stock import token_of
 from elstrada.spine import tables as t
-from elstrada.spine.face import Row, RowMoved, Where, Work
+from elstrada.spine.face import AnyOf, Row, RowMoved, Where, Work
 
 _TRIES = 5
+_MOST_TYPES = 10
+"""Tokens of one issuer and uid."""
 _BUSY = "the token changes too often; try again"
 
 # --- ours (sender, as eMSP) -------------------------------------------------------------------------
@@ -29,37 +31,49 @@ async def list_tokens(visit: Visit) -> Result:
     """A page of the tokens we issued, for CPOs only (T21)."""
     if not may_see_tokens(visit.peer):
         return Listing((), visit.list_url)
-    where: Where = {"owner": visit.owner, "party": visit.owner, "last_updated": visit.between()}
-    window = visit.call.window
-    assert window is not None
-    rows = await visit.means.spine.find(
-        t.token, where, order=("uid", "type"), limit=window.limit, offset=window.offset
-    )
-    items = tuple(translate.token_to_wire(token_of(row)).value for row in rows)
-    return Listing(items, visit.list_url, await _count(visit, where))
+    where: Where = {
+        "owner": visit.owner,
+        "party": AnyOf((visit.owner,)),
+        "last_updated": visit.between(),
+    }
+    found = await page(visit, t.token, where, "party", ("uid", "type"))
+    if isinstance(found, Refusal):
+        return found
+    items = tuple(visit.words.token.write(token_of(row)).value for row in found.rows)
+    return Listing(items, visit.list_url, found.total, found.place)
 
 
 async def authorize(visit: Visit) -> Result:
     """May this token charge? Decided now, from what we know now."""
-    kind = visit.call.query.get("type", wire.DEFAULT_TYPE)
+    named = (visit.call.query.get(name) for name in visit.words.authorizing.parameters)
+    kind = next((kind for kind in named if kind is not None), wire.DEFAULT_TYPE)
     if not may_see_tokens(visit.peer):
-        return _unknown()
-    token = await visit.stock.token(visit.own.id, visit.call.path["token_uid"], kind)
+        return _unknown(visit)
+    token = await _meant(visit, visit.call.path["token_uid"], kind)
     if token is None:
-        return _unknown()
+        return _unknown(visit)
     allowed = await _allowed(visit, token)
-    info = wire.AuthorizationInfo(
-        allowed=allowed.value,
-        token=translate.token_to_wire(token).value,
-        location=visit.call.body if isinstance(visit.call.body, wire.LocationReferences) else None,
-        authorization_reference=visit.means.chance.uuid() if allowed is Allowed.ALLOWED else None,
-    )
-    return Found(info)
+    reference = visit.means.chance.uuid() if allowed is Allowed.ALLOWED else None
+    answer = Authorized(allowed.value, token, reference)
+    return Found(visit.words.authorizing.write(answer, visit.call.body))
 
 
-def _unknown() -> Refusal:
-    """An unknown token is HTTP 404 and OCPI 2004; a known one that may not charge is an answer (R-47)."""
-    return Refusal(Why.UNKNOWN_TOKEN, "no such token")
+async def _meant(visit: Visit, uid: str, kind: str) -> Token | None:
+    """The token of ours of this uid and type; of a type for which the caller's version has another word, too."""
+    exact = await visit.stock.token(visit.own.id, uid, kind)
+    if exact is not None:
+        return exact
+    where: Where = {"owner": visit.owner, "party": visit.owner, "uid": uid}
+    rows = await visit.means.spine.find(t.token, where, order=("type",), limit=_MOST_TYPES)
+    alike = (row for row in rows if visit.words.authorizing.type_of(str(row["type"])) == kind)
+    return next((token_of(row) for row in alike), None)
+
+
+def _unknown(visit: Visit) -> Refusal:
+    """An unknown token is HTTP 404 and OCPI 2004, if there is that code; a known one that may not charge is
+    an answer (R-47)."""
+    why = Why.UNKNOWN_TOKEN if visit.words.authorizing.knows_no_token else Why.NOT_FOUND
+    return Refusal(why, "no such token")
 
 
 async def _allowed(visit: Visit, token: Token) -> Allowed:
@@ -80,20 +94,20 @@ async def _allowed(visit: Visit, token: Token) -> Allowed:
 
 
 async def get_token(visit: Visit) -> Result:
-    row = await _row(visit)
-    return NOT_HERE if row is None else Found(translate.token_to_wire(token_of(row)).value)
+    row = await _row(visit, _kind(visit))
+    return NOT_HERE if row is None else Found(visit.words.token.write(token_of(row)).value)
 
 
 async def put_token(visit: Visit) -> Result:
-    put = body_of(visit.call, wire.Token)
-    wrong = misplaced(visit, country_code=put.country_code, party_id=put.party_id, token_uid=put.uid)
-    if wrong is None and put.type != _kind(visit):
+    token = visit.words.token.read(visit.body, owner_in_path(visit)).value
+    owner = token.party
+    wrong = misplaced(visit, country_code=owner.country_code, party_id=owner.party_id, token_uid=token.uid)
+    if wrong is None and token.type != (_kind(visit) or token.type):
         wrong = Refusal(Why.INVALID, "type of the address (RFID if absent) and of the body differ (R-44)")
     if wrong is not None:
         return wrong
-    token = translate.token_from_wire(put).value
     for _ in range(_TRIES):
-        row = await _row(visit)
+        row = await _row(visit, token.type, token.uid)
         if row is not None and token.last_updated < token_of(row).last_updated:
             return Done()  # We know better already (R-34).
         try:
@@ -107,22 +121,23 @@ async def put_token(visit: Visit) -> Result:
 
 
 async def patch_token(visit: Visit) -> Result:
-    path, patch = visit.call.path, visit.call.patch
-    at = patch_time(patch)
+    path, patch = visit.call.path, visit.patch(LONG_AGO)
     ids = {"country_code": path["country_code"], "party_id": path["party_id"], "uid": path["token_uid"]}
-    name = changes_identity(dict(ids), patch)
-    if name is not None or patch.get("type", _kind(visit)) != _kind(visit):
+    name = changes_identity(dict(ids), visit.call.patch)
+    kind = _kind(visit)
+    if name is not None or (kind is not None and patch.get("type", kind) != kind):
         return Refusal(Why.INVALID, f"{name or 'type'} of the address and of the body differ")
+    named = patch.get("type")
     for _ in range(_TRIES):
-        row = await _row(visit)
+        row = await _row(visit, kind or (named if isinstance(named, str) else None))
         if row is None:
             return NOT_HERE
         token = token_of(row)
-        if at < token.last_updated:
+        patch = visit.patch(token.last_updated)
+        if patch_time(patch) < token.last_updated:
             return Done()  # We know better already (R-34).
-        document = merged(plain(translate.token_to_wire(token).value), patch)
         try:
-            await _store(visit, translate.token_from_wire(shape(document, wire.Token)).value, row)
+            await _store(visit, visit.words.token.patched(token, patch, token.party), row)
         except RowMoved:
             continue
         except TwoContracts as problem:
@@ -139,23 +154,26 @@ async def _store(visit: Visit, token: Token, before: Row | None) -> None:
     await visit.means.spine.commit(Work(writes=writes))
 
 
-def _kind(visit: Visit) -> str:
-    return visit.call.query.get("type", wire.DEFAULT_TYPE)
+def _kind(visit: Visit) -> str | None:
+    """The type that the address says; None where a version leaves it unsaid, which is not RFID (R-44)."""
+    return visit.call.query.get("type", wire.DEFAULT_TYPE if visit.words.typed_addresses else None)
 
 
-async def _row(visit: Visit) -> Row | None:
-    return await visit.means.spine.get(
-        t.token,
-        owner=visit.owner,
-        party=str(owner_in_path(visit)),
-        uid=visit.call.path["token_uid"],
-        type=_kind(visit),
-    )
+async def _row(visit: Visit, kind: str | None, uid: str | None = None) -> Row | None:
+    """The token of the address; of any type if none is said, a card before all else.
 
-
-async def _count(visit: Visit, where: Where) -> int:
-    counted = await visit.means.spine.count(t.token, where)
-    return int(str(counted[0]["count"])) if counted else 0
+    Args:
+        uid: as its owner writes it in the token, if there is one to read.
+    """
+    where: Where = {
+        "owner": visit.owner,
+        "party": str(owner_in_path(visit)),
+        "uid": uid or visit.call.path["token_uid"],
+    }
+    if kind is not None:
+        where |= {"type": kind}
+    rows = await visit.means.spine.find(t.token, where, order=("type",), limit=_MOST_TYPES)
+    return min(rows, key=lambda row: row["type"] != wire.DEFAULT_TYPE, default=None)
 
 
 HANDLERS: dict[str, Handler] = {

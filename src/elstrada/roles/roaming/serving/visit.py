@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Party, Peer, Role
+from elstrada.model.token import TokenIdentity
+from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
-from elstrada.ocpi.endpoints import module_path
+from elstrada.ocpi.endpoints import Side
+from elstrada.ocpi.language import Language
+from elstrada.ocpi.patch import without_identity
 from elstrada.ocpi.scalars import party, same
 from elstrada.ocpi.server import Call, Refusal, Result
-from elstrada.ocpi.versions import PREFIX
+from elstrada.ocpi.versions import LANGUAGES, module_url
 from elstrada.roaming.visibility import parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
+from elstrada.roles.roaming.holders import token_of_contract
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.registrar import Registrar
 from elstrada.roles.roaming.stock import Stock
@@ -33,15 +39,42 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     peer: Peer
     version: str
     call: Call
+    side: Side = Side.NONE
+    """Of the market, if the address is one side's (2.1.1)."""
 
     @property
     def owner(self) -> str:
         return str(self.own.id)
 
     @property
+    def words(self) -> Language:
+        """Of the version that the caller speaks."""
+        return LANGUAGES[self.version]
+
+    @property
+    def body(self) -> msgspec.Struct:
+        """What the caller sent, as its version has it."""
+        assert self.call.body is not None, f"{self.call.endpoint.name} has no body"
+        return self.call.body
+
+    @property
     def list_url(self) -> str:
         """The public address of the list that was called."""
-        return f"{self.means.public_url}{PREFIX}/{self.version}/{module_path(self.call.endpoint)}"
+        return module_url(self.call.endpoint, self.version, self.means.public_url)
+
+    def patch(self, known: datetime) -> Object:
+        """The patch with its date, and without what names its object: see ``ocpi.patch.changes_identity``.
+
+        Args:
+            known: the date of what it changes.
+        Raises:
+            Mismatch: it lacks the date that its version demands (R-33).
+        """
+        return without_identity(self.words.dated(self.call.patch, self.means.clock.now(), known))
+
+    def caller(self, role: Role) -> PartyId | None:
+        """Whose an object is that does not say so itself: the caller's one party in the role."""
+        return min(self.parties(role), default=None)
 
     def parties(self, role: Role) -> frozenset[PartyId]:
         """The caller's parties in a role: all, or the one its headers select among them (T18)."""
@@ -58,6 +91,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 
 Handler = Callable[[Visit], Awaitable[Result]]
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""The date of what is not known yet."""
 NOT_HERE = Refusal(Why.NOT_FOUND, "no such object")
 """To whoever asks for what is not there, or not theirs to know of: the same words (T18)."""
 
@@ -70,6 +105,14 @@ def any_of(parties: frozenset[PartyId]) -> AnyOf:
 def owner_in_path(visit: Visit) -> PartyId:
     """The party of an owned object's path; the office has let only the caller's own through."""
     return party(visit.call.path["country_code"], visit.call.path["party_id"])
+
+
+async def named_token(visit: Visit, contract_id: str | None) -> TokenIdentity | Refusal | None:
+    """The token of ours that is meant by a contract, if a session or CDR names no more (2.1.1)."""
+    if contract_id is None:
+        return None
+    found = await token_of_contract(visit.means.spine, visit.own.id, contract_id)
+    return found or Refusal(Why.INVALID, "auth_id: no token of ours has it")
 
 
 def misplaced(visit: Visit, **ids: str) -> Refusal | None:

@@ -1,0 +1,63 @@
+"""A page of a list that peers read: by its place at the same cost wherever it is, and counted within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Table
+
+from elstrada.ocpi.codes import Why
+from elstrada.ocpi.paging import Window
+from elstrada.ocpi.server import Refusal
+from elstrada.roles.roaming.serving.visit import Visit
+from elstrada.spine.face import AnyOf, Row, Where
+from elstrada.spine.paging import Place, merged, place_text, place_told
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """Rows of a page, how many there are in all, and where the next page begins."""
+
+    rows: Sequence[Row]
+    total: int
+    place: str
+
+
+async def page(
+    visit: Visit,
+    table: Table,
+    where: Where,
+    column: str,
+    order: Sequence[str],
+    window: Window | None = None,
+) -> Rows | Refusal:
+    """The page that a caller asks for, of the rows that match.
+
+    Args:
+        column: has one of several values by ``where``; an index serves each of them with ``order``.
+        window: of the page; None: as the caller asks.
+    """
+    window = window or visit.call.window
+    assert window is not None
+    values = where[column]
+    assert isinstance(values, AnyOf)
+    total = await visit.stock.totals.of(table, where)
+    if window.limit == 0 or not values.values:
+        return Rows((), total, "")
+    place: Place | None = None
+    if window.place:
+        try:
+            place = place_told(table, order, window.place)
+        except ValueError:
+            return Refusal(Why.INVALID, "place: expected what our Link says")
+    size = window.limit + 1
+    if place is None and window.offset:
+        rows = await visit.means.spine.find(table, where, order=order, limit=size, offset=window.offset)
+    else:
+        wheres: list[Where] = [{**where, column: value} for value in values.values]
+        rows = await merged(visit.means.spine, table, wheres, order, size, place)
+    if len(rows) < size:
+        return Rows(rows, total, "")
+    # What was counted a while ago is never less than what has been seen since.
+    seen = window.offset + size
+    return Rows(rows[:-1], max(total, seen), place_text(table, order, rows[-2]))
