@@ -26,6 +26,7 @@ DUPLICATE = "duplicate identity"
 # One node.
 
 
+@pytest.mark.rule(1)
 async def test_a_newcomer_is_refused_while_the_station_answers_on_its_socket_t2a() -> None:
     async with place() as here:
         node = here.nodes["n1"]
@@ -61,6 +62,7 @@ async def test_who_does_not_prove_its_identity_disturbs_nobody_t1_t2() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.rule(1)
 async def test_a_silent_socket_is_replaced_within_ten_seconds_t2b() -> None:
     """Slow: the station has five seconds to give a sign of life."""
     async with place() as here:
@@ -82,6 +84,7 @@ async def test_a_silent_socket_is_replaced_within_ten_seconds_t2b() -> None:
                 )
 
 
+@pytest.mark.rule(1)
 async def test_a_station_that_closed_its_socket_comes_back_without_delay() -> None:
     async with place() as here:
         node = here.nodes["n1"]
@@ -281,6 +284,7 @@ async def test_a_station_that_left_one_node_is_at_the_other_without_delay(tmp_pa
                 assert time.monotonic() - begun < 0.5
 
 
+@pytest.mark.rule(1)
 async def test_sockets_at_two_nodes_at_once_end_with_one_that_speaks_t2c(tmp_path: Path) -> None:
     async with place(tmp_path, "n1", "n2") as here:
         one, two = here.nodes.values()

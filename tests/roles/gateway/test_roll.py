@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -36,8 +37,9 @@ class CountedSpine(MemorySpine):
         order: tuple[str, ...] = (),
         limit: int = 1000,
         offset: int = 0,
+        after: Sequence[Cell] | None = None,
     ) -> list[Row]:
-        rows = await super().find(table, where, order=order, limit=limit, offset=offset)
+        rows = await super().find(table, where, order=order, limit=limit, offset=offset, after=after)
         self.given += len(rows)
         return rows
 

@@ -208,6 +208,7 @@ def _records() -> tuple[Put, ...]:
 async def test_a_station_of_each_profile_charges_and_the_log_says_how_it_came(
     house: House, profile: SecurityProfile
 ) -> None:
+    """With profile 3: TC_A_07, a valid client certificate."""
     async with house.dial(profile) as socket:
         station = Caller("CP1", socket)
         async with speaking(station):
@@ -312,6 +313,7 @@ async def test_a_wrong_password_is_a_401_whatever_is_demanded(house: House) -> N
 
 
 async def test_the_certificate_must_be_the_stations_own_t6(house: House) -> None:
+    """TC_A_08, invalid client certificates."""
     stranger = Authority(house.ours.folder / "stranger", "Theirs")
     refused = {
         "of another station": house.paper("CP2"),

@@ -93,6 +93,7 @@ class Arrival:
             return False  # Time has passed: look at the log again.
         if link.ending:
             return True
+        link.treat(await self._gateway.treating.of_returning(seat))
         try:
             await seat.ask(self._gateway.connect(link))
         except StreamMoved:

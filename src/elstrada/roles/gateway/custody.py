@@ -15,7 +15,6 @@ from elstrada.roles.gateway.seat import Seat
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Between, Row, Spine, StreamMoved
 
-LOOK_S = 2.0
 _LOOKS_PER_ROUND = 30
 """So that every socket is looked at within a minute, though its station may write nothing for hours."""
 _PAUSED = timedelta(seconds=5)

@@ -12,38 +12,65 @@ from functools import partial
 
 import msgspec
 
+from elstrada.billing.credit import granted
 from elstrada.charging.security import proven
 from elstrada.charging.trust import Credential, Entry, claimed, may_enter
 from elstrada.model import asks
 from elstrada.model.answers import CommandDone, Presence
-from elstrada.model.device import CommandResult
+from elstrada.model.device import CommandName, CommandResult, Protocol
 from elstrada.model.ids import PartyId, station_address
-from elstrada.model.security import SecuredBy, SecurityProfile
+from elstrada.model.quirk import QuirkTable
+from elstrada.model.security import ClientCertificate, NewPassword, SecuredBy, SecurityProfile
+from elstrada.model.settling import SettleRules
+from elstrada.model.token import NO_AUTHORIZATION
+from elstrada.model.unended import EndRules
+from elstrada.model.waits import Looks
 from elstrada.net.face import Admitted, Chance, Clock, Knock, Refused, StationSocket
 from elstrada.ocpp.connection import Answers
 from elstrada.ocpp.versions import VERSIONS, negotiate
+from elstrada.roles.contracts.contracts import Contracts, PlugAndCharge
 from elstrada.roles.findings import Findings
+from elstrada.roles.gateway import ends
+from elstrada.roles.gateway.allowances import Allowances
 from elstrada.roles.gateway.arrival import Arrival
-from elstrada.roles.gateway.custody import LOOK_S, Custody
+from elstrada.roles.gateway.costs import Costs
+from elstrada.roles.gateway.custody import Custody
+from elstrada.roles.gateway.inquiring import Inquirer
 from elstrada.roles.gateway.link import SERVICE_RESTART, Link
+from elstrada.roles.gateway.locallists import LocalLists
+from elstrada.roles.gateway.mirror import Mirror
+from elstrada.roles.gateway.needs import Planner
+from elstrada.roles.gateway.networks import NetworkWatch
+from elstrada.roles.gateway.onboarding import Onboarder
+from elstrada.roles.gateway.papers import REPLACED, Papers
+from elstrada.roles.gateway.passwords import OLD_PASSWORD, UNSETTLED, Passwords
+from elstrada.roles.gateway.reception import Onboarding, Reception
+from elstrada.roles.gateway.restoring import Restorer
+from elstrada.roles.gateway.rights import Rights
 from elstrada.roles.gateway.roll import Roll
 from elstrada.roles.gateway.seat import Authorizer, Seat
 from elstrada.roles.gateway.securing import secure
+from elstrada.roles.gateway.signatures import Checks, Seen
+from elstrada.roles.gateway.signing import Signing
 from elstrada.roles.gateway.tally import GatewayTally
 from elstrada.roles.gateway.tokens import Tokens
+from elstrada.roles.gateway.treating import Treating
 from elstrada.roles.keys import Keys
+from elstrada.roles.message_keys import Signer
+from elstrada.roles.quirks.table import load_quirks
+from elstrada.roles.signing.face import Authority
+from elstrada.roles.signing.signers import Signers, V2gAuthority
+from elstrada.roles.vat.checking import VatChecking, VatChecks
 from elstrada.roles.wirelog.line import SECURITY, Line
 from elstrada.roles.wirelog.tap import Tap, WireLog
 from elstrada.spine import tables as t
 from elstrada.spine.ending import ended
-from elstrada.spine.face import Between, Spine, SpineDown, StreamMoved
+from elstrada.spine.face import Spine, SpineDown, StreamMoved
 from elstrada.spine.post import Letter, NobodyThere, Post, Release
 
 log = logging.getLogger(__name__)
 
-REFRESH_S = 1.0
-TICK_S = 2.0
-SWEEP_S = 10.0
+ERASE_S = 3600.0
 DOWN_FOR = timedelta(seconds=5)
 """How long newcomers are sent away after the store failed."""
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -65,31 +92,88 @@ class Gateway:
         node_id: str = "node",
         wire_log: WireLog | None = None,
         organization: str | None = None,
+        vendors: frozenset[str] = frozenset(),
+        authority: Authority | None = None,
+        v2g_authority: V2gAuthority | None = None,
+        onboarding: Onboarding | None = None,
+        quirks: QuirkTable | None = None,
+        plug_and_charge: PlugAndCharge | None = None,
+        end_rules: EndRules | None = None,
+        signer: Signer | None = None,
+        settle_rules: SettleRules | None = None,
+        vat: VatChecking | None = None,
+        looks: Looks | None = None,
     ) -> None:
         """
         Args:
+            vat: checks VAT numbers that drivers enter; None: by their form alone, and accepts none.
+            plug_and_charge: judges and fetches contracts' certificates; None: none is accepted.
+            authority: signs the certificates with which stations come; None: nobody does.
+            v2g_authority: signs those that they show to cars; None: nobody does.
+            signer: signs what answers signed messages; None: nobody does.
+            end_rules: how long a session's own end is waited for; None: as is usual.
+            settle_rules: how long a station that came is asked nothing; None: as is usual.
+            looks: how often it looks for work; None: as is usual.
+            onboarding: what becomes of stations whose make is new; None: they are accepted.
+            quirks: of stations' software; None: those that Elstrada comes with.
             organization: the O that stations' certificates must bear; None: any.
             node_id: of this node alone, and the same in its next life: after a start, what the log says
                 it holds it holds no more.
+            vendors: whose DataTransfer is kept and answered Accepted; others are unknown.
             wire_log: told of every frame and every refused handshake; None: nobody is.
         """
         self.clock, self.chance, self.findings = clock, chance, findings
+        self.settle_rules = settle_rules or SettleRules()
         self.tokens = Tokens(spine, keys, clock)
         self.roll = Roll(spine, clock)
+        self.costs = Costs(spine, clock, chance, findings)
+        self.allowances = Allowances(spine, clock, chance, findings)
+        self.rights = Rights(spine, findings)
+        self.mirror = Mirror(spine, clock)
+        self._passwords = Passwords(spine, keys, clock)
+        onboarding = onboarding or Onboarding()
+        self.reception = Reception(spine, clock, self.roll, onboarding)
+        self.treating = Treating(quirks or load_quirks(), spine, self.roll)
+        self.planner = Planner(spine, self.mirror, clock, chance, findings, self.treating.table)
+        self.inquirer = Inquirer(self)
+        self.restorer = Restorer(self, spine)
+        self.networks = NetworkWatch(self, spine)
+        self.ends = ends.Ends(self, spine, end_rules or EndRules())
+        self.onboarder = Onboarder(self, spine, onboarding.template)
         self._spine, self._keys, self._authorizer, self._parties = spine, keys, authorizer, parties
         self.post, self.node_id, self._wire_log = post, node_id, wire_log
-        self._organization = organization
+        self._organization, self.vendors = organization, vendors
+        self._signer = signer
+        self._signed: dict[str, Seen] = {}
+        """Signed messages that came, by stream; bounded by the roll."""
+        self.contracts = Contracts(clock, findings, plug_and_charge)
+        self.vat = VatChecks(keys, clock, findings, vat or VatChecking())
+        self.papers = Papers(spine, clock)
+        self.signing = Signing(self, self.papers, Signers(authority, v2g_authority), organization)
         self._links: dict[str, Link] = {}
         """Those that speak for their stations, by stream."""
         self._arriving: dict[str, Arrival] = {}
         """Those that would like to."""
         self._custody = Custody(spine, clock, node_id, parties, self._links, self._arriving, self._new_seat)
+        self._lists = LocalLists(
+            spine,
+            keys,
+            clock,
+            chance,
+            self.roll,
+            tuple(str(party) for party in parties),
+            self._links,
+            findings,
+            self._command,
+            self.spawn,
+        )
         self._releases: dict[str, Release] = {}
         self._answers: dict[str, Answers] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._keepers: list[asyncio.Task[None]] = []
         self.tally = GatewayTally()
         self._down_until = _EPOCH
+        self._looks = looks or Looks()
         self._leaving = False
         self._left = asyncio.Event()
         """Set whenever a station's socket is gone."""
@@ -100,16 +184,18 @@ class Gateway:
         """Learn the roll, note that nobody is connected here yet, and begin to keep time."""
         await self.roll.refresh()
         await self._custody.begin()
+        looks = self._looks
         self._keepers = [
-            asyncio.create_task(self._every(REFRESH_S, self.roll.keep)),
-            asyncio.create_task(self._every(TICK_S, self._tick)),
-            asyncio.create_task(self._every(LOOK_S, self._custody.look)),
-            asyncio.create_task(self._every(SWEEP_S, self._custody.say_what_was_not_said)),
+            asyncio.create_task(self._every(looks.roll_s, self.roll.keep)),
+            asyncio.create_task(self._every(looks.ends_s, self._tick)),
+            asyncio.create_task(self._every(looks.custody_s, self._custody.look)),
+            asyncio.create_task(self._every(looks.lists_s, self._lists.look)),
+            asyncio.create_task(self._every(looks.sweep_s, self._custody.say_what_was_not_said)),
         ]
 
     async def sweep(self) -> None:
         """Let time pass for stations that are away, until cancelled: one gateway of an installation at a time."""
-        await self._every(SWEEP_S, self._sweep)
+        await asyncio.gather(self._every(self._looks.sweep_s, self._sweep), self._every(ERASE_S, self._erase))
 
     async def drain(self, *, per_second: float, within_s: float) -> None:
         """Admit nobody more, and let the stations go, spread so that they do not all return at once (F22).
@@ -136,6 +222,7 @@ class Gateway:
         """Close every socket once its call in hand is answered; admit nobody more."""
         self._leaving = True
         await ended(*self._keepers)
+        await self.signing.stop()
         for _ in range(100):
             if not any(link.busy for link in self._links.values()):
                 break
@@ -181,30 +268,34 @@ class Gateway:
         if isinstance(entry, str):
             return self._refused(knock, entry)
         known = self.roll.credentials(entry.station_id, self._owner_in(knock.path))
-        credential = may_enter(entry, known, self._keys.station_hash)
+        proof = may_enter(entry, known, self._keys.station_hash)
         offered = knock.headers.get("sec-websocket-protocol", "")
-        if credential is None:
+        if proof is None:
             if known:
                 why = _unproven(entry)
                 self._note_refused(knock, known[0], 401, why)
                 return self._refused(knock, f"{why} for {entry.station_id}")
             self.roll.knocked_unknown(entry.station_id, knock.remote, offered, "not on the roll")
             return Refused(404)
+        credential = proof.credential
         if entry.profile < credential.security.minimum:
             return self._too_low(knock, entry, credential)
         version = negotiate([name.strip() for name in offered.split(",")])
+        record = self.roll.station(credential.owner, credential.station_id)
+        assumes = None
         if version is None:
-            self.findings.note(
-                f"station:{credential.owner}/{credential.station_id}",
-                "no common subprotocol",
-                offered or "none offered",
-            )
-            self._note_refused(knock, credential, 101, f"no common subprotocol: {offered or 'none'} offered")
+            assumes = record.assumes if record is not None else None
+            assumes = assumes or self.treating.assumed(credential.owner, credential.station_id)
+            self._note_offer(knock, credential, offered, assumes)
         return Admitted(
             credential.owner,
             credential.station_id,
-            version and version.protocol.value,
+            assumes.value if assumes else version and version.protocol.value,
+            assumed=assumes is not None,
+            ping_interval_s=None if record is None or record.pinged else 0,
             security_profile=entry.profile,
+            new_password=proof.new_password,
+            certificate=knock.secured.certificate if knock.secured is not None else None,
         )
 
     def opened(self, socket: StationSocket, admitted: Admitted) -> Link:
@@ -220,8 +311,11 @@ class Gateway:
             seat,
             connection_id=connection_id,
             lenient=record is None or record.lenient,
+            checks=Checks(record, self._signed.setdefault(seat.stream, Seen()), self._signer),
             tap=self._tap(socket, admitted, connection_id),
             security_profile=admitted.security_profile,
+            new_password=admitted.new_password,
+            certificate=admitted.certificate,
         )
         self.tally.opened += 1
         arrival = self._arriving.get(link.stream)
@@ -229,14 +323,15 @@ class Gateway:
             arrival.wait_behind(link)
         else:
             self._arriving[link.stream] = arrival = Arrival(self, link)
-            self._spawn(self._arrive(link.stream, arrival))
+            self.spawn(self._arrive(link.stream, arrival))
         return link
 
     def left(self, link: Link) -> None:
         """A link's socket is gone."""
+        self.signing.left(link)
         if self._links.get(link.stream) is link:
             self._retire(link)
-            self._spawn(self._say_gone(link))
+            self.spawn(self._say_gone(link))
 
     def spine_is_down(self, why: str) -> None:
         """The store cannot commit: send newcomers away for a while (P8)."""
@@ -245,6 +340,10 @@ class Gateway:
         self._down_until = self.clock.now() + DOWN_FOR
 
     # --- for an arrival ---------------------------------------------------------------------------------
+
+    def links(self) -> list[Link]:
+        """Those that speak for their stations."""
+        return list(self._links.values())
 
     def held(self, stream: str) -> Link | None:
         """The link that speaks for a station here."""
@@ -269,14 +368,28 @@ class Gateway:
             await self._say_gone(link)
             return
         seat = link.seat
-        seat.teller, seat.connection_id = link.tell, link.connection_id
+        seat.teller, seat.connection_id = link.orders.tell, link.connection_id
         self._links[link.stream] = link
         address = station_address(self.node_id, seat.owner, seat.station_id, link.connection_id)
         self._releases[link.stream] = self.post.serve(address, partial(self._asked, link))
         link.begin(self._answers.pop(link.stream, None))
         known = self.roll.station(str(seat.owner), seat.station_id)
         if known is not None and proven(known.security, link.security_profile) is not None:
-            self._spawn(self._prove(link))
+            self.spawn(self._prove(link))
+        self.signing.nudge(link)
+        self.restorer.came(link)
+        if link.certificate is not None and link.certificate.fingerprint:
+            self.spawn(self._shown(link, link.certificate))
+        if link.new_password is not None:
+            self.spawn(self._come_with(link, link.new_password))
+        elif link.security_profile < SecurityProfile.CERTIFICATE and self.roll.offered(
+            str(seat.owner), seat.station_id
+        ):
+            self.findings.note(link.source, OLD_PASSWORD, "it has not come with the one it was offered")
+
+    def take_in(self, link: Link) -> None:
+        """A station was told that it is held: do what it is held for."""
+        self.spawn(self._take_in(link))
 
     # --- from other parts -------------------------------------------------------------------------------
 
@@ -311,9 +424,39 @@ class Gateway:
             NobodyThere: another connection speaks for the station now, and nothing was done here.
         """
         owner = str(link.seat.owner)
-        if command.token is not None:
+        if command.token is not None and command.token.type != NO_AUTHORIZATION:
             token = await self.tokens.presented(owner, command.token)
+            if not token.type:
+                token = msgspec.structs.replace(token, type=token.known.type if token.known else "RFID")
+            if token.allowance is not None and granted(token.allowance) is None:
+                token = msgspec.structs.replace(token, out_of_credit=True)
             command = msgspec.structs.replace(command, token=token)
+        if command.name is CommandName.CHANGE_PASSWORD:
+            return await self._change_password(link, command)
+        return await self.decided(link, command)
+
+    async def _change_password(self, link: Link, command: asks.Command) -> Letter:
+        """Tell a station the password it is offered, and keep what becomes of that (T5)."""
+        seat = link.seat
+        told = await self._passwords.telling(seat.owner, seat.station_id)
+        await self.roll.refresh()
+        if told is not None:
+            command = msgspec.structs.replace(command, secret=told.secret)
+        done = await self.decided(link, command)
+        assert isinstance(done, CommandDone), "a command is answered by how it ended"
+        if told is not None:
+            if not await self._passwords.told(seat.owner, seat.station_id, told, done.result):
+                self.findings.note(link.source, UNSETTLED, f"{done.result}: both passwords are taken")
+            await self.roll.refresh()
+        return done
+
+    async def decided(self, link: Link, command: asks.Command) -> Letter:
+        """Have a command decided and done.
+
+        Raises:
+            NobodyThere: as ``_command``.
+        """
+        owner = str(link.seat.owner)
         try:
             answer = await link.seat.ask(command)
         except StreamMoved:
@@ -344,6 +487,27 @@ class Gateway:
         except SpineDown as down:
             self.spine_is_down(str(down))  # The next connection proves it again.
 
+    async def _shown(self, link: Link, certificate: ClientCertificate) -> None:
+        """A station came with a certificate of its own."""
+        seat = link.seat
+        try:
+            newer = await self.papers.seen(seat.owner, seat.station_id, certificate)
+        except SpineDown as down:
+            self.spine_is_down(str(down))  # The next connection shows it again.
+            return
+        if newer is not None:
+            # Honoured until it ends, for a station falls back when the new one does not serve (A02.FR.10).
+            sample = f"serial {certificate.serial}, though it has come with {newer} since"
+            self.findings.note(link.source, REPLACED, sample)
+
+    async def _come_with(self, link: Link, new: NewPassword) -> None:
+        """A station showed the password that it was offered: the one before is worth nothing any more (T5)."""
+        try:
+            await self._passwords.used(link.seat.owner, link.seat.station_id, new)
+            await self.roll.refresh()
+        except SpineDown as down:
+            self.spine_is_down(str(down))  # The next connection shows it again.
+
     def _too_low(self, knock: Knock, entry: Entry, credential: Credential) -> Refused:
         """Whoever is there is the station, and must not come so (T4)."""
         minimum = credential.security.minimum
@@ -352,6 +516,23 @@ class Gateway:
         self.findings.note(source, "security profile too low", sample)
         self._note_refused(knock, credential, 403, f"security profile {entry.profile}, {minimum} is demanded")
         return Refused(403)
+
+    def _note_offer(self, knock: Knock, station: Credential, offered: str, assumes: Protocol | None) -> None:
+        """No subprotocol that we know: it is sent away, unless its record says what it speaks (rule 6)."""
+        source, sample = f"station:{station.owner}/{station.station_id}", offered or "none offered"
+        if assumes is not None:
+            self.findings.note(source, "subprotocol assumed", f"{assumes.value}; {sample}")
+            return
+        self.findings.note(source, "no common subprotocol", sample)
+        self.spawn(self._look_whether_assumed(station))
+        self._note_refused(knock, station, 101, f"no common subprotocol: {offered or 'none'} offered")
+
+    async def _look_whether_assumed(self, station: Credential) -> None:
+        """Its make may say what it speaks: then it is let in when it comes again, in a moment."""
+        try:
+            await self.treating.look(PartyId.parse(station.owner), station.station_id)
+        except SpineDown as down:
+            self.spine_is_down(str(down))
 
     def _refused(self, knock: Knock, why: str) -> Refused:
         shows = knock.secured is not None and knock.secured.certificate is not None
@@ -384,7 +565,9 @@ class Gateway:
         return next((segment for segment in segments[:-1] if segment in names), None)
 
     def _new_seat(self, owner: PartyId, station_id: str) -> Seat:
-        return Seat(owner, station_id, self._spine, self.clock, self.chance, self._authorizer)
+        seat = Seat(owner, station_id, self._spine, self.clock, self.chance, self._authorizer)
+        seat.noted = partial(ends.note, self.findings, f"station:{owner}/{station_id}")
+        return seat
 
     async def _arrive(self, stream: str, arrival: Arrival) -> None:
         try:
@@ -411,33 +594,36 @@ class Gateway:
         except SpineDown as down:
             self.spine_is_down(str(down))
 
+    async def _take_in(self, link: Link) -> None:
+        try:
+            await self.onboarder.take_in(link)
+        except SpineDown as down:
+            self.spine_is_down(str(down))  # It is tried again when the station boots next.
+        except Exception:
+            log.exception("%s could not be taken in", link.source)
+
     async def _tick(self) -> None:
         """Let time pass for the stations that wait for something."""
         for link in [link for link in self._links.values() if link.seat.state.waits]:
             try:
-                await link.seat.ask(asks.Tick())
+                await link.seat.ask(self.ends.tick)
+                self.inquirer.look(link, self.clock.now())
             except StreamMoved:
                 link.lost()
+        await self.ends.look()
 
     async def _sweep(self) -> None:
-        """The same for stations that are away: their ended sessions and open commands."""
-        now = self.clock.now()
-        streams: set[tuple[str, str]] = set()
-        for owner in sorted(str(party) for party in self._parties):
-            over = {"owner": owner, "completed_at": None, "ended_at": Between(_EPOCH, now)}
-            open_ = {
-                "owner": owner,
-                "result": None,
-                "requested_at": Between(_EPOCH, now - timedelta(minutes=1)),
-            }
-            for row in (*await self._spine.find(t.session, over), *await self._spine.find(t.command, open_)):
-                streams.add((owner, str(row["station_id"])))
+        """The same for stations that are away: their ended sessions, open commands and reservations that are over."""
+        streams = await self.ends.waiting(self._parties) | await self.ends.away(self._parties)
         for owner, station_id in sorted(streams):
             seat = self._new_seat(PartyId.parse(owner), station_id)
             await seat.load()
             if seat.state.connection_id is None:  # Else whoever holds its socket does it.
                 with contextlib.suppress(StreamMoved):
-                    await seat.ask(asks.Tick())
+                    await seat.ask(self.ends.tick)
+
+    async def _erase(self) -> None:
+        await self.mirror.erase_old()
 
     async def _every(self, seconds: float, do: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -450,7 +636,7 @@ class Gateway:
                 # One station's trouble must not end the care for all others.
                 log.exception("%s failed; it is tried again", do.__name__)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -12,11 +12,11 @@ from elstrada.model.device import Station
 from elstrada.net.face import Clock
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Cell, Put, Row, RowMoved, Spine, SpineDown, Where, Work
+from elstrada.spine.paging import pages
 
 MOST_UNKNOWN = 1_000
 OVERLAP = timedelta(seconds=60)
 """How long a change may take to be seen: the clocks of nodes differ, and what is written late bears an early time."""
-_PAGE = 1_000
 
 
 class Roll:
@@ -41,6 +41,11 @@ class Roll:
         found = self._by_id.get(station_id, {}).get(owner)
         return found[1] if found else None
 
+    def offered(self, owner: str, station_id: str) -> bool:
+        """Is a new password on its way to the station?"""
+        found = self._by_id.get(station_id, {}).get(owner)
+        return found is not None and found[0].next_hash is not None
+
     def owners(self) -> set[str]:
         """The parties that have stations."""
         return {owner for stations in self._by_id.values() for owner in stations}
@@ -54,14 +59,9 @@ class Roll:
         where: Where = {} if since is None else {"changed_at": Between(since)}
         if await self._nothing_new(where, since):
             return
-        offset = 0
-        while True:
-            rows = await self._spine.find(t.station, where, order=("changed_at",), limit=_PAGE, offset=offset)
+        async for rows in pages(self._spine, t.station, where, ("changed_at",)):
             for row in rows:
                 self._take(row)
-            if len(rows) < _PAGE:
-                return
-            offset += _PAGE
 
     async def _nothing_new(self, where: Where, since: datetime | None) -> bool:
         """Do the records bear just the times of those that were taken in?"""
@@ -125,7 +125,11 @@ class Roll:
         password_hash = row["password_hash"]
         assert password_hash is None or isinstance(password_hash, bytes)
         record = msgspec.json.decode(str(row["document"]), type=Station)
-        credential = Credential(owner, station_id, password_hash, record.security)
+        next_hash = row.get("password_next_hash")
+        assert next_hash is None or isinstance(next_hash, bytes)
+        credential = Credential(
+            owner, station_id, password_hash, record.security, record.hex_password, next_hash
+        )
         self._by_id.setdefault(station_id, {})[owner] = (credential, record)
         self._taken[owner, station_id] = changed_at
         self._times[changed_at] += 1

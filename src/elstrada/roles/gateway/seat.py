@@ -39,6 +39,8 @@ class Authorizer(Protocol):
 
 Teller = Callable[[TellStation], Awaitable[asks.CommandReply]]
 """Sends a command to the station and waits for its reply, or for the deadline."""
+Noted = Callable[[tuple[StationFact, ...]], None]
+"""Told of the facts that this seat committed."""
 
 
 class Begun(NamedTuple):
@@ -65,6 +67,7 @@ class Seat:
         "_spine",
         "_stale",
         "connection_id",
+        "noted",
         "owner",
         "state",
         "station_id",
@@ -87,6 +90,7 @@ class Seat:
         self.state = StationState(owner=owner, station_id=station_id)
         self.version = 0
         self.teller: Teller | None = None
+        self.noted: Noted | None = None
         self.connection_id: str | None = None
         """Of the socket this seat is for, once the log knows it; None for a station that is away."""
         self._spine, self._clock, self._chance, self._authorizer = spine, clock, chance, authorizer
@@ -179,17 +183,21 @@ class Seat:
             snapshot, self._since_snapshot = _encode(state), 0
         commit = self._spine.commit(Work((Append(self.stream, self.version, facts, snapshot),)))
         self._committing = commit
-        commit.add_done_callback(partial(self._committed, len(facts), state))
+        commit.add_done_callback(partial(self._committed, facts, state))
         return commit
 
-    def _committed(self, facts: int, state: StationState, commit: asyncio.Future[int]) -> None:
+    def _committed(
+        self, facts: tuple[StationFact, ...], state: StationState, commit: asyncio.Future[int]
+    ) -> None:
         self._committing = None
         if commit.cancelled() or commit.exception() is not None:
             # It may stand in the log all the same (F5): look before the next decision.
             self._stale = True
             return
-        self.version += facts
+        self.version += len(facts)
         self.state = state
+        if self.noted is not None:
+            self.noted(facts)
 
     async def _look_again(self) -> None:
         """Read what became of a commit whose outcome is not known.

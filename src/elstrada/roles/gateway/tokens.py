@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import replace
 
+from elstrada.model.allowance import Allowance
 from elstrada.model.asks import PresentedToken
 from elstrada.model.token import Token
 from elstrada.net.face import Clock
@@ -24,15 +27,16 @@ class Tokens:
 
     def __init__(self, spine: Spine, keys: Keys, clock: Clock) -> None:
         self._spine, self._keys, self._clock = spine, keys, clock
-        self._known: OrderedDict[tuple[str, str], tuple[datetime, Token | None]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[datetime, Token | None, bool]] = OrderedDict()
+        """When it was looked up, our record, and whether what it may take is bounded."""
 
     def remembered(self, owner: str, token: PresentedToken) -> PresentedToken | None:
         """As ``presented``, if no look-up is needed; else None."""
         ref = self._keys.token_ref(token.uid)
         known = self._known.get((owner, ref))
-        if known is None or self._clock.now() - known[0] > REMEMBERED_FOR:
-            return None
-        return PresentedToken(token.uid, token.type, ref, token.known or known[1])
+        if known is None or known[2] or self._clock.now() - known[0] > REMEMBERED_FOR:
+            return None  # What is left to a bounded token changes with every session.
+        return self._with(token, ref, token.known or known[1], None)
 
     async def presented(self, owner: str, token: PresentedToken) -> PresentedToken:
         """The same token with its pseudonym, and with our record of it if there is one."""
@@ -40,17 +44,28 @@ class Tokens:
         if remembered is not None:
             return remembered
         ref = self._keys.token_ref(token.uid)
-        known = token.known or await self._record(owner, ref, token.type)
-        return PresentedToken(token.uid, token.type, ref, known)
+        known, allowance = await self._record(owner, ref, token.type)
+        return self._with(token, ref, token.known or known, allowance)
 
-    async def _record(self, owner: str, ref: str, kind: str) -> Token | None:
+    def _with(
+        self, token: PresentedToken, ref: str, known: Token | None, allowance: Allowance | None
+    ) -> PresentedToken:
+        group = known.group_id if known is not None else None
+        group_ref = self._keys.token_ref(group) if group else None
+        return replace(token, ref=ref, known=known, group_ref=group_ref, allowance=allowance)
+
+    async def _record(self, owner: str, ref: str, kind: str) -> tuple[Token | None, Allowance | None]:
         now = self._clock.now()
-        rows = await self._spine.find(t.token, {"owner": owner, "ref": ref}, limit=20)
+        rows, bound = await asyncio.gather(
+            self._spine.find(t.token, {"owner": owner, "ref": ref}, limit=20),
+            self._spine.get(t.allowance, owner=owner, ref=ref),
+        )
+        allowance = None if bound is None else msgspec.json.decode(str(bound["document"]), type=Allowance)
         tokens = [msgspec.json.decode(str(row["document"]), type=Token) for row in rows]
         # One uid may stand for tokens of several kinds (R-44): the kind shown counts, else any.
         found = next((token for token in tokens if token.type == kind), tokens[0] if tokens else None)
-        self._known[owner, ref] = (now, found)
+        self._known[owner, ref] = (now, found, allowance is not None)
         self._known.move_to_end((owner, ref))
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
-        return found
+        return found, allowance

@@ -1,0 +1,132 @@
+"""A cost is shown where it is known and wanted, and never at the price of an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from elstrada.charging.state import SessionState
+from elstrada.model.device import Protocol
+from elstrada.model.facts import SessionCompleted
+from elstrada.model.ids import PartyId
+from elstrada.model.metering import MeterTold
+from elstrada.net.chance import SystemChance
+from elstrada.net.clock import SystemClock
+from elstrada.roles.findings import Findings
+from elstrada.roles.gateway import costs as subject
+from elstrada.roles.gateway.costs import Costs, shows_running_cost, so_far
+from elstrada.spine.face import Row, SpineDown
+from elstrada.spine.memory import MemorySpine
+
+CPO = PartyId("SE", "ELS")
+SOURCE = f"station:{CPO}/S1"
+BEGAN = datetime(2026, 3, 1, 17, tzinfo=UTC)
+AVAILABLE, ENABLED = "TariffCostCtrlr/Available[Cost]", "TariffCostCtrlr/Enabled[Cost]"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "known", "shows"),
+    [
+        (Protocol.OCPP201, {}, False),
+        (Protocol.OCPP201, {AVAILABLE: "true"}, True),
+        (Protocol.OCPP201, {ENABLED: "True"}, True),
+        (Protocol.OCPP201, {AVAILABLE: "true", ENABLED: "false"}, False),
+        (Protocol.OCPP201, {AVAILABLE: "false"}, False),
+        (Protocol.OCPP21, {}, False),
+        (Protocol.OCPP21, {AVAILABLE: "true"}, False),
+        (Protocol.OCPP21, {AVAILABLE: "true", ENABLED: "true"}, False),
+        (Protocol.OCPP21, {AVAILABLE: "false", ENABLED: "false"}, True),
+    ],
+)
+def test_a_station_is_told_the_running_cost_if_it_shows_what_we_reckon(
+    protocol: str, known: dict[str, str], shows: bool
+) -> None:
+    """2.0.1: it shows costs. 2.1: it says that it does not reckon them itself."""
+    assert shows_running_cost(protocol, known) is shows
+
+
+def test_a_running_session_is_priced_up_to_its_latest_reading() -> None:
+    at = BEGAN + timedelta(minutes=9)
+    session = SessionState(
+        session_id="s1",
+        told=MeterTold(),
+        started_at=BEGAN,
+        meter_start_wh=1_000,
+        last_wh=4_500,
+        last_wh_at=at,
+    )
+    assert so_far(session) == SessionCompleted(
+        session_id="s1", started_at=BEGAN, ended_at=at, energy_wh=3_500
+    )
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        SessionState(session_id="s1", told=MeterTold(), last_wh=1, last_wh_at=BEGAN),
+        SessionState(session_id="s1", told=MeterTold(), started_at=BEGAN),
+        SessionState(
+            session_id="s1", told=MeterTold(), started_at=BEGAN, last_wh=1, last_wh_at=BEGAN, ended_at=BEGAN
+        ),
+    ],
+    ids=["no start", "no reading", "ended"],
+)
+def test_what_is_not_known_to_run_is_not_priced(session: SessionState) -> None:
+    assert so_far(session) is None
+
+
+class Stalled(MemorySpine):
+    """Its reads never end."""
+
+    async def get(self, *_: object, **__: object) -> Row | None:
+        await asyncio.Event().wait()
+        raise AssertionError("never set")
+
+
+class Down(MemorySpine):
+    async def get(self, *_: object, **__: object) -> Row | None:
+        raise SpineDown("away")
+
+
+class Broken(MemorySpine):
+    async def get(self, *_: object, **__: object) -> Row | None:
+        raise RuntimeError("a mistake of ours")
+
+
+@pytest.mark.parametrize(
+    ("kind", "findings"), [(Stalled, 1), (Down, 0), (Broken, 1)], ids=["stalled", "down", "broken"]
+)
+async def test_whatever_happens_to_the_cost_the_answer_goes_out_without_it(
+    kind: type[MemorySpine], findings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "FINAL_WITHIN_S", 0.05)
+    clock = SystemClock()
+    noted = Findings(MemorySpine(clock), clock)
+    costs = Costs(kind(clock), clock, SystemChance(), noted)
+    began = time.monotonic()
+    assert await costs.final(CPO, "S1", "s1") is None
+    assert time.monotonic() - began < 2
+    assert noted.unsaved(SOURCE, "cost not told") == findings
+
+
+async def test_a_session_is_looked_at_once_in_a_minute() -> None:
+    class Hand:
+        def __init__(self) -> None:
+            self.time = BEGAN
+
+        def now(self) -> datetime:
+            return self.time
+
+    clock = Hand()
+    spine = MemorySpine(clock)
+    costs = Costs(spine, clock, SystemChance(), Findings(spine, clock))
+    session = SessionState(session_id="s1", told=MeterTold())
+    assert costs.is_due(session)
+    clock.time += timedelta(seconds=59)
+    assert not costs.is_due(session)
+    assert costs.is_due(SessionState(session_id="s2", told=MeterTold()))
+    clock.time += timedelta(seconds=1)
+    assert costs.is_due(session)
