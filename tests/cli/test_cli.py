@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from elstrada.cli import root
-from elstrada.cli.exits import Exit
+from elstrada.cli.exits import MEANINGS, Exit
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
 from elstrada.model.device import CommandName, CommandResult
@@ -108,6 +108,7 @@ def test_documents_have_stable_fields() -> None:
             "seen_at",
             "places",
             "minimum_profile",
+            "admission",
         ]
     )
     told("customer", "put", "K1", "--name", "Customer 1")
@@ -119,6 +120,7 @@ def test_documents_have_stable_fields() -> None:
         "party",
         "uid",
         "ref",
+        "group_ref",
         "type",
         "contract",
         "valid",
@@ -401,3 +403,12 @@ def test_help_does_not_load_what_it_does_not_need() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert found.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_exit_code_is_explained_in_the_help_and_in_the_guide() -> None:
+    assert set(MEANINGS) == set(Exit)
+    told = " ".join(CliRunner().invoke(root, ["--help"]).output.split())
+    guide = (Path(__file__).parents[2] / "docs/guide/operations.md").read_text()
+    for code, says in MEANINGS.items():
+        assert f"{code:d} {says}" in told
+        assert f"| {code:d} | {says} |" in guide

@@ -18,7 +18,11 @@ FINE, WARNINGS, PROBLEMS = 0, 1, 2
 
 
 @click.command()
-@click.option("--partners", is_flag=True, help="Ask partners' platforms too: their clocks and certificates.")
+@click.option(
+    "--partners",
+    is_flag=True,
+    help="Ask others too: partners' platforms, authorities, OCSP responders, the pool of contracts.",
+)
 @click.option("--json", is_flag=True, help="Write the findings as JSON.")
 @click.pass_context
 def doctor(ctx: click.Context, partners: bool, json: bool) -> None:

@@ -18,6 +18,7 @@ from elstrada.cli.output import write_refusal, write_result
 from elstrada.cli.reach import have_done
 from elstrada.cli.root import Given
 from elstrada.config import ConfigInvalid, load
+from elstrada.net.chance import SystemChance
 from elstrada.roles.desk.face import AnyVerb, Kind, Refusal
 from elstrada.roles.desk.nouns import NOUNS
 from elstrada.roles.desk.table import params_of, verbs_of
@@ -29,9 +30,14 @@ EXITS = {
     Kind.CONFLICT: Exit.ERROR,
     Kind.REFUSED: Exit.REFUSED,
     Kind.UNREACHABLE: Exit.UNREACHABLE,
+    Kind.UNKNOWN: Exit.UNKNOWN,
 }
-_BESIDE = {"station": (("elstrada.cli.wirelog", "station_log"),)}
-"""Commands on a noun that are no verbs of the desk, for they go on, or read files: module and name."""
+_BESIDE = {
+    "station": (("elstrada.cli.wirelog", "station_log"), ("elstrada.cli.fetching", "station_fetch")),
+    "firmware": (("elstrada.cli.firmware", "firmware_add"), ("elstrada.cli.firmware", "firmware_sign")),
+}
+"""Commands on a noun that are no verbs of the desk, or more than one, for they go on, or read and write files:
+module and name."""
 MOST_LINE = 4096
 MOST_BYTES = 1 << 30
 """Of a file that is handed in."""
@@ -100,8 +106,9 @@ def _command(verb: AnyVerb) -> click.Command:
     left = verb.arguments
     parameters: list[click.Parameter] = []
     for field in struct.fields:
-        by_place = left > 0 and (field.required or _is_document(field.type))
-        left -= by_place
+        in_turn = left > 0 and (field.required or _is_document(field.type))
+        by_place = in_turn or field.name == verb.optional
+        left -= in_turn
         parameters.append(_argument(field) if by_place else _option(field))
     parameters.append(click.Option(["--json"], is_flag=True, help="Write the result as JSON."))
     return click.Command(
@@ -113,6 +120,8 @@ def _callback(verb: AnyVerb) -> Callable[..., None]:
     @click.pass_context
     def callback(ctx: click.Context, json: bool, **values: object) -> None:
         given = {name: value for name, value in values.items() if value not in (None, (), False)}
+        if "command_id" in values:  # So that it can be repeated safely, should its answer never come.
+            given.setdefault("command_id", SystemChance().uuid())
         params = params_of(verb, given, strict=False)
         answer = params if isinstance(params, Refusal) else _done(ctx, verb, params)
         if isinstance(answer, Refusal):
@@ -208,9 +217,10 @@ def _shown(value: object) -> str:
 def _help(verb: AnyVerb, struct: inspect.StructType) -> str:
     """The verb's line, and what its arguments are, which click does not tell."""
     placed = [field for field in struct.fields if field.required or _is_document(field.type)]
+    optional = [field for field in struct.fields if field.name == verb.optional]
     told = [
         f"{_metavar(field).upper()}: {_describe(field.type)}{_choices(field)}"
-        for field in placed[: verb.arguments]
+        for field in (*placed[: verb.arguments], *optional)
     ]
     return "\n\n".join([verb.says, *told])
 

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from elstrada.roles.desk.face import AnyVerb, Refusal
+from elstrada.roles.desk.paging import Page
 
 _WIDEST = 60
 """Characters of a table's cell."""
@@ -24,7 +25,13 @@ def write_result(verb: AnyVerb, result: object, *, json: bool) -> None:
     """The result on standard output, notes on standard error."""
     if json:
         click.echo(as_json(result))
-        return
+    else:
+        _write_plainly(verb, result)
+    if isinstance(result, Page) and result.next is not None:
+        click.echo(f"There may be more: go on with --after {result.next}", err=True)
+
+
+def _write_plainly(verb: AnyVerb, result: object) -> None:
     if verb.show is not None:
         click.echo(printable(verb.show(result)))
     elif isinstance(result, tuple):

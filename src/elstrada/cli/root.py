@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from elstrada.cli.exits import MEANINGS
 from elstrada.roles.desk.nouns import NOUNS
 
 _MODULES: Mapping[str, tuple[str, str]] = {
@@ -45,6 +46,11 @@ class LazyGroup(click.Group):
         if cmd_name in _MODULES:
             return getattr(import_module(_MODULES[cmd_name][0]), cmd_name)
         return None
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Tell the exit codes."""
+        with formatter.section("Exit codes (doctor, serve and healthy have a few of their own)"):
+            formatter.write_dl([(str(int(code)), says) for code, says in MEANINGS.items()])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without loading them."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from desk_book import done
 
 from elstrada.model.facts import StationSecured
 from elstrada.model.security import SecuredBy, SecurityProfile
 from elstrada.roles.desk.face import Desk, Kind, Refusal
+from elstrada.spine.post import LocalPost
 
 
 async def refused(desk: Desk, kind: Kind, **values: object) -> Refusal:
@@ -38,6 +40,30 @@ async def test_an_operators_word_is_kept_with_its_reason_and_shown(desk: Desk) -
     reason = "firmware 2.4 is out"
     fact = StationSecured(SecurityProfile.BASIC_TLS, SecurityProfile.BASIC, SecuredBy.OPERATOR, reason=reason)
     assert facts == [fact], "what changes nothing is no fact"
+
+
+async def test_a_call_that_lowers_the_profile_or_carries_a_password_names_the_right_verb_t4(
+    desk: Desk,
+) -> None:
+    await stocked(desk)
+    await done(desk, "station add", station="S1", minimum_profile=2)
+    desk = msgspec.structs.replace(desk, post=LocalPost())
+
+    async def called(payload: str) -> Refusal:
+        answer = await done(desk, "station call", station="S1", action="ChangeConfiguration", payload=payload)
+        assert isinstance(answer, Refusal), answer
+        return answer
+
+    lower = await called('{"key": "SecurityProfile", "value": "1"}')
+    assert (lower.kind, lower.pointer) == (Kind.CONFLICT, "/payload")
+    assert "lower the security profile to 1" in lower.says
+    assert "elstrada station secure S1" in lower.hint
+    password = await called('{"key": "AuthorizationKey", "value": "0011223344556677"}')
+    assert password.kind is Kind.CONFLICT
+    assert "elstrada station password S1" in password.hint
+    assert "0011223344556677" not in repr(password)
+    assert (await called('{"key": "SecurityProfile", "value": "2"}')).kind is Kind.UNREACHABLE
+    assert [one.fact for one in await desk.spine.facts("station/SE*ELS/S1")] == [], "nobody was asked"
 
 
 async def test_less_is_meant_only_if_it_is_said(desk: Desk) -> None:

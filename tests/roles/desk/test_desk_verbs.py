@@ -341,7 +341,7 @@ def test_a_token_is_stored_with_its_pseudonym_and_shown_without_its_uid(desk: De
         assert "04A2B3C4D5E6F7" not in str(line)
         assert line.uid == "…E6F7"
         assert line.ref == desk.keys.token_ref("04a2b3c4d5e6f7")
-        identity = await desk.spine.get(t.identity, owner="SE*RET", ref=line.ref)
+        identity = await desk.spine.get(t.identity, owner="SE*RET", ref=line.ref, party="SE*RET")
         assert identity is not None
         (again,) = await listed(desk, "token list", contract="SERETC00000017")
         assert again == line
@@ -356,7 +356,7 @@ def test_a_uid_stands_for_one_contract_under_all_its_types(desk: Desk) -> None:
         await stocked(desk)
         await contracts(desk, "C17", "C18")
         line: Any = await done(desk, "token add", uid="04A2B3C4", contract="C17")
-        identity = await desk.spine.get(t.identity, owner="SE*RET", ref=line.ref)
+        identity = await desk.spine.get(t.identity, owner="SE*RET", ref=line.ref, party="SE*RET")
         second = await done(desk, "token add", uid="04a2b3c4", contract="C18", type="APP_USER")
         refused = refusal(second, Kind.CONFLICT)
         assert refused.pointer == "/contract"
@@ -364,7 +364,7 @@ def test_a_uid_stands_for_one_contract_under_all_its_types(desk: Desk) -> None:
         assert not isinstance(
             await done(desk, "token add", uid="04A2B3C4", contract="C17", type="APP_USER"), Refusal
         )
-        assert await desk.spine.get(t.identity, owner="SE*RET", ref=line.ref) == identity
+        assert await desk.spine.get(t.identity, owner="SE*RET", ref=line.ref, party="SE*RET") == identity
         blocked: Any = await done(desk, "token add", uid="04A2B3C4", contract="C17", blocked=True)
         assert not blocked.valid
 

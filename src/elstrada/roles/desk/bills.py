@@ -72,4 +72,14 @@ def _shown(export: BillExport) -> str:
     return export.csv.replace("\r\n", "\n").rstrip("\n")
 
 
-VERBS = (Verb("bill export", "Write bill lines as CSV.", ExportBill, BillExport, export_bill, show=_shown),)
+VERBS = (
+    Verb(
+        "bill export",
+        "Write bill lines as CSV.",
+        ExportBill,
+        BillExport,
+        export_bill,
+        show=_shown,
+        reads=True,
+    ),
+)

@@ -17,10 +17,13 @@ from elstrada.model.party import Role
 from elstrada.roles.biller import Biller
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import line_of, needed, own_parties, own_party, party_id, sane_moment
-from elstrada.roles.desk.shapes import Count, Moment, Offset
+from elstrada.roles.desk.paging import After, Page, owners, page_of
+from elstrada.roles.desk.session_card import reckoned_lines, station_said
+from elstrada.roles.desk.shapes import Count, Moment
 from elstrada.roles.rater import CODE, Rater, source_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Between, Row, Where, Work
+from elstrada.spine.paging import EVER
 from elstrada.tariffs.explain import explain, money
 from elstrada.tariffs.price import price
 from elstrada.tariffs.refusals import NotPriced, UnknownZone
@@ -35,7 +38,7 @@ class ListCdrs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     since: Annotated[Moment | None, Meta(description="Recorded at or after.")] = None
     until: Annotated[Moment | None, Meta(description="Recorded before.")] = None
     limit: Annotated[Count, Meta(description="Most lines, the newest first.")] = 100
-    offset: Annotated[Offset, Meta(description="Lines passed over.")] = 0
+    after: After = None
 
 
 class ExplainCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,17 +82,14 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The same for machines."""
 
 
-async def list_cdrs(desk: Desk, params: ListCdrs) -> tuple[CdrLine, ...]:
+async def list_cdrs(desk: Desk, params: ListCdrs) -> Page[CdrLine]:
     since, until = sane_moment(params.since, "/since"), sane_moment(params.until, "/until")
-    where: Where = {"recorded_at": Between(since, until)}
-    if params.party is not None:
-        where = {**where, "owner": str((await own_party(desk, params.party)).id)}
+    where: Where = {"recorded_at": Between(since or EVER.low, until)}
     if params.state is not None:
         where = {**where, "state": params.state.upper()}
-    rows = await desk.spine.find(
-        t.cdr, where, order=("-recorded_at",), limit=params.limit, offset=params.offset
-    )
-    return tuple(line_of(CdrLine, row) for row in rows)
+    wheres = [{**where, "owner": owner} for owner in await owners(desk, params.party)]
+    rows = await page_of(desk, t.cdr, wheres, ("-recorded_at",), limit=params.limit, after=params.after)
+    return rows.lines(lambda row: line_of(CdrLine, row))
 
 
 async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
@@ -109,9 +109,17 @@ async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
         party=str(cdr.party),
         cdr_id=cdr.id,
         currency=cdr.currency,
-        lines=lines if ours else (*lines, _compared(cdr, cost)),
+        lines=(*lines, *await _reckoned(desk, cdr, cost)) if ours else (*lines, _compared(cdr, cost)),
         cost=cost,
     )
+
+
+async def _reckoned(desk: Desk, cdr: Cdr, cost: Cost) -> tuple[str, ...]:
+    """What the station reckoned of a session of ours, beside our price."""
+    key = {"owner": str(cdr.party), "session_id": cdr.session_id or ""}
+    session = await desk.spine.get(t.session, **key)
+    told = None if session is None else await station_said(desk.spine, cdr.party, session)
+    return tuple(reckoned_lines(told.cost, cost)) if told and told.cost else ()
 
 
 async def retry_cdr(desk: Desk, params: RetryCdr) -> CdrLine:
@@ -192,7 +200,15 @@ def _shown(explanation: Explanation) -> str:
 
 
 VERBS = (
-    Verb("cdr list", "List charge detail records.", ListCdrs, tuple[CdrLine, ...], list_cdrs),
-    Verb("cdr explain", "Tell how a price came about.", ExplainCdr, Explanation, explain_cdr, show=_shown),
+    Verb("cdr list", "List charge detail records.", ListCdrs, tuple[CdrLine, ...], list_cdrs, reads=True),
+    Verb(
+        "cdr explain",
+        "Tell how a price came about.",
+        ExplainCdr,
+        Explanation,
+        explain_cdr,
+        show=_shown,
+        reads=True,
+    ),
     Verb("cdr retry", "Try a held CDR or an unrated session again.", RetryCdr, CdrLine, retry_cdr),
 )

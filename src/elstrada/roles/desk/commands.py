@@ -1,7 +1,8 @@
-"""The verb that has a station do something."""
+"""The verbs that have a station do something, and list what it was told to do."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -11,11 +12,16 @@ from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command, PresentedToken
 from elstrada.model.device import CommandName, CommandResult
 from elstrada.model.party import Role
+from elstrada.model.token import NO_AUTHORIZATION
 from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
-from elstrada.roles.desk.lookups import needed, own_party
-from elstrada.roles.desk.shapes import Number, Text36, Text50
+from elstrada.roles.desk.lookups import line_of, needed, own_party
+from elstrada.roles.desk.paging import After, Page, page_of
+from elstrada.roles.desk.shapes import Count, Number, Text50, TokenUid
+from elstrada.roles.desk.token_shown import Additional, TokenType, shown_token
 from elstrada.roles.gateway import reach
 from elstrada.spine import tables as t
+from elstrada.spine.face import Row
+from elstrada.spine.paging import EVER
 from elstrada.spine.post import NobodyThere, NoReply
 
 POST_SPARE_S = 5
@@ -28,13 +34,22 @@ class CommandStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     evse: Annotated[Number | None, Meta(description="EVSE number (1.6: connector).")] = None
     connector: Annotated[Number | None, Meta(description="Connector of the EVSE.")] = None
     session: Annotated[str | None, Meta(description="STOP: which session.")] = None
-    token: Annotated[Text36 | None, Meta(description="START: uid of the token to charge.")] = None
+    token: Annotated[TokenUid | None, Meta(description="START: uid of the token to charge.")] = None
+    token_type: TokenType = None
+    additional: Additional = ()
+    no_authorization: Annotated[
+        bool, Meta(description="START: without a token (OCPP 2.x); nobody is billed for it.")
+    ] = False
     hard: Annotated[bool, Meta(description="RESET: at once, ending sessions.")] = False
     inoperative: Annotated[bool, Meta(description="CHANGE_AVAILABILITY: out of service.")] = False
     message: Annotated[Text50 | None, Meta(description="TRIGGER: which OCPP message.")] = None
     deadline_s: Annotated[
         Annotated[int, Meta(ge=1, le=300)] | None,
         Meta(description="How long to wait for it; by default limits.command_s."),
+    ] = None
+    command_id: Annotated[
+        Annotated[str, Meta(pattern="^[A-Za-z0-9-]{8,36}$")] | None,
+        Meta(description="A name of yours for it: repeated under the same it is not given again."),
     ] = None
 
 
@@ -51,14 +66,18 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
     what = f"station {params.station[:48]!r} of {owner}"
     await needed(desk, t.station, what, hint, owner=str(owner), station_id=params.station)
     _check_command(params)
+    if params.command_id is not None:
+        before = await desk.spine.get(t.command, owner=str(owner), command_id=params.command_id)
+        if before is not None:
+            return _end(params.command_id, params, _as_it_ended(params, before))
     command = Command(
-        command_id=desk.chance.uuid(),
+        command_id=params.command_id or desk.chance.uuid(),
         name=params.command,
         asked_by=owner,
         evse_id=params.evse,
         connector_id=params.connector,
         session_id=params.session,
-        token=PresentedToken(params.token) if params.token else None,
+        token=_token(params),
         hard=params.hard,
         operative=not params.inoperative,
         message=params.message,
@@ -68,8 +87,24 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
     return _end(command.command_id, params, await given(desk, params.station, command))
 
 
+def _as_it_ended(params: CommandStation, before: Row) -> CommandDone:
+    """How a command ended that is asked for again."""
+    command_id, what = params.command_id, params.command.value
+    if (before["station_id"], before["name"]) != (params.station, what):
+        says = f"command {command_id} is another: {before['name']} of {before['station_id']}"
+        raise Refused(Kind.CONFLICT, says, "give each command an id of its own", "/command_id")
+    if before["result"] is None:
+        says = f"command {command_id} is under way, or its station has not said yet how it ended"
+        raise Refused(Kind.UNKNOWN, says, f"see `elstrada station commands {params.station}`")
+    return CommandDone(CommandResult(str(before["result"])), str(before["detail"] or ""))
+
+
 async def given(desk: Desk, station: str, command: Command) -> CommandDone:
-    """Give a station a command, and wait for how it ended."""
+    """Give a station a command, and wait for how it ended.
+
+    Raises:
+        Refused: its node went meanwhile, so that nobody knows.
+    """
     assert desk.post is not None, "the table says that this verb needs the post"
     try:
         # The station's own deadline ends the command; the post's is there in case the node is gone.
@@ -84,7 +119,11 @@ async def given(desk: Desk, station: str, command: Command) -> CommandDone:
     except NobodyThere:
         return CommandDone(CommandResult.OFFLINE)
     except NoReply as problem:
-        return CommandDone(CommandResult.TIMEOUT, str(problem))
+        says = (
+            f"nobody knows whether {command.name.value} was done: {station}'s node gave no answer: {problem}"
+        )
+        hint = f"see `elstrada station commands {station}`; the command is {command.command_id}"
+        raise Refused(Kind.UNKNOWN, says, hint) from None
     assert isinstance(answer, CommandDone), "a command is answered by how it ended"
     return answer
 
@@ -98,11 +137,32 @@ _NEEDED = {
 """What a command cannot do without."""
 
 
+_VERBS_OF_THEIR_OWN = {
+    CommandName.CALL: "station call",
+    CommandName.CHANGE_PASSWORD: "station password",
+    CommandName.SEND_LOCAL_LIST: "station whitelist",
+    CommandName.RESERVE: "station reserve",
+    CommandName.CANCEL_RESERVATION: "station unreserve",
+    CommandName.INSTALL_SIGNED: "station command CP1 TRIGGER --message SignChargingStationCertificate",
+}
+
+
+def _token(params: CommandStation) -> PresentedToken | None:
+    if params.no_authorization:
+        return PresentedToken("", NO_AUTHORIZATION)
+    return shown_token(params.token, params.token_type, params.additional) if params.token else None
+
+
 def _check_command(params: CommandStation) -> None:
-    if params.command is CommandName.CALL:
-        raise Refused(Kind.USAGE, "a call has fields of its own", "use `elstrada station call`", "/command")
+    own = _VERBS_OF_THEIR_OWN.get(params.command)
+    if own is not None:
+        says = f"{params.command.value} is no plain command"
+        raise Refused(Kind.USAGE, says, f"use `elstrada {own}`", "/command")
+    if params.no_authorization and (params.command is not CommandName.START or params.token is not None):
+        says = "--no-authorization is for a START without --token"
+        raise Refused(Kind.USAGE, says, pointer="/no_authorization")
     for name in _NEEDED.get(params.command, ()):
-        if getattr(params, name) is None:
+        if getattr(params, name) is None and not (name == "token" and params.no_authorization):
             raise Refused(Kind.USAGE, f"{params.command.value} needs --{name}", pointer=f"/{name}")
 
 
@@ -124,6 +184,46 @@ def not_done(station: str, what: str, command_id: str, answer: CommandDone) -> R
     return Refused(kind, says, f"the command is {command_id}")
 
 
+class ListCommands(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    station: Annotated[str, Meta(description="Its identity.")]
+    party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
+    limit: Annotated[Count, Meta(description="Most lines, the latest first.")] = 100
+    after: After = None
+
+
+class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
+    command_id: str
+    name: str | None
+    asked_by: str | None
+    session_id: str | None
+    result: str | None
+    """None: it is under way."""
+    detail: str | None
+    """Of an accepted START also that no session followed it."""
+    requested_at: datetime | None
+    answered_at: datetime | None
+
+
+async def list_commands(desk: Desk, params: ListCommands) -> Page[CommandLine]:
+    owner = str((await own_party(desk, params.party, Role.CPO)).id)
+    key = {"owner": owner, "station_id": params.station}
+    what = f"station {params.station[:48]!r} of {owner}"
+    await needed(desk, t.station, what, "see `elstrada station list`", **key)
+    where = {**key, "requested_at": EVER}
+    order = ("-requested_at",)
+    rows = await page_of(desk, t.command, [where], order, limit=params.limit, after=params.after)
+    return rows.lines(lambda row: line_of(CommandLine, row))
+
+
+COMMANDS = Verb(
+    "station commands",
+    "List what a station was told to do, by whom, and how it ended.",
+    ListCommands,
+    tuple[CommandLine, ...],
+    list_commands,
+    arguments=1,
+    reads=True,
+)
 COMMAND = Verb(
     "station command",
     "Have a station do something.",

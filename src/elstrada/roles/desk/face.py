@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer
+from elstrada.model.quirk import QuirkTable
 from elstrada.model.waits import Waits
 from elstrada.net.face import Chance, Clock
+from elstrada.roles.files.addresses import Files
 from elstrada.roles.keys import Keys
-from elstrada.spine.face import Spine
+from elstrada.roles.quirks.table import load_quirks
+from elstrada.spine.face import Row, Spine
 from elstrada.spine.post import Post
+
+if TYPE_CHECKING:
+    from elstrada.roles.roaming.commander import Ended, Wish
 
 
 class Kind(StrEnum):
@@ -33,6 +39,8 @@ class Kind(StrEnum):
     """The station or the peer said no."""
     UNREACHABLE = "unreachable"
     """The server, the station or the peer cannot be reached."""
+    UNKNOWN = "unknown"
+    """It was asked for, and whoever was to do it went before they said how it ended: perhaps it is done."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -79,6 +87,18 @@ class Registrar(Protocol):
         ...
 
 
+class Commander(Protocol):
+    """Has partners' stations do something (``roles.roaming.commander``)."""
+
+    async def reserve(self, peer: Peer, wish: Wish) -> tuple[str, Ended]:
+        """Have an EVSE kept; returns the reservation's id, and how that ended."""
+        ...
+
+    async def cancel(self, peer: Peer, row: Row) -> Ended:
+        """Have the reservation of this record cancelled."""
+        ...
+
+
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """What verbs act on. The living parts are there only inside a serving node."""
 
@@ -88,11 +108,18 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     chance: Chance
     post: Post | None = None
     registrar: Registrar | None = None
+    commander: Commander | None = None
     versions_url: str = ""
     """Where peers find our OCPI versions; known to a serving node only."""
     waits: Waits = Waits()
     wall: Clock | None = None
     """The machine's, by which nodes say that they live; None: ``clock`` is it."""
+    files: Files | None = None
+    """The file service; None: there is none here."""
+    quirks: QuirkTable = msgspec.field(default_factory=load_quirks)
+    """Of stations, as they count in this installation."""
+    pay_url: str = ""
+    """Where drivers pay on the web, without a slash at the end; empty: nowhere."""
     wire_log_dir: Path | None = None
     """Where wire logs of this machine are; None: nowhere."""
 
@@ -102,6 +129,7 @@ class Part(StrEnum):
 
     POST = "post"
     REGISTRAR = "registrar"
+    COMMANDER = "commander"
 
 
 Params = TypeVar("Params", bound=msgspec.Struct)
@@ -127,6 +155,12 @@ class Verb(msgspec.Struct, Generic[Params, Result], frozen=True):
     """What people are told beside the result."""
     arguments: int = 1
     """How many of the required parameters a command line takes by their place."""
+    look: str = ""
+    """The verb that shows whether it was done; empty: as ``table`` has it for its noun."""
+    reads: bool = False
+    """It changes nothing, so whatever became of it, it can be done again."""
+    optional: str = ""
+    """The parameter that it takes by its place after them, if it is there."""
 
 
 AnyVerb = Verb[msgspec.Struct, object]

@@ -14,9 +14,12 @@ import msgspec
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.net.face import Strayed, unheard
 from elstrada.roles.desk.face import Desk, Kind, Problem, Refusal
+from elstrada.roles.desk.paging import Page
 from elstrada.roles.desk.table import params_of, perform, verb_named
 
 PREFIX = "/api/v1/desk/"
+NEXT = "x-next"
+"""Header of a page that is not the last of its list: what ``after`` must be for the next one."""
 MAX_BODY = 96 << 20
 """Of a request: the largest file, in base64."""
 
@@ -27,6 +30,7 @@ STATUS = {
     Kind.CONFLICT: HTTPStatus.CONFLICT,
     Kind.REFUSED: HTTPStatus.BAD_GATEWAY,
     Kind.UNREACHABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    Kind.UNKNOWN: HTTPStatus.GATEWAY_TIMEOUT,
 }
 
 
@@ -78,7 +82,10 @@ class DeskHandler:
         answer = params if isinstance(params, Refusal) else await perform(self._desk, verb, params)
         if isinstance(answer, Refusal):
             return _refused(answer)
-        return HttpResponse(200, _headers("application/json"), msgspec.json.encode(answer))
+        headers = _headers("application/json")
+        if isinstance(answer, Page) and answer.next is not None:
+            headers[NEXT] = answer.next
+        return HttpResponse(200, headers, msgspec.json.encode(answer))
 
 
 def _refused(refusal: Refusal) -> HttpResponse:

@@ -31,7 +31,7 @@ class ImportIrve(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class ImportOcpi(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    file: Annotated[bytes, Meta(description="OCPI 2.2.1 Locations: one, a list, or a response.")]
+    file: Annotated[bytes, Meta(description="Locations of OCPI 2.3.0 or 2.2.1: one, a list, or a response.")]
     party: _Importer = None
 
 

@@ -10,14 +10,13 @@ from msgspec import Meta
 
 from elstrada.model.location import Location
 from elstrada.model.party import Role
-from elstrada.ocpi.body import Mismatch
-from elstrada.ocpi.v221 import locations as wire
-from elstrada.ocpi.v221.translate import location_from_wire
+from elstrada.ocpi.versions import LANGUAGES
 from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk.face import Desk, Verb
 from elstrada.roles.desk.lookups import own_party
-from elstrada.roles.desk.ocpi_document import fitted, invalid, own_object, problem_of
-from elstrada.roles.desk.shapes import Count, Offset
+from elstrada.roles.desk.ocpi_document import fitted, own_object
+from elstrada.roles.desk.paging import After, Page, owners, page_of
+from elstrada.roles.desk.shapes import Count
 from elstrada.roles.desk.tidings import tidings
 from elstrada.roles.roaming.rows import location_row
 from elstrada.roles.roaming.stock import OWN
@@ -26,7 +25,7 @@ from elstrada.spine.face import Put, Row, Where, Work
 
 
 class PutLocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    file: Annotated[bytes, Meta(description="An OCPI 2.2.1 Location as JSON.")]
+    file: Annotated[bytes, Meta(description="A Location of OCPI 2.3.0 or 2.2.1 as JSON.")]
     party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
 
 
@@ -34,7 +33,7 @@ class ListLocations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     party: Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")] = None
     source: Annotated[str | None, Meta(description="own, irve, ocpi-file or ocpi:<peer>.")] = None
     limit: Annotated[Count, Meta(description="Most lines.")] = 100
-    offset: Annotated[Offset, Meta(description="Lines passed over.")] = 0
+    after: After = None
 
 
 class LocationLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,24 +51,20 @@ class LocationLine(msgspec.Struct, frozen=True, kw_only=True):
 async def put_location(desk: Desk, params: PutLocation) -> LocationLine:
     """Add or replace a location of ours."""
     owner = (await own_party(desk, params.party, Role.CPO)).id
-    found = fitted(own_object(desk, params.file, owner, "location"), wire.Location, "location")
-    try:
-        location = location_from_wire(found).value
-    except Mismatch as mismatch:
-        raise invalid("location", (problem_of(mismatch),)) from None
+    words = LANGUAGES["2.3.0"]
+    location = fitted(own_object(desk, params.file, owner, "location"), words, words.location, "location")
     row = location_row(owner, location, OWN)
     marks = await tidings(desk, owner, News.LOCATION, location.id)
     await desk.spine.commit(Work(writes=(Put(t.location, row), *marks)))
     return _line(row)
 
 
-async def list_locations(desk: Desk, params: ListLocations) -> tuple[LocationLine, ...]:
-    where: Where = {"owner": str((await own_party(desk, params.party)).id)} if params.party else {}
-    if params.source is not None:
-        where = {**where, "source": params.source}
+async def list_locations(desk: Desk, params: ListLocations) -> Page[LocationLine]:
+    where: Where = {} if params.source is None else {"source": params.source}
+    wheres = [{**where, "owner": owner} for owner in await owners(desk, params.party)]
     order = ("owner", "party", "location_id")
-    rows = await desk.spine.find(t.location, where, order=order, limit=params.limit, offset=params.offset)
-    return tuple(_line(row) for row in rows)
+    rows = await page_of(desk, t.location, wheres, order, limit=params.limit, after=params.after)
+    return rows.lines(_line)
 
 
 def _line(row: Row) -> LocationLine:
@@ -95,5 +90,12 @@ VERBS = (
         LocationLine,
         put_location,
     ),
-    Verb("location list", "List locations.", ListLocations, tuple[LocationLine, ...], list_locations),
+    Verb(
+        "location list",
+        "List locations.",
+        ListLocations,
+        tuple[LocationLine, ...],
+        list_locations,
+        reads=True,
+    ),
 )

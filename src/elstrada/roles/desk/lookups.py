@@ -15,8 +15,8 @@ from elstrada.model.party import Party, Role
 from elstrada.roles.desk.face import Desk, Kind, Refused
 from elstrada.spine import tables as t
 from elstrada.spine.face import Cell, Row, Spine, Where
+from elstrada.spine.paging import pages
 
-PAGE = 1000
 Line = TypeVar("Line", bound=msgspec.Struct)
 _encode = msgspec.json.Encoder().encode
 
@@ -76,13 +76,12 @@ def line_of(kind: type[Line], row: Row, **more: Cell) -> Line:
 
 async def all_rows(desk: Desk, table: Table, where: Where, *order: str, limit: int) -> AsyncIterator[Row]:
     """Rows that match, page by page, ``limit`` at most."""
-    for offset in range(0, limit, PAGE):
-        rows = await desk.spine.find(
-            table, where, order=order, limit=min(PAGE, limit - offset), offset=offset
-        )
-        for row in rows:
+    left = limit
+    async for rows in pages(desk.spine, table, where, order):
+        for row in rows[:left]:
             yield row
-        if len(rows) < PAGE:
+        left -= len(rows)
+        if left <= 0:
             return
 
 

@@ -81,7 +81,9 @@ def _line(node: NodeSeen, now: datetime) -> NodeLine:
 
 
 VERBS = (
-    Verb("node list", "List nodes and how they are.", ListNodes, tuple[NodeLine, ...], list_nodes),
+    Verb(
+        "node list", "List nodes and how they are.", ListNodes, tuple[NodeLine, ...], list_nodes, reads=True
+    ),
     Verb(
         "node drain",
         "Have a node send its stations away and end.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 NOUNS: dict[str, tuple[str, str]] = {
     "party": ("parties", "The parties this installation acts for."),
     "station": ("stations", "Charging stations we own."),
+    "firmware": ("firmware", "Firmware for stations."),
+    "session": ("sessions", "Charging at stations of ours."),
     "partner": ("partners", "Roaming connections with other parties."),
     "token": ("tokens", "Cards and apps of drivers."),
     "customer": ("retail", "Customers of the retailer."),
@@ -14,6 +16,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "location": ("locations", "Places where cars charge."),
     "import": ("imports", "Public registers and other parties' catalogues."),
     "cdr": ("cdrs", "Charge detail records and their prices."),
+    "payment": ("payments", "Drivers' payments on the web."),
     "bill": ("bills", "Lines for the electricity bill."),
     "node": ("nodes", "Processes that serve this installation."),
     "finding": ("findings", "What stations and peers sent that strayed."),

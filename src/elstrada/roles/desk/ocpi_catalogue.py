@@ -15,17 +15,18 @@ from elstrada.datex.irve import Imported
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Connector, Evse, Location
 from elstrada.ocpi.body import Json, Mismatch, Object, shape
+from elstrada.ocpi.limits import validate
 from elstrada.ocpi.scalars import Instant
-from elstrada.ocpi.v221.limits import validate
-from elstrada.ocpi.v221.locations import Location as WireLocation
-from elstrada.ocpi.v221.translate import location_from_wire
+from elstrada.ocpi.versions import LANGUAGES
 from elstrada.roles.desk.face import Kind, Refused
 from elstrada.roles.desk.ocpi_document import problem_of, read_json
 
+WORDS = LANGUAGES["2.3.0"]
+"""Whose Location has all that one of 2.2.1 has."""
 MOST_LOCATIONS = 500_000
 
-MISFIT = Rule("Q-13", Severity.REJECTED, "the location is not OCPI 2.2.1")
-STRAYS = Rule("Q-13", Severity.DOUBTFUL, "the location strays from OCPI 2.2.1")
+MISFIT = Rule("Q-13", Severity.REJECTED, "the location is not OCPI 2.3.0")
+STRAYS = Rule("Q-13", Severity.DOUBTFUL, "the location strays from OCPI 2.3.0")
 NOT_SAID = Rule("Q-13", Severity.MENDED, "a required field is missing")
 TWICE = Rule("Q-12", Severity.REJECTED, "the location stands in the file more than once")
 NOWHERE = Rule("Q-04", Severity.REJECTED, "the coordinates are none, or 0, 0")
@@ -77,8 +78,8 @@ def _read(number: int, item: Json, now: datetime) -> tuple[Location | None, list
         return None, [strike(MISFIT, row=number, field="", value=str(item), done=done)]
     mended, defects = _mended(number, item, now)
     try:
-        wire = shape(mended, WireLocation)
-        location = location_from_wire(wire).value
+        wire = shape(mended, WORDS.location.wire)
+        location = WORDS.location.read(wire).value
     except Mismatch as mismatch:
         problem = problem_of(mismatch)
         value, done = str(item.get("id", "")), f"not taken over: {problem.says}"

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-import msgspec
-
 from elstrada.datex.packed import Unreadable, unpacked
 from elstrada.model.ids import PartyId
 from elstrada.ocpi.body import BadJson, Json, Mismatch, Object, parse, shape
+from elstrada.ocpi.language import Language, Noun
+from elstrada.ocpi.limits import validate
 from elstrada.ocpi.scalars import Instant
-from elstrada.ocpi.v221.limits import validate
 from elstrada.roles.desk.face import Desk, Kind, Problem, Refused
 
 MAX_DOCUMENT = 256 << 20
 """The whole Dutch access point is about 200 MB."""
-_Wire = TypeVar("_Wire", bound=msgspec.Struct)
+_M = TypeVar("_M")
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 
 
@@ -45,22 +44,22 @@ def own_object(desk: Desk, content: bytes, party: PartyId, what: str) -> Object:
     return ours | {"last_updated": str(Instant(desk.clock.now()))} | document
 
 
-def fitted(document: Object, kind: type[_Wire], what: str) -> _Wire:
-    """The object as a wire struct that keeps every rule of the standard."""
+def fitted(document: Object, words: Language, noun: Noun[_M], what: str) -> _M:
+    """The object as the model has it, if it keeps every rule of the version of the standard."""
     try:
-        wire = shape(document, kind)
+        wire = shape(document, noun.wire)
+        problems = tuple(Problem(finding.pointer, finding.message) for finding in validate(wire))
+        if not problems:
+            return noun.read(wire).value
     except Mismatch as mismatch:
-        raise invalid(what, (problem_of(mismatch),)) from None
-    problems = tuple(Problem(finding.pointer, finding.message) for finding in validate(wire))
-    if problems:
-        raise invalid(what, problems)
-    return wire
+        problems = (problem_of(mismatch),)
+    raise _invalid(what, words.version, problems)
 
 
-def invalid(what: str, problems: tuple[Problem, ...]) -> Refused:
+def _invalid(what: str, version: str, problems: tuple[Problem, ...]) -> Refused:
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    says = f"the {what} is not valid OCPI 2.2.1: {first.pointer or '/'}: {first.says}{more}"
+    says = f"the {what} is not valid OCPI {version}: {first.pointer or '/'}: {first.says}{more}"
     return Refused(Kind.INVALID, says, "nothing was stored; correct the file", "", problems)
 
 

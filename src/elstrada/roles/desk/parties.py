@@ -66,6 +66,6 @@ def _line(party: Party) -> PartyLine:
 
 
 VERBS = (
-    Verb("party list", "List our parties.", ListParties, tuple[PartyLine, ...], list_parties),
+    Verb("party list", "List our parties.", ListParties, tuple[PartyLine, ...], list_parties, reads=True),
     Verb("party put", "Add or change one of our parties.", PutParty, PartyLine, put_party),
 )

@@ -10,11 +10,14 @@ import msgspec
 from msgspec import Meta
 
 from elstrada.model.party import Peer, PeerState
+from elstrada.roles.desk import partner_reservations
 from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
-from elstrada.roles.desk.lookups import all_rows, own_party, plain_id
+from elstrada.roles.desk.lookups import own_party, plain_id
+from elstrada.roles.desk.paging import After, Page, owners, page_of
+from elstrada.roles.desk.shapes import Count
 from elstrada.roles.roaming.registrar import NotRegistered
 from elstrada.spine import tables as t
-from elstrada.spine.face import Row, Where
+from elstrada.spine.face import Row
 
 MOST_LISTED = 10_000
 _Own = Annotated[str | None, Meta(description="Our party; needed only if there are several.")]
@@ -40,6 +43,8 @@ class Handshake(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 class ListPartners(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     party: Annotated[str | None, Meta(description="Only those of this party of ours.")] = None
+    limit: Annotated[Count, Meta(description="Most lines.")] = MOST_LISTED
+    after: After = None
 
 
 class Invitation(msgspec.Struct, frozen=True):
@@ -91,10 +96,11 @@ async def handshake(desk: Desk, params: Handshake) -> PartnerLine:
         raise Refused(Kind.REFUSED, str(problem), hint) from None
 
 
-async def list_partners(desk: Desk, params: ListPartners) -> tuple[PartnerLine, ...]:
-    where: Where = {"owner": str((await own_party(desk, params.party)).id)} if params.party else {}
-    rows = all_rows(desk, t.peer, where, "owner", "peer_id", limit=MOST_LISTED)
-    return tuple([_line(_peer(row)) async for row in rows])
+async def list_partners(desk: Desk, params: ListPartners) -> Page[PartnerLine]:
+    wheres = [{"owner": owner} for owner in await owners(desk, params.party)]
+    order = ("owner", "peer_id")
+    rows = await page_of(desk, t.peer, wheres, order, limit=params.limit, after=params.after)
+    return rows.lines(lambda row: _line(_peer(row)))
 
 
 def _peer(row: Row) -> Peer:
@@ -131,5 +137,13 @@ VERBS = (
         handshake,
         Part.REGISTRAR,
     ),
-    Verb("partner list", "List roaming connections.", ListPartners, tuple[PartnerLine, ...], list_partners),
+    Verb(
+        "partner list",
+        "List roaming connections.",
+        ListPartners,
+        tuple[PartnerLine, ...],
+        list_partners,
+        reads=True,
+    ),
+    *partner_reservations.VERBS,
 )

@@ -12,6 +12,8 @@ Number = Annotated[int, Meta(ge=0, le=9999)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Text36 = Annotated[str, Meta(min_length=1, max_length=36)]
 Text50 = Annotated[str, Meta(min_length=1, max_length=50)]
+TokenUid = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")]
+"""As a card or app presents it; how long it may be, the station's version of OCPP says."""
 Text64 = Annotated[str, Meta(min_length=1, max_length=64)]
 JsonText = Annotated[
     str, Meta(max_length=262_144, extra_json_schema={"contentMediaType": "application/json"})
@@ -23,5 +25,9 @@ Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 """ISO 4217."""
 Month = Annotated[str, Meta(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
 Count = Annotated[int, Meta(ge=1, le=10_000)]
-Offset = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Moment = Annotated[datetime, Meta(tz=True)]
+
+
+def in_one_line(text: str) -> str:
+    """What a station said, so that it cannot pass for lines of ours."""
+    return "".join(char if char.isprintable() else "·" for char in text)

@@ -31,10 +31,40 @@ def verb_named(name: str) -> AnyVerb | None:
 
 def lacks(desk: Desk | None, verb: AnyVerb) -> Refusal | None:
     """The refusal of a verb that needs a living part which is not there."""
-    parts = {Part.POST: desk and desk.post, Part.REGISTRAR: desk and desk.registrar}
+    parts = {
+        Part.POST: desk and desk.post,
+        Part.REGISTRAR: desk and desk.registrar,
+        Part.COMMANDER: desk and desk.commander,
+    }
     if verb.needs is None or parts[verb.needs] is not None:
         return None
     return Refusal(Kind.UNREACHABLE, f"{verb.name} needs a running server", STARTED_BY)
+
+
+def not_known(verb: AnyVerb, params: msgspec.Struct, because: str) -> Refusal:
+    """The refusal of a verb of which nobody can say whether it was done, and how to see."""
+    says = f"nobody knows whether {verb.name} was done: {because}"
+    command_id: str | None = getattr(params, "command_id", None)
+    if command_id is not None:
+        hint = f"see `elstrada station commands`, or repeat it with --command-id {command_id}: it is given once only"
+        return Refusal(Kind.UNKNOWN, says, hint)
+    look = _where_to_look(verb, params)
+    if look is None:
+        return Refusal(Kind.UNKNOWN, says, "repeat it: what is put twice is there once")
+    return Refusal(Kind.UNKNOWN, says, f"see `elstrada {look}` before you repeat it")
+
+
+def _where_to_look(verb: AnyVerb, params: msgspec.Struct) -> str | None:
+    """The verb that shows what a verb does; None: there is none."""
+    if verb.look:
+        return verb.look
+    noun = verb.name.split()[0]
+    named: str | None = getattr(params, noun, None)
+    if noun == "station" and named and verb.needs is Part.POST:
+        return f"station commands {named}"
+    if named and verb_named(f"{noun} show") is not None:
+        return f"{noun} show {named}"
+    return f"{noun} list" if verb_named(f"{noun} list") is not None else None
 
 
 async def perform(desk: Desk, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:

@@ -10,13 +10,13 @@ from msgspec import Meta
 
 from elstrada.model.party import Role
 from elstrada.model.tariff import Tariff
-from elstrada.ocpi.body import Mismatch
-from elstrada.ocpi.v221 import tariffs as wire
-from elstrada.ocpi.v221.translate import tariff_from_wire
+from elstrada.ocpi.versions import LANGUAGES
 from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk.face import Desk, Kind, Problem, Refused, Verb
-from elstrada.roles.desk.lookups import all_rows, own_party
-from elstrada.roles.desk.ocpi_document import fitted, invalid, own_object, problem_of
+from elstrada.roles.desk.lookups import own_party
+from elstrada.roles.desk.ocpi_document import fitted, own_object
+from elstrada.roles.desk.paging import After, Page, owners, page_of
+from elstrada.roles.desk.shapes import Count
 from elstrada.roles.desk.tidings import tidings
 from elstrada.roles.roaming.rows import tariff_row
 from elstrada.spine import tables as t
@@ -28,12 +28,16 @@ MOST_LISTED = 10_000
 
 
 class PutTariff(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    file: Annotated[bytes, Meta(description="An OCPI 2.2.1 Tariff as JSON.")]
+    file: Annotated[
+        bytes, Meta(description="A Tariff as JSON: of OCPI 2.3.0 if it has tax_included, else of 2.2.1.")
+    ]
     party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
 
 
 class ListTariffs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     party: Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")] = None
+    limit: Annotated[Count, Meta(description="Most lines.")] = MOST_LISTED
+    after: After = None
 
 
 class TariffLine(msgspec.Struct, frozen=True):
@@ -51,12 +55,12 @@ async def put_tariff(desk: Desk, params: PutTariff) -> TariffLine:
     What it was before is kept: sessions that began with it are priced by it (R-43).
     """
     owner = await own_party(desk, params.party, Role.CPO)
-    found = fitted(own_object(desk, params.file, owner.id, "tariff"), wire.Tariff, "tariff")
+    document = own_object(desk, params.file, owner.id, "tariff")
+    # Only since 2.3.0 a tariff says whether its prices hold tax, and it must.
+    words = LANGUAGES["2.3.0" if "tax_included" in document else "2.2.1"]
+    tariff = fitted(document, words, words.tariff, "tariff")
     try:
-        tariff = tariff_from_wire(found).value
         compiled(tariff)
-    except Mismatch as mismatch:
-        raise invalid("tariff", (problem_of(mismatch),)) from None
     except UnusableTariff as unusable:
         problem = Problem("/elements", str(unusable))
         raise Refused(Kind.INVALID, f"the tariff cannot be used: {unusable}", problems=(problem,)) from None
@@ -87,10 +91,11 @@ def _former(desk: Desk, known: Row, tariff: Tariff) -> Put:
     return Put(t.former_tariff, {**row, "replaced_at": desk.clock.now()}, expected={})
 
 
-async def list_tariffs(desk: Desk, params: ListTariffs) -> tuple[TariffLine, ...]:
-    where = {"owner": str((await own_party(desk, params.party)).id)} if params.party else {}
-    rows = all_rows(desk, t.tariff, where, "owner", "party", "tariff_id", limit=MOST_LISTED)
-    return tuple([_line(row) async for row in rows])
+async def list_tariffs(desk: Desk, params: ListTariffs) -> Page[TariffLine]:
+    wheres = [{"owner": owner} for owner in await owners(desk, params.party)]
+    order = ("owner", "party", "tariff_id")
+    rows = await page_of(desk, t.tariff, wheres, order, limit=params.limit, after=params.after)
+    return rows.lines(_line)
 
 
 def _line(row: Row) -> TariffLine:
@@ -107,5 +112,5 @@ def _line(row: Row) -> TariffLine:
 
 VERBS = (
     Verb("tariff put", "Add or replace a tariff from an OCPI file.", PutTariff, TariffLine, put_tariff),
-    Verb("tariff list", "List tariffs.", ListTariffs, tuple[TariffLine, ...], list_tariffs),
+    Verb("tariff list", "List tariffs.", ListTariffs, tuple[TariffLine, ...], list_tariffs, reads=True),
 )

@@ -11,16 +11,18 @@ from msgspec import Meta
 from elstrada.model.party import Role
 from elstrada.model.token import Token, Whitelist
 from elstrada.roaming.news import Kind as News
+from elstrada.roles.desk import token_limits, token_rights
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.desk.lookups import all_rows, needed, own_party
-from elstrada.roles.desk.shapes import Language, Text36, Text64
+from elstrada.roles.desk.lookups import needed, own_party
+from elstrada.roles.desk.paging import After, Page, owners, page_of
+from elstrada.roles.desk.shapes import Count, Language, Text36, Text64
 from elstrada.roles.desk.tidings import tidings
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Row, Work
 
-MOST_LISTED = 100_000
+MOST_LISTED = 10_000
 _SHOWN = 4
 
 
@@ -39,6 +41,8 @@ class AddToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class ListTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     party: Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")] = None
     contract: Annotated[str | None, Meta(description="Only those of this contract.")] = None
+    limit: Annotated[Count, Meta(description="Most lines.")] = MOST_LISTED
+    after: After = None
 
 
 class TokenLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,8 @@ class TokenLine(msgspec.Struct, frozen=True, kw_only=True):
     """Its last characters only: a whole uid is as good as the card (T21)."""
     ref: str
     """The pseudonym under which sessions and CDRs know it."""
+    group_ref: str | None
+    """The pseudonym under which stations are told of its group: as parent, and as MasterPassGroupId."""
     type: str
     contract: str
     valid: bool
@@ -94,20 +100,18 @@ async def add_token(desk: Desk, params: AddToken) -> TokenLine:
         raise Refused(Kind.CONFLICT, str(problem), hint, "/contract") from None
     marks = await tidings(desk, party.id, News.TOKEN, token.uid, token.type)
     await desk.spine.commit(Work(writes=(*puts, *marks)))
-    return _line(token_row(party.id, token, ref))
+    return _line(desk, token_row(party.id, token, ref))
 
 
-async def list_tokens(desk: Desk, params: ListTokens) -> tuple[TokenLine, ...]:
-    where: dict[str, str] = {}
-    if params.party is not None:
-        where["owner"] = str((await own_party(desk, params.party)).id)
-    if params.contract is not None:
-        where["contract_id"] = params.contract
-    rows = all_rows(desk, t.token, where, "owner", "party", "contract_id", limit=MOST_LISTED)
-    return tuple([_line(row) async for row in rows])
+async def list_tokens(desk: Desk, params: ListTokens) -> Page[TokenLine]:
+    where: dict[str, str] = {} if params.contract is None else {"contract_id": params.contract}
+    wheres = [{**where, "owner": owner} for owner in await owners(desk, params.party)]
+    order = ("owner", "contract_id", "party")
+    rows = await page_of(desk, t.token, wheres, order, limit=params.limit, after=params.after)
+    return rows.lines(lambda row: _line(desk, row))
 
 
-def _line(row: Row) -> TokenLine:
+def _line(desk: Desk, row: Row) -> TokenLine:
     token = msgspec.json.decode(str(row["document"]), type=Token)
     shown = token.uid[-_SHOWN:] if len(token.uid) > 2 * _SHOWN else ""
     return TokenLine(
@@ -115,6 +119,7 @@ def _line(row: Row) -> TokenLine:
         party=str(token.party),
         uid=f"…{shown}",
         ref=str(row["ref"]),
+        group_ref=desk.keys.token_ref(token.group_id) if token.group_id else None,
         type=token.type,
         contract=token.contract_id,
         valid=token.valid,
@@ -125,5 +130,15 @@ def _line(row: Row) -> TokenLine:
 
 VERBS = (
     Verb("token add", "Add or change a token of our own.", AddToken, TokenLine, add_token),
-    Verb("token list", "List tokens, their uids shortened.", ListTokens, tuple[TokenLine, ...], list_tokens),
+    Verb(
+        "token list",
+        "List tokens, their uids shortened.",
+        ListTokens,
+        tuple[TokenLine, ...],
+        list_tokens,
+        reads=True,
+    ),
+    *token_limits.VERBS,
+    token_rights.ALLOW,
+    token_rights.TARIFF,
 )

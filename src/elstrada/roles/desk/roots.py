@@ -1,0 +1,125 @@
+"""The verb that tells a station which authorities to trust."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from cryptography import x509
+from msgspec import Meta
+
+from elstrada.model.device import Protocol
+from elstrada.model.party import Role
+from elstrada.net.reading import UNREADABLE
+from elstrada.roles.desk.calls import CallEnd, CallStation, call_station
+from elstrada.roles.desk.calls import shown as shown_call
+from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
+from elstrada.roles.desk.lookups import own_party
+from elstrada.roles.signing.hashes import hash_data
+from elstrada.spine import tables as t
+
+MOST_BYTES = 1 << 16
+
+
+class Use(StrEnum):
+    """What an authority is trusted for."""
+
+    SERVER = "server"
+    """To issue our own certificate."""
+    MANUFACTURER = "manufacturer"
+    """To sign firmware."""
+    V2G = "v2g"
+    MO = "mo"
+    OEM = "oem"
+
+
+_WORDS_16 = {Use.SERVER: "CentralSystemRootCertificate", Use.MANUFACTURER: "ManufacturerRootCertificate"}
+_WORDS_2X = {
+    Use.SERVER: "CSMSRootCertificate",
+    Use.MANUFACTURER: "ManufacturerRootCertificate",
+    Use.V2G: "V2GRootCertificate",
+    Use.MO: "MORootCertificate",
+}
+_WORDS = {
+    Protocol.OCPP16.value: _WORDS_16,
+    Protocol.OCPP201.value: _WORDS_2X,
+    Protocol.OCPP21.value: {**_WORDS_2X, Use.OEM: "OEMRootCertificate"},
+}
+
+
+class TrustRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    station: Annotated[str, Meta(description="Its identity.")]
+    certificate: Annotated[bytes, Meta(description="The authority's certificate, a file in PEM.")]
+    use: Annotated[Use, Meta(description="What it is trusted for.")] = Use.SERVER
+    party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
+    remove: Annotated[bool, Meta(description="Take it out of the station again.")] = False
+    issuer: Annotated[
+        bytes | None, Meta(description="With --remove, of one that is no root: its issuer's certificate.")
+    ] = None
+    deadline_s: Annotated[
+        Annotated[int, Meta(ge=1, le=300)] | None,
+        Meta(description="How long to wait for the answer; by default limits.command_s."),
+    ] = None
+
+
+async def trust_root(desk: Desk, params: TrustRoot) -> CallEnd:
+    """Install an authority's certificate in a station, or delete it by its OCSP hashes (M04, M05)."""
+    if params.remove:
+        action, fields = "DeleteCertificate", _deletion(params)
+    else:
+        action, fields = "InstallCertificate", await _installation(desk, params)
+    payload = msgspec.json.encode(fields).decode()
+    call = CallStation(
+        station=params.station,
+        action=action,
+        payload=payload,
+        party=params.party,
+        deadline_s=params.deadline_s,
+    )
+    return await call_station(desk, call)
+
+
+async def _installation(desk: Desk, params: TrustRoot) -> dict[str, object]:
+    certificate = _read(params.certificate, "/certificate")
+    if certificate.not_valid_after_utc <= desk.clock.now():
+        says = f"the certificate ended on {certificate.not_valid_after_utc:%Y-%m-%d}"
+        raise Refused(Kind.INVALID, says, "nothing was sent", "/certificate")
+    owner = (await own_party(desk, params.party, Role.CPO)).id
+    state = await desk.spine.get(t.station_state, owner=str(owner), station_id=params.station)
+    words = _WORDS.get(str(state["protocol"]) if state is not None else "", _WORDS_2X)
+    if params.use not in words:
+        says = f"the station's OCPP version knows no authority for {params.use.value}"
+        raise Refused(Kind.USAGE, says, f"it knows {', '.join(use.value for use in words)}", "/use")
+    return {"certificateType": words[params.use], "certificate": params.certificate.decode().strip() + "\n"}
+
+
+def _deletion(params: TrustRoot) -> dict[str, object]:
+    certificate = _read(params.certificate, "/certificate")
+    issuer = _read(params.issuer, "/issuer") if params.issuer is not None else None
+    try:
+        return {"certificateHashData": hash_data(certificate, issuer)}
+    except ValueError as problem:
+        says = f"the certificate cannot be named: {problem}"
+        raise Refused(Kind.INVALID, says, "say --issuer with its issuer's certificate", "/issuer") from None
+
+
+def _read(pem: bytes, pointer: str) -> x509.Certificate:
+    if len(pem) > MOST_BYTES or pem.count(b"-----BEGIN ") != 1:
+        raise Refused(Kind.INVALID, "expected one certificate in PEM", "", pointer)
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except UNREADABLE:
+        raise Refused(Kind.INVALID, "expected one certificate in PEM", "", pointer) from None
+
+
+TRUST = Verb(
+    "station trust",
+    "Have a station trust an authority, or trust it no more.",
+    TrustRoot,
+    CallEnd,
+    trust_root,
+    Part.POST,
+    show=shown_call,
+    arguments=2,
+)
