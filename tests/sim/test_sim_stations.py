@@ -19,13 +19,14 @@ from elstrada.sim.habits import HONEST, Habits
 from elstrada.sim.loop import run
 from elstrada.sim.sockets import Car, Socket
 from elstrada.sim.station16 import Station16
+from elstrada.sim.station21 import Station21
 from elstrada.sim.station201 import Station201
 from elstrada.sim.station_clock import ClockHabit
 from elstrada.sim.stations import VirtualStation
 
 EPOCH = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 SCHEMAS = Path(ocpp.__file__).parent
-BOTH = pytest.mark.parametrize("kind", [Station16, Station201])
+EVERY = pytest.mark.parametrize("kind", [Station16, Station201, Station21])
 Scene = Callable[[VirtualStation, ScriptedOperator], Awaitable[None]]
 
 
@@ -49,11 +50,13 @@ def _play(kind: type[VirtualStation], scene: Scene, habits: Habits = HONEST, pow
 
 
 def _schema(kind: type[VirtualStation], action: str) -> dict[str, object]:
-    name = f"v16/schemas/{action}.json" if kind is Station16 else f"v201/schemas/{action}Request.json"
-    return json.loads((SCHEMAS / name).read_text("utf-8-sig"))
+    folder, ending = {Station16: ("v16", ""), Station201: ("v201", "Request"), Station21: ("v21", "Request")}[
+        kind
+    ]
+    return json.loads((SCHEMAS / folder / "schemas" / f"{action}{ending}.json").read_text("utf-8-sig"))
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("power_w", [11_000, 150_000])
 def test_everything_it_says_conforms_to_the_official_schemas(kind: type[VirtualStation], power_w: int):
     async def scene(station: VirtualStation, operator: ScriptedOperator) -> None:
@@ -61,7 +64,8 @@ def test_everything_it_says_conforms_to_the_official_schemas(kind: type[VirtualS
         await station.charge(1, "CARD", curve, 900)
         await asyncio.sleep(600)
         seen = {action for _, action, _ in operator.calls}
-        assert {"BootNotification", "Heartbeat", "StatusNotification", "Authorize"} <= seen
+        status = "NotifyEvent" if kind is Station21 else "StatusNotification"
+        assert {"BootNotification", "Heartbeat", status, "Authorize"} <= seen
         for _, action, payload in operator.calls:
             jsonschema_rs.validator_for(_schema(kind, action)).validate(payload)
 
@@ -79,7 +83,7 @@ def _registers(operator: ScriptedOperator) -> list[int]:
     return found
 
 
-@BOTH
+@EVERY
 def test_the_register_rises_from_start_to_stop_and_is_what_the_book_says(kind: type[VirtualStation]):
     async def scene(station: VirtualStation, operator: ScriptedOperator) -> None:
         truth = await station.charge(1, "CARD", ac_curve(1_000, 11_000), 900)
@@ -93,7 +97,7 @@ def test_the_register_rises_from_start_to_stop_and_is_what_the_book_says(kind: t
     _play(kind, scene)
 
 
-@BOTH
+@EVERY
 def test_what_was_not_acknowledged_is_sent_again_on_a_new_line_with_its_first_time(
     kind: type[VirtualStation],
 ):
@@ -118,7 +122,7 @@ def test_what_was_not_acknowledged_is_sent_again_on_a_new_line_with_its_first_ti
         _play(kind, scene, Habits(new_id_on_resend=new_id))
 
 
-@BOTH
+@EVERY
 def test_a_power_cut_ends_the_session_at_its_register_and_is_told_after_the_boot(kind: type[VirtualStation]):
     async def scene(station: VirtualStation, operator: ScriptedOperator) -> None:
         charging = asyncio.create_task(station.charge(1, "CARD", ac_curve(5_000, 11_000), 3600))
@@ -141,7 +145,7 @@ def test_a_power_cut_ends_the_session_at_its_register_and_is_told_after_the_boot
     _play(kind, scene)
 
 
-@BOTH
+@EVERY
 def test_a_refused_token_gets_no_energy(kind: type[VirtualStation]):
     async def scene(station: VirtualStation, operator: ScriptedOperator) -> None:
         operator.status = "Invalid"
@@ -152,7 +156,7 @@ def test_a_refused_token_gets_no_energy(kind: type[VirtualStation]):
     _play(kind, scene)
 
 
-@BOTH
+@EVERY
 def test_a_remote_start_charges_the_car_that_waits_and_a_remote_stop_ends_it(kind: type[VirtualStation]):
     async def scene(station: VirtualStation, operator: ScriptedOperator) -> None:
         start, stop = (
@@ -185,7 +189,7 @@ def test_a_remote_start_charges_the_car_that_waits_and_a_remote_stop_ends_it(kin
     _play(kind, scene)
 
 
-@BOTH
+@EVERY
 def test_reset_unlock_trigger_and_availability_are_answered_and_unknown_calls_refused(
     kind: type[VirtualStation],
 ):

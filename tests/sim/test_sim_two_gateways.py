@@ -8,11 +8,13 @@ import pytest
 from test_sim_planted import HERE, planted
 from two_gateways import live
 
+pytestmark = pytest.mark.slow  # As a file: begun early, it is not what all others wait for.
 CHUNK = 10
 
 
 @pytest.mark.no_cover  # Everything they pass through is counted elsewhere.
 @pytest.mark.parametrize("first", range(0, 40, CHUNK))
+@pytest.mark.rule(12)
 def test_every_promise_holds_between_two_gateways_in_the_world_of(first: int):
     """P1, P2, P3, P5, P6, T2."""
     handovers = 0

@@ -6,9 +6,12 @@ import sys
 import msgspec
 import pytest
 
-from elstrada.sim.plans import world_plan
+from elstrada.sim.plans import forgetful_plan, world_plan
+from elstrada.sim.station_clock import ClockHabit
+from elstrada.sim.vices import MeterVice, Vices
 from elstrada.sim.world import simulate
 
+pytestmark = pytest.mark.slow  # As a file: begun early, it is not what all others wait for.
 CHUNK = 10
 
 
@@ -17,6 +20,15 @@ CHUNK = 10
 def test_every_promise_holds_in_the_world_of(first: int):
     for seed in range(first, first + CHUNK):
         report = simulate(seed)
+        assert not report.problems, str(report)
+
+
+@pytest.mark.rule(18)
+@pytest.mark.no_cover  # As above.
+@pytest.mark.parametrize("first", range(0, 20, CHUNK))
+def test_sessions_that_stations_forgot_are_closed_once_with_what_was_told_in_the_world_of(first: int):
+    for seed in range(first, first + CHUNK):
+        report = simulate(seed, forgetful_plan(seed))
         assert not report.problems, str(report)
 
 
@@ -56,14 +68,21 @@ def test_a_broken_promise_is_told_with_its_trace_and_how_to_see_it_again():
     assert "P1 V01: lost" in str(broken)
 
 
-def test_plans_hold_every_kind_of_fault_and_both_versions():
-    plans = [world_plan(seed) for seed in range(100)]
+def test_plans_hold_every_kind_of_fault_every_version_every_profile_and_every_vice():
+    plans = [world_plan(seed) for seed in range(300)]
+    stations = [station for plan in plans for station in plan.stations]
     kinds = {fault.kind.name for plan in plans for fault in plan.faults}
-    versions = {station.version for plan in plans for station in plan.stations}
 
     assert kinds == {
         "CUT", "DEAD", "POWER", "CRASH", "STORE_SLOW", "STORE_DOWN", "STORE_DOUBTFUL", "PEER_OUTAGE", "PEER_BAD",
     }  # fmt: skip
-    assert versions == {"1.6", "2.0.1"}
+    assert {station.version for station in stations} == {"1.6", "2.0.1", "2.1"}
+    assert {station.profile for station in stations} == {1, 2, 3}
+    assert {hardening.profile for plan in plans for hardening in plan.hardenings} == {2, 3, None}
+    assert {station.habits.clock for station in stations} == set(ClockHabit)
+    vices = [station.habits.vices for station in stations]
+    assert {one.meter for one in vices} == set(MeterVice)
+    for name in Vices.__struct_fields__:
+        assert len({getattr(one, name) for one in vices}) > 1, f"no station has {name}"
     assert min(len(plan.stations) for plan in plans) >= 2
     assert max(len(plan.stations) for plan in plans) <= 12

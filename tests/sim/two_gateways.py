@@ -30,9 +30,7 @@ from elstrada.sim.network import House, Lines
 from elstrada.sim.plans import Fault, FaultKind, StationPlan, WorldPlan, world_plan
 from elstrada.sim.process import Process
 from elstrada.sim.small_network import small_network
-from elstrada.sim.sockets import Socket
-from elstrada.sim.station16 import Station16
-from elstrada.sim.station201 import Station201
+from elstrada.sim.station_kinds import planned
 from elstrada.sim.stations import VirtualStation
 from elstrada.sim.store_weather import StoreWeather
 from elstrada.sim.trace import Trace
@@ -113,7 +111,13 @@ class World:
         self.keys, self.exchange = derived_keys(f"two/{plan.seed}"), Exchange()
         self.network = small_network(plan, EPOCH)
         self.stations = [
-            self._station(one, post.station.id, post.password)
+            planned(
+                one,
+                post.password,
+                dial=self.lines.dial,
+                clock=self.clock,
+                chance=self._random(f"station/{one.id}"),
+            )
             for one, post in zip(plan.stations, self.network.posts, strict=True)
         ]
         self.living: dict[str, tuple[Process, MemorySpine, Gateway]] = {}
@@ -302,22 +306,6 @@ class World:
 
     def _random(self, purpose: str) -> random.Random:
         return random.Random(f"two/{purpose}/{self.plan.seed}")
-
-    def _station(self, plan: StationPlan, station_id: str, password: str) -> VirtualStation:
-        kind = Station16 if plan.version == "1.6" else Station201
-        sockets = tuple(
-            Socket(evse_id=n, power_w=power_w, phases=0 if power_w >= 50_000 else 3, register_wh=register_wh)
-            for n, (power_w, register_wh) in enumerate(zip(plan.sockets_w, plan.registers_wh, strict=True), 1)
-        )
-        return kind(
-            station_id,
-            password,
-            sockets,
-            habits=plan.habits,
-            dial=self.lines.dial,
-            clock=self.clock,
-            chance=self._random(f"station/{plan.id}"),
-        )
 
 
 def live(seed: int) -> tuple[list[str], int]:

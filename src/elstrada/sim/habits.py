@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from elstrada.sim.station_clock import ClockHabit
+from elstrada.sim.vices import NONE, Vices
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,10 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """1.6: after a power cut it knows its transaction no more, and says -1 (rule 17)."""
     forgets_to_name_transaction: bool = False
     """1.6: MeterValues without transactionId (rule 24)."""
+    make: tuple[str, str] = ("Elstrada", "Virtual 16")
+    """1.6: vendor and model that it says it is, by which its quirks are known."""
+    wall_clock: str = ""
+    """1.6: the zone whose time it tells, without saying so (rule 22); empty: it tells UTC."""
     reorders: bool = False
     """2.x: sends what waits in any order."""
     seq_always_zero: bool = False
@@ -42,6 +47,7 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     """2.x: the transaction begins with the plug, the token comes later."""
     drops_updates: bool = False
     """2.x: short of memory, it drops updates while offline (E04.FR.07)."""
+    vices: Vices = NONE
 
 
 HONEST = Habits()

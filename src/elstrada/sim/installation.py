@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from elstrada.model.asks import Command
 from elstrada.model.ids import PartyId
+from elstrada.model.node import ALL_PARTS, Part
 from elstrada.model.party import Party, Peer, Role
+from elstrada.model.unended import EndRules
+from elstrada.model.waits import Looks
 from elstrada.net.chance import SeededChance
+from elstrada.roles.desk.face import Desk
+from elstrada.roles.desk.passwords import ChangePassword, change_password
 from elstrada.roles.gateway import reach
 from elstrada.roles.keys import derived_keys
 from elstrada.roles.node import Hands, Node
@@ -22,7 +28,7 @@ from elstrada.spine.lease import Terms
 from elstrada.spine.memory import MemorySpine, MemoryStore
 from elstrada.spine.post import Letter
 
-_TERMS = Terms(lasts_s=60.0, renew_s=20.0)
+_TERMS = Terms(lasts_s=120.0, renew_s=55.0)
 """A world lasts hours; renewing as often as on real clocks would be half of its cost."""
 
 
@@ -30,9 +36,19 @@ class Installation:
     """One party's node, started again and again on the same store."""
 
     def __init__(
-        self, party: Party, seed: int, *, clock: SimClock, lines: Lines, web: Web, weather: StoreWeather
+        self,
+        party: Party,
+        seed: int,
+        *,
+        clock: SimClock,
+        lines: Lines,
+        web: Web,
+        weather: StoreWeather,
+        end_rules: EndRules | None = None,
+        looks: Looks | None = None,
     ) -> None:
         self.party, self.weather = party, weather
+        self._end_rules, self._looks = end_rules or EndRules(), looks or Looks()
         self.name = str(party.id)
         self.url = f"http://{party.id.party_id.lower()}.example"
         self.keys = derived_keys(f"{self.name}/{seed}")
@@ -66,8 +82,12 @@ class Installation:
             public_url=self.url,
             wall=self._clock,
             terms=_TERMS,
+            end_rules=self._end_rules,
+            looks=self._looks,
         )
-        node = self._process.call(Node, hands, (self.party,))
+        # Who has no stations runs no gateway.
+        parts = ALL_PARTS if Role.CPO in self.party.roles else ALL_PARTS - {Part.GATEWAY}
+        node = self._process.call(partial(Node, parts=parts), hands, (self.party,))
         starting = self._process.spawn(node.start())
         await asyncio.wait({starting})
         if starting.cancelled() or starting.exception() is not None:
@@ -110,6 +130,25 @@ class Installation:
         await asyncio.wait({task})
         return None if task.cancelled() or task.exception() else task.result()
 
+    async def change_password(self, station_id: str) -> str:
+        """Give a station a new password, as the operator's desk does; says how it ended."""
+        if self.node is None:
+            return "the CPO is down"
+        desk = Desk(
+            spine=self._spine,
+            keys=self.keys,
+            clock=self._clock,
+            chance=self.node.hands.chance,
+            post=self.node.post,
+        )
+        task = self._process.spawn(change_password(desk, ChangePassword(station=station_id)))
+        await asyncio.wait({task})
+        if task.cancelled():
+            return "the CPO failed"
+        if (problem := task.exception()) is not None:
+            return f"{problem}"
+        return task.result().result
+
     async def start_remotely(self, cpo: PartyId, token_uid: str, evse_uid: str) -> str:
         """Start a session as a driver's app does, by OCPI's START_SESSION; says how it ended."""
         if self.node is None:
@@ -128,9 +167,11 @@ class Installation:
             for (name, shard), position in self.store.cursors.items()
         }
         running = [row for row in self.store.tables.rows(t.session) if row["completed_at"] is None]
+        open_commands = [row for row in self.store.tables.rows(t.command) if row["result"] is None]
         return [
             *([f"{self.name}: {marks} marks are not worked off"] if marks else []),
             *(f"{self.name}: {name} is {lag} facts behind" for name, lag in behind.items() if lag),
             *(f"{self.name}: session {row['session_id']} is not complete" for row in running),
+            *(f"{self.name}: command {row['command_id']} has no result" for row in open_commands),
             *(f"{self.name}: {why}" for why in self.node.unready()),
         ]

@@ -77,6 +77,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(self._virtual)
         self._virtual.shut = True
         self._virtual.horizon_s = horizon_s
+        # asyncio has no public name for it.
+        self._now_ready: deque[asyncio.Handle] = vars(self)["_ready"]
         if shuffle is not None:
             self._order = random.Random(shuffle)  # noqa: S311  Repeating is its purpose.
             self._virtual.before_waiting = self._shuffle
@@ -93,7 +95,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         Theirs is promised and may be built upon; that of different futures and tasks is an accident.
         """
-        ready: deque[asyncio.Handle] = vars(self)["_ready"]  # asyncio has no public name for it.
+        ready = self._now_ready
         if len(ready) < 2:
             return
         groups: dict[int, list[asyncio.Handle]] = {}

@@ -7,7 +7,7 @@ import contextlib
 from elstrada.sim.clock import SimClock
 from elstrada.sim.installation import Installation
 from elstrada.sim.network import Lines
-from elstrada.sim.plans import Fault, FaultKind
+from elstrada.sim.plans import Fault, FaultKind, Wipe
 from elstrada.sim.stations import VirtualStation
 from elstrada.sim.trace import Trace
 from elstrada.sim.web import Traffic, Web
@@ -60,6 +60,17 @@ class Mishaps:
             case FaultKind.PEER_BAD:
                 with self._web.worse(Traffic(bad=0.3, slow=0.2)):
                     await self._clock.sleep(fault.lasts_s)
+
+    async def wipe(self, wipe: Wipe) -> None:
+        await self._clock.sleep(wipe.at_s)
+        station = self._stations[wipe.station]
+        how = "for good" if wipe.lasts_s is None else f"{wipe.lasts_s:.0f} s"
+        self._trace.note("world", f"memory lost {station.station_id} {how}")
+        self._lines.go_dead(station.station_id)
+        station.wipe(for_good=wipe.lasts_s is None)
+        if wipe.lasts_s is not None:
+            await self._clock.sleep(wipe.lasts_s)
+            station.power_on()
 
     async def _cut_power(self, station: VirtualStation, lasts_s: float) -> None:
         if station.powered:

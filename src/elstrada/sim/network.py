@@ -6,14 +6,15 @@ Within one connection nothing is reordered; what is in flight when a line breaks
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextvars
 import random
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import msgspec
 
+from elstrada.model.security import ClientCertificate, Secured
 from elstrada.net.face import Admitted, Doorman, Knock, Line, Refused
 from elstrada.net.silence import Probe
 from elstrada.sim.clock import SimClock
@@ -23,6 +24,7 @@ from elstrada.sim.wire import Badge, LineLost, Wire
 
 ABNORMAL = 1006
 """Close code of a line that just broke. Source: RFC 6455 §7.4.1."""
+_CERTIFICATE_ENDS = datetime(2040, 1, 1, tzinfo=UTC)
 PING_FINDS_OUT_S = 90.0
 """A server that pings each minute and waits 30 s has found a dead line by then."""
 
@@ -79,6 +81,13 @@ class Lines:
         connection.open(verdict)
         return connection.wire
 
+    def admits(self, badge: Badge) -> bool:
+        """Would somebody with this be let in? None is, while nobody answers."""
+        return any(
+            isinstance(house.process.call(house.doorman.admit, self._knock(badge)), Admitted)
+            for house in self._houses
+        )
+
     def of(self, station_id: str) -> list[_Connection]:
         """The lines a station holds, or that a gateway believes it holds; the newest last."""
         return [connection for connection in self._open if connection.station_id == station_id]
@@ -108,9 +117,19 @@ class Lines:
         return self._chance.uniform(*self.weather.delay_s)
 
     def _knock(self, badge: Badge) -> Knock:
-        secret = base64.b64encode(f"{badge.station_id}:{badge.password}".encode()).decode()
-        headers = {"authorization": f"Basic {secret}", "sec-websocket-protocol": badge.protocol}
-        return Knock(f"/ocpp/{badge.station_id}", headers, "192.0.2.1", self._clock.now())
+        headers = {"sec-websocket-protocol": badge.protocol}
+        if badge.profile < 3:
+            headers["authorization"] = badge.basic
+        return Knock(f"/ocpp/{badge.station_id}", headers, "192.0.2.1", self._clock.now(), _secured(badge))
+
+
+def _secured(badge: Badge) -> Secured | None:
+    """What TLS would tell of who comes: here nobody encrypts, and nobody lies about it either."""
+    if badge.profile == 1:
+        return None
+    if badge.profile == 2:
+        return Secured()
+    return Secured(ClientCertificate(badge.station_id, "Elstrada", _CERTIFICATE_ENDS))
 
 
 class _Pipe:
@@ -295,6 +314,9 @@ class _GatewayEnd:
         if self._open and self._connection.house.process.alive:
             self._open = False
             self._connection.gateway_left(code, reason)
+
+    def leave_unpinged(self) -> None:
+        """Nobody pings here but a probe."""
 
     def probe(self, answered: Callable[[bool], None], within_s: float) -> None:
         if self._open:

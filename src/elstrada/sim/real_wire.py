@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from itertools import cycle
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -46,12 +45,11 @@ class RealDial:
         self._urls = cycle(urls)
 
     async def __call__(self, badge: Badge) -> Wire:
-        secret = base64.b64encode(f"{badge.station_id}:{badge.password}".encode()).decode()
         try:
             socket = await connect(
                 f"{next(self._urls)}{badge.station_id}",
                 subprotocols=[Subprotocol(badge.protocol)],
-                additional_headers={"Authorization": f"Basic {secret}"},
+                additional_headers={"Authorization": badge.basic},
                 compression=None,
                 ping_interval=None,  # The operator pings.
                 proxy=None,

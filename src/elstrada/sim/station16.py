@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from elstrada.sim.sockets import Charge, Socket
 from elstrada.sim.station_book import Kind, Message, Payload, number, text
-from elstrada.sim.station_clock import written
+from elstrada.sim.station_clock import said, written
 from elstrada.sim.stations import VirtualStation
 from elstrada.sim.talk import Talk
 
@@ -22,8 +24,8 @@ class Station16(VirtualStation):
 
     def boot_call(self, reason: str) -> tuple[str, Payload]:
         return "BootNotification", {
-            "chargePointVendor": "Elstrada",
-            "chargePointModel": "Virtual 16",
+            "chargePointVendor": self.habits.make[0],
+            "chargePointModel": self.habits.make[1],
             "chargePointSerialNumber": self.station_id[:25],
             "firmwareVersion": "1.0",
         }
@@ -33,7 +35,7 @@ class Station16(VirtualStation):
             "connectorId": socket.evse_id,
             "errorCode": "NoError",
             "status": socket.status,
-            "timestamp": written(self.time.now()),
+            "timestamp": self._written(self.time.now()),
         }
 
     async def authorized(self, talk: Talk, token_uid: str, evse_id: int) -> bool:
@@ -42,21 +44,22 @@ class Station16(VirtualStation):
 
     def tell_start(self, charge: Charge) -> None:
         truth = charge.truth
+        shown = self.shown_wh(charge, Kind.START, truth.meter_start_wh)
         payload: Payload = {
             "connectorId": truth.evse_id,
             "idTag": truth.token_uid,
-            "meterStart": truth.meter_start_wh,
-            "timestamp": written(self.time.at(truth.started_at)),
+            "meterStart": shown,
+            "timestamp": self._written(self.time.at(truth.started_at)),
         }
-        self._keep(Kind.START, "StartTransaction", payload, charge, (truth.meter_start_wh,))
+        self._keep(Kind.START, "StartTransaction", payload, charge, (shown,))
 
     def tell_authorized(self, charge: Charge) -> None:
         """Nothing: in 1.6 a session begins with its token."""
 
     def tell_sample(self, charge: Charge) -> None:
-        value = self._meter_value(charge, "Sample.Periodic")
+        register = self.shown_wh(charge, Kind.NEWS, charge.register_wh(self.clock.now()))
+        value = self._meter_value(charge, "Sample.Periodic", register)
         charge.samples.append(value)
-        register = charge.register_wh(self.clock.now())
         payload: Payload = {"connectorId": charge.truth.evse_id, "meterValue": [value]}
         self._keep(Kind.NEWS, "MeterValues", payload, charge, (register,))
 
@@ -67,17 +70,20 @@ class Station16(VirtualStation):
         truth = charge.truth
         assert truth.ended_at is not None
         assert truth.meter_stop_wh is not None
+        shown = self.shown_wh(charge, Kind.STOP, truth.meter_stop_wh)
         payload: Payload = {
             "idTag": truth.token_uid,
-            "meterStop": truth.meter_stop_wh,
-            "timestamp": written(self.time.at(truth.ended_at)),
+            "meterStop": shown,
+            "timestamp": self._written(self.time.at(truth.ended_at)),
             "reason": _REASONS.get(charge.reason, "Other"),
         }
         if self.habits.sends_data_with_stop and charge.samples:
             payload["transactionData"] = list(charge.samples)
         if self.habits.forgets_transaction and charge.reason == "PowerLoss":
             payload["transactionId"] = -1
-        self._keep(Kind.STOP, "StopTransaction", payload, charge, (truth.meter_stop_wh,))
+        elif self.habits.vices.misnames_stops is not None:
+            payload["transactionId"] = self.habits.vices.misnames_stops
+        self._keep(Kind.STOP, "StopTransaction", payload, charge, (shown,))
 
     def payload_of(self, message: Message) -> Payload:
         """Fill in the transaction's number, which the operator gave when the start was acknowledged."""
@@ -110,13 +116,18 @@ class Station16(VirtualStation):
     ) -> None:
         self.keep(Message(kind=kind, action=action, payload=payload, of=charge.truth, registers=registers))
 
-    def _meter_value(self, charge: Charge, context: str) -> Payload:
+    def idle_value(self, socket: Socket) -> tuple[str, Payload]:
+        values = [_value("Energy.Active.Import.Register", socket.register_wh, "Wh", "Sample.Clock")]
+        value: Payload = {"timestamp": self._written(self.time.now()), "sampledValue": values}
+        return "MeterValues", {"connectorId": socket.evse_id, "meterValue": [value]}
+
+    def _meter_value(self, charge: Charge, context: str, register_wh: int) -> Payload:
         """Register, power, current and voltage; the state of charge where the station knows it."""
         now = self.clock.now()
         elapsed_s = charge.elapsed_s(now)
         power_w = charge.curve.power_w(elapsed_s)
         values: list[Payload] = [
-            _value("Energy.Active.Import.Register", charge.register_wh(now), "Wh", context),
+            _value("Energy.Active.Import.Register", register_wh, "Wh", context),
             _value("Power.Active.Import", power_w, "W", context),
         ]
         for phase in range(1, charge.curve.phases + 1):
@@ -125,7 +136,11 @@ class Station16(VirtualStation):
         soc = charge.curve.soc_percent(elapsed_s)
         if soc is not None:
             values.append(_value("SoC", soc, "Percent", context) | {"location": "EV"})
-        return {"timestamp": written(self.time.now()), "sampledValue": values}
+        return {"timestamp": self._written(self.time.now()), "sampledValue": values}
+
+    def _written(self, at: datetime) -> str:
+        zone = self.habits.wall_clock
+        return written(at.astimezone(ZoneInfo(zone))).removesuffix("Z") if zone else said(self.time, at)
 
 
 def _value(measurand: str, value: object, unit: str, context: str) -> Payload:
@@ -135,22 +150,22 @@ def _value(measurand: str, value: object, unit: str, context: str) -> Payload:
 # --- commands of the operator -------------------------------------------------------------------------------
 
 
-def _said(*, accepted: bool) -> Payload:
+def _reply(*, accepted: bool) -> Payload:
     return {"status": "Accepted" if accepted else "Rejected"}
 
 
 def _start(station: Station16, payload: Payload) -> Payload:
     # 1.6 knows no number of a remote start: its session is recognised by the token.
     token_uid = text(payload, "idTag") or ""
-    return _said(accepted=station.remote_start(number(payload, "connectorId"), token_uid, 0))
+    return _reply(accepted=station.remote_start(number(payload, "connectorId"), token_uid, 0))
 
 
 def _stop(station: Station16, payload: Payload) -> Payload:
-    return _said(accepted=station.remote_stop(str(number(payload, "transactionId"))))
+    return _reply(accepted=station.remote_stop(str(number(payload, "transactionId"))))
 
 
 def _reset(station: Station16, payload: Payload) -> Payload:
-    return _said(accepted=station.reset(hard=payload.get("type") == "Hard"))
+    return _reply(accepted=station.reset(hard=payload.get("type") == "Hard"))
 
 
 def _unlock(station: Station16, payload: Payload) -> Payload:
@@ -169,6 +184,13 @@ def _trigger(station: Station16, payload: Payload) -> Payload:
     return {"status": "Accepted" if triggered else "NotImplemented"}
 
 
+def _configure(station: Station16, payload: Payload) -> Payload:
+    if payload.get("key") != "AuthorizationKey":
+        return {"status": "NotSupported"}
+    station.take_password(bytes.fromhex(text(payload, "value") or ""))
+    return {"status": "Accepted"}
+
+
 _COMMANDS: dict[str, Callable[[Station16, Payload], Payload]] = {
     "RemoteStartTransaction": _start,
     "RemoteStopTransaction": _stop,
@@ -176,4 +198,5 @@ _COMMANDS: dict[str, Callable[[Station16, Payload], Payload]] = {
     "UnlockConnector": _unlock,
     "ChangeAvailability": _availability,
     "TriggerMessage": _trigger,
+    "ChangeConfiguration": _configure,
 }

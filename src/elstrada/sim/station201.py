@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from elstrada.sim.sockets import Charge, Socket
 from elstrada.sim.station_book import Kind, Message, Payload, number, text
-from elstrada.sim.station_clock import written
+from elstrada.sim.station_clock import said
 from elstrada.sim.stations import VirtualStation
 from elstrada.sim.talk import Talk
 
-_OCCUPIED = frozenset({"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
+OCCUPIED = frozenset({"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
 """2.x says less of a connector than 1.6: what it does is told by the transaction."""
 
 _STOPPED: dict[str, tuple[str, str]] = {
@@ -30,15 +31,16 @@ class Station201(VirtualStation):
     """OCPP 2.0.1: the station names the transaction and numbers its events."""
 
     protocol = "ocpp2.0.1"
+    model = "Virtual 201"
 
     def boot_call(self, reason: str) -> tuple[str, Payload]:
-        station = {"vendorName": "Elstrada", "model": "Virtual 201", "firmwareVersion": "1.0"}
+        station = {"vendorName": "Elstrada", "model": self.model, "firmwareVersion": "1.0"}
         return "BootNotification", {"reason": reason, "chargingStation": station}
 
     def status_of(self, socket: Socket) -> tuple[str, Payload]:
         return "StatusNotification", {
-            "timestamp": written(self.time.now()),
-            "connectorStatus": "Occupied" if socket.status in _OCCUPIED else socket.status,
+            "timestamp": said(self.time, self.time.now()),
+            "connectorStatus": "Occupied" if socket.status in OCCUPIED else socket.status,
             "evseId": socket.evse_id,
             "connectorId": 1,
         }
@@ -99,26 +101,24 @@ class Station201(VirtualStation):
         seq_no = charge.seq_no
         charge.seq_no += 0 if self.habits.seq_always_zero else 1
         if kind is Kind.NEWS and not more and not self.online and self._short_of_memory():
+            if charge.truth.sampled_wh and context is not None:
+                charge.truth.sampled_wh.pop()
             return  # E04.FR.07: the number is spent, so that the gap can be seen.
         truth = charge.truth
         now = truth.ended_at or self.clock.now()
-        info: Payload = {"transactionId": truth.transaction_id, "chargingState": state}
-        if charge.remote_start_id is not None and kind is Kind.START:
-            info["remoteStartId"] = charge.remote_start_id
-        if kind is Kind.STOP:
-            info["stoppedReason"] = _STOPPED.get(charge.reason, ("", "Other"))[1]
         payload: Payload = {
             "eventType": event,
-            "timestamp": written(self.time.at(now)),
+            "timestamp": said(self.time, self.time.at(now)),
             "triggerReason": trigger,
             "seqNo": seq_no,
             "offline": not self.online,
-            "transactionInfo": info,
+            "transactionInfo": self.info_of(charge, kind, state),
             "evse": {"id": truth.evse_id, "connectorId": 1},
         } | more
         registers: tuple[int, ...] = ()
         if context is not None:
-            register = truth.meter_stop_wh if truth.meter_stop_wh is not None else charge.register_wh(now)
+            true_wh = truth.meter_stop_wh if truth.meter_stop_wh is not None else charge.register_wh(now)
+            register = self.shown_wh(charge, kind, true_wh)
             payload["meterValue"] = [self._meter_value(charge, context, register)]
             registers = (register,)
         message = Message(
@@ -130,6 +130,20 @@ class Station201(VirtualStation):
             registers=registers,
         )
         self.keep(message)
+
+    def info_of(self, charge: Charge, kind: Kind, state: str) -> Payload:
+        """The transactionInfo of an event."""
+        info: Payload = {"transactionId": charge.truth.transaction_id, "chargingState": state}
+        if charge.remote_start_id is not None and kind is Kind.START:
+            info["remoteStartId"] = charge.remote_start_id
+        if kind is Kind.STOP:
+            info["stoppedReason"] = _STOPPED.get(charge.reason, ("", "Other"))[1]
+        return info
+
+    def idle_value(self, socket: Socket) -> tuple[str, Payload]:
+        values = [_value("Energy.Active.Import.Register", socket.register_wh, "Wh", "Sample.Clock")]
+        value: Payload = {"timestamp": said(self.time, self.time.now()), "sampledValue": values}
+        return "MeterValues", {"evseId": socket.evse_id, "meterValue": [value]}
 
     def _short_of_memory(self) -> bool:
         return self.habits.drops_updates and len(self.queue) > 3
@@ -149,7 +163,7 @@ class Station201(VirtualStation):
         soc = charge.curve.soc_percent(elapsed_s)
         if soc is not None:
             values.append(_value("SoC", soc, "Percent", context) | {"location": "EV"})
-        return {"timestamp": written(self.time.at(now)), "sampledValue": values}
+        return {"timestamp": said(self.time, self.time.at(now)), "sampledValue": values}
 
 
 def _token(uid: str) -> Payload:
@@ -163,22 +177,22 @@ def _value(measurand: str, value: float, unit: str, context: str) -> Payload:
 # --- commands of the operator -------------------------------------------------------------------------------
 
 
-def _said(*, accepted: bool) -> Payload:
+def _reply(*, accepted: bool) -> Payload:
     return {"status": "Accepted" if accepted else "Rejected"}
 
 
 def _start(station: Station201, payload: Payload) -> Payload:
     token_uid = text(payload, "idToken", "idToken") or ""
     start_id = number(payload, "remoteStartId") or 0
-    return _said(accepted=station.remote_start(number(payload, "evseId"), token_uid, start_id))
+    return _reply(accepted=station.remote_start(number(payload, "evseId"), token_uid, start_id))
 
 
 def _stop(station: Station201, payload: Payload) -> Payload:
-    return _said(accepted=station.remote_stop(text(payload, "transactionId") or ""))
+    return _reply(accepted=station.remote_stop(text(payload, "transactionId") or ""))
 
 
 def _reset(station: Station201, payload: Payload) -> Payload:
-    return _said(accepted=station.reset(hard=payload.get("type") == "Immediate"))
+    return _reply(accepted=station.reset(hard=payload.get("type") == "Immediate"))
 
 
 def _unlock(station: Station201, payload: Payload) -> Payload:
@@ -197,6 +211,19 @@ def _trigger(station: Station201, payload: Payload) -> Payload:
     return {"status": "Accepted" if triggered else "NotImplemented"}
 
 
+def _set(station: Station201, payload: Payload) -> Payload:
+    asked = cast(list[Payload], payload.get("setVariableData"))
+    return {"setVariableResult": [_set_one(station, one) for one in asked]}
+
+
+def _set_one(station: Station201, asked: Payload) -> Payload:
+    named: Payload = {"component": asked["component"], "variable": asked["variable"]}
+    if text(asked, "variable", "name") != "BasicAuthPassword":
+        return named | {"attributeStatus": "UnknownVariable"}
+    station.take_password(text(asked, "attributeValue") or "")
+    return named | {"attributeStatus": "Accepted"}
+
+
 _COMMANDS: dict[str, Callable[[Station201, Payload], Payload]] = {
     "RequestStartTransaction": _start,
     "RequestStopTransaction": _stop,
@@ -204,4 +231,5 @@ _COMMANDS: dict[str, Callable[[Station201, Payload], Payload]] = {
     "UnlockConnector": _unlock,
     "ChangeAvailability": _availability,
     "TriggerMessage": _trigger,
+    "SetVariables": _set,
 }

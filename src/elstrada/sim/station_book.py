@@ -28,6 +28,10 @@ class Charged(msgspec.Struct, kw_only=True, eq=False):
     ended_at: datetime | None = None
     meter_stop_wh: int | None = None
     reason: str | None = None
+    sampled_wh: list[int] = []
+    """What was shown within it, where a station's meter is not to be trusted."""
+    forgotten: bool = False
+    """Its station lost its memory before all of it was told."""
 
     @property
     def energy_wh(self) -> int:
@@ -89,6 +93,16 @@ class Book:
             at=at, outcome=outcome, message=message, message_id=message.message_id, answer=answer or {}
         )
         self.entries.append(entry)
+
+    def known_wh(self, session: Charged) -> int:
+        """The energy of a session by the registers that the operator has taken charge of."""
+        told = [
+            wh
+            for entry in self.acknowledged()
+            if entry.message.of is session
+            for wh in entry.message.registers
+        ]
+        return max(told) - min(told) if told else 0
 
     def acknowledged(self) -> list[Entry]:
         """What the operator has taken charge of."""

@@ -16,15 +16,19 @@ class ClockHabit(StrEnum):
     DRIFTING = "five seconds an hour slow"
     UNSET = "1970 until it is told the time"
     BROKEN = "1970 for ever"
+    BEHIND = "five hours behind"
+    JUMPING = "right, or three hours off, from one message to the next"
+    ZONELESS = "right, but without saying of which zone"
 
 
 class StationClock:
     """What a station believes the time to be."""
 
     def __init__(self, clock: SimClock, habit: ClockHabit) -> None:
-        self._clock, self._habit = clock, habit
+        self._clock, self.habit = clock, habit
         self._began = clock.now()
         self._told = False
+        self._asked = 0
 
     def power_on(self) -> None:
         """Start again; a clock without a battery has forgotten the time."""
@@ -40,9 +44,14 @@ class StationClock:
 
     def at(self, instant: datetime) -> datetime:
         """The time it would have written then."""
-        match self._habit:
+        match self.habit:
             case ClockHabit.AHEAD:
                 return instant + timedelta(hours=2)
+            case ClockHabit.BEHIND:
+                return instant - timedelta(hours=5)
+            case ClockHabit.JUMPING:
+                self._asked += 1
+                return instant + timedelta(hours=(0, 3, -3)[self._asked % 3])
             case ClockHabit.DRIFTING:
                 return instant - (instant - self._began) * 5 / 3600
             case ClockHabit.UNSET if not self._told:
@@ -51,6 +60,11 @@ class StationClock:
                 return _BEGINNING + (instant - self._began)
             case _:
                 return instant
+
+
+def said(clock: StationClock, at: datetime) -> str:
+    """A time of a station's clock as it writes it."""
+    return written(at).removesuffix("Z") if clock.habit is ClockHabit.ZONELESS else written(at)
 
 
 def written(at: datetime) -> str:

@@ -12,9 +12,10 @@ import msgspec
 
 from elstrada.sim.clock import SimClock
 from elstrada.sim.habits import Habits
-from elstrada.sim.station_book import Book, Message, Outcome, Payload
+from elstrada.sim.station_book import Book, Kind, Message, Outcome, Payload
 from elstrada.sim.station_clock import StationClock
 from elstrada.sim.talk import Complaint, NoReply, Talk
+from elstrada.sim.vices import babble
 from elstrada.sim.wire import Badge, Dial, LineLost
 from elstrada.spine.ending import ended
 
@@ -42,6 +43,7 @@ class Speaker(ABC):
         self._life: asyncio.Task[None] | None = None
         self._work = asyncio.Event()
         self._booted = False
+        self._ids = 0
 
     @property
     def online(self) -> bool:
@@ -53,6 +55,9 @@ class Speaker(ABC):
         return not self.queue
 
     def message_id(self) -> str:
+        if self.habits.vices.counts_ids:
+            self._ids += 1
+            return str(self._ids)
         return f"{self.chance.getrandbits(64):016x}"
 
     def keep(self, message: Message) -> None:
@@ -78,6 +83,10 @@ class Speaker(ABC):
         if self._life is not None:
             self._life.cancel()
 
+    @abstractmethod
+    def soon(self, errand: Coroutine[object, object, object]) -> None:
+        """Do something beside the rest; it ends with the station."""
+
     # --- the version's language -----------------------------------------------------------------------------
 
     @abstractmethod
@@ -86,6 +95,10 @@ class Speaker(ABC):
     @abstractmethod
     def greetings(self) -> Iterable[tuple[str, Payload]]:
         """What is told whenever a line has been opened."""
+
+    @abstractmethod
+    def idle_values(self) -> Iterable[tuple[str, Payload]]:
+        """Registers of sockets at which nobody charges."""
 
     @abstractmethod
     def payload_of(self, message: Message) -> Payload:
@@ -108,7 +121,15 @@ class Speaker(ABC):
             except LineLost:
                 await self.clock.sleep(self.chance.uniform(*self.habits.back_off_s))
                 continue
-            talk = Talk(wire, self.answer, self.habits.patience_s)
+            vices = self.habits.vices
+            talk = Talk(
+                wire,
+                self.answer,
+                self.habits.patience_s,
+                late_s=vices.answers_late_s,
+                mute=vices.never_answers,
+            )
+            self._ids = 0
             try:
                 await self._speak(talk)
             finally:
@@ -129,7 +150,12 @@ class Speaker(ABC):
         self._talk = talk
         self._remarks.extend(self.greetings())
         self._work.set()
-        await until_first(self._deliver_all(talk), self._beat(talk))
+        works = [self._deliver_all(talk), self._beat(talk)]
+        if self.habits.vices.babbles:
+            works.append(self._babble(talk))
+        if self.habits.vices.idle_values:
+            works.append(self._tell_idle())
+        await until_first(*works)
 
     async def _boot(self, talk: Talk) -> None:
         while True:
@@ -139,6 +165,8 @@ class Speaker(ABC):
             except Complaint:
                 answer = {}
             if answer.get("status") == "Accepted":
+                if self.habits.vices.boots_twice:
+                    self._remarks.append((action, payload))
                 self._booted = True
                 self.time.told()
                 return
@@ -154,8 +182,8 @@ class Speaker(ABC):
         while True:
             if self._remarks:
                 await self._say(talk, *self._remarks.popleft())
-            elif self.queue:
-                await self._deliver(talk, self._next())
+            elif (message := self._next()) is not None:
+                await self._deliver(talk, message)
             else:
                 self._work.clear()
                 await self._work.wait()
@@ -166,13 +194,35 @@ class Speaker(ABC):
         except Complaint:
             return  # Nothing depends on it.
 
-    def _next(self) -> Message:
-        within = min(len(self.queue), 4) if self.habits.reorders else 1
-        return self.queue[self.chance.randrange(within)]
+    async def _babble(self, talk: Talk) -> None:
+        frames = babble(old=self.protocol == "ocpp1.6")
+        while True:
+            await self.clock.sleep(self.chance.uniform(20, 120))
+            await talk.say(self.chance.choice(frames))
+
+    async def _tell_idle(self) -> None:
+        while True:
+            await self.clock.sleep(self.chance.uniform(60, 180))
+            for action, payload in self.idle_values():
+                self.remark(action, payload)
+
+    def _next(self) -> Message | None:
+        """What is told next, if anything may be told now."""
+        due = [message for message in self.queue if not self._holds_back(message)]
+        within = min(len(due), 4) if self.habits.reorders else 1
+        return due[self.chance.randrange(within)] if due else None
+
+    def _holds_back(self, message: Message) -> bool:
+        """Is it a start that is not to be told before its end?"""
+        if not self.habits.vices.ends_first or message.kind is not Kind.START:
+            return False
+        end_waits = any(other.of is message.of and other.kind is Kind.STOP for other in self.queue)
+        return end_waits or message.of.ended_at is None
 
     async def _deliver(self, talk: Talk, message: Message) -> None:
         """Send a transaction message; it leaves the queue only once it is acknowledged."""
-        if not message.message_id or (message.attempts and self.habits.new_id_on_resend):
+        anew = self.habits.new_id_on_resend or self.habits.vices.counts_ids
+        if not message.message_id or (message.attempts and anew):
             message.message_id = self.message_id()
         message.attempts += 1
         self._note(Outcome.INVOKED, message)
@@ -192,6 +242,12 @@ class Speaker(ABC):
         self.acknowledged(message, answer)
         if not message.repeat and self.chance.random() < self.habits.repeats:
             self.queue.appendleft(msgspec.structs.replace(message, repeat=True))
+        elif not message.repeat and self.habits.vices.stops_again and message.kind is Kind.STOP:
+            self.soon(self._tell_again(message))
+
+    async def _tell_again(self, message: Message) -> None:
+        await self.clock.sleep(self.chance.uniform(5, 300))
+        self.keep(msgspec.structs.replace(message, repeat=True, message_id="", attempts=0))
 
     def _note(self, outcome: Outcome, message: Message, answer: Payload | None = None) -> None:
         self.book.write(self.clock.now(), outcome, message, answer)

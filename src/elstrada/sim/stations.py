@@ -11,15 +11,21 @@ import random
 from abc import abstractmethod
 from collections.abc import Coroutine, Iterable
 
+import msgspec
+
 from elstrada.sim.clock import SimClock
 from elstrada.sim.curve import Curve
 from elstrada.sim.habits import Habits
 from elstrada.sim.sockets import Car, Charge, Socket
-from elstrada.sim.station_book import Charged, Payload
+from elstrada.sim.station_book import Charged, Kind, Payload
+from elstrada.sim.station_clock import ClockHabit
 from elstrada.sim.station_line import Speaker
 from elstrada.sim.talk import Complaint, NoReply, Talk
+from elstrada.sim.vices import MeterVice, billable, shown_wh
 from elstrada.sim.wire import Badge, Dial, LineLost
 from elstrada.spine.ending import ended
+
+_FLICKER = ("Available", "Preparing", "Faulted", "Unavailable")
 
 
 class VirtualStation(Speaker):
@@ -35,11 +41,16 @@ class VirtualStation(Speaker):
         dial: Dial,
         clock: SimClock,
         chance: random.Random,
+        profile: int = 1,
     ) -> None:
-        badge = Badge(station_id, password, self.protocol)
+        badge = Badge(station_id, password, self.protocol, profile)
         super().__init__(badge, habits=habits, dial=dial, clock=clock, chance=chance)
         self.sockets = {socket.evse_id: socket for socket in sockets}
         self.powered = False
+        self.gone = False
+        """It will never be seen again."""
+        self.former: list[Badge] = []
+        """With what it came before."""
         self._errands: dict[asyncio.Task[object], None] = {}
 
     @property
@@ -51,18 +62,32 @@ class VirtualStation(Speaker):
         """Sessions under way."""
         return [socket.charge for socket in self.sockets.values() if socket.charge is not None]
 
+    def billable(self, truth: Charged) -> tuple[int, int]:
+        """The least and the most energy in Wh with which a session may be completed, by what was told of it."""
+        vice = self.habits.vices.meter
+        if not truth.forgotten:
+            least, most = billable(vice, truth)
+            jumps = self.habits.clock is ClockHabit.JUMPING
+            # In which order the registers were shown, a clock that jumps does not say.
+            return (0 if jumps and least < most else least), most
+        in_order = vice is MeterVice.TRUE and self.habits.clock is not ClockHabit.JUMPING
+        return (self.book.known_wh(truth) if in_order else 0), truth.energy_wh
+
     def charge_of(self, truth: Charged) -> Charge | None:
         """The session under way that this is the truth of."""
         return next((charge for charge in self.charges if charge.truth is truth), None)
 
     def greetings(self) -> Iterable[tuple[str, Payload]]:
-        return [self.status_of(socket) for socket in self.sockets.values()]
+        return [told for socket in self.sockets.values() for told in self._statuses(socket)]
+
+    def idle_values(self) -> Iterable[tuple[str, Payload]]:
+        return [self.idle_value(socket) for socket in self.sockets.values() if socket.charge is None]
 
     # --- power ------------------------------------------------------------------------------------------
 
     def power_on(self) -> None:
         """Start up: end what a power cut interrupted, then go on the line."""
-        if self.powered:
+        if self.powered or self.gone:
             return
         self.powered = True
         self.come_up()
@@ -83,6 +108,17 @@ class VirtualStation(Speaker):
                 charge.truth.ended_at, charge.truth.meter_stop_wh = now, socket.register_wh
                 charge.over.clear()
                 charge.stop("PowerLoss")
+
+    def wipe(self, *, for_good: bool) -> None:
+        """Lose power, and with it all sessions and what waited to be told; the meters go on where they were."""
+        self.power_off()
+        for truth in {id(message.of): message.of for message in self.queue}.values():
+            truth.forgotten = True
+        for charge in self.charges:
+            charge.truth.forgotten = True
+            charge.socket.charge = None
+        self.queue.clear()
+        self.gone = for_good
 
     async def retire(self) -> None:
         """Switch off for good and leave nothing behind."""
@@ -123,7 +159,7 @@ class VirtualStation(Speaker):
             self._end(charge)
             self._show(socket, "Finishing")
             await self.clock.sleep(self.chance.uniform(1, 20))
-        if socket.charge is None:
+        if socket.charge is None and self.powered:
             self._show(socket, "Available" if socket.operative else "Unavailable")
         return charge.truth
 
@@ -151,8 +187,13 @@ class VirtualStation(Speaker):
         car, socket.car = socket.car, None
         assert car is not None
         car.started.set()
-        self._soon(self.charge(socket.evse_id, token_uid, car.curve, car.stay_s, start_id=start_id))
+        self.soon(self.charge(socket.evse_id, token_uid, car.curve, car.stay_s, start_id=start_id))
         return True
+
+    def shown_wh(self, charge: Charge, kind: Kind, wh: int) -> int:
+        """What is told of a register: what the meter shows, or what a vice makes of it."""
+        truth, vice = charge.truth, self.habits.vices.meter
+        return shown_wh(vice, kind, wh, truth.meter_start_wh, len(truth.sampled_wh))
 
     def remote_stop(self, transaction_id: str) -> bool:
         for charge in self.charges:
@@ -161,9 +202,17 @@ class VirtualStation(Speaker):
                 return True
         return False
 
+    def take_password(self, password: str | bytes) -> None:
+        """Come with another password from now on, which takes a new line."""
+        self._come_with(msgspec.structs.replace(self.badge, password=password))
+
+    def raise_profile(self, profile: int) -> None:
+        """Come with a higher security profile from now on."""
+        self._come_with(msgspec.structs.replace(self.badge, profile=profile))
+
     def reset(self, *, hard: bool) -> bool:
         """Start again: at once, or once the sessions have been ended in order."""
-        self._soon(self._restart(hard=hard))
+        self.soon(self._restart(hard=hard))
         return True
 
     def unlock(self, evse_id: int) -> bool | None:
@@ -188,7 +237,7 @@ class VirtualStation(Speaker):
         """Send a message now that would come later; False for one that is not sent on demand."""
         if message == "StatusNotification":
             for socket in self.sockets.values():
-                self.remark(*self.status_of(socket))
+                self.remark(*self.asked_status_of(socket))
             return True
         if message == "Heartbeat":
             self.remark("Heartbeat", {})
@@ -200,6 +249,13 @@ class VirtualStation(Speaker):
 
     @abstractmethod
     def status_of(self, socket: Socket) -> tuple[str, Payload]: ...
+
+    def asked_status_of(self, socket: Socket) -> tuple[str, Payload]:
+        """The status that a StatusNotification was asked for."""
+        return self.status_of(socket)
+
+    @abstractmethod
+    def idle_value(self, socket: Socket) -> tuple[str, Payload]: ...
 
     @abstractmethod
     async def authorized(self, talk: Talk, token_uid: str, evse_id: int) -> bool: ...
@@ -224,7 +280,17 @@ class VirtualStation(Speaker):
     def _show(self, socket: Socket, status: str) -> None:
         if socket.status != status:
             socket.status = status
-            self.remark(*self.status_of(socket))
+            for told in self._statuses(socket):
+                self.remark(*told)
+
+    def _statuses(self, socket: Socket) -> list[tuple[str, Payload]]:
+        """What is told of a socket's status; in a storm many others before it."""
+        true, told = socket.status, list[tuple[str, Payload]]()
+        for number in range(self.habits.vices.storm):
+            socket.status = _FLICKER[number % len(_FLICKER)]
+            told.append(self.status_of(socket))
+        socket.status = true
+        return [*told, self.status_of(socket)]
 
     def _begin(self, socket: Socket, token_uid: str, curve: Curve, start_id: int | None) -> Charge:
         now = self.clock.now()
@@ -256,6 +322,7 @@ class VirtualStation(Speaker):
                 self._sample(charge)
 
     def _sample(self, charge: Charge) -> None:
+        charge.truth.sampled_wh.append(charge.register_wh(self.clock.now()))
         if not charge.full and charge.elapsed_s(self.clock.now()) >= charge.curve.seconds:
             charge.full = True
             self.tell_full(charge)
@@ -273,6 +340,16 @@ class VirtualStation(Speaker):
         truth.reason = charge.reason
         socket.charge = None
         self.tell_stop(charge)
+
+    def _come_with(self, badge: Badge) -> None:
+        self.former.append(self.badge)
+        self.badge = badge
+        if self._talk is not None:
+            self.soon(self._redial(self._talk))
+
+    async def _redial(self, talk: Talk) -> None:
+        await self.clock.sleep(1)
+        await talk.close()
 
     def _refused(self, socket: Socket, charge: Charge | None) -> None:
         if charge is not None and socket.charge is charge:
@@ -301,7 +378,7 @@ class VirtualStation(Speaker):
             await self.clock.sleep(self.chance.uniform(5, 20))
             self.power_on()
 
-    def _soon(self, errand: Coroutine[object, object, object]) -> None:
+    def soon(self, errand: Coroutine[object, object, object]) -> None:
         task: asyncio.Task[object] = asyncio.get_running_loop().create_task(errand)
         self._errands[task] = None
         task.add_done_callback(lambda done: self._errands.pop(done, None))

@@ -7,12 +7,14 @@ Source: OCPP-J 1.6 §4; OCPP 2.0.1 part 4 §4.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from typing import cast
 
 from elstrada.sim.station_book import Payload
 from elstrada.sim.wire import LineLost, Wire
+from elstrada.spine.ending import ended
 
 CALL, RESULT, ERROR = 2, 3, 4
 
@@ -31,8 +33,17 @@ class Complaint(Exception):
 class Talk:
     """One open line: our calls one at a time, the operator's as they come."""
 
-    def __init__(self, wire: Wire, answer: Answer, patience_s: float) -> None:
+    def __init__(
+        self, wire: Wire, answer: Answer, patience_s: float, *, late_s: float = 0.0, mute: bool = False
+    ) -> None:
+        """
+        Args:
+            late_s: how long it takes to answer the operator.
+            mute: it never does.
+        """
         self._wire, self._answer, self._patience_s = wire, answer, patience_s
+        self._late_s, self._mute = late_s, mute
+        self._owed: dict[asyncio.Task[None], None] = {}
         self._turn = asyncio.Lock()
         self._waiting: tuple[str, asyncio.Future[Payload]] | None = None
 
@@ -64,19 +75,39 @@ class Talk:
             finally:
                 self._waiting = None
 
+    async def say(self, frame: str) -> None:
+        """Send a frame, whatever it is, and wait for nothing."""
+        await self._wire.send(frame)
+
     async def close(self) -> None:
+        await ended(*self._owed)
         await self._wire.close()
 
     async def _hear(self, frame: str) -> None:
         match cast(list[object], json.loads(frame)):
             case [2, str(message_id), str(action), payload]:
-                await self._serve(message_id, action, cast(Payload, payload))
+                await self._called(message_id, action, cast(Payload, payload))
             case [3, str(message_id), payload]:
                 self._replied(message_id, cast(Payload, payload))
             case [4, str(message_id), str(code), *rest]:
                 self._replied(message_id, Complaint(f"{code} {rest[:1]}"))
             case _:
                 raise LineLost(f"the operator sent no OCPP frame: {frame[:80]}")
+
+    async def _called(self, message_id: str, action: str, payload: Payload) -> None:
+        if self._mute:
+            return
+        if not self._late_s:
+            await self._serve(message_id, action, payload)
+            return
+        task = asyncio.get_running_loop().create_task(self._serve_late(message_id, action, payload))
+        self._owed[task] = None
+        task.add_done_callback(lambda done: self._owed.pop(done, None))
+
+    async def _serve_late(self, message_id: str, action: str, payload: Payload) -> None:
+        await asyncio.sleep(self._late_s)
+        with contextlib.suppress(LineLost):
+            await self._serve(message_id, action, payload)
 
     async def _serve(self, message_id: str, action: str, payload: Payload) -> None:
         answer = self._answer(action, payload)

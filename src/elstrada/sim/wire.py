@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Protocol
 
 import msgspec
@@ -39,9 +40,17 @@ class Badge(msgspec.Struct, frozen=True):
     """With what a station knocks."""
 
     station_id: str
-    password: str
+    password: str | bytes
     protocol: str
     """The subprotocol it speaks."""
+    profile: int = 1
+    """Its security profile: 1 plain with a password, 2 by TLS, 3 by TLS with a certificate of its own."""
+
+    @property
+    def basic(self) -> str:
+        """The Authorization header."""
+        password = self.password.encode() if isinstance(self.password, str) else self.password
+        return f"Basic {base64.b64encode(f'{self.station_id}:'.encode() + password).decode()}"
 
 
 class Dial(Protocol):

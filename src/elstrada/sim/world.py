@@ -9,20 +9,19 @@ from datetime import UTC, datetime
 
 from elstrada.model.asks import Command
 from elstrada.model.device import CommandName
-from elstrada.sim import invariants, settlement
+from elstrada.sim import admission, invariants, settlement
 from elstrada.sim.clock import SimClock
-from elstrada.sim.demo_network import CPO, PARTIES, Post
+from elstrada.sim.demo_network import CPO, PARTIES
 from elstrada.sim.drivers import Visit, short_visit
 from elstrada.sim.installation import Installation
 from elstrada.sim.loop import run
 from elstrada.sim.mishaps import Mishaps
 from elstrada.sim.network import Lines
-from elstrada.sim.plans import StationPlan, WorldPlan, world_plan
+from elstrada.sim.plans import Hardening, StationPlan, WorldPlan, world_plan
 from elstrada.sim.report import Report
 from elstrada.sim.small_network import small_network
 from elstrada.sim.sockets import Car, Socket
-from elstrada.sim.station16 import Station16
-from elstrada.sim.station201 import Station201
+from elstrada.sim.station_kinds import planned
 from elstrada.sim.stations import VirtualStation
 from elstrada.sim.store_weather import StoreWeather
 from elstrada.sim.trace import Trace
@@ -60,12 +59,21 @@ class World:
                 lines=self.lines,
                 web=self.web,
                 weather=StoreWeather(self._random(f"store/{party.id}")),
+                end_rules=plan.end_rules,
+                looks=plan.looks,
             )
             for party in PARTIES
         )
         self.network = small_network(plan, EPOCH)
         self.stations = [
-            self._station(one, post) for one, post in zip(plan.stations, self.network.posts, strict=True)
+            planned(
+                one,
+                post.password,
+                dial=self.lines.dial,
+                clock=self.clock,
+                chance=self._random(f"station/{one.id}"),
+            )
+            for one, post in zip(plan.stations, self.network.posts, strict=True)
         ]
         self._tokens = deque(token.uid for token in self.network.tokens)
         """Of drivers who do not charge at present."""
@@ -100,6 +108,10 @@ class World:
                 tasks.create_task(self._drivers(station, plan))
             for fault in self.plan.faults:
                 tasks.create_task(self._mishaps.befall(fault))
+            for wipe in self.plan.wipes:
+                tasks.create_task(self._mishaps.wipe(wipe))
+            for hardening in self.plan.hardenings:
+                tasks.create_task(self._harden(hardening))
             for number in range(self.plan.commands):
                 tasks.create_task(self._command(number))
         await self._settle()
@@ -124,7 +136,7 @@ class World:
                 break
 
     async def _quiet(self) -> bool:
-        if any(s.charges or not s.drained or not s.online for s in self.stations):
+        if any(s.charges or not s.drained or not (s.online or s.gone) for s in self.stations):
             return False
         return not await self._unfinished()
 
@@ -200,6 +212,16 @@ class World:
         done = await self.cpo.command(station.station_id, ask)
         self.trace.note("operator", f"{ask.name.value} {station.station_id}: {done}")
 
+    async def _harden(self, hardening: Hardening) -> None:
+        await self.clock.sleep(hardening.at_s)
+        station = self.stations[hardening.station]
+        if hardening.profile is not None:
+            self.trace.note("world", f"{station.station_id} rises to profile {hardening.profile}")
+            station.raise_profile(hardening.profile)
+            return
+        told = await self.cpo.change_password(station.station_id)
+        self.trace.note("operator", f"new password for {station.station_id}: {told}")
+
     # --- judgement ----------------------------------------------------------------------------------------
 
     async def _judge(self) -> Report:
@@ -210,6 +232,11 @@ class World:
             for problem in invariants.of_station(station, logs[station.station_id])
         ]
         problems += [f"P6 {what}" for what in await self._unfinished()]
+        problems += [
+            problem
+            for station in self.stations
+            for problem in admission.of_station(station, self.lines, self.cpo.store)
+        ]
         problems += settlement.of_parties(self.cpo.store, self.emsp.store, self.stations)
         for one in self._installations:
             problems += await settlement.views_agree(self.clock, one.name, one.store)
@@ -239,19 +266,3 @@ class World:
     def _random(self, purpose: str) -> random.Random:
         """Chance for one purpose: what happens elsewhere does not disturb it."""
         return random.Random(f"{purpose}/{self.plan.seed}")  # noqa: S311  Repeating is its purpose.
-
-    def _station(self, plan: StationPlan, post: Post) -> VirtualStation:
-        kind = Station16 if plan.version == "1.6" else Station201
-        sockets = tuple(
-            Socket(evse_id=n, power_w=power_w, phases=0 if power_w >= 50_000 else 3, register_wh=register_wh)
-            for n, (power_w, register_wh) in enumerate(zip(plan.sockets_w, plan.registers_wh, strict=True), 1)
-        )
-        return kind(
-            post.station.id,
-            post.password,
-            sockets,
-            habits=plan.habits,
-            dial=self.lines.dial,
-            clock=self.clock,
-            chance=self._random(f"station/{plan.id}"),
-        )
