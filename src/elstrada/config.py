@@ -27,18 +27,21 @@ from elstrada.settings import (
     ArchiveSection,
     DatabaseSection,
     DeskSection,
+    FilesSection,
     HealthSection,
     HttpSection,
     LimitsSection,
     LogSection,
     NatsSection,
     NodeId,
+    OcpiSection,
     OtelSection,
     OutboundSection,
     Parts,
     PartySection,
     Section,
     StationsSection,
+    WebPaymentsSection,
     WireLogSection,
 )
 
@@ -76,7 +79,10 @@ class Config(BaseSettings):
     nats: NatsSection = NatsSection()
     stations: StationsSection = StationsSection()
     http: HttpSection = HttpSection()
+    files: FilesSection = FilesSection()
     health: HealthSection = HealthSection()
+    ocpi: OcpiSection = OcpiSection()
+    web_payments: WebPaymentsSection = WebPaymentsSection()
     outbound: OutboundSection = OutboundSection()
     limits: LimitsSection = LimitsSection()
     log: LogSection = LogSection()
@@ -104,6 +110,16 @@ class Config(BaseSettings):
     def wire_log_dir(self) -> Path:
         """Where the frames of the stations are, a file per node."""
         return self.wire_log.dir or self.data_dir / "wire"
+
+    @property
+    def files_dir(self) -> Path:
+        """Where firmware and stations' logs are."""
+        return self.files.dir or self.data_dir / "files"
+
+    @property
+    def has_file_door(self) -> bool:
+        """Do stations fetch and leave files at this node?"""
+        return self.files.port is not None and Part.PAGES in self.parts
 
     @property
     def keys_path(self) -> Path:
@@ -226,15 +242,54 @@ def _doors_that_lead_nowhere(config: Config) -> Iterator[str]:
         )
     if tls.client_ca and not tls.certificate:
         yield "stations.tls.client_ca is set and stations.tls.certificate is not, so there is no TLS"
+    if tls.without_secrecy and not tls.certificate:
+        yield "stations.tls.without_secrecy is set and stations.tls.certificate is not, so there is no TLS"
     if tls.organization is not None and not tls.client_ca:
         yield (
             "stations.tls.organization is set and stations.tls.client_ca is not, so no station shows a"
             " certificate"
         )
+    if config.files.tls and not tls.certificate:
+        yield "files.tls is set and stations.tls.certificate is not, so there is no certificate to show"
+    yield from _authorities_that_cannot_be_asked(stations)
+    plug = stations.plug_and_charge
+    if plug.pool is not None and plug.pool_folder is not None:
+        yield "stations.plug_and_charge has a pool and a pool_folder: one of them has the contracts, so name one"
+    if plug.pool_headers and plug.pool is None:
+        yield "stations.plug_and_charge.pool_headers are set and pool is not, so nobody is sent them"
+    knocks = stations.knocks
+    if knocks.waiting_per_address > knocks.waiting:
+        yield "stations.knocks.waiting_per_address is more than stations.knocks.waiting, of which it is a part"
+    signing = stations.message_signing
+    if (signing.key is None) != (signing.certificate is None):
+        yield "stations.message_signing has one of key and certificate: name both, or none"
     if not stations.plain and not tls.certificate:
         yield ("stations.plain is false and stations.tls.certificate is not set, so no station could connect")
+    if stations.template is not None and stations.onboarding != "hold":
+        yield "stations.template is set and stations.onboarding is not hold, so no station is ever set to it"
     if stations.tls_in_front and not stations.plain:
         yield "stations.tls_in_front is set and stations.plain is false, so the proxy could not connect"
+
+
+def _authorities_that_cannot_be_asked(stations: StationsSection) -> Iterator[str]:
+    named = {"stations.authority": stations.authority, "stations.v2g_authority": stations.v2g_authority}
+    for name, authority in named.items():
+        if authority.folder is not None and authority.est is not None:
+            yield f"{name} has a folder and an EST server: one of them signs, so name one"
+        if bool(authority.est_user) != bool(authority.est_password.get_secret_value()):
+            yield f"{name}.est_user and est_password belong together: set both, or neither"
+        if authority.est_user and authority.est_token.get_secret_value():
+            yield f"{name} has a user and a token for its EST server: it is shown one of them, so set one"
+    own, v2g, client_ca = stations.authority, stations.v2g_authority, stations.tls.client_ca
+    if own.named and not client_ca:
+        yield (
+            "stations.authority is set and stations.tls.client_ca is not, so what it signs would open no door"
+        )
+    if v2g.combined and not (v2g.named and client_ca):
+        yield (
+            "stations.v2g_authority.combined is set: it needs an authority beside it, and its root in"
+            " stations.tls.client_ca"
+        )
 
 
 # --- sources ----------------------------------------------------------------------------------------

@@ -23,20 +23,31 @@ _SCHEME = re.compile(
     r"\b(?P<scheme>Bearer|Basic|Token)\s+(?=[A-Za-z+/._~-]{0,100}[0-9=])[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE
 )
 _NAMED = re.compile(
-    r"(?P<name>\b[\w-]{0,40}(?:password|passwd|secret|token|authorizationkey|idtag|api[_-]?key|pepper|vin)(?:[_-][\w-]{0,40})?[\"']?\s*[:=]\s*)"
+    r"(?P<name>\b[\w-]{0,40}(?:password|passwd|passphrase|pwd|secret|token|authorizationkey|idtag|(?:api|vpn|master|private|shared)[_-]?key|psk|pepper|vin)(?:[_-][\w-]{0,40})?[\"']?\s*[:=]\s*)"
     r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&}\])]+)",
     re.IGNORECASE,
 )
+
+_QUERY = re.compile(
+    r"(?P<name>[?&][\w-]{0,40}(?:key|sig|signature|auth|code|credential)=)[^\s&\"'#]+", re.IGNORECASE
+)
+"""What a URL's query gives to whoever lets the caller in."""
+_ONE_TIME = re.compile(r"(?P<path>/files/)[A-Za-z0-9_-]{32,128}")
+"""Addresses at which a station may fetch or leave one file (``model.transfer``): whoever knows them is let in."""
 
 
 def redacted(text: str) -> str:
     """The text with everything hidden that looks like a secret.
 
-    Hidden are the user's part of URLs (the password, or a token in its place), ``Authorization`` in
-    whatever spelling, and values that are named password, secret, token or the like.
+    Hidden are the user's part of URLs (the password, or a token in its place), the secret part of our own
+    one-time addresses, ``Authorization`` in whatever spelling, and values that are named password, secret,
+    token or the like.
     """
     if "://" in text:
         text = _USERINFO.sub(_without_userinfo, text)
+        text = _QUERY.sub(lambda found: f"{found['name']}{HIDDEN}", text)
+    if "/files/" in text:
+        text = _ONE_TIME.sub(lambda found: f"{found['path']}{HIDDEN}", text)
     text = _AUTHORIZATION.sub(lambda found: f"{found['name']}{HIDDEN}", text)
     text = _SCHEME.sub(lambda found: f"{found['scheme']} {HIDDEN}", text)
     return _NAMED.sub(lambda found: f"{found['name']}{HIDDEN}", text)
@@ -45,12 +56,15 @@ def redacted(text: str) -> str:
 # --- documents --------------------------------------------------------------------------------------
 
 _SECRET_NAME = re.compile(
-    r"passw(?:or)?d|secret|token|authorizationkey|idtag|api[_-]?key|pepper|customeridentifier|(?:pin|vin)$",
+    r"passw(?:or)?d|passphrase|pwd|psk|pre-?shared|secret|token|authorizationkey|idtag|pepper|customeridentifier"
+    r"|(?:api|vpn|master|private|shared)[_-]?key|(?:pin|vin)$",
     re.IGNORECASE,
 )
+_SECRET_VARIABLE = re.compile(rf"{_SECRET_NAME.pattern}|(?<!public)[_-]?key$", re.IGNORECASE)
+"""Of a variable or configuration key: what is a key of something, and not its public half, is a secret."""
 _PRIVATE_KEY = "PRIVATE KEY"
 """Stands in every PEM block that holds one."""
-_VALUES = ("value", "attributeValue", "variableAttribute")
+_VALUES = ("value", "attributeValue", "variableAttribute", "actualValue")
 """Where OCPP puts the value of a configuration key or variable that is named beside it."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -68,6 +82,11 @@ def redacted_json(text: str) -> str:
         return text if shown == document else _encode(shown).decode()
     except (ValueError, ArithmeticError, RecursionError):
         return json.dumps(HIDDEN)  # Not a document: nothing can be said of its parts.
+
+
+def is_secret_name(name: str) -> bool:
+    """Does a variable or configuration key of this name hold a secret?"""
+    return _SECRET_VARIABLE.search(name) is not None
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -119,7 +138,7 @@ def _names_a_secret(fields: dict[str, object]) -> bool:
     variable = fields.get("variable")
     if isinstance(variable, dict):
         named = cast("dict[str, object]", variable).get("name")
-    return isinstance(named, str) and _SECRET_NAME.search(named) is not None
+    return isinstance(named, str) and is_secret_name(named)
 
 
 def _hidden(value: object) -> object:

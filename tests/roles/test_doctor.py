@@ -48,6 +48,7 @@ from elstrada.spine.postgres import PostgresSpine
 from elstrada.spine.sqlite import SqliteSpine
 from nats_server import nats_server
 from postgres_server import PostgresServer, fresh_database, migrated_database
+from sqlite_file import migrated_file
 
 ELS = PartyId("SE", "ELS")
 
@@ -78,7 +79,7 @@ def _bad(found: Iterator[Finding]) -> list[tuple[Level, str]]:
 
 async def _installed(home: Path) -> None:
     """What a server leaves behind: keys, a party, a fact that every follower has seen."""
-    spine = SqliteSpine(home / "elstrada.db", SystemClock())
+    spine = SqliteSpine(migrated_file(home / "elstrada.db"), SystemClock())
     await spine.start()
     await keys_for(spine, home / "keys.json")
     await spine.commit(Work(writes=(Put(t.party, {"party": str(ELS), "document": "{}"}),)))
@@ -183,7 +184,8 @@ def test_fewer_open_files_than_stations_is_a_problem(installed: Path) -> None:
     with closing(sqlite3.connect(installed / "elstrada.db")) as connection:
         for number in range(600):
             connection.execute(
-                "INSERT INTO station VALUES ('SE*ELS', ?, NULL, '{}', '2026')", (f"S{number}",)
+                "INSERT INTO station (owner, station_id, document, changed_at) VALUES ('SE*ELS', ?, '{}', '2026')",
+                (f"S{number}",),
             )
         connection.commit()
     assert _bad(examine_store(_case(open_files=1024))) == [

@@ -13,6 +13,7 @@ import pytest
 
 from authority import DAY, Authority, Issued
 from elstrada.config import Config, load
+from elstrada.roles import authority
 from elstrada.roles.doctor.case import Case, Finding, Level
 from elstrada.roles.doctor.machine import this_machine
 from elstrada.roles.doctor.ports import examine_ports
@@ -121,3 +122,68 @@ def test_the_ports_that_are_looked_at_are_those_of_the_doors_there_are(ours: Aut
     config = configured(ours.server(), stations__plain="false", stations__tls__port="19443")
     told = list(examine_ports(Case(config=config, machine=this_machine())))
     assert [finding.says.split(":")[0] for finding in told] == ["stations.tls"]
+
+
+def test_the_authority_that_signs_for_stations_must_be_theirs_and_is_better_elsewhere(
+    ours: Authority, tmp_path: Path
+) -> None:
+    now, folder, other = datetime.now(UTC), tmp_path / "authority", tmp_path / "other"
+    for place, organization in ((folder, "Els"), (other, "Other")):
+        authority.make_authority(place, "Stations", organization, now)
+    issued, trusted = ours.server(), str(folder / authority.CERTIFICATE)
+    issued.key.chmod(0o600)
+
+    def told(place: Path) -> list[str]:
+        more = {
+            "stations__tls__client_ca": trusted,
+            "stations__tls__organization": "Els",
+            "stations__authority__folder": str(place),
+        }
+        return [one.says for one in found(configured(issued, **more)) if one.level is not Level.FINE]
+
+    (only,) = told(folder)
+    assert "is on this server" in only
+    (folder / authority.KEY).chmod(0o604)
+    assert any("everybody can read the key" in says for says in told(folder))
+    wrong = told(other)
+    assert any("signs for 'Other', and stations must be of 'Els'" in says for says in wrong)
+    assert any("what it signs opens no door" in says for says in wrong)
+    (missing, *_) = told(tmp_path / "nothing")
+    assert "cannot be used" in missing
+
+
+def test_the_authority_for_cars_need_open_no_door_unless_it_signs_for_both(
+    ours: Authority, tmp_path: Path
+) -> None:
+    folder, issued = tmp_path / "v2g", ours.server()
+    authority.make_authority(folder, "V2G", "Els", datetime.now(UTC))
+    issued.key.chmod(0o600)
+
+    def told(combined: str) -> list[str]:
+        more = {
+            "stations__tls__client_ca": str(ours.file),
+            "stations__v2g_authority__folder": str(folder),
+            "stations__v2g_authority__combined": combined,
+        }
+        return [one.says for one in found(configured(issued, **more)) if one.level is not Level.FINE]
+
+    (only,) = told("false")
+    assert "to cars as any station" in only
+    assert any("what it signs opens no door" in says for says in told("true"))
+
+
+def test_an_authority_is_not_asked_in_the_clear(ours: Authority) -> None:
+    issued = ours.server()
+    more = {
+        "stations__tls__client_ca": str(ours.file),
+        "stations__authority__est": "http://pki.example/.well-known/est",
+    }
+    assert any("in the clear" in one.says for one in found(configured(issued, **more)))
+
+
+def test_how_soon_is_soon_can_be_set(ours: Authority) -> None:
+    issued = ours.server(ends=40 * DAY)
+    issued.key.chmod(0o600)
+    assert Level.WARNING not in levels(found(configured(issued, stations__plain="false")))
+    early = configured(issued, stations__plain="false", stations__certificate_days="60")
+    assert Level.WARNING in levels(found(early))

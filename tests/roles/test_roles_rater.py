@@ -19,14 +19,16 @@ from elstrada.model.facts import (
     MeterSampled,
     SessionCompleted,
     SessionEnded,
+    SessionReckoned,
     SessionStarted,
     StationBooted,
 )
 from elstrada.model.ids import PartyId, cdr_stream, station_stream
 from elstrada.model.location import Connector, Evse, EvseStatus, GeoLocation, Location
 from elstrada.model.quantity import MeterSample
+from elstrada.model.reckoning import Reckoning, StationCost, StationPrice
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
-from elstrada.roles.rater import CODE, NAME, Rater
+from elstrada.roles.rater import CODE, DISAGREES, NAME, Rater
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Row, Work
 from elstrada.spine.followers import run_follower
@@ -183,6 +185,24 @@ def test_a_completed_session_becomes_a_cdr_priced_in_the_places_zone() -> None:
     run(scene())
 
 
+@pytest.mark.rule(25)
+def test_a_reading_out_of_line_is_named_beside_the_cost_and_changes_it_not() -> None:
+    async def scene() -> None:
+        whole = session()
+        stray = (MeterSample(START + timedelta(minutes=40), 999_000),)
+        odd = (*whole[:2], MeterSampled(1, 1, stray, session_id="s1"), *whole[2:])
+        spine = await spine_with(*ALL, facts=odd)
+        await rate(spine)
+        (issued,) = [one.fact for one in await spine.facts(cdr_stream(OWNER, OWNER, "s1"))]
+        assert isinstance(issued, CdrIssued)
+        assert issued.cdr.total_cost.before_taxes == Decimal("54.00")
+        assert issued.cost.notes == (
+            "meter readings out of line were left out: 899000 Wh at 16:10:00Z since the start",
+        )
+
+    run(scene())
+
+
 def test_the_same_facts_again_make_no_second_cdr() -> None:
     async def scene() -> None:
         spine = await spine_with(*ALL, facts=session())
@@ -286,6 +306,7 @@ def put_former(one: Tariff, replaced_at: datetime) -> Put:
     return Put(t.former_tariff, {**row, "replaced_at": replaced_at})
 
 
+@pytest.mark.roaming_rule(43)
 @pytest.mark.parametrize(
     ("first", "second", "energy"),
     [
@@ -351,5 +372,26 @@ def test_nothing_is_made_of_a_session_nobody_knows_or_that_still_runs() -> None:
         spine = await spine_with(*ALL, facts=session()[:2])
         assert await Rater(spine).again(OWNER, "s1") == Work()
         assert await Rater(spine).again(OWNER, "s9") == Work()
+
+    run(scene())
+
+
+@pytest.mark.parametrize(("told", "count"), [("67.50", 0), ("67.51", 1)])
+def test_a_station_that_reckoned_another_cost_changes_no_price_and_is_a_finding(
+    told: str, count: int
+) -> None:
+    async def scene() -> None:
+        cost = StationCost(currency="SEK", total=StationPrice(after_taxes=Decimal(told)))
+        reckoned = SessionReckoned("s1", START + timedelta(hours=1), Reckoning(cost=cost), final=True)
+        plain = session()
+        spine = await spine_with(*ALL, facts=(*plain[:-2], reckoned, *plain[-2:]))
+        await rate(spine)
+        await rate(spine)
+        cdr = await cdr_of(spine)
+        assert cdr is not None
+        assert cdr.total_cost.before_taxes == Decimal("54.00")
+        row = await spine.get(t.finding, source="session:SE*ELS/s1", code=DISAGREES)
+        assert (row["count"] if row else 0) == count
+        assert row is None or "67.51 SEK with taxes, our price is 67.50" in str(row["sample"])
 
     run(scene())

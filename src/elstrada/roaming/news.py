@@ -74,8 +74,10 @@ def news(stream: str, fact: f.Fact) -> News | None:
             f.SessionStarted(session_id=id) | f.SessionUpdated(session_id=id) | f.SessionEnded(session_id=id)
         ):
             return SessionNews(owner, id)
-        case f.SessionCompleted(session_id=id):
+        case f.SessionCompleted(session_id=id) | f.SessionReopened(session_id=id):
             return SessionNews(owner, id)
+        case f.ReservationChanged(reservation=one) if one.token_party is not None:
+            return SessionNews(owner, one.session_id)
         case f.MeterSampled(session_id=str(id)):
             return SessionNews(owner, id)
         case f.CdrIssued(cdr=cdr):

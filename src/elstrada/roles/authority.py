@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePublicKey,
     generate_private_key,
 )
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -30,6 +30,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from elstrada.net.reading import UNREADABLE
+from elstrada.roles.signing.face import Leaf
+from elstrada.roles.signing.requests import CPO
 
 CERTIFICATE, KEY = "ca.pem", "ca.key"
 LASTS = timedelta(days=3650)
@@ -72,27 +76,30 @@ class Authority:
         """
         key = generate_rsa_key(65537, LEAST_RSA_BITS) if rsa else generate_private_key(SECP256R1())
         known = x509.SubjectAlternativeName([_host(name) for name in names])
-        use = ExtendedKeyUsageOID.SERVER_AUTH
-        return self._issued(names[0], key.public_key(), use, lasts, now, known, key)
+        return self._issued(names[0], key.public_key(), None, lasts, now, known, key)
 
     def station(self, station_id: str, lasts: timedelta, now: datetime) -> Issued:
         """A certificate for a station, and its key."""
         key = generate_private_key(SECP256R1())
-        use = ExtendedKeyUsageOID.CLIENT_AUTH
-        return self._issued(station_id, key.public_key(), use, lasts, now, None, key)
+        return self._issued(station_id, key.public_key(), Leaf.STATION, lasts, now, None, key)
 
-    def sign(self, request: bytes, station_id: str, lasts: timedelta, now: datetime) -> Issued:
+    def sign(
+        self, request: bytes, station_id: str, lasts: timedelta, now: datetime, leaf: Leaf = Leaf.STATION
+    ) -> Issued:
         """A certificate for a station that has made its own key, and asks by a CSR in PEM.
 
         Of the request only its key is taken over; whatever else it wants to be, it is a station's.
 
+        Args:
+            station_id: its identity, or what it calls itself to cars.
+            leaf: what it is for.
         Raises:
             NotIssued: the request is not this station's, or its key is weak.
         """
         try:
             asked = x509.load_pem_x509_csr(request)
             genuine, public = asked.is_signature_valid, asked.public_key()
-        except (ValueError, UnsupportedAlgorithm) as trouble:
+        except UNREADABLE as trouble:
             raise NotIssued("it is no certificate signing request in PEM") from trouble
         if not genuine:
             raise NotIssued("its signature is not of the key that it holds")
@@ -108,28 +115,33 @@ class Authority:
                 pass
             case EllipticCurvePublicKey() if public.key_size >= LEAST_EC_BITS:
                 pass
+            case Ed448PublicKey() if leaf is Leaf.SECC_20:
+                pass
             case _:
                 least = f"RSA of {LEAST_RSA_BITS} bits or ECDSA of {LEAST_EC_BITS}"
                 raise NotIssued(f"its key is weaker than {least}, or of another kind")
-        return self._issued(station_id, public, ExtendedKeyUsageOID.CLIENT_AUTH, lasts, now, None, None)
+        return self._issued(station_id, public, leaf, lasts, now, None, None)
 
     def _issued(
         self,
         name: str,
         public: CertificatePublicKeyTypes,
-        use: x509.ObjectIdentifier,
+        leaf: Leaf | None,
         lasts: timedelta,
         now: datetime,
         known: x509.SubjectAlternativeName | None,
         key: Key | None,
     ) -> Issued:
+        """Of a station; without a ``leaf``, of a server of ours."""
         ends = min(now + lasts, self._certificate.not_valid_after_utc)
+        for_cars = leaf is not None and leaf.is_for_cars
+        subject = _name(name, self.organization, *([CPO] if for_cars else []))
         own = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         builder = (
-            _begun(_name(name, self.organization), self._certificate.subject, public, now, ends)
+            _begun(subject, self._certificate.subject, public, now, ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+            .add_extension(_usage(signs_certificates=False, agrees_on_keys=for_cars), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(_uses(leaf)), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own), critical=False
             )
@@ -208,13 +220,23 @@ def _begun(
     )
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def _uses(leaf: Leaf | None) -> list[x509.ObjectIdentifier]:
+    """Towards us a station is a client, towards a car it is the server."""
+    uses: list[x509.ObjectIdentifier] = []
+    if leaf is None or leaf.is_for_cars:
+        uses.append(ExtendedKeyUsageOID.SERVER_AUTH)
+    if leaf is not None and leaf.opens_our_door:
+        uses.append(ExtendedKeyUsageOID.CLIENT_AUTH)
+    return uses
+
+
+def _usage(*, signs_certificates: bool, agrees_on_keys: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
-        key_agreement=False,
+        key_agreement=agrees_on_keys,
         key_cert_sign=signs_certificates,
         crl_sign=signs_certificates,
         encipher_only=False,
@@ -222,11 +244,12 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _name(name: str, organization: str) -> x509.Name:
+def _name(name: str, organization: str, *domains: str) -> x509.Name:
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
             x509.NameAttribute(NameOID.COMMON_NAME, name),
+            *(x509.NameAttribute(NameOID.DOMAIN_COMPONENT, domain) for domain in domains),
         ]
     )
 

@@ -52,7 +52,7 @@ class Findings:
         """Count one thing that strayed.
 
         Args:
-            source: ``station:<owner>/<id>``, ``peer:<owner>/<id>``,
+            source: ``station:<owner>/<id>``, ``peer:<owner>/<id>``, ``node:<id>``,
                 ``party:<owner>`` (ourselves) or ``address:<ip>``.
             code: what is wrong, in few words of the protocol or a rule's number.
             sample: what it looked like; no secret, no whole token. Shortened and made printable.
@@ -120,7 +120,7 @@ class Findings:
             if newer is not count:
                 newer.count, newer.first_at = newer.count + count.count, count.first_at
 
-    async def run(self, every_s: float = 1.0) -> None:
+    async def run(self, every_s: float) -> None:
         """Flush until cancelled, and once more then."""
         try:
             while True:

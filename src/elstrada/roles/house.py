@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import socket
+from datetime import timedelta
+from functools import partial
 from typing import cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -19,34 +21,56 @@ from elstrada.model.party import Party
 from elstrada.net.certificates import Certificates, TlsFiles
 from elstrada.net.client import GuardedClient
 from elstrada.net.doors import Tls
-from elstrada.net.egress import EgressRules
 from elstrada.net.face import Clock
 from elstrada.net.http import App, Mount, listen, nowhere, serve_http
 from elstrada.net.station_server import StationServer
 from elstrada.net.stations import serve_stations
 from elstrada.ocpi import versions
+from elstrada.pay.development import DevelopmentProvider
+from elstrada.roles.contracts.configured import configured_contracts, responders_client
 from elstrada.roles.desk import http as desk_http
 from elstrada.roles.desk.face import Desk
 from elstrada.roles.desk.nodes import node_address
 from elstrada.roles.desk.server_file import ServerFile, announce, withdraw
 from elstrada.roles.drain import drain
+from elstrada.roles.files.addresses import Files
+from elstrada.roles.files.door import LIMITS, FileDoor, without_addresses
+from elstrada.roles.files.opening import files_of
+from elstrada.roles.files.sweep import keep_swept
+from elstrada.roles.gateway.reception import Onboarding
 from elstrada.roles.ground import Ground
 from elstrada.roles.health import Health
+from elstrada.roles.knocks import station_limits
 from elstrada.roles.lags import Lags
 from elstrada.roles.leading import report
+from elstrada.roles.message_keys import configured_signer
 from elstrada.roles.metrics import parts
 from elstrada.roles.metrics.collector import Metrics
 from elstrada.roles.metrics.post import CountedPost
 from elstrada.roles.node import Hands, Node
+from elstrada.roles.outbound import outbound_rules
+from elstrada.roles.payments.door import MOST_BODY, PayDoor
+from elstrada.roles.payments.door import PREFIX as PAY_PREFIX
+from elstrada.roles.payments.till import Till
 from elstrada.roles.presence import Presence
+from elstrada.roles.quirks.table import load_quirks
 from elstrada.roles.readiness import Readiness
+from elstrada.roles.signing.configured import configured_signers
+from elstrada.roles.template import load_template
+from elstrada.roles.vat.configured import configured_vat
 from elstrada.roles.watchdog import Watchdog
 from elstrada.roles.wirelog.keeping import WireKeeper
+from elstrada.roles.wirelog.paged import paged
 from elstrada.roles.wirelog.store import Bounds
 from elstrada.spine.ending import ended
 from elstrada.spine.post import Letter
+from elstrada.web import assets, languages
 from elstrada.web.app import Pages, make_app
 from elstrada.web.guard import LOOPBACK
+from elstrada.web.render import Renderer
+
+SERVER_CERTIFICATE = "certificate of the server"
+"""Finding of a node: what is wrong with the time of the certificates that stations are shown, or trusted by."""
 
 
 class House:
@@ -63,6 +87,7 @@ class House:
         self._spine = ground.traces.spine(ground.spine)
         self._stations: StationServer | None = None
         self._certificates = _certificates(config, ground.wall)
+        self._files: Files | None = None
         self._secret = config.desk.secret.get_secret_value() if config.desk.secret else ground.chance.secret()
         self.failure: str | None = None
         """Why this node must end; None: it need not."""
@@ -89,9 +114,10 @@ class House:
         if wire is not None:
             wire.writer.start()
             stack.push_async_callback(wire.stop)
-        networks = tuple(str(network) for network in config.outbound.networks)
-        client = GuardedClient(EgressRules(plain_http=config.outbound.http, networks=networks))
+        client = GuardedClient(outbound_rules(config))
         stack.push_async_callback(client.close)
+        responders = responders_client(config)
+        stack.push_async_callback(responders.close)
         serves_http = bool({Part.ROAMER, Part.PAGES} & config.parts)
         listening = listen(config.http.host, config.http.port) if serves_http else None
         if listening is not None:
@@ -107,9 +133,22 @@ class House:
             wall=ground.wall,
             node=ground.node,
             waits=config.waits,
+            ocpi_versions=config.ocpi.versions,
             traced=ground.traces.follower,
             wire_log=wire and wire.log,
             organization=config.stations.tls.organization,
+            vendors=frozenset(config.stations.data_transfer),
+            signers=configured_signers(config, client),
+            certificates_end_soon=timedelta(days=config.stations.certificate_days),
+            plug_and_charge=configured_contracts(
+                config, ground.traces.client(responders), ground.traces.client(client), ground.clock
+            ),
+            vat=configured_vat(config, ground.traces.client(client)),
+            onboarding=_onboarding(config),
+            quirks=load_quirks(config.stations.quirks),
+            end_rules=config.stations.unended.rules,
+            signer=configured_signer(config.stations.message_signing),
+            settle_rules=config.stations.settling.rules,
         )
         self.node = Node(hands, self._parties, parts=config.parts, post=self._post)
         await self._be_seen(stack)
@@ -119,6 +158,14 @@ class House:
             watching = asyncio.get_running_loop().create_task(wire.watch(self.node.findings))
             watching.add_done_callback(report)
             stack.push_async_callback(ended, watching)
+        if self._certificates is not None:
+            self._certificates.tell(
+                partial(self.node.findings.note, f"node:{ground.node}", SERVER_CERTIFICATE)
+            )
+            watch = asyncio.get_running_loop().create_task(self._certificates.watch())
+            stack.push_async_callback(ended, watch)
+        if config.has_file_door:
+            await self._serve_files(stack)
         if listening is not None:
             await self._serve_http(stack, listening)
         if Part.GATEWAY in config.parts:
@@ -176,6 +223,7 @@ class House:
                 lambda: parts.of_followers(self._lags, self._ground.clock),
                 lambda: parts.of_gateway(self.node, self._stations),
                 lambda: parts.of_certificates(self._certificates),
+                lambda: parts.of_stations_certificates(self.node),
                 lambda: parts.of_roaming(self.node),
                 self._post.gather,
                 self._ground.metrics,
@@ -213,16 +261,43 @@ class House:
             desk = desk_http.DeskHandler(self._desk(), self._secret, node.findings.note_caller)
             mounts.append(Mount(desk_http.PREFIX, desk, desk_http.MAX_BODY))
             hosts, zone = _hosts(self._config, node.hands.public_url), ZoneInfo(self._config.http.zone)
+            kept = Part.GATEWAY in roles and self._config.wire_log.on
             app = make_app(
-                self._ground.spine, self._ground.clock, hosts=hosts, zone=zone, wall=self._ground.wall
+                self._ground.spine,
+                self._ground.clock,
+                hosts=hosts,
+                zone=zone,
+                wall=self._ground.wall,
+                wire=paged(self._config.wire_log_dir) if kept else None,
+                quirks=node.hands.quirks,
             )
             # Both are ASGI 3; each library writes its types in its own way.
             pages = cast(App, app)
             self.addresses.append(f"pages     {self.http_url}/")
+            if self._config.web_payments.provider != "none":
+                mounts.append(self._pay_door(zone))
+                self.addresses.append(f"payments  {self._pay_url}/  (development: no money is taken)")
         server = await serve_http(mounts, pages, listening, strayed=node.findings.note_caller)
         stack.push_async_callback(server.close)
         if Part.PAGES in roles:
             stack.callback(cast(Pages, pages).close)
+
+    def _pay_door(self, zone: ZoneInfo) -> Mount:
+        """Where drivers pay, and one node that looks after their payments."""
+        desk, findings = self._desk(), self.node.findings
+        till = Till(desk, DevelopmentProvider(), findings)
+        self.node.leader.lead("payments:till", till.run)
+        files = assets.load()
+        renderers = {code: Renderer(code, files, zone) for code in languages.LANGUAGES}
+        door = PayDoor(till, renderers, self._config.web_payments.amount, findings.note_caller)
+        return Mount(PAY_PREFIX, door, MOST_BODY)
+
+    @property
+    def _pay_url(self) -> str:
+        """Where drivers pay; empty: nowhere."""
+        if self._config.web_payments.provider == "none":
+            return ""
+        return self.node.hands.public_url + PAY_PREFIX
 
     async def _serve_stations(self, stack: contextlib.AsyncExitStack) -> None:
         config, certificates = self._config, self._certificates
@@ -231,6 +306,7 @@ class House:
             host=config.stations.host,
             port=config.stations.port if config.stations.plain else None,
             clock=self._ground.clock,
+            limits=station_limits(config.stations),
             tls=Tls(
                 port=config.stations.tls.port,
                 certificates=certificates,
@@ -239,13 +315,39 @@ class House:
             ),
         )
         stack.push_async_callback(self._stations.close, per_second=config.limits.drain_per_second)
-        if certificates is not None:
-            watching = asyncio.get_running_loop().create_task(certificates.watch())
-            stack.push_async_callback(ended, watching)
         for scheme, port in (("wss", self._stations.tls_port), ("ws", self._stations.port)):
             if port is not None:
                 self.stations_url = f"{scheme}://{_shown(config.stations.host)}:{port}/ocpp/"
                 self.addresses.append(f"stations  {self.stations_url}<station id>")
+
+    async def _serve_files(self, stack: contextlib.AsyncExitStack) -> None:
+        """Where stations fetch and leave files."""
+        config, ground = self._config, self._ground
+        assert config.files.port is not None, "there is a file door"
+        listening = listen(config.files.host, config.files.port)
+        stack.callback(listening.close)
+        scheme = "https" if config.files.tls else "http"
+        url = f"{scheme}://{_shown(config.files.host)}:{listening.getsockname()[1]}"
+        self._files = files = files_of(config, ground.node, url)
+        assert files is not None, "there is a file door"
+        await asyncio.to_thread(files.folder.prepare)
+        if not files.shared:
+            await asyncio.to_thread(files.folder.clear)
+        strayed = without_addresses(self.node.findings.note_caller)
+        door = FileDoor(self._spine, ground.keys, ground.clock, files)
+        server = await serve_http(
+            [],
+            door,
+            listening,
+            limits=LIMITS,
+            strayed=strayed,
+            certificates=self._certificates if config.files.tls else None,
+        )
+        stack.push_async_callback(server.close)
+        sweeping = asyncio.get_running_loop().create_task(keep_swept(self._spine, ground.clock, files))
+        sweeping.add_done_callback(report)
+        stack.push_async_callback(ended, sweeping)
+        self.addresses.append(f"files     {files.public_url}/")
 
     def _announce(self, stack: contextlib.AsyncExitStack) -> None:
         """Tell commands on this machine where the desk is, if it is here."""
@@ -262,10 +364,14 @@ class House:
             chance=ground.chance,
             post=node.post,
             registrar=node.roaming.registrar,
+            commander=node.roaming.commander,
             versions_url=f"{node.hands.public_url}{versions.PREFIX}/versions",
             waits=self._config.waits,
             wall=ground.wall,
+            quirks=node.hands.quirks,
             wire_log_dir=self._config.wire_log_dir,
+            files=self._files,
+            pay_url=self._pay_url,
         )
 
 
@@ -281,10 +387,27 @@ def _wire_keeper(config: Config, ground: Ground) -> WireKeeper | None:
 def _certificates(config: Config, clock: Clock) -> Certificates | None:
     """What stations are met with, if this node has a door with TLS."""
     tls = config.stations.tls
-    if not tls.certificate or Part.GATEWAY not in config.parts:
+    wanted = Part.GATEWAY in config.parts or (config.has_file_door and config.files.tls)
+    if not tls.certificate or not wanted:
         return None
-    files = TlsFiles(certificates=tls.certificate, keys=tls.key, authorities=tls.client_ca)
-    return Certificates(files, clock)
+    files = TlsFiles(
+        certificates=tls.certificate,
+        keys=tls.key,
+        authorities=tls.client_ca,
+        without_secrecy=tls.without_secrecy,
+    )
+    return Certificates(files, clock, timedelta(days=config.stations.certificate_days))
+
+
+def _onboarding(config: Config) -> Onboarding:
+    """What becomes of stations whose make is new.
+
+    Raises:
+        ValueError, OSError: the template cannot be used.
+    """
+    stations = config.stations
+    template = {} if stations.template is None else load_template(stations.template)
+    return Onboarding(hold=stations.onboarding == "hold", template=template)
 
 
 def _hosts(config: Config, public_url: str) -> list[str]:

@@ -47,6 +47,14 @@ class Keys(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         """What is stored of a token that a peer must show us."""
         return self._hash(b"peer|" + token.encode())
 
+    def file_hash(self, token: str) -> bytes:
+        """What is stored of the secret part of an address where a station fetches or leaves a file."""
+        return self._hash(b"file|" + token.encode())
+
+    def ticket_hash(self, text: str) -> str:
+        """Shows that we said this text."""
+        return self._hash(b"ticket|" + text.encode()).hex()
+
     def token_ref(self, uid: str) -> str:
         """The pseudonym under which facts know a driver's token."""
         return token_ref(self.pseudonym, uid)

@@ -7,26 +7,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from functools import partial
 
 import msgspec
 
 from elstrada.model.node import ALL_PARTS, Part
 from elstrada.model.party import Party, Role
-from elstrada.model.waits import Waits
+from elstrada.model.quirk import QuirkTable
+from elstrada.model.settling import SettleRules
+from elstrada.model.unended import EndRules
+from elstrada.model.waits import Looks, Waits
 from elstrada.net.face import Chance, Clock, HttpClient
+from elstrada.ocpi.versions import TABLES
 from elstrada.roles import biller, rater
 from elstrada.roles.biller import Biller
+from elstrada.roles.contracts.contracts import PlugAndCharge
 from elstrada.roles.desk.parties import settle_parties
 from elstrada.roles.findings import Findings
+from elstrada.roles.gateway.expiry import ExpiryWatch
 from elstrada.roles.gateway.gateway import Gateway
+from elstrada.roles.gateway.reception import Onboarding
 from elstrada.roles.keys import Keys
 from elstrada.roles.leading import Leader, report
+from elstrada.roles.message_keys import Signer
+from elstrada.roles.quirks.table import load_quirks
 from elstrada.roles.rater import Rater
 from elstrada.roles.roaming import roamer
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import Roaming, wire
+from elstrada.roles.signing.signers import Signers
 from elstrada.roles.undertaker import Undertaker
+from elstrada.roles.vat.checking import VatChecking
 from elstrada.roles.wirelog.tap import WireLog
 from elstrada.spine.ending import ended
 from elstrada.spine.face import Spine
@@ -56,6 +68,10 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """Of the leases under which this node does what must be done once."""
     waits: Waits = Waits()
     """How long it waits for stations and peers."""
+    looks: Looks = Looks()
+    """How often it looks for work of its own."""
+    ocpi_versions: tuple[str, ...] = tuple(TABLES)
+    """Of OCPI, which partners are offered."""
     traced: Callable[[str, Handle], Handle] = as_it_is
     """Wraps a follower's step in what measures it."""
     node: str = "node"
@@ -64,6 +80,26 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """Told of every frame of a station; None: nobody is."""
     organization: str | None = None
     """The O that stations' certificates must bear; None: any."""
+    vendors: frozenset[str] = frozenset()
+    """Whose extensions' words are kept (DataTransfer)."""
+    signers: Signers = Signers()
+    """Who signs what stations ask for."""
+    certificates_end_soon: timedelta = timedelta(days=30)
+    """So long before its end, a station's certificate is a finding."""
+    plug_and_charge: PlugAndCharge | None = None
+    """Judges and fetches contracts' certificates; None: none is accepted."""
+    vat: VatChecking = VatChecking()
+    """How VAT numbers are checked that drivers enter."""
+    onboarding: Onboarding = Onboarding()
+    """What becomes of stations whose make is new."""
+    quirks: QuirkTable = msgspec.field(default_factory=load_quirks)
+    """Of stations' software."""
+    end_rules: EndRules = EndRules()
+    """How long a session's own end is waited for."""
+    signer: Signer | None = None
+    """Signs what answers signed messages of stations; None: nobody does."""
+    settle_rules: SettleRules = SettleRules()
+    """How long a station that came is asked nothing."""
 
 
 class Following(msgspec.Struct, frozen=True):
@@ -105,7 +141,19 @@ class Node:
             node_id=hands.node,
             wire_log=hands.wire_log,
             organization=hands.organization,
+            vendors=hands.vendors,
+            authority=hands.signers.own,
+            v2g_authority=hands.signers.v2g,
+            onboarding=hands.onboarding,
+            quirks=hands.quirks,
+            plug_and_charge=hands.plug_and_charge,
+            vat=hands.vat,
+            end_rules=hands.end_rules,
+            signer=hands.signer,
+            settle_rules=hands.settle_rules,
+            looks=hands.looks,
         )
+        self.expiry = ExpiryWatch(hands.spine, hands.clock, self.findings, hands.certificates_end_soon)
         self.rater, self.biller = Rater(hands.spine), Biller(hands.spine)
         self.leader = Leader(hands.spine, hands.wall, hands.node, hands.terms)
         self.followings: list[Following] = []
@@ -114,20 +162,22 @@ class Node:
 
     async def start(self) -> None:
         """Make the parties known, then begin to work."""
+        looks = self.hands.looks
         await settle_parties(self.hands.spine, self.parties)
         await self.findings.load()
         if Part.GATEWAY in self.parts:
             await self.gateway.start()
             self.leader.lead("gateway:sweep", self.gateway.sweep)
+            self.leader.lead("gateway:certificates", self.expiry.run)
             undertaker = Undertaker(
                 self.hands.spine, self.hands.wall, self.hands.node, self.gateway.say_gone_of
             )
             self.leader.lead("gateway:undertaker", undertaker.run)
-        self._run(self.findings.run())
+        self._run(self.findings.run(looks.findings_s))
         if Part.ROAMER in self.parts:
             self._follow(roamer.FOLLOWER, self.roaming.roamer.handle)
-            self.leader.lead("roamer:courier", self.roaming.courier.run)
-            self.leader.lead("roamer:callbacks", self.roaming.callbacks.run)
+            self.leader.lead("roamer:courier", partial(self.roaming.courier.run, looks.marks_s))
+            self.leader.lead("roamer:callbacks", partial(self.roaming.callbacks.run, looks.callbacks_s))
         if Part.RATER in self.parts:
             self._follow(rater.NAME, self.rater.handle)
         if Part.BILLER in self.parts:
@@ -190,5 +240,6 @@ def _means(hands: Hands, findings: Findings) -> Means:
         http=hands.http,
         findings=findings,
         public_url=hands.public_url,
+        versions=hands.ocpi_versions,
         waits=hands.waits,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from typing import Any
 
 from litestar import Litestar, Request, Response, asgi, get
@@ -12,15 +12,19 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath, FromQuery
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from elstrada.model.quirk import NO_QUIRKS, QuirkTable
 from elstrada.net.face import Clock
 from elstrada.spine.face import Spine, SpineDown
 from elstrada.web import assets, events, guard, languages
 from elstrada.web.assets import Asset
+from elstrada.web.operator.stations import WireLog, read_station, read_stations
 from elstrada.web.render import Renderer
 
 _log = logging.getLogger(__name__)
 _HTML = "text/html"
 """The framework adds the charset."""
+MAX_SEARCH = 100
+ALARMS_OF = timedelta(days=1)
 _YEAR_S = 365 * 24 * 3600
 _Request = Request[Any, Any, Any]
 
@@ -47,6 +51,8 @@ def make_app(
     zone: tzinfo = UTC,
     pace: events.Pace | None = None,
     wall: Clock | None = None,
+    wire: WireLog | None = None,
+    quirks: QuirkTable = NO_QUIRKS,
 ) -> Pages:
     """The pages over one spine. Needs no lifespan events: whatever runs, runs while a page is open.
 
@@ -54,12 +60,20 @@ def make_app(
         hosts: names under which this server may be called, without port; ``*`` is any.
         zone: in which times are shown.
         wall: the machine's clock, where the world's is another.
+        wire: reads the wire log of this machine; None: there is none.
+        quirks: of stations' software, as they count here.
     """
     files = assets.load()
     renderers = {code: Renderer(code, files, zone) for code in languages.LANGUAGES}
     feed = events.Feed(spine, clock, renderers, pace, wall)
     app = Litestar(
-        route_handlers=[_static(files), _overview(feed, renderers), _events(feed)],
+        route_handlers=[
+            _static(files),
+            _overview(feed, renderers),
+            _stations(spine, clock, renderers),
+            _station(spine, clock, renderers, wire, quirks),
+            _events(feed),
+        ],
         exception_handlers={
             HTTPException: _refused(renderers),
             SpineDown: _refused(renderers),
@@ -86,14 +100,50 @@ def _static(files: Mapping[str, Asset]) -> Any:
 def _overview(feed: events.Feed, renderers: Mapping[str, Renderer]) -> Any:
     @get("/")
     async def overview(request: _Request) -> Response[str]:
-        language = _language(request)
-        page = Response(renderers[language].overview(await feed.now()), media_type=_HTML)
-        page.headers |= {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
-        if request.query_params.get("lang") == language:
-            page.set_cookie("lang", language, max_age=_YEAR_S, httponly=True, samesite="lax")
-        return page
+        return _page(request, renderers[_language(request)].overview(await feed.now()))
 
     return overview
+
+
+def _stations(spine: Spine, clock: Clock, renderers: Mapping[str, Renderer]) -> Any:
+    @get("/stations")
+    async def stations(request: _Request, search: FromQuery[str] = "") -> Response[str]:
+        found = await read_stations(spine, search[:MAX_SEARCH], clock.now() - ALARMS_OF)
+        return _page(request, renderers[_language(request)].stations(found))
+
+    return stations
+
+
+def _station(
+    spine: Spine,
+    clock: Clock,
+    renderers: Mapping[str, Renderer],
+    wire: WireLog | None,
+    quirks: QuirkTable,
+) -> Any:
+    @get("/stations/{owner:str}/{station_id:str}")
+    async def station(
+        request: _Request, owner: FromPath[str], station_id: FromPath[str], search: FromQuery[str] = ""
+    ) -> Response[str]:
+        since = clock.now() - ALARMS_OF
+        found = await read_station(
+            spine, owner, station_id, search=search[:MAX_SEARCH], since=since, wire=wire, quirks=quirks
+        )
+        if found is None:
+            raise NotFoundException
+        return _page(request, renderers[_language(request)].station(found))
+
+    return station
+
+
+def _page(request: _Request, html: str) -> Response[str]:
+    """A page of the moment, and the language that was asked for remembered."""
+    language = _language(request)
+    page = Response(html, media_type=_HTML)
+    page.headers |= {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
+    if request.query_params.get("lang") == language:
+        page.set_cookie("lang", language, max_age=_YEAR_S, httponly=True, samesite="lax")
+    return page
 
 
 def _events(feed: events.Feed) -> Any:

@@ -10,6 +10,7 @@ import io
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 
 import msgspec
@@ -19,6 +20,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, get_currency_symbol
 from babel.support import NullTranslations, Translations
+
+from elstrada.web.operator.rows import COUNTED
 
 LANGUAGES = ("en", "sv", "it")
 """The first is the language of the templates, and of readers who want none of these."""
@@ -45,6 +48,7 @@ def _preferences(accept_language: str) -> list[str]:
     return [tag for weight, tag in sorted(wishes, key=lambda wish: -wish[0]) if tag and weight > 0]
 
 
+@cache
 def translations(language: str) -> NullTranslations:
     """The texts of one language."""
     if language == LANGUAGES[0]:
@@ -69,6 +73,10 @@ class Formats(msgspec.Struct, frozen=True):
             return MISSING
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         return format_decimal(value, format=pattern, locale=self.locale)
+
+    def counted(self, value: int) -> str:
+        """A number of things that are counted no further than ``COUNTED``: ``10 000+``."""
+        return self.number(value) + ("+" if value >= COUNTED else "")
 
     def money(self, value: Decimal | None, currency: str | None) -> str:
         """An amount as its currency is written; one that nobody knows keeps its code."""

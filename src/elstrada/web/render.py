@@ -12,7 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from elstrada import __version__
 from elstrada.web import languages
 from elstrada.web.assets import Asset
+from elstrada.web.driver import PayPage
 from elstrada.web.operator.overview import Overview
+from elstrada.web.operator.stations import StationPage, Stations
 
 FRAGMENTS = (
     *("figures", "running", "network", "trouble", "nodes"),
@@ -52,6 +54,18 @@ class Renderer:
         """The parts of it that move."""
         html = {name: self._render(f"operator/{name}.html", page=page) for name in FRAGMENTS}
         return Fragments(html, hashlib.sha256("".join(html.values()).encode()).hexdigest()[:16])
+
+    def stations(self, page: Stations) -> str:
+        """The list of stations."""
+        return self._render("operator/stations.html", page=page)
+
+    def station(self, page: StationPage) -> str:
+        """The page of one station."""
+        return self._render("operator/station.html", page=page)
+
+    def payment(self, page: PayPage) -> str:
+        """A page of a payment."""
+        return self._render("driver/pay.html", page=page)
 
     def refusal(self, status: int) -> str:
         """The page of an HTTP error."""

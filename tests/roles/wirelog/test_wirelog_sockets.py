@@ -181,6 +181,7 @@ def on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.iterdir())
 
 
+@pytest.mark.rule(35)
 async def test_every_frame_of_both_directions_is_there_and_paired(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await talk16(home)
@@ -202,6 +203,7 @@ async def test_every_frame_of_both_directions_is_there_and_paired(tmp_path: Path
         assert {one.protocol for one in logged} == {"ocpp1.6"}
 
 
+@pytest.mark.rule(35)
 async def test_neither_the_password_nor_a_whole_uid_reaches_the_disk(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await talk16(home)
@@ -224,6 +226,7 @@ async def test_neither_the_password_nor_a_whole_uid_reaches_the_disk(tmp_path: P
         assert secret.lower() not in lying.lower()
 
 
+@pytest.mark.rule(6)
 async def test_a_refused_handshake_is_in_the_station_s_log_with_its_reason(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         with pytest.raises(websockets.InvalidStatus):

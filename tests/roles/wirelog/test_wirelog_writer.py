@@ -82,6 +82,7 @@ def test_an_answer_in_a_later_batch_finds_its_call(book: Book) -> None:
     assert authorize.answer is not None
 
 
+@pytest.mark.rule(35)
 def test_entries_are_found_by_action_direction_id_and_time(book: Book) -> None:
     tap = book.tap()
     tap.received(call("a", "Heartbeat"))
@@ -137,6 +138,7 @@ FRAMES_WITH_SECRETS = [
 ]
 
 
+@pytest.mark.rule(35)
 def test_no_secret_and_no_whole_uid_is_ever_in_the_file(book: Book) -> None:
     tap = book.tap()
     for frame in FRAMES_WITH_SECRETS:
@@ -254,6 +256,7 @@ def test_the_file_stays_within_its_size_under_a_flood_and_keeps_the_newest(tmp_p
         assert len(book.bytes()) <= bounds.size_bytes + (8 << 20)  # With what is written ahead.
 
 
+@pytest.mark.rule(35)
 def test_what_is_older_than_it_may_be_goes(tmp_path: Path) -> None:
     with Book(tmp_path, Bounds(days=1)) as book:
         tap = book.tap()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from elstrada.roles.doctor.case import Case, Finding, fine, problem, warning
 from elstrada.roles.keys import load_keys
+from elstrada.roles.message_keys import configured_signer
+from elstrada.roles.quirks.table import load_quirks
+from elstrada.roles.template import load_template
 
 AREA = "files"
 
@@ -20,6 +23,9 @@ def examine_files(case: Case) -> Iterator[Finding]:
     elif config.database.url is None:
         yield from _owned(folder, case.machine.uid, 0o077, "others can look into it", f"chmod 700 {folder}")
     yield from _keys(case)
+    yield from _template(case)
+    yield from _quirks(case)
+    yield from _message_signing(case)
     if config.database.url is None and config.sqlite_file.exists():
         yield from _owned(
             config.sqlite_file,
@@ -51,6 +57,37 @@ def _keys(case: Case) -> Iterator[Finding]:
         yield problem(AREA, f"{trouble}", "without the keys every station and partner is locked out")
         return
     yield from _owned(path, case.machine.uid, 0o077, "others can read the keys", f"chmod 600 {path}")
+
+
+def _template(case: Case) -> Iterator[Finding]:
+    path = case.config.stations.template
+    if path is None:
+        return
+    try:
+        load_template(path)
+    except (OSError, ValueError) as trouble:
+        yield problem(AREA, f"stations.template: {trouble}", "`elstrada serve` does not start with it")
+
+
+def _message_signing(case: Case) -> Iterator[Finding]:
+    told = case.config.stations.message_signing
+    if told.key is None:
+        return
+    try:
+        configured_signer(told)
+    except (OSError, ValueError) as trouble:
+        yield problem(AREA, f"{trouble}", "`elstrada serve` does not start with it")
+        return
+    uid = case.machine.uid
+    yield from _owned(told.key, uid, 0o077, "others can sign as we do", f"chmod 600 {told.key}")
+
+
+def _quirks(case: Case) -> Iterator[Finding]:
+    path = case.config.stations.quirks
+    try:
+        load_quirks(path)
+    except (OSError, ValueError) as trouble:
+        yield problem(AREA, f"stations.quirks: {trouble}", "`elstrada serve` does not start with it")
 
 
 def _owned(path: Path, uid: int, forbidden: int, then: str, do: str) -> Iterator[Finding]:

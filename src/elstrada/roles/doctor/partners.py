@@ -16,6 +16,7 @@ from elstrada.model.http import Unreachable
 from elstrada.model.party import Peer, PeerState
 from elstrada.net.egress import EgressRules, check_addresses, check_url
 from elstrada.roles.doctor.case import Case, Finding, fine, warning
+from elstrada.roles.outbound import outbound_rules
 from elstrada.roles.upkeep import database_of
 from elstrada.spine.upkeep.database import Broken, CannotOpen, snapshot
 
@@ -29,9 +30,7 @@ _SKEW = timedelta(seconds=60)
 def examine_partners(case: Case, trust: ssl.SSLContext | None = None) -> Iterator[Finding]:
     """Ask each partner for its versions, without a token: the answer's date and certificate are enough."""
     config = case.config
-    rules = EgressRules(
-        plain_http=config.outbound.http, networks=tuple(str(network) for network in config.outbound.networks)
-    )
+    rules = outbound_rules(config)
     try:
         peers = _peers(case)
     except (CannotOpen, Broken):

@@ -25,6 +25,8 @@ def examine_ports(case: Case) -> Iterator[Finding]:
             wanted.append(("stations", stations.host, stations.port))
         if stations.tls.certificate:
             wanted.append(("stations.tls", stations.host, stations.tls.port))
+    if config.has_file_door and config.files.port is not None:
+        wanted.append(("files", config.files.host, config.files.port))
     if {Part.PAGES, Part.ROAMER} & config.parts:
         wanted.append(("http", config.http.host, config.http.port))
     for name, host, port in wanted:

@@ -123,6 +123,26 @@ def of_certificates(certificates: Certificates | None) -> Iterable[Metric]:
     )
 
 
+def of_stations_certificates(node: Node) -> Iterable[Metric]:
+    """How it stands with the certificates that stations show, to us and to cars."""
+    if Part.GATEWAY not in node.parts:
+        return
+    counts = {(state,): count for state, count in node.expiry.ending.items()}
+    yield gauge(
+        "stations_certificates",
+        "Stations that come with a certificate: fine, ending soon (stations.certificate_days), or ended.",
+        counts,
+        ("state",),
+    )
+    for_cars = {(state,): count for state, count in node.expiry.ending_for_cars.items()}
+    yield gauge(
+        "stations_v2g_certificates",
+        "Certificates of ours that stations show to cars: fine, ending soon, or ended.",
+        for_cars,
+        ("state",),
+    )
+
+
 def of_roaming(node: Node) -> Iterable[Metric]:
     """What is said between us and our peers."""
     tally = node.roaming.tally

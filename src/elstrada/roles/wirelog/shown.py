@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
+from elstrada.ocpp.signed import SUFFIX, unsigned
 from elstrada.redaction import HIDDEN, redacted, redacted_json
 
 _KINDS = {2: "call", 3: "result", 4: "error", 5: "result error", 6: "send"}
@@ -46,20 +47,62 @@ _status = msgspec.json.Decoder(_Status)
 
 
 def shown(frame: bytes) -> Frame:
-    """Read a frame as far as it can be read, whatever it holds."""
+    """Read a frame as far as it can be read, whatever it holds. Of a signed message, what was signed is shown."""
     try:
         elements = _elements.decode(frame)
         kind, message_id = _KINDS.get(elements.kind, GARBLED), elements.id[:40]
         if kind == GARBLED:
             return Frame(GARBLED, text=redacted_frame(frame))
         if kind == "result":
-            return Frame(kind, message_id, "", _status_of(elements.third), redacted_frame(frame))
+            frame, payload = _unsealed_result(frame, elements)
+            return Frame(kind, message_id, "", _status_of(payload), redacted_frame(frame))
         told = _text.decode(elements.third)[:60]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Frame(GARBLED, text=redacted_frame(frame))
+    if kind in ("call", "send") and told.endswith(SUFFIX):
+        whole, _ = _unsealed(frame, elements.fourth)
+        return Frame(kind, message_id, told, "", redacted_frame(whole, unsigned(told)))
     if kind in ("call", "send"):
         return Frame(kind, message_id, told, "", redacted_frame(frame, told))
     return Frame(kind, message_id, "", told, _redacted_error(frame, elements.fourth))
+
+
+# --- signed messages --------------------------------------------------------------------------------
+
+
+class _Jws(msgspec.Struct):
+    payload: str
+    protected: str
+    signature: str
+
+
+_jws = msgspec.json.Decoder(_Jws)
+_json = msgspec.json.Decoder(msgspec.Raw)
+_encode = msgspec.json.Encoder().encode
+
+
+def _unsealed(frame: bytes, payload: msgspec.Raw) -> tuple[bytes, msgspec.Raw]:
+    """A frame with the plain text in the place of a JWS, and that text: in Base64 nothing could be hidden."""
+    try:
+        jws = _jws.decode(payload)
+        inner = _json.decode(_decoded(jws.payload))
+        opened = {"protected": _json.decode(_decoded(jws.protected)), "payload": inner}
+        plain = _encode({**opened, "signature": jws.signature})
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        plain, inner = _encode(HIDDEN), msgspec.Raw(b"{}")
+    return frame.replace(bytes(payload), plain), inner
+
+
+def _unsealed_result(frame: bytes, elements: _Elements) -> tuple[bytes, msgspec.Raw]:
+    """Likewise of an answer, which does not say that it is signed."""
+    payload = elements.third
+    if b'"protected"' not in frame or b'"signature"' not in frame:
+        return frame, payload
+    return _unsealed(frame, payload)
+
+
+def _decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
 def _status_of(payload: msgspec.Raw) -> str:
@@ -81,6 +124,11 @@ _SUSPECT = (
     b"bearer",
     b"api",
     b"pepper",
+    b"psk",
+    b"pwd",
+    b"passphrase",
+    b"shared",
+    b'key"',
     b"customeridentifier",
     b"private key",
     b"://",
@@ -159,32 +207,3 @@ def cut(text: str) -> str:
     if "\\u" in text:
         return HIDDEN  # A word may hide behind its escapes.
     return redacted(text) if found is None else redacted(text[: found.end()]) + HIDDEN
-
-
-# --- the station's clock ----------------------------------------------------------------------------
-
-_TIMED = frozenset(
-    {"StatusNotification", "MeterValues", "TransactionEvent", "NotifyEvent", "SecurityEventNotification"}
-)
-"""Calls that a station sends when what they tell happens."""
-_TIME = re.compile(r'"(?:timestamp|generatedAt)"\s*:\s*"([^"]{10,40})"')
-_OFFLINE = re.compile(r'"offline"\s*:\s*true')
-_MOST_MS = 10**12
-"""Thirty years."""
-
-
-def ahead_ms(frame: Frame, at: datetime) -> int | None:
-    """By how much the station's clock is ahead, by the time in its message; None if that tells nothing."""
-    if frame.action not in _TIMED:
-        return None
-    found = _TIME.search(frame.text)
-    if found is None or _OFFLINE.search(frame.text):
-        return None
-    try:
-        named = datetime.fromisoformat(found[1])
-        if named.tzinfo is None:
-            return None
-        ahead = round((named.astimezone(UTC) - at).total_seconds() * 1000)
-    except (ValueError, OverflowError):
-        return None
-    return max(-_MOST_MS, min(_MOST_MS, ahead))

@@ -14,9 +14,11 @@ import time
 from pathlib import Path
 
 from elstrada.net.face import Clock
+from elstrada.ocpp.clock import ahead_ms
+from elstrada.ocpp.signed import unsigned
 from elstrada.redaction import redacted
 from elstrada.roles.wirelog.line import Asked, Line, asked, remember
-from elstrada.roles.wirelog.shown import Frame, ahead_ms, cut, shown
+from elstrada.roles.wirelog.shown import Frame, cut, shown
 from elstrada.roles.wirelog.store import Bounds, EntryRow, Store, in_us, throw_away
 from elstrada.roles.wirelog.tap import Entry, Kind, WireLog
 
@@ -279,8 +281,8 @@ def _measure(entry: Entry, frame: Frame, latency_us: int | None) -> None:
     line.heard_at = entry.at
     if latency_us is not None:
         line.reply_us = remember(line.reply_us, latency_us)
-    if frame.action == "Heartbeat":
+    if unsigned(frame.action) == "Heartbeat":
         line.heartbeat_at = entry.at
-    ahead = ahead_ms(frame, entry.at)
+    ahead = ahead_ms(unsigned(frame.action), frame.text, entry.at)
     if ahead is not None:
         line.ahead_ms = remember(line.ahead_ms, ahead)

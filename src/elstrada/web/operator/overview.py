@@ -15,6 +15,7 @@ from elstrada.model.party import PeerState
 from elstrada.web.operator import nodes
 from elstrada.web.operator.nodes import Nodes
 from elstrada.web.operator.rows import (
+    COUNTED,
     BillLineDocument,
     BillLineRow,
     CdrDocument,
@@ -92,6 +93,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
     status: EvseStatus
     """OUTOFORDER: a fault; UNKNOWN: no contact."""
+    owner: str
     station_id: str
     evse_id: int | None
     place: str
@@ -106,6 +108,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A session that runs."""
 
     session_id: str
+    owner: str
     station_id: str
     evse_id: int | None
     place: str
@@ -182,6 +185,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Of all running sessions; None when there are too many to sum."""
     cdrs: tuple[Charged, ...]
     cdr_states: Mapping[str, int]
+    cdr_count: int
+    """Of those that we issued, delivered or not."""
     bill_lines: tuple[Billed, ...]
     bill_line_count: int
     strayed: tuple[Strayed, ...]
@@ -213,6 +218,7 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
         power_kw=_power_kw(rows.running, rows.running_count),
         cdrs=tuple(_charged(row) for row in rows.cdrs),
         cdr_states=rows.cdr_states,
+        cdr_count=min(COUNTED, sum(rows.cdr_states.get(state, 0) for state in ("ISSUED", "DELIVERED"))),
         bill_lines=tuple(_billed(row) for row in rows.bill_lines),
         bill_line_count=rows.bill_line_count,
         strayed=tuple(_strayed(row) for row in rows.findings[:SHOWN]),
@@ -302,6 +308,7 @@ def _trouble(rows: Rows, place: _Places) -> Iterable[Trouble]:
 def _fault(row: FaultRow, station: StationRow | None, place: _Places) -> Trouble:
     return Trouble(
         status=EvseStatus.OUTOFORDER,
+        owner=row.owner,
         station_id=row.station_id,
         evse_id=row.evse_id or None,
         place=place(row.owner, row.station_id, row.evse_id),
@@ -314,6 +321,7 @@ def _fault(row: FaultRow, station: StationRow | None, place: _Places) -> Trouble
 def _gone(row: StationRow, place: _Places) -> Trouble:
     return Trouble(
         status=EvseStatus.UNKNOWN,
+        owner=row.owner,
         station_id=row.station_id,
         evse_id=None,
         place=place(row.owner, row.station_id),
@@ -339,6 +347,7 @@ def _running(rows: Sequence[SessionRow], place: _Places, now: datetime) -> Itera
     for row in rows:
         yield Running(
             session_id=row.session_id,
+            owner=row.owner,
             station_id=row.station_id,
             evse_id=row.evse_id or None,
             place=place(row.owner, row.station_id, row.evse_id),

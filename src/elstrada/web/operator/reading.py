@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from datetime import datetime
+from typing import TypeVar, cast
 
 import msgspec
 from sqlalchemy import Table
@@ -11,7 +12,9 @@ from sqlalchemy import Table
 from elstrada.model.device import ConnectorStatus
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Between, Row, Spine, Where
+from elstrada.spine.paging import EVER
 from elstrada.web.operator.rows import (
+    COUNTED,
     BillLineRow,
     CdrRow,
     EvseTally,
@@ -30,6 +33,8 @@ from elstrada.web.operator.rows import (
 
 SHOWN = 12
 """Rows of a list that the page shows."""
+MOST_OWNERS = 100
+"""Parties of ours whose rows are read."""
 SUMMED = 5_000
 """Rows that are read where the page shows a sum over them."""
 MOST_NODES = 200
@@ -44,6 +49,7 @@ async def read(spine: Spine) -> Rows:
     away = await _away(spine)
     faults = await _faults(spine)
     running = await _running(spine)
+    cdr_owners, bill_owners = await owners_in(spine, t.cdr), await owners_in(spine, t.bill_line)
     stations = await _stations(spine, [*away[:SHOWN], *faults, *running[:SHOWN]])
     return Rows(
         stations_known=await _count(spine, t.station),
@@ -54,17 +60,17 @@ async def read(spine: Spine) -> Rows:
         faults=faults,
         fault_stations=await _fault_stations(spine, faults),
         running=running,
-        running_count=await _count(spine, t.session, {"ended_at": None}),
-        cdrs=await _cdrs(spine),
-        cdr_states=await _cdr_states(spine),
-        bill_lines=_typed(BillLineRow, await spine.find(t.bill_line, order=("-recorded_at",), limit=SHOWN)),
-        bill_line_count=await _count(spine, t.bill_line),
+        running_count=await _count(spine, t.session, {"ended_at": None}, most=COUNTED),
+        cdrs=await _cdrs(spine, cdr_owners),
+        cdr_states=await _cdr_states(spine, cdr_owners),
+        bill_lines=await _bill_lines(spine, bill_owners),
+        bill_line_count=await _count(spine, t.bill_line, most=COUNTED),
         findings=_typed(FindingRow, await spine.find(t.finding, order=("-last_at",), limit=SUMMED)),
-        stray_count=await _count(spine, t.stray),
+        stray_count=await _count(spine, t.stray, most=COUNTED),
         peers=_typed(PeerRow, await spine.find(t.peer, order=("owner", "peer_id"), limit=SHOWN)),
         marks=_typed(MarkTally, await spine.count(t.mark, by=("owner", "peer_id"))),
         unknown=await _unknown(spine),
-        unknown_count=await _count(spine, t.unknown_station),
+        unknown_count=await _count(spine, t.unknown_station, most=COUNTED),
         nodes=_typed(NodeRow, await spine.find(t.node, order=("id",), limit=MOST_NODES)),
         stations=stations,
         places=await _places(spine, stations),
@@ -72,7 +78,7 @@ async def read(spine: Spine) -> Rows:
 
 
 async def _away(spine: Spine) -> list[StationRow]:
-    where: Where = {"connection_id": None}
+    where: Where = {"connection_id": None, "disconnected_at": EVER}
     return _typed(
         StationRow, await spine.find(t.station_state, where, order=("-disconnected_at",), limit=SUMMED)
     )
@@ -86,28 +92,51 @@ async def _evses(spine: Spine) -> list[EvseTally]:
 
 
 async def _faults(spine: Spine) -> list[FaultRow]:
-    where: Where = {"status": ConnectorStatus.FAULTED.value}
+    where: Where = {"status": ConnectorStatus.FAULTED.value, "changed_at": EVER}
     return _typed(FaultRow, await spine.find(t.connector_state, where, order=("-changed_at",), limit=SHOWN))
 
 
 async def _fault_stations(spine: Spine, faults: Sequence[FaultRow]) -> list[StationRow]:
-    where: Where = {"station_id": AnyOf(tuple({fault.station_id for fault in faults}))}
-    return _typed(StationRow, await spine.find(t.station_state, where))
+    return _typed(StationRow, await _named(spine, t.station_state, faults))
 
 
 async def _running(spine: Spine) -> list[SessionRow]:
-    where: Where = {"ended_at": None}
-    return _typed(SessionRow, await spine.find(t.session, where, order=("-started_at",), limit=SUMMED))
+    begun: Where = {"ended_at": None, "started_at": EVER}
+    rows = await spine.find(t.session, begun, order=("-started_at",), limit=SUMMED)
+    # Of some the beginning has not come yet; they stand last.
+    unbegun: Where = {"ended_at": None, "started_at": None}
+    rows += await spine.find(t.session, unbegun, order=("owner",), limit=SUMMED - len(rows))
+    return _typed(SessionRow, rows)
 
 
-async def _cdrs(spine: Spine) -> list[CdrRow]:
-    where: Where = {"state": AnyOf(("ISSUED", "DELIVERED"))}
-    return _typed(CdrRow, await spine.find(t.cdr, where, order=("-recorded_at",), limit=SHOWN))
+async def _cdrs(spine: Spine, owners: Sequence[str]) -> list[CdrRow]:
+    rows: list[Row] = []
+    for owner in owners:
+        for state in ("ISSUED", "DELIVERED"):
+            where: Where = {"owner": owner, "state": state, "recorded_at": EVER}
+            rows += await spine.find(t.cdr, where, order=("-recorded_at",), limit=SHOWN)
+    return _typed(CdrRow, _latest(rows))
 
 
-async def _cdr_states(spine: Spine) -> dict[str, int]:
-    rows = await spine.count(t.cdr, by=("state",))
-    return {str(row["state"]): _number(row) for row in rows}
+async def _cdr_states(spine: Spine, owners: Sequence[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for state in ("ISSUED", "DELIVERED", "HELD"):
+        parts = [
+            await _count(spine, t.cdr, {"owner": owner, "state": state}, most=COUNTED) for owner in owners
+        ]
+        counts[state] = min(sum(parts), COUNTED)
+    return counts
+
+
+async def _bill_lines(spine: Spine, owners: Sequence[str]) -> list[BillLineRow]:
+    rows: list[Row] = []
+    for owner in owners:
+        rows += await spine.find(t.bill_line, {"owner": owner}, order=("-recorded_at",), limit=SHOWN)
+    return _typed(BillLineRow, _latest(rows))
+
+
+def _latest(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: cast(datetime, row["recorded_at"]), reverse=True)[:SHOWN]
 
 
 async def _unknown(spine: Spine) -> list[UnknownStationRow]:
@@ -118,21 +147,47 @@ async def _unknown(spine: Spine) -> list[UnknownStationRow]:
 async def _stations(
     spine: Spine, named: Iterable[StationRow | FaultRow | SessionRow]
 ) -> dict[_Key, StationDocument]:
-    wanted = tuple({row.station_id for row in named})
-    rows = await spine.find(t.station, {"station_id": AnyOf(wanted)}, limit=4 * SHOWN)
+    rows = await _named(spine, t.station, named)
     return {(str(row["owner"]), str(row["station_id"])): _document(StationDocument, row) for row in rows}
 
 
 async def _places(spine: Spine, stations: dict[_Key, StationDocument]) -> dict[_Key, PlaceDocument]:
-    wanted = tuple({place.location_id for station in stations.values() for place in station.places})
-    rows = await spine.find(t.location, {"location_id": AnyOf(wanted)}, limit=SUMMED)
-    # Another party's location may have the same id; a station stands in a location of its owner.
-    own = (row for row in rows if row["owner"] == row["party"])
-    return {(str(row["owner"]), str(row["location_id"])): _document(PlaceDocument, row) for row in own}
+    wanted = {(owner, place.location_id) for (owner, _), of in stations.items() for place in of.places}
+    rows: list[Row] = []
+    for owner in sorted({owner for owner, _ in wanted}):
+        # Another party's location may have the same id; a station stands in a location of its owner.
+        ids = AnyOf(tuple(location_id for of, location_id in wanted if of == owner))
+        where: Where = {"owner": owner, "party": owner, "location_id": ids}
+        rows += await spine.find(t.location, where, limit=SUMMED)
+    return {(str(row["owner"]), str(row["location_id"])): _document(PlaceDocument, row) for row in rows}
 
 
-async def _count(spine: Spine, table: Table, where: Where | None = None) -> int:
-    return sum(_number(row) for row in await spine.count(table, where))
+async def _named(
+    spine: Spine, table: Table, named: Iterable[StationRow | FaultRow | SessionRow]
+) -> list[Row]:
+    """The rows of the stations that are named."""
+    wanted = {(row.owner, row.station_id) for row in named}
+    rows: list[Row] = []
+    for owner in sorted({owner for owner, _ in wanted}):
+        ids = AnyOf(tuple(station_id for of, station_id in wanted if of == owner))
+        rows += await spine.find(table, {"owner": owner, "station_id": ids}, limit=4 * SHOWN)
+    return rows
+
+
+async def owners_in(spine: Spine, table: Table) -> list[str]:
+    """The parties that own rows of a table; each is found without reading those of the one before."""
+    found: list[str] = []
+    where: Where = {}
+    while rows := await spine.find(table, where, order=("owner",), limit=1):
+        found.append(str(rows[0]["owner"]))
+        if len(found) == MOST_OWNERS:
+            break
+        where = {"owner": Between(found[-1] + "\x01")}  # Less than any character of a party's id.
+    return found
+
+
+async def _count(spine: Spine, table: Table, where: Where | None = None, *, most: int | None = None) -> int:
+    return sum(_number(row) for row in await spine.count(table, where, most=most))
 
 
 def _number(row: Row) -> int:

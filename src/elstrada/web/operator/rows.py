@@ -178,8 +178,15 @@ class PeerRoleDocument(msgspec.Struct, frozen=True):
     role: str
 
 
+COUNTED = 10_000
+"""Where the page stops counting what grows for ever; it says that there are more."""
+
+
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading of the spine. Lists are bounded; the numbers beside them are of the whole."""
+    """One reading of the spine. Lists are bounded; the numbers beside them are of the whole.
+
+    Of sessions, CDRs, bill lines, strays and unknown stations no more than ``COUNTED`` are counted.
+    """
 
     stations_known: int
     """Station records: those that may connect."""

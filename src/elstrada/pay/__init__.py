@@ -1,0 +1,1 @@
+"""Payment service providers: who takes drivers' money, behind one face."""

@@ -1,0 +1,1 @@
+"""Certificates of stations: what they ask for, who signs it, and what comes back."""

@@ -1,0 +1,1 @@
+"""VAT numbers that drivers enter at stations: whether a company has them."""
