@@ -80,16 +80,21 @@ class Authority:
             builder = builder.add_extension(names, critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())
         stem = file or f"{name}-{certificate.serial_number:x}"
-        issued = Issued(self.folder / f"{stem}.pem", self.folder / f"{stem}.key")
-        issued.certificate.write_bytes(certificate.public_bytes(Encoding.PEM) + self._chain())
-        issued.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return issued
+        return written(self.folder, stem, certificate.public_bytes(Encoding.PEM) + self._chain(), key)
 
     def _chain(self) -> bytes:
         """Of the authorities below the root."""
         if self.above is None:
             return b""
         return self.certificate.public_bytes(Encoding.PEM) + self.above._chain()
+
+
+def written(folder: Path, stem: str, chain: bytes, key: Key) -> Issued:
+    """A certificate in PEM and its key, as files that TLS can load."""
+    issued = Issued(folder / f"{stem}.pem", folder / f"{stem}.key")
+    issued.certificate.write_bytes(chain)
+    issued.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return issued
 
 
 def made_key(kind: str) -> Key:

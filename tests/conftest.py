@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from itertools import groupby
+
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+from memory_folder import memory_folder
 
 # How long an example takes tells of the machine and its neighbours, not of what is tested.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The continuous build tries the same examples each time, so that it tells of the change that it builds.
+settings.register_profile("build", settings.get_profile("shared machine"), derandomize=True)
+settings.register_profile("long", settings.get_profile("shared machine"), max_examples=5_000)
 settings.load_profile("shared machine")
 
 
@@ -14,3 +24,50 @@ settings.load_profile("shared machine")
 def anyio_backend() -> str:
     """Async tests run on plain asyncio."""
     return "asyncio"
+
+
+def pytest_configure() -> None:
+    """Put temporary folders into memory where there is room: most of these tests wait for nothing but syncs.
+
+    No test may rest on a disk that syncs: what a power cut leaves is tried on one that forgets
+    (spine/forgetful_disk.py), and a process that is killed loses nothing that it has written.
+    """
+    if folder := memory_folder():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+
+
+# --- who runs what ----------------------------------------------------------------------------------
+
+
+class Shares(LoadFileScheduling):
+    """Gives a worker whole files, which share their servers; and all of deploy/, which installs a wheel."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = "tests/deploy/"
+        return folder if nodeid.startswith(folder) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares | None:
+    """What ``--dist loadfile`` means here."""
+    return Shares(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have several workers begin each file that takes long in the first half, and not all at once.
+
+    At the end every worker has something to do then; and what waits in one is filled by what reckons in another.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    files = [list(file) for _, file in groupby(items, lambda item: item.path)]
+    long = [file for file in files if any(_takes_long(item) for item in file)]
+    rest = [file for file in files if file not in long]
+    apart = len(rest) / 2 / max(len(long), 1)
+    for number, file in enumerate(long):
+        rest.insert(round(number * apart) + number, file)
+    items[:] = [item for file in rest for item in file]
+
+
+def _takes_long(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("slow", "browser"))

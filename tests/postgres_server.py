@@ -15,6 +15,7 @@ from pathlib import Path
 
 from elstrada.sim import servers
 from elstrada.spine.postgres_migrate import migrate_postgres
+from memory_folder import memory_folder
 
 _ANSWER_S = 5.0
 
@@ -69,18 +70,10 @@ def shared_server() -> PostgresServer:
     It does not sync and stands in memory where there is room: none of these tests cuts the power, and
     each wants a new database, which takes 30 ms this way instead of 300.
     """
-    server = PostgresServer({"fsync": "off", "full_page_writes": "off"}, _memory_folder())
+    server = PostgresServer({"fsync": "off", "full_page_writes": "off"}, memory_folder())
     server.start()
     atexit.register(server.remove)
     return server
-
-
-def _memory_folder() -> str | None:
-    folder = "/dev/shm"
-    if not os.path.ismount(folder):
-        return None
-    free = os.statvfs(folder)
-    return folder if free.f_bavail * free.f_frsize > 2**30 else None
 
 
 _numbers = count()

@@ -266,16 +266,64 @@ def test_certificate_files_are_names_with_commas_or_a_list(
     assert (found.certificate, found.key) == pairs
 
 
+CLIENTS = {**TLS, "stations.tls.client_ca": "ca.pem"}
+EST = "https://pki.example/.well-known/est/stations"
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
         ({**TLS, "stations.tls.key": "rsa.key"}, "each certificate has its key"),
         ({"stations.tls.client_ca": "ca.pem"}, "so there is no TLS"),
+        ({"stations.tls.without_secrecy": "true"}, "so there is no TLS"),
         ({**TLS, "stations.tls.organization": "Els"}, "so no station shows a certificate"),
         ({"stations.plain": "false"}, "so no station could connect"),
         ({**TLS, "stations.plain": "false", "stations.tls_in_front": "true"}, "the proxy could not connect"),
+        ({**TLS, "stations.authority.folder": "ca"}, "what it signs would open no door"),
+        (
+            {**CLIENTS, "stations.authority.folder": "ca", "stations.authority.est": EST},
+            "one of them signs, so name one",
+        ),
+        ({**CLIENTS, "stations.authority.est": EST, "stations.authority.est_user": "u"}, "belong together"),
+        ({**CLIENTS, "stations.authority.est": "https://pki.example/est"}, "stations.authority.est"),
+        ({"stations.v2g_authority.folder": "v2g", "stations.v2g_authority.est": EST}, "name one"),
+        (
+            {
+                "stations.v2g_authority.est": EST,
+                "stations.v2g_authority.est_user": "u",
+                "stations.v2g_authority.est_password": "p",
+                "stations.v2g_authority.est_token": "t",
+            },
+            "a user and a token",
+        ),
+        ({**CLIENTS, "stations.v2g_authority.combined": "true"}, "needs an authority beside it"),
+        (
+            {"stations.v2g_authority.folder": "v2g", "stations.v2g_authority.combined": "true"},
+            "its root in stations.tls.client_ca",
+        ),
+        (
+            {"stations.plug_and_charge.pool": "https://p", "stations.plug_and_charge.pool_folder": "p"},
+            "one of them has the contracts",
+        ),
+        ({"stations.plug_and_charge.pool_headers": '{"a": "b"}'}, "nobody is sent them"),
+        (
+            {"stations.message_signing.key": "k.pem"},
+            "stations.message_signing has one of key and certificate",
+        ),
+        ({"stations.message_signing.certificate": "c.pem"}, "name both, or none"),
+        ({"stations.plug_and_charge.unverified": "maybe"}, "stations.plug_and_charge.unverified"),
+        (
+            {"stations.plug_and_charge.responders": "http://ocsp.example/"},
+            "stations.plug_and_charge.responders",
+        ),
+        ({"stations.vat.service": "https://u:hunter2@vies.example"}, "stations.vat.service"),
+        ({"stations.vat.requester": "US123456789"}, "a country of the EU"),
+        ({"web_payments.provider": "somebody"}, "web_payments.provider"),
+        ({"web_payments.amount": "0"}, "web_payments.amount"),
+        ({**CLIENTS, "stations.authority.est": "https://u:hunter2@pki.example/.well-known/est"}, "est"),
     ],
 )
 def test_doors_that_lead_nowhere_are_refused(settings: dict[str, str], says: str) -> None:
     (told,) = problems(overrides=settings)
     assert says in told
+    assert "hunter2" not in told

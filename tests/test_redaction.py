@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elstrada.redaction import HIDDEN, redacted_json
+from elstrada.redaction import HIDDEN, is_secret_name, redacted_json
 
 SECRET = "c0rrect-horse"
 DOCUMENTS = {
@@ -25,6 +25,8 @@ DOCUMENTS = {
         "updateType": "Full",
     },
     "1.6 GetDiagnostics": {"location": f"ftp://station:{SECRET}@files.example/d"},
+    "1.6 UpdateFirmware": {"location": f"https://files.example/files/{'A' * 30}{SECRET}/fw.bin"},
+    "2.x GetLog": {"log": {"remoteLocation": f"http://10.0.0.1:8002/a/files/{SECRET}{'_' * 30}/"}},
     "2.x SetVariables": {
         "setVariableData": [
             {
@@ -117,7 +119,13 @@ def test_what_is_no_document_is_hidden_whole(text: str) -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
-        lambda parts: st.lists(parts, max_size=4) | st.dictionaries(st.text(max_size=8), parts, max_size=4),
+        # A number under a secret's name is hidden as a PIN is.
+        lambda parts: (
+            st.lists(parts, max_size=4)
+            | st.dictionaries(
+                st.text(max_size=8).filter(lambda name: not is_secret_name(name)), parts, max_size=4
+            )
+        ),
         max_leaves=20,
     )
 )

@@ -1,9 +1,10 @@
 """Memory per idle connection, and echoed messages per second against npm ``ws``.
 
-    python tests/bench/bench_sockets.py [memory|echo|all] [--gateway] [--connections 5000] [--engine picows]
+    python tests/bench/bench_sockets.py [memory|echo|all] [--gateway] [--compressed] [--connections 5000] [--engine picows]
 
 ``memory --gateway`` measures stations of the real gateway on SQLite: authenticated, connected in the log,
-booted and idle. Without it a socket has the smallest line there can be.
+booted and idle. Without it a socket has the smallest line there can be. ``--compressed``: stations offer
+compression.
 
 A script, not a test. Servers run in child processes; clients in this one. ``echo`` needs node and npm
 and installs ``ws`` into tests/bench/ws_echo on first use. Pin it to two cores for figures to compare.
@@ -159,10 +160,11 @@ def memory(process: subprocess.Popen[str]) -> tuple[int, int]:
     return rss, count
 
 
-def opening(n: int) -> bytes:
+def opening(n: int, *, compressed: bool) -> bytes:
     key = base64.b64encode(n.to_bytes(16, "big")).decode()
     head = f"GET /ocpp/CP{n} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     head += f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n"
+    head += "Sec-WebSocket-Extensions: permessage-deflate\r\n" if compressed else ""
     return (head + f"Authorization: {credentials(n)}\r\nUser-Agent: bench\r\n\r\n").encode()
 
 
@@ -175,8 +177,10 @@ def masked(frame: bytes) -> bytes:
 class Station(asyncio.Protocol):
     """A client down to bytes: it opens, and may then play ping-pong with one frame."""
 
+    compressed = False
+
     def __init__(self, n: int, rounds_until: float) -> None:
-        self._opening, self._until = opening(n), rounds_until
+        self._opening, self._until = opening(n, compressed=self.compressed), rounds_until
         self._frame = masked(FRAME)
         self._echo_bytes = 4 + len(FRAME)
         self._got = 0
@@ -192,6 +196,7 @@ class Station(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self.opened.done():
             assert data.startswith(b"HTTP/1.1 101"), data
+            assert (b"permessage-deflate" in data) == self.compressed, data
             self.opened.set_result(None)
             return
         self._got += len(data)
@@ -237,6 +242,7 @@ async def measure_memory(engine: str, connections: int, *, gateway: bool) -> Non
         with child(sys.executable, __file__, "serve", *options) as server:
             grown = await growth(server, connections, gateway=gateway)
     what = f"{engine} and gateway" if gateway else engine
+    what += ", compressed" * Station.compressed
     print(f"{what}: {grown / connections / 1000:.2f} kB per idle connection ({connections + WARM} open)")
 
 
@@ -303,12 +309,14 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("what", nargs="?", default="all", choices=["memory", "echo", "all", "serve"])
     arguments.add_argument("--gateway", action="store_true")
+    arguments.add_argument("--compressed", action="store_true")
     arguments.add_argument("--folder", type=Path, help="of the gateway's database")
     arguments.add_argument("--engine", default="picows", choices=sorted(STATION_ENGINES))
     arguments.add_argument("--connections", type=int, default=5_000)
     arguments.add_argument("--talkers", type=int, default=50)
     arguments.add_argument("--seconds", type=float, default=3.0)
     chosen = arguments.parse_args()
+    Station.compressed = chosen.compressed
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if chosen.what == "serve":

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 from built import DEPLOY, ROOT, installed
 
-PAGES = ("running.md", "station-security.md")
+PAGES = ("running.md", "station-security.md", "firmware.md")
 GUIDE = "\n".join((ROOT / "docs" / "guide" / page).read_text() for page in PAGES)
 BLOCKS = re.findall(r"```sh\n(.*?)```", GUIDE.replace("   ```", "```"), re.DOTALL)
 INLINE = re.findall(r"`(elstrada [^`]+)`", GUIDE.replace("\n", " "))

@@ -43,6 +43,14 @@ MOST: dict[str, Any] = {
     "podAnnotations": {"owner": "charging"},
     "imagePullSecrets": [{"name": "registry"}],
 }
+FILES = MOST | {
+    "files": {
+        "claim": "station-files",
+        "publicUrl": "https://files.example.org",
+        "tls": True,
+        "service": {"type": "LoadBalancer", "port": 443},
+    }
+}
 
 
 def _render(values: dict[str, Any]) -> list[dict[str, Any]]:
@@ -68,7 +76,7 @@ def test_the_linter_finds_nothing() -> None:
     ]
 
 
-@pytest.mark.parametrize("values", [LEAST, MOST], ids=["least", "most"])
+@pytest.mark.parametrize("values", [LEAST, MOST, FILES], ids=["least", "most", "files"])
 @pytest.mark.parametrize("version", ["1.25", "1.29", "1.33"])
 def test_kubernetes_would_take_every_object(values: dict[str, Any], version: str) -> None:
     kubernetes = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
@@ -175,6 +183,32 @@ def test_a_secret_with_a_certificate_opens_a_door_with_tls_and_only_gateways_see
     assert "stations-tls" not in yaml.safe_dump(_render(LEAST))
 
 
+def test_a_claim_opens_a_door_for_files_at_the_nodes_with_pages_and_nowhere_else() -> None:
+    objects = _render(FILES)
+    [config] = _of(objects, "ConfigMap")
+    assert tomllib.loads(config["data"]["elstrada.toml"])["files"] == {
+        "port": 8002,
+        "public_url": "https://files.example.org",
+        "tls": True,
+        "dir": "/var/lib/elstrada-files/files",
+        "shared": True,
+    }
+    for deployment in _of(objects, "Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+        has_pages = "pages" in container["args"][2]
+        mounted = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+        assert mounted.get("files") == ("/var/lib/elstrada-files" if has_pages else None)
+        assert ("stations-tls" in mounted) is (has_pages or "gateway" in container["args"][2])
+        assert ("files" in {port["name"] for port in container["ports"]}) is has_pages
+    [service] = [one for one in _of(objects, "Service") if one["metadata"]["name"] == "demo-files"]
+    assert service["spec"]["selector"]["role.elstrada/pages"] == "true"
+    assert [(port["port"], port["targetPort"]) for port in service["spec"]["ports"]] == [(443, "files")]
+    [policy] = _of(objects, "NetworkPolicy")
+    assert {"port": "files", "protocol": "TCP"} in policy["spec"]["ingress"][0]["ports"]
+    assert "demo-files" not in yaml.safe_dump(_render(MOST))
+
+
 def test_migration_comes_before_the_nodes_and_needs_nothing_of_the_chart() -> None:
     [job] = _of(_render(LEAST), "Job")
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
@@ -187,7 +221,7 @@ def test_migration_comes_before_the_nodes_and_needs_nothing_of_the_chart() -> No
     )
 
 
-@pytest.mark.parametrize("values", [LEAST, MOST], ids=["least", "most"])
+@pytest.mark.parametrize("values", [LEAST, MOST, FILES], ids=["least", "most", "files"])
 def test_every_pods_settings_are_ones_that_elstrada_knows(values: dict[str, Any], tmp_path: Path) -> None:
     objects = _render(values)
     [config] = _of(objects, "ConfigMap")
@@ -220,8 +254,18 @@ def test_no_secret_is_in_the_chart() -> None:
         LEAST | {"groups": {"gateway": {"roles": ["driver"], "replicas": 1, "resources": {}}}},
         LEAST | {"groups": {"Gateway": {"roles": ["gateway"], "replicas": 1, "resources": {}}}},
         LEAST | {"drain": {"lameDuckSeconds": "long"}},
+        LEAST
+        | {"files": {"claim": "files", "publicUrl": "", "service": {"type": "ClusterIP", "port": 8002}}},
     ],
-    ids=["no publicUrl", "no scheme", "unknown value", "unknown role", "no name", "no number"],
+    ids=[
+        "no publicUrl",
+        "no scheme",
+        "unknown value",
+        "unknown role",
+        "no name",
+        "no number",
+        "files nobody can reach",
+    ],
 )
 def test_values_that_cannot_be_meant_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(helm.HelmError):

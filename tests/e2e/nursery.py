@@ -12,15 +12,25 @@ import json
 import os
 import signal
 import sys
+from datetime import UTC
 from importlib import import_module
 
 from litestar import Litestar
 
 from elstrada.cli import main
+from elstrada.net.client import system_trust
 from elstrada.roles.desk.nouns import NOUNS
 from elstrada.roles.desk.table import verbs_of
+from elstrada.web.languages import LANGUAGES
+from elstrada.web.render import Renderer
 
-LAZY = ("elstrada.cli.nouns", "elstrada.cli.configuration", "elstrada.cli.living", "elstrada.roles.serve")
+LAZY = (
+    "alembic.command",
+    "elstrada.cli.nouns",
+    "elstrada.cli.configuration",
+    "elstrada.cli.living",
+    "elstrada.roles.serve",
+)
 """What the command line imports when it is needed."""
 
 
@@ -51,10 +61,13 @@ def live(argv: list[str]) -> None:
 
 
 def warm() -> None:
-    """Import what the first use would import."""
+    """Import and read what the first use would."""
     for name in LAZY:
         import_module(name)
     Litestar([], logging_config=None)
+    system_trust()
+    for language in LANGUAGES:
+        Renderer(language, {}, UTC)
     for noun in NOUNS:
         list(verbs_of(noun))
     gc.collect()

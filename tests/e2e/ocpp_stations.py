@@ -188,6 +188,11 @@ class Station21(Station201):
 PROTOCOLS = {Station16: "ocpp1.6", Station201: "ocpp2.0.1", Station21: "ocpp2.1"}
 
 
+def _protocol(kind: type[Station16] | type[Station201]) -> str:
+    """The newest that a kind of station, or what it is a kind of, speaks."""
+    return next(PROTOCOLS[one] for one in kind.__mro__ if one in PROTOCOLS)
+
+
 @contextlib.asynccontextmanager
 async def plugged_in(
     kind: type[Station16] | type[Station201], name: str, stations_url: str, password: str
@@ -215,7 +220,7 @@ async def _dialled(
         try:
             return await websockets.connect(
                 f"{stations_url}{name}",
-                subprotocols=[websockets.Subprotocol(PROTOCOLS[kind])],
+                subprotocols=[websockets.Subprotocol(_protocol(kind))],
                 additional_headers={"Authorization": f"Basic {basic}"},
                 open_timeout=60,
             )

@@ -92,3 +92,7 @@ class RawSocket:
     def close(self) -> None:
         """Hang up without a word."""
         self._writer.close()
+
+    def abort(self) -> None:
+        """Hang up, whatever is still to be sent or read."""
+        self._writer.transport.abort()

@@ -21,6 +21,7 @@ from market import open_market
 from test_e2e_nothing_is_lost import make_stations
 
 from cutting_proxy import Cut, CuttingProxy
+from elstrada.roles.gateway.costs import FINAL_WITHIN_S
 from postgres_server import PostgresServer
 
 DRAINED_S = 60.0
@@ -82,7 +83,8 @@ async def postgres_is_paused(season: Season) -> None:
     """F4, P8: no answer, no error, nobody ready; everything is in afterwards."""
     gateways = season.nodes.gateways
     await asyncio.to_thread(season.postgres.pause)
-    await asyncio.sleep(1)  # Whatever was under way has been answered.
+    # Whatever was under way has been answered: an end that is committed waits so long for its cost.
+    await asyncio.sleep(FINAL_WITHIN_S + 1)
     before = answers(season.stations)
     await asyncio.to_thread(
         wait_for, lambda: not any(node.ready() for node in gateways), "nobody to be ready", within_s=15

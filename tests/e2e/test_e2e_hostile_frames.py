@@ -57,6 +57,7 @@ async def test_a_hostile_frame_gets_the_protocols_own_answer(besieged: Besieged,
     assert await asyncio.wait_for(answer_to(besieged, hostile), 30) == hostile.answer
 
 
+@pytest.mark.rule(21)
 async def test_after_all_of_them_the_server_serves_leaks_nothing_and_has_counted(besieged: Besieged) -> None:
     home = besieged.home
     await attack(besieged, WARM)

@@ -96,7 +96,7 @@ def test_what_one_mix_of_roles_leaves_undone_the_next_does(nursery: Nursery, tmp
         ("n-1", "serving", ["biller", "pages", "roamer"])
     ]
     told = samples(home)
-    assert told["elstrada_ocpi_requests_served_total{outcome=done,version=2.2.1}"] > 0
+    assert told["elstrada_ocpi_requests_served_total{outcome=done,version=2.3.0}"] > 0
     assert told["elstrada_ocpi_requests_sent_total{outcome=received,owner=SE*ELS,peer=retail-el}"] > 0
     assert home.stop() == 0
     check_log_lines(home)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from looking import ATTACKS, BROWSER, H1, LOOKS, page_of, violations
+from playwright.sync_api import Browser, Page, expect
 from web_world import (
     NODES,
     Site,
@@ -32,18 +28,10 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Delete
 from elstrada.web.events import Pace
 
-CHROMIUM = shutil.which("chromium")
-AXE = "axe-core@4.14.1"
-CACHE = Path(__file__).parent.parent.parent / "build" / "axe"
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-LOOKS = [(language, scheme) for language in ("en", "sv", "it") for scheme in ("light", "dark")]
 MANY = Pace(least_s=0.05, most_s=0.5)
-H1 = {"en": "Network overview", "sv": "Nätöversikt", "it": "Panoramica della rete"}
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
-]
+
+pytestmark = BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -58,63 +46,6 @@ def many(site: Site) -> Iterator[Site]:
     with serving(MANY) as running:
         running.do(keep(running.spine, *NODES))
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """The accessibility checker's source, from its npm package; never shipped, never committed."""
-    source = CACHE / "axe.min.js"
-    if not source.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        try:
-            packed = subprocess.run(
-                ["npm", "pack", "--silent", AXE],
-                cwd=CACHE,
-                check=True,
-                capture_output=True,
-                timeout=60,
-                text=True,
-            )
-        except (OSError, subprocess.SubprocessError) as problem:
-            pytest.skip(f"{AXE} cannot be had from npm here: {problem}")
-        with tarfile.open(CACHE / packed.stdout.strip()) as archive:
-            content = archive.extractfile("package/axe.min.js")
-            assert content is not None
-            source.write_bytes(content.read())
-    return source.read_text()
-
-
-@contextmanager
-def page_of(browser: Browser, site: Site, path: str = "/", **look: object) -> Iterator[Page]:
-    """An open page; no console message, no error and no request elsewhere may happen on it."""
-    context = browser.new_context(**look)  # type: ignore[arg-type]
-    page = context.new_page()
-    noise: list[str] = []
-    page.on("console", lambda said: noise.append(f"console: {said.text}"))
-    page.on("pageerror", lambda error: noise.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (noise.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((site.address, "data:"))
-            else noise.append(f"left origin: {request.url}")
-        ),
-    )
-    page.goto(site.address + path)
-    yield page
-    context.close()
-    assert noise == []
 
 
 def live(page: Page) -> None:
@@ -235,13 +166,6 @@ def test_everybody_can_read_several_nodes(browser: Browser, many: Site, axe: str
         assert violations(page, axe) == []
 
 
-def violations(page: Page, axe: str) -> list[str]:
-    page.evaluate(axe)
-    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", STANDARDS)
-    assert len(found["passes"]) > 15, "axe did not look at the page"
-    return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
-
-
 def test_the_keyboard_reaches_content_and_languages(browser: Browser, site: Site):
     with page_of(browser, site) as page:
         page.keyboard.press("Tab")
@@ -253,16 +177,6 @@ def test_the_keyboard_reaches_content_and_languages(browser: Browser, site: Site
         expect(page.locator("h1")).to_have_text(H1["sv"])
         page.goto(site.address)
         expect(page.locator("h1")).to_have_text(H1["sv"])
-
-
-ATTACKS: tuple[Callable[[str], str], ...] = (
-    lambda mark: f"<script>alert('{mark}')</script>",
-    lambda mark: f"<img src=x onerror=alert('{mark}')>",
-    lambda mark: f"</td></tr></table><hx-partial hx-target='h1'>{mark}</hx-partial>",
-    lambda mark: f'" onmouseover="alert(\'{mark}\')" x="',
-    lambda mark: f"<div hx-get='/static/live.js' hx-trigger='load' hx-target='h1'>{mark}</div>",
-    lambda mark: f"<svg><style>*{{display:none}}</style></svg>{mark}\r\ndata: <h1>{mark}</h1>\n\n",
-)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC
 
@@ -102,11 +103,12 @@ def test_records_that_change_without_a_fact_are_seen_too():
 def test_a_burst_of_facts_is_not_a_burst_of_messages():
     pace = Pace(least_s=0.2, most_s=5)
 
-    async def run() -> list[bytes]:
+    async def run() -> tuple[list[bytes], float]:
         spine = empty_spine()
         await spine.start()
         await populate(spine)
         feed, sent = feed_over(spine, pace), list[bytes]()
+        began = time.monotonic()
 
         async def collect() -> None:
             async for body in messages(feed, "en", ""):
@@ -119,11 +121,12 @@ def test_a_burst_of_facts_is_not_a_burst_of_messages():
                 await asyncio.sleep(0.005)
             await asyncio.sleep(2 * pace.least_s)
             page.cancel()
-        return sent[1:]
+        return sent[1:], time.monotonic() - began
 
-    sent = asyncio.run(run())
+    sent, lasted_s = asyncio.run(run())
     assert b"10.99" in sent[-1]  # The last state always arrives.
-    assert 2 <= len(sent) <= 8  # Half a second of facts and the pause after it, at five a second.
+    # Half a second of facts and the pause after it, at five a second; on a busy machine it may last longer.
+    assert 2 <= len(sent) <= 1 + lasted_s / pace.least_s
 
 
 def test_many_pages_cost_one_reading_and_one_rendering():

@@ -22,12 +22,14 @@ from elstrada.model.invoice import BillLine
 from elstrada.model.location import GeoLocation, Location
 from elstrada.model.party import BusinessDetails, PartyRole, Peer, PeerState, Role
 from elstrada.model.quantity import MeterSample
+from elstrada.model.quirk import NO_QUIRKS, QuirkTable
 from elstrada.model.token import AuthMethod
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Delete, Put, Spine, Work
 from elstrada.spine.memory import MemorySpine
 from elstrada.web.app import make_app
 from elstrada.web.events import Pace
+from elstrada.web.operator.stations import WireLog
 
 _T = TypeVar("_T")
 
@@ -320,11 +322,13 @@ class Site:
 
 
 @contextmanager
-def serving(pace: Pace = QUICK) -> Iterator[Site]:
+def serving(
+    pace: Pace = QUICK, wire: WireLog | None = None, quirks: QuirkTable = NO_QUIRKS
+) -> Iterator[Site]:
     """Serve the small network on a free port of 127.0.0.1."""
     clock = StandingClock()
     spine = MemorySpine(clock)
-    app = make_app(spine, clock, pace=pace)
+    app = make_app(spine, clock, pace=pace, wire=wire, quirks=quirks)
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_level="warning", ws="none")
     )

@@ -1,0 +1,211 @@
+"""A crowd of rows for lists: as many as one likes that a filter passes over, and behind them the few it wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, SmallInteger, Table
+
+from elstrada.model.allowance import Allowance
+from elstrada.model.device import Station
+from elstrada.model.ids import PartyId
+from elstrada.model.location import GeoLocation, Location
+from elstrada.model.mirror import ItemKind, Variable
+from elstrada.model.notices import Notice, NoticeKind
+from elstrada.model.party import BusinessDetails, Party, Peer, PeerState, Role
+from elstrada.model.tariff import Tariff
+from elstrada.model.token import Token, Whitelist
+from elstrada.model.web_payment import PaymentState, WebPayment
+from elstrada.spine import tables as t
+from elstrada.spine.columns import Amount, Moment
+from elstrada.spine.face import Cell, Row
+
+OWNER = PartyId("SE", "ELS")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FEW = 3
+"""Rows that filters want; they are the oldest."""
+WANTED: dict[str, Cell] = {
+    "station_id": "S1",
+    "source": "station:SE*ELS/S1",
+    "state": "HELD",
+    "kind": "LOG",
+    "severity": 2,
+    "contract_id": "C1",
+    "firmware_id": "F1",
+    "peer_id": "P1",
+}
+"""What the few have in common."""
+PASSED: dict[str, Cell] = {
+    "station_id": "S2",
+    "source": "station:SE*ELS/S2",
+    "state": "DELIVERED",
+    "kind": "FIRMWARE",
+    "severity": 9,
+    "contract_id": "C2",
+    "firmware_id": "F2",
+    "peer_id": "P2",
+}
+_CROWDED = (
+    t.session,
+    t.station_notice,
+    t.stray,
+    t.command,
+    t.cdr,
+    t.bill_line,
+    t.connector_state,
+    t.station_item,
+    t.station_report,
+    t.allowance,
+    t.token,
+    t.location,
+    t.tariff,
+    t.peer,
+    t.finding,
+    t.firmware_image,
+    t.transfer,
+    t.unknown_station,
+    t.station_certificate,
+    t.reservation,
+    t.roamed_reservation,
+    t.web_payment,
+)
+
+
+def fill(connection: Connection, count: int) -> None:
+    """Fill all tables that lists are of with ``count`` rows and the few, written as they stand."""
+    own = Party(OWNER, (Role.CPO, Role.EMSP), BusinessDetails("Elstrada"))
+    connection.execute(t.party.insert(), {"party": str(OWNER), "document": _json(own)})
+    for table in _CROWDED:
+        rows = crowd(table, count)
+        while some := [row for _, row in zip(range(5_000), rows, strict=False)]:
+            connection.execute(table.insert(), some)
+    for name in ("S1", "S2", *(f"T{n:06d}" for n in range(count))):
+        station = {"document": _json(Station(owner=OWNER, id=name)), "changed_at": NOON}
+        key = {"owner": str(OWNER), "station_id": name}
+        connection.execute(t.station.insert(), key | station)
+        away = None if name == "S1" else f"c{name}"
+        connection.execute(
+            t.station_state.insert(),
+            key | {"connection_id": away, "disconnected_at": NOON, "connected_at": NOON},
+        )
+
+
+def crowd(table: Table, count: int) -> Iterator[dict[str, Cell]]:
+    """The few, and ``count`` others."""
+    for number in range(FEW + count):
+        few = number < FEW
+        row: dict[str, Cell] = {column.name: _cell(column.type, number) for column in table.columns}
+        row |= {name: str(OWNER) for name in ("owner", "party", "cdr_party") if name in row}
+        row |= {name: cell for name, cell in (WANTED if few else PASSED).items() if name in row}
+        row |= _own(table, number, few=few)
+        if "document" in row:
+            row["document"] = _document(table, row)
+        yield row
+
+
+def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
+    """What rows of a table need beyond what the types of its columns say."""
+    ended = NOON + timedelta(seconds=number)
+    match table.name:
+        case "session":
+            over: dict[str, Cell] = {"ended_at": None, "completed_at": None} if few else {"ended_at": ended}
+            return {"presumed": None, "meter_lacks": None, **over}
+        case "command":
+            return {"name": "RESET" if few else "UNLOCK", "result": None if few else "ACCEPTED"}
+        case "connector_state":
+            return {"status": "Faulted" if few else "Available"}
+        case "cdr":
+            return {"cost": None}
+        case "location":
+            return {"source": "irve" if few else "own"}
+        case "unknown_station":
+            return {"station_id": f"{number:08d}"}
+        case "finding" if not few:
+            return {"source": f"station:{number % 97}"}
+        case "station_item":
+            return {"kind": (ItemKind.VARIABLE if few else ItemKind.MONITOR).value}
+        case "peer":
+            return {"peer_id": f"{number:08d}", "state": "ACTIVE"}
+        case "reservation":
+            return {"state": "HELD", "ended_at": None} if few else {"state": "USED", "ended_at": ended}
+        case "roamed_reservation":
+            # None is over by its time.
+            return {"state": "ACCEPTED" if few else "CANCELED", "expires_at": ended + timedelta(days=365)}
+        case "web_payment":
+            going_on = PaymentState.OPEN if number else PaymentState.STARTED
+            over = PaymentState.SETTLED
+            return {"payment_id": f"p{number:08d}", "evse_id": 1, "state": (going_on if few else over).value}
+        case "station_report":
+            return {"kind": (ItemKind.VARIABLE if few else ItemKind.MONITOR).value, "parts": "[0]"}
+        case "firmware_image":
+            return {"firmware_id": f"F{number + 1}"}
+        case "transfer":
+            return {"purpose": "LOG", "state": "DONE"}
+        case _:
+            return {}
+
+
+def _cell(kind: object, number: int) -> Cell:
+    match kind:
+        case Moment():
+            return NOON + timedelta(seconds=number)
+        case Amount():
+            return Decimal(number)
+        case SmallInteger():
+            return 1
+        case BigInteger() | Integer():
+            return number
+        case Boolean():
+            return False
+        case LargeBinary():
+            return f"{number:08d}".encode()
+        case _:
+            return f"{number:08d}"
+
+
+def _document(table: Table, row: Row) -> str:
+    made: dict[str, Callable[[], msgspec.Struct]] = {
+        "station_notice": lambda: Notice(kind=NoticeKind(str(row["kind"])), at=NOON, status="Uploaded"),
+        "station_item": lambda: Variable(name=str(row["key"])),
+        "allowance": lambda: Allowance(currency="SEK"),
+        "token": lambda: Token(
+            party=OWNER,
+            uid=str(row["uid"]),
+            contract_id=str(row["contract_id"]),
+            issuer="Elstrada",
+            valid=True,
+            whitelist=Whitelist.ALLOWED,
+            last_updated=NOON,
+        ),
+        "location": lambda: Location(
+            party=OWNER,
+            id=str(row["location_id"]),
+            address="Storgatan 1",
+            city="Borås",
+            country="SWE",
+            coordinates=GeoLocation("57.0", "12.0"),
+            time_zone="Europe/Stockholm",
+            last_updated=NOON,
+        ),
+        "tariff": lambda: Tariff(
+            party=OWNER, id=str(row["tariff_id"]), currency="SEK", elements=(), last_updated=NOON
+        ),
+        "web_payment": lambda: WebPayment(
+            payment_id=str(row["payment_id"]),
+            station_id=str(row["station_id"]),
+            evse_id=1,
+            amount=Decimal(50),
+            currency="SEK",
+            state=PaymentState(str(row["state"])),
+            created_at=NOON,
+        ),
+        "peer": lambda: Peer(owner=OWNER, id=str(row["peer_id"]), state=PeerState.ACTIVE, changed_at=NOON),
+    }
+    return _json(made[table.name]()) if table.name in made else "{}"
+
+
+def _json(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()
