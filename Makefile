@@ -13,6 +13,8 @@ PORT ?= 8000
 KEEP ?=
 NODES ?= 1
 COVER ?=
+# make test: most tests wait most of the time, so that six keep two cores busy.
+WORKERS ?= 6
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench soak docs lock clean
@@ -24,7 +26,7 @@ demo: $(if $(filter 1,$(NODES)),$(VENV)/.runtime,$(VENV)/.servers)  ## A living 
 	@$(BIN)/elstrada demo --seed $(SEED) --speed $(SPEED) --stations $(STATIONS) --port $(PORT) --nodes $(NODES) $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev  ## Every test, on two cores; COVER=1 shows what they reach, and takes half as long again
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak" $(if $(COVER),--cov --cov-report=term:skip-covered) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not soak" $(if $(COVER),--cov --cov-report=term:skip-covered) $(ARGS)
 
 check: $(VENV)/.dev  ## Style, types, layers, translations, vendored and generated files
 	$(BIN)/ruff check
@@ -36,8 +38,8 @@ check: $(VENV)/.dev  ## Style, types, layers, translations, vendored and generat
 bench: $(VENV)/.dev  ## Figures, as ratios within one run
 	@set -e; for script in $(sort $(wildcard tests/bench/*.py)); do echo "$$script"; $(BIN)/python $$script; done
 
-soak: $(VENV)/.dev  ## Long worlds; takes an hour or more
-	$(BIN)/python -m pytest -n 2 -m soak --timeout=0 $(ARGS)
+soak: $(VENV)/.dev  ## Long worlds, and laws with thousands of examples; takes hours
+	$(BIN)/python -m pytest -n 2 -m "soak or hypothesis" --hypothesis-profile=long --timeout=0 $(ARGS)
 
 docs: $(VENV)/.dev  ## Make the generated pages of docs/ again
 	$(BIN)/python tools/make_docs.py

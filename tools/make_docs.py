@@ -1,4 +1,5 @@
-"""Make the generated pages of docs/: the facts, from the file that defines them, and OCPP's messages, from its tables."""
+"""Make the generated pages of docs/: the facts, from the file that defines them; OCPP's messages, from its tables;
+its certification cases, what stations do and what peers do, from the tests that show them; stations' quirks, from their table."""
 
 from __future__ import annotations
 
@@ -7,8 +8,12 @@ import inspect
 from collections.abc import Iterable
 from pathlib import Path
 
+import certification_page
+import quirks_page
 from elstrada.model import facts
 from elstrada.ocpp.versions import VERSIONS, Version
+from ocpi_rules import page as ocpi_rules
+from robustness import page as robustness
 
 DOCS = Path(__file__).parent.parent / "docs"
 OCPP = "protocols/ocpp.md"
@@ -19,7 +24,14 @@ MADE, END = "<!-- made by `make docs` from ocpp/vNN/translate.py; do not edit --
 def pages() -> dict[str, str]:
     """Every generated page, by its path below docs/."""
     ocpp = (DOCS / OCPP).read_text()
-    return {"facts.md": _facts(ast.parse(inspect.getsource(facts))), OCPP: _with_messages(ocpp)}
+    return {
+        "facts.md": _facts(ast.parse(inspect.getsource(facts))),
+        OCPP: _with_messages(ocpp),
+        "protocols/ocpp-certification.md": certification_page.page(),
+        "protocols/ocpi-rules.md": ocpi_rules(),
+        "protocols/quirks.md": quirks_page.page(),
+        "protocols/robustness.md": robustness(),
+    }
 
 
 def _facts(module: ast.Module) -> str:
@@ -69,22 +81,53 @@ def _with_messages(page: str) -> str:
 def _version(version: Version) -> str:
     inbound = "\n".join(_inbound(version, action) for action in sorted(version.inbound))
     commands = {row.action: name.value for name, row in version.outbound.items()}
-    outbound = "\n".join(_outbound(action, commands.get(action)) for action in sorted(version.to_station))
+    outbound = "\n".join(
+        _outbound(version, action, commands.get(action)) for action in sorted(version.to_station)
+    )
     return (
         f"\n### {version.protocol.value}: {len(version.actions)} actions\n"
-        f"\nFrom the station, {len(version.inbound)}:\n\n| action | answer | why |\n|---|---|---|\n{inbound}\n"
-        f"\nTo the station, {len(version.to_station)}:\n\n| action | by |\n|---|---|\n{outbound}\n"
+        f"\nFrom the station, {len(version.inbound)}:\n\n| action | answer |\n|---|---|\n{inbound}\n"
+        f"\nTo the station, {len(version.to_station)}:\n\n| action | by | what it answers |\n|---|---|---|\n{outbound}\n"
     )
 
 
 def _inbound(version: Version, action: str) -> str:
     row = version.inbound[action]
-    how = "decided" if row.asks else "plain"
-    return f"| {action} | {'none, it is sent' if action in version.sends else how} | {row.why} |"
+    return f"| {action} | {'none, it is sent' if action in version.sends else row.how.value} |"
 
 
-def _outbound(action: str, command: str | None) -> str:
-    return f"| {action} | {f'`station command` {command}, ' if command else ''}`station call` |"
+_OWN_VERBS = {
+    "CANCEL_RESERVATION": "`station unreserve`",
+    "CHANGE_PASSWORD": "`station password`",
+    "INSTALL_SIGNED": "what follows SignCertificate",
+    "RESERVE": "`station reserve`",
+}
+"""Commands that are not given by `station command`, and what gives them."""
+
+
+_VERBS_OF_ACTIONS = {
+    "AFRRSignal": "`station signal`",
+    "ChangeTransactionTariff": "`station tariff`",
+    "ClearTariffs": "`station tariffs`",
+    "CostUpdated": "what follows a reading",
+    "GetTariffs": "`station tariffs`",
+    "NotifyAllowedEnergyTransfer": "`session allow`",
+    "NotifyWebPaymentStarted": "what follows a good code",
+    "RequestBatterySwap": "`station swap`",
+    "SetChargingProfile": "`station limit`",
+    "SetDefaultTariff": "`station tariff`",
+    "SetNetworkProfile": "`station network`",
+    "UpdateDynamicSchedule": "`station setpoint`",
+    "UsePriorityCharging": "`session hurry`",
+}
+"""Likewise, where there is no command of that name."""
+
+
+def _outbound(version: Version, action: str, command: str | None) -> str:
+    by = _OWN_VERBS.get(command, f"`station command` {command}") if command else _VERBS_OF_ACTIONS.get(action)
+    by = f"{by}, " if by else ""
+    kept = "kept" if action in version.from_answers else ""
+    return f"| {action} | {by}`station call` | {kept} |"
 
 
 def main() -> None:
