@@ -177,6 +177,24 @@ def test_rule_17_a_stop_with_a_wrong_transaction_belongs_to_the_one_open_session
 
 
 @pytest.mark.rule(17)
+@pytest.mark.parametrize("said_at", [None, "1970-01-01T00:03:42.996Z"], ids=["right clock", "wrong clock"])
+def test_a_stop_that_names_no_session_ends_no_other_when_it_is_sent_again(said_at: str | None) -> None:
+    def stop(heard: float) -> asks.EndSession:
+        when = 60 if said_at is None else heard
+        return stop16("-1", when, token=CARD, said_at=said_at, clock_suspect=said_at is not None)
+
+    desk = Desk()
+    desk.ask(start16(0), at(0))
+    desk.ask(stop(60), at(60))
+    desk.ask(start16(120, meter_wh=6000), at(120))
+    again = desk.ask(stop(180), at(180))
+    assert again.facts == ()
+    assert [fact.session_id for fact in desk.told(f.SessionEnded) if isinstance(fact, f.SessionEnded)] == [
+        "id-101"
+    ]
+
+
+@pytest.mark.rule(17)
 @pytest.mark.parametrize(("stop_wh", "ended"), [(1_900, 1), (500_700, 2)])
 def test_of_two_sessions_of_one_token_a_stop_ends_the_one_that_its_register_fits(
     stop_wh: int, ended: int

@@ -139,6 +139,7 @@ def _end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> D
         offline=ask.offline,
         trigger=ask.trigger,
         clock_suspect=ask.clock_suspect,
+        end_key=_end_key(ask) if ask.transaction_id != session.transaction_id else "",
     )
     decision = Decision(SessionNoted(ask.transaction_id), (*facts, *sampled, *more, ended))
     return _completing(state, decision, session.session_id, now, already=len(facts))
@@ -202,6 +203,12 @@ def start_key(ask: StartSession) -> str:
     # A time not believed became the time of receipt, which a resend does not share; what was said it does.
     at = ask.said_at or ask.at.isoformat()
     return f"{ask.connector_id}|{ask.evse_id}|{token}|{at}|{ask.meter_wh}"
+
+
+def _end_key(ask: EndSession) -> str:
+    """What names this end again when it is resent, where it names no session (rule 13)."""
+    token = ask.token.ref if ask.token else ""
+    return f"{token}|{ask.said_at or ask.at.isoformat()}|{ask.meter_wh}"
 
 
 # --- parts ------------------------------------------------------------------------------------------
@@ -389,9 +396,13 @@ def _the_one_meant(state: StationState, ask: EndSession) -> SessionState | None:
     """Rule 17: a stop for transaction -1, 0 or unknown belongs to the one open session that it fits.
 
     By its token; of several of one token by the register; of several still by the connectors' status.
+    Sent again, it belongs to the one that it ended, whatever runs by then.
     """
     if ask.seq_no is not None:
         return None
+    key = _end_key(ask)
+    if told := next((session for session in state.sessions.values() if session.end_key == key), None):
+        return told
     running = [session for session in state.sessions.values() if session.open]
     if ask.token is not None:
         running = [session for session in running if session.token_ref == ask.token.ref]

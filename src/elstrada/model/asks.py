@@ -170,6 +170,8 @@ class EndSession(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, 
     reason: str | None = None
     offline: bool = False
     trigger: str | None = None
+    said_at: str | None = None
+    """Likewise."""
     clock_suspect: bool = False
     reckoning: Reckoning | None = None
     """Likewise; the last word on it."""

@@ -195,6 +195,8 @@ class SessionEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     clock_suspect: bool = False
     presumed: Presumed | None = None
     """By what; None: its station reported it."""
+    end_key: str = ""
+    """What names this end when its station sends it again without naming the session (rule 17)."""
 
 
 class SessionReopened(msgspec.Struct, frozen=True, tag=True):

@@ -120,6 +120,7 @@ def _stop(message: m.StopTransactionRequest, intake: Intake) -> asks.EndSession:
         samples=tuple(_samples(message.transaction_data or (), intake, "/transactionData")),
         # 1.6 §6.49: no reason means Local.
         reason=message.reason or m.Reason.LOCAL.value,
+        said_at=message.timestamp[:64] if suspect else None,
         clock_suspect=suspect,
     )
 
