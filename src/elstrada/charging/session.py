@@ -33,9 +33,9 @@ QUIET = timedelta(seconds=30)
 FRESH_END = timedelta(seconds=60)
 """An end reported within this time of its happening did not wait in an offline queue."""
 GRACE = timedelta(minutes=5)
-"""How long missing numbers are waited for; OCPP 2.0.1 E04.FR.07 lets stations drop some for ever."""
+"""How long a connected station's missing messages are waited for; OCPP 2.0.1 E04.FR.07 lets it drop some for ever."""
 LONGEST = timedelta(days=1)
-"""How long they are waited for at most, while the station says that it has some of them in its queue (rule 19)."""
+"""How long they are waited for at most, while the station is away or says that it has them in its queue (rule 19)."""
 
 
 def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -> Decision:
@@ -191,7 +191,7 @@ def _is_missing(session: SessionState) -> bool:
 
 def complete_waiting(state: StationState, now: datetime, ends: EndRules) -> tuple[f.StationFact, ...]:
     """The completions that have become due by the passing of time."""
-    due = (session for session in state.sessions.values() if session.waiting and _is_due(session, now))
+    due = (session for session in state.sessions.values() if session.waiting and _is_due(state, session, now))
     return tuple(_completion(session) for session in (*due, *unended.lapsed(state, now, ends)))
 
 
@@ -495,12 +495,12 @@ def _completing(
     if not decision.facts or not (ends or (known is not None and known.waiting)):
         return decision
     session = _after(state, decision.facts[already:], now).sessions[session_id]
-    if not (session.waiting and _is_due(session, now)):
+    if not (session.waiting and _is_due(state, session, now)):
         return decision
     return msgspec.structs.replace(decision, facts=(*decision.facts, _completion(session)))
 
 
-def _is_due(session: SessionState, now: datetime) -> bool:
+def _is_due(state: StationState, session: SessionState, now: datetime) -> bool:
     """Is all known, or the wait over?"""
     assert session.ended_at is not None
     assert session.ended_recorded_at is not None
@@ -512,7 +512,8 @@ def _is_due(session: SessionState, now: datetime) -> bool:
         # Its queue is empty; what came just before it said so may not be recorded yet.
         return now - session.queue_told_at >= QUIET
     if missing:
-        return waited >= GRACE
+        since = state.connected_at
+        return waited >= LONGEST if since is None else min(waited, now - since) >= GRACE
     came_late = session.ended_recorded_at - session.ended_at > FRESH_END
     # Without sequence numbers nobody can tell that a queue has run empty: wait until it is quiet.
     return not (came_late and session.sequence is None) or waited >= QUIET
