@@ -233,6 +233,7 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("node", "list", "--limit", "1"), "", 2, "No such option"),
     (("node", "drain", "NOBODY"), "", 1, "there is no node"),
     (("finding", "list", "--limit", "many"), "", 2, "/limit"),
+    (("finding", "makes", "--limit", "0"), "", 2, "/limit"),
 )
 
 

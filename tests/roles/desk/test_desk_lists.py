@@ -31,6 +31,7 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Row, Spine, Work
 
 WHOLE = {
+    "finding makes": "sums of all findings, of which there are 10,000 kinds at most",
     "station certificates": "which of a station's certificates counts is seen from all of them",
     "party list": "there are as many as the installation acts for",
     "node list": "there are as many as the installation has machines",
@@ -45,6 +46,7 @@ CARDS: dict[str, dict[str, object]] = {
 """Verbs on one thing that look for what belongs to it."""
 SAMPLES: dict[str, object] = {
     "station": "S1",
+    "code": "strayed",
     "running": True,
     "state": "HELD",
     "since": NOON,
