@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -17,6 +18,7 @@ from elstrada.spine.face import Append, Cell, Put, Row, RowMoved, Work
 INVITATION_LASTS = timedelta(days=30)
 """How long token A can be used (T17)."""
 _MOST_PEERS = 10_000
+_MOST_KEPT = 1_000
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -49,7 +51,7 @@ class Peers:
     async def party(self, owner: PartyId) -> Party | None:
         """One of our own parties."""
         row = await self._means.spine.get(t.party, party=str(owner))
-        return None if row is None else msgspec.json.decode(str(row["document"]), type=Party)
+        return None if row is None else _party_told(str(row["document"]))
 
     async def get(self, owner: PartyId, peer_id: str) -> Peer | None:
         row = await self._row(owner, peer_id)
@@ -151,7 +153,19 @@ class Peers:
 
 
 def _peer(row: Row) -> Peer:
-    return msgspec.json.decode(str(row["document"]), type=Peer)
+    return _peer_told(str(row["document"]))
+
+
+# Rows are read anew for each request, so that whoever is sent away is away at once; what stands in one is
+# understood once.
+@lru_cache(_MOST_KEPT)
+def _peer_told(document: str) -> Peer:
+    return msgspec.json.decode(document, type=Peer)
+
+
+@lru_cache(_MOST_KEPT)
+def _party_told(document: str) -> Party:
+    return msgspec.json.decode(document, type=Party)
 
 
 def _seal(peer: Peer, direction: str) -> str:
