@@ -141,7 +141,11 @@ def main() -> None:
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--store", choices=("memory", "file"), default="memory", help="of ours")
     words.add_argument(
-        "--contenders", nargs="+", choices=("elstrada", "fastify", "extrawest"), default=None, help="all if none"
+        "--contenders",
+        nargs="+",
+        choices=("elstrada", "fastify", "extrawest"),
+        default=None,
+        help="all if none",
     )
     given = words.parse_args()
     given.contenders = given.contenders or ["elstrada", "fastify", "extrawest"]

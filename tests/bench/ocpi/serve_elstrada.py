@@ -5,7 +5,6 @@ Arguments: a file with what it has, the token it is shown, and where it stores: 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from datetime import date
