@@ -310,7 +310,9 @@ async def test_r27_pages_lead_to_each_other_under_the_public_address():
     first = await world.as_ret("GET", f"{CPO}/locations", query={"limit": "2"})
     assert [found["id"] for found in first.data] == ["L1", "L2"]
     assert first.headers["x-total-count"] == "5"
-    assert first.headers["link"].startswith("<https://els.example/ocpi/2.2.1/cpo/locations?offset=2&limit=2&place=")
+    assert first.headers["link"].startswith(
+        "<https://els.example/ocpi/2.2.1/cpo/locations?offset=2&limit=2&place="
+    )
     last = await world.as_ret("GET", f"{CPO}/locations", query={"limit": "2", "offset": "4"})
     assert [found["id"] for found in last.data] == ["L5"]
     assert "link" not in last.headers

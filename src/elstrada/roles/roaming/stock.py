@@ -20,6 +20,7 @@ from elstrada.model.token import AuthMethod, Token, TokenIdentity
 from elstrada.ocpi.language import Language
 from elstrada.roaming.places import Condition, condition, living
 from elstrada.roles.roaming.holders import kept_identity
+from elstrada.roles.roaming.leaves import leaves
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.rows import identity_of
 from elstrada.roles.roaming.shelf import Shelf
@@ -62,6 +63,7 @@ class Stock:
         self._spine, self._clock = means.spine, means.clock
         self._plans: dict[PartyId, _Plan] = {}
         self._shelf = Shelf()
+        self.leaves = leaves(means.spine)
         self.totals = Totals(means)
 
     # --- where stations stand -----------------------------------------------------------------------

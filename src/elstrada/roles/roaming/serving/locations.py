@@ -38,12 +38,12 @@ async def list_locations(visit: Visit) -> Result:
     ]
     where: Where = {
         "owner": visit.owner,
-        "party": visit.owner,
+        "party": AnyOf((visit.owner,)),
         "source": OWN,
         "audience": AnyOf(tuple(one.value for one in audiences)),
         "last_updated": visit.between(),
     }
-    found = await page(visit, t.location, where, "audience", ("location_id",))
+    found = await page(visit, t.location, where, "party", ("location_id",))
     if isinstance(found, Refusal):
         return found
     items = await visit.stock.told(visit.words, visit.own.id, found.rows)

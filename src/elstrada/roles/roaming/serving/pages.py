@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-import msgspec
 from sqlalchemy import Table
 
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.paging import Window
 from elstrada.ocpi.server import Refusal
+from elstrada.roles.roaming.leaves import Rows
 from elstrada.roles.roaming.serving.visit import Visit
 from elstrada.roles.roaming.totals import Those
 from elstrada.spine.face import AnyOf, Row, Spine, Where
 from elstrada.spine.paging import PAGE, Place, merged, place_of, place_text, place_told
-
-
-class Rows(msgspec.Struct, frozen=True):
-    """Rows of a page, how many there are in all, and where the next page begins."""
-
-    rows: Sequence[Row]
-    total: int
-    place: str
 
 
 async def page(
@@ -45,23 +38,41 @@ async def page(
     assert window is not None
     values = where[column]
     assert isinstance(values, AnyOf)
-    total = await visit.stock.totals.of(table, where, those)
-    if window.limit == 0 or not values.values:
-        return Rows((), total, "")
     place: Place | None = None
     if window.place:
         try:
             place = place_told(table, order, window.place)
         except ValueError:
             return Refusal(Why.INVALID, "place: expected what our Link says")
-    size, spine = window.limit + 1, visit.means.spine
     wheres: list[Where] = [{**where, column: value} for value in values.values]
+    read = partial(_read, visit, table, where, wheres, order, window, place, those)
+    if table not in visit.stock.leaves:
+        return await read()
+    key = (*where.items(), window.offset, window.limit, place, those.name if those else "")
+    return await visit.stock.leaves[table].of(key, read)
+
+
+async def _read(
+    visit: Visit,
+    table: Table,
+    where: Where,
+    wheres: Sequence[Where],
+    order: Sequence[str],
+    window: Window,
+    place: Place | None,
+    those: Those | None,
+) -> Rows:
+    total = await visit.stock.totals.of(table, where, those)
+    if window.limit == 0 or not wheres:
+        return Rows((), total, "")
+    size, spine = window.limit + 1, visit.means.spine
     if those is not None:
         passed = 0 if place else window.offset
         rows = await _filled(spine, table, wheres, order, passed + size, place, those)
         rows = rows[passed:]
     elif place is None and window.offset:
-        rows = await spine.find(table, where, order=order, limit=size, offset=window.offset)
+        one = wheres[0] if len(wheres) == 1 else where
+        rows = await spine.find(table, one, order=order, limit=size, offset=window.offset)
     else:
         rows = await merged(spine, table, wheres, order, size, place)
     if len(rows) < size:

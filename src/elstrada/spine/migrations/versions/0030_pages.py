@@ -27,8 +27,12 @@ def upgrade() -> None:
         publish = "CAST(json_extract(document, '$.publish') AS TEXT)"
         allowed = "json_array_length(document, '$.publish_allowed_to')"
     op.execute(_AUDIENCE.format(publish=publish, allowed=allowed))
-    op.drop_index("location_by_update", "location")
-    op.drop_index("tariff_by_update", "tariff")
-    shown = ["owner", "party", "source", "audience", "location_id", "last_updated"]
-    op.create_index("location_shown", "location", shown)
-    op.create_index("tariff_shown", "tariff", ["owner", "party", "tariff_id", "last_updated"])
+    for name, table in (
+        ("location_by_update", "location"),
+        ("location_by_source", "location"),
+        ("tariff_by_update", "tariff"),
+    ):
+        op.drop_index(name, table)
+    looked_at = ["owner", "source", "party", "location_id", "audience", "last_updated"]
+    op.create_index("location_by_source", "location", looked_at)
+    op.create_index("tariff_by_party", "tariff", ["owner", "party", "tariff_id", "last_updated"])
