@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -29,9 +28,10 @@ import uvloop
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "ocpi"), str(HERE.parent / "e2e")]
+from bench_walk import cpu_s, pin  # noqa: E402
+from callers import Loaded, drive  # noqa: E402
 from documents import TOKEN, objects  # noqa: E402  Beside the servers that it loads.
 from extrawest_peer import interpreter  # noqa: E402
-from load import Loaded, drive  # noqa: E402
 from npm_parts import node  # noqa: E402
 
 ADDRESSES = {
@@ -60,8 +60,8 @@ def command(name: str, has: str, store: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def serving(name: str, stored: str) -> Iterator[int]:
-    """A contender on a core of its own, and its port."""
+def serving(name: str, stored: str) -> Iterator[tuple[int, int]]:
+    """A contender on a core of its own: its process and port."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         has = Path(folder) / "objects.json"
         has.write_text(objects())
@@ -72,7 +72,7 @@ def serving(name: str, stored: str) -> Iterator[int]:
             assert server.stdout is not None
             port = int(server.stdout.readline())
             answers(port)
-            yield port
+            yield server.pid, port
         finally:
             server.send_signal(signal.SIGKILL)
             server.wait()
@@ -86,17 +86,14 @@ def answers(port: int) -> None:
     raise TimeoutError(f"nobody listens at {port}")
 
 
-def pin(process: int, cores: set[int]) -> None:
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(process, cores)
-
-
-def measure(name: str, scene: str, given: argparse.Namespace) -> Loaded:
-    with serving(name, given.store) as port:
-        address = ADDRESSES[scene][name == "extrawest"]
+def measure(name: str, scene: str, given: argparse.Namespace) -> tuple[Loaded, float]:
+    """Load a contender; returns what the load saw, and the server's processor time per request in microseconds."""
+    with serving(name, given.store) as (process, port):
+        address, used = ADDRESSES[scene][name == "extrawest"], cpu_s(process)
         loaded = uvloop.run(drive(port, scene, address, given.seconds))
+        used = cpu_s(process) - used
     check(scene, loaded.sample)
-    return loaded
+    return loaded, used / loaded.answered * 1e6
 
 
 def check(scene: str, sample: bytes) -> None:
@@ -112,24 +109,27 @@ def check(scene: str, sample: bytes) -> None:
 def compare(scene: str, given: argparse.Namespace) -> None:
     """Measure all, in turn, and say how ours stands to each."""
     names = [name for name in ("elstrada", *WANTED[scene]) if name in given.contenders]
-    found: dict[str, list[Loaded]] = {name: [] for name in names}
+    found: dict[str, list[tuple[Loaded, float]]] = {name: [] for name in names}
     for _ in range(given.rounds):
         for name in names:
-            loaded = measure(name, scene, given)
-            found[name].append(loaded)
+            loaded, cpu_us = measure(name, scene, given)
+            found[name].append((loaded, cpu_us))
             print(
-                f"{scene:10} {name:10} {loaded.rate:9.0f} a second, half within {loaded.half_ms:7.2f} ms,"
-                f" 99 % within {loaded.p99_ms:7.2f} ms",
+                f"{scene:10} {name:10} {loaded.rate:9.0f} a second, {cpu_us:7.0f} us of processor time each, half"
+                f" within {loaded.half_ms:7.2f} ms, 99 % within {loaded.p99_ms:7.2f} ms",
                 flush=True,
             )
-    rates = {name: median(one.rate for one in loads) for name, loads in found.items()}
-    tails = {name: median(one.p99_ms for one in loads) for name, loads in found.items()}
+    rates = {name: median(one.rate for one, _ in loads) for name, loads in found.items()}
+    tails = {name: median(one.p99_ms for one, _ in loads) for name, loads in found.items()}
+    costs = {name: median(cost for _, cost in loads) for name, loads in found.items()}
     for name in names[1:]:
         ratio, wanted = rates["elstrada"] / rates[name], WANTED[scene][name]
         verdict = "met" if ratio >= wanted else "NOT met"
         print(
             f"{scene}: {ratio:.2f}x {name} ({rates['elstrada']:.0f} against {rates[name]:.0f} a second), wanted"
-            f" {wanted:g}x: {verdict}; p99 {tails['elstrada']:.2f} against {tails[name]:.2f} ms",
+            f" {wanted:g}x: {verdict}; by processor time {costs[name] / costs['elstrada']:.2f}x"
+            f" ({costs['elstrada']:.0f} against {costs[name]:.0f} us); p99 {tails['elstrada']:.2f} against"
+            f" {tails[name]:.2f} ms",
             flush=True,
         )
 

@@ -7,11 +7,16 @@ standard has it. Each version gives its own table of limits.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from types import NoneType
+from typing import Generic, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
-from msgspec.structs import astuple
+
+from elstrada.ocpi.scalars import Instant
 
 T = TypeVar("T", covariant=True)
 
@@ -84,50 +89,56 @@ def examine(struct: msgspec.Struct, table: Table, pointer: str = "") -> Iterator
                 yield from _text(item, limits.lengths.get(name), limits.values.get(name), place)
 
 
-class Check(NamedTuple):
-    """The limits on one field of a struct."""
+class Checks(NamedTuple):
+    """The limits on a kind of struct, as ``is_clean`` takes them: of those fields that may break any."""
 
-    length: int
-    values: frozenset[str] | None
-    filled: bool
-
-
-Checks = Callable[[type[msgspec.Struct]], Sequence[Check]]
-"""The limits on the fields of a kind, in their order."""
+    values: Callable[[msgspec.Struct], tuple[object, ...]]
+    limits: tuple[tuple[int, frozenset[str] | None, bool], ...]
+    """Most characters, the values of a closed enum, and whether it must be filled."""
 
 
-def checks(kind: type[msgspec.Struct], table: Table) -> tuple[Check, ...]:
-    """The table's limits on a kind, as ``is_clean`` takes them."""
-    limits = table.get(kind, _NO_LIMITS)
-    return tuple(
-        Check(limits.lengths.get(name, sys.maxsize), limits.values.get(name), name in limits.filled)
+ChecksOf = Callable[[type[msgspec.Struct]], Checks]
+_WITHOUT_TEXT = frozenset({bool, int, Decimal, datetime, Instant, NoneType})
+
+
+def checks(kind: type[msgspec.Struct], table: Table) -> Checks:
+    """The table's limits on a kind."""
+    limits, hints = table.get(kind, _NO_LIMITS), get_type_hints(kind)
+    names = [
+        name
         for name in kind.__struct_fields__
+        if name in limits.filled or not _WITHOUT_TEXT.issuperset(get_args(hints[name]) or (hints[name],))
+    ]
+    return Checks(
+        # Of a single name it would give the value alone.
+        attrgetter(*names, *names[:1]) if names else lambda _: (),
+        tuple(
+            (limits.lengths.get(name, sys.maxsize), limits.values.get(name), name in limits.filled)
+            for name in (*names, *names[:1])
+        ),
     )
 
 
-def is_clean(struct: msgspec.Struct, of: Checks) -> bool:
+def is_clean(struct: msgspec.Struct, of: ChecksOf) -> bool:
     """Has ``examine`` nothing to say? A fraction of its time, and most objects are clean."""
-    for (length, values, filled), value in zip(of(type(struct)), astuple(struct), strict=True):
-        if filled and not value:
-            return False
-        kind = type(value)
-        if kind is str:
-            if not _is_clean_text(value, length, values):
+    found, limits = of(type(struct))
+    for value, (length, values, filled) in zip(found(struct), limits, strict=True):
+        if not value:
+            if filled or (value == "" and values is not None):
                 return False
-        elif kind is tuple:
-            for item in value:
-                if type(item) is str:
-                    if not _is_clean_text(item, length, values):
+        elif type(value) is str:
+            if len(value) > length or not value.isprintable() or (values is not None and value not in values):
+                return False
+        else:
+            for item in cast("tuple[object, ...]", value) if type(value) is tuple else (value,):
+                if isinstance(item, str):
+                    if len(item) > length or not item.isprintable():
+                        return False
+                    if values is not None and item not in values:
                         return False
                 elif isinstance(item, msgspec.Struct) and not is_clean(item, of):
                     return False
-        elif value is not None and isinstance(value, msgspec.Struct) and not is_clean(value, of):
-            return False
     return True
-
-
-def _is_clean_text(text: str, length: int, values: frozenset[str] | None) -> bool:
-    return len(text) <= length and text.isprintable() and (values is None or text in values)
 
 
 _NO_LIMITS = Limits()

@@ -7,7 +7,7 @@ from functools import cache
 
 import msgspec
 
-from elstrada.ocpi.findings import Check, Finding, Limits, checks, examine, is_clean
+from elstrada.ocpi.findings import Checks, Finding, Limits, checks, examine, is_clean
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v211 import cdrs as cdrs_211
 from elstrada.ocpi.v211 import sessions as sessions_211
@@ -27,7 +27,7 @@ def validate(struct: msgspec.Struct) -> tuple[Finding, ...]:
 
 
 @cache
-def _checks(kind: type[msgspec.Struct]) -> tuple[Check, ...]:
+def _checks(kind: type[msgspec.Struct]) -> Checks:
     return checks(kind, LIMITS)
 
 

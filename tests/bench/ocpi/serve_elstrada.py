@@ -43,7 +43,7 @@ WORDS = LANGUAGES["2.2.1"]
 BOTH = (Role.CPO, Role.EMSP)
 
 
-async def serve(objects: str, token: str, store: str) -> None:
+async def serve(has: dict[str, Any], token: str, store: str) -> None:
     clock = SystemClock()
     spine: Spine = MemorySpine(clock) if store == "memory" else SqliteSpine(Path(store), clock)
     await spine.start()
@@ -59,7 +59,7 @@ async def serve(objects: str, token: str, store: str) -> None:
         public_url=url,
     )
     roaming = wire(means, LocalPost())
-    await spine.commit(Work(writes=tuple(_records(json.loads(Path(objects).read_text()), means))))
+    await spine.commit(Work(writes=tuple(_records(has, means))))
     await _register(roaming, means, token)
     findings = means.findings
     server = await serve_http(
@@ -115,4 +115,5 @@ def _text(value: msgspec.Struct) -> str:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(*sys.argv[1:4]))
+    objects, shown, stored = sys.argv[1:4]
+    uvloop.run(serve(json.loads(Path(objects).read_text()), shown, stored))

@@ -331,6 +331,13 @@ def told_end(row: Row) -> datetime | None:
     return ended_at if isinstance(ended_at, datetime) and not provisional else None
 
 
+def dated(row: Row) -> datetime:
+    """When what a record holds was last changed, as its document says too."""
+    at = row["last_updated"]
+    assert isinstance(at, datetime)
+    return at
+
+
 def location_of(row: Row) -> Location:
     return msgspec.json.decode(str(row["document"]), type=Location)
 

@@ -20,7 +20,7 @@ from elstrada.roles.roaming.serving.visit import (
     misplaced,
     owner_in_path,
 )
-from elstrada.roles.roaming.stock import OWN, location_of
+from elstrada.roles.roaming.stock import OWN, dated, location_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Put, Row, RowMoved, Where, Work
 
@@ -99,7 +99,7 @@ async def put_location(visit: Visit) -> Result:
         return wrong
     for _ in range(_TRIES):
         row = await _row(visit, location.id)
-        if row is not None and location.last_updated < location_of(row).last_updated:
+        if row is not None and location.last_updated < dated(row):
             return Done()  # We know better already.
         try:
             await _store(visit, location, row)
