@@ -14,7 +14,9 @@ from elstrada.ocpi.findings import checks, examine, is_clean
 from elstrada.ocpi.limits import LIMITS
 from elstrada.ocpi.versions import LANGUAGES
 
-_STRANGE = st.sampled_from(["", "x", "X" * 40, "X" * 300, "bell\a", "AVAILABLE", None, [], ["", "Y" * 70], 0, {}])
+_STRANGE = st.sampled_from(
+    ["", "x", "X" * 40, "X" * 300, "bell\a", "AVAILABLE", None, [], ["", "Y" * 70], 0, {}]
+)
 _WORDS = LANGUAGES["2.2.1"]
 _SHAPES = [
     (_WORDS.location.wire, LOCATION),

@@ -135,12 +135,10 @@ async def pull(path: str, url: str) -> None:
     await roaming.peers.write(peer, Secrets(token_out=TOKEN), before=None)
     pulled = await roaming.puller.pull(peer, "locations")
     kept = (await spine.count(t.location, {"owner": str(RET), "party": str(ELS)}))[0]["count"]
-    print(
-        json.dumps(
-            {"kept": pulled.kept, "rows": kept, "pages": client.pages, "end": repr(pulled.outcome)[:80]}
-        )
-    )
     await spine.close()
+    told = {"kept": pulled.kept, "rows": kept, "pages": client.pages, "end": repr(pulled.outcome)[:80]}
+    print(json.dumps(told), flush=True)
+    await asyncio.Event().wait()  # Somebody looks at the memory it took, and ends it.
 
 
 class Timed:

@@ -34,10 +34,12 @@ from elstrada.model.device import ConnectorStatus
 from elstrada.model.ids import cdr_stream
 from elstrada.model.invoice import Contract
 from elstrada.model.location import PublishToken
+from elstrada.model.party import PeerState
 from elstrada.model.tariff import TaxIncluded
 from elstrada.ocpi.versions import TABLES
 from elstrada.roles.roaming.holders import token_puts
 from elstrada.roles.roaming.office import HANDLERS
+from elstrada.roles.roaming.peers import Secrets
 from elstrada.roles.roaming.rows import location_row, tariff_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, SpineDown
@@ -691,6 +693,21 @@ async def test_r01_wrong_missing_and_strange_tokens_are_401():
         answer = await call(world.ret, None, "GET", "versions", headers={"authorization": header})
         assert answer.status == 401
     assert ("address:192.0.2.1", "OCPI UNAUTHORIZED") in await world.ret.found()
+
+
+@aio
+async def test_r01_a_token_that_was_taken_back_is_401_at_once():
+    world = await furnished()
+    token, ret = await world.ret.roaming.peers.token_out(await world.els_at_ret()), await world.ret_at_els()
+    path = f"{CPO}/locations"
+    for _ in range(2):
+        assert (await call(world.els, token, "GET", path)).status == 200
+    await world.els.roaming.peers.write(ret, Secrets(token_in="n" * 32), before=ret)
+    assert (await call(world.els, token, "GET", path)).status == 401
+    assert (await call(world.els, "n" * 32, "GET", path)).status == 200
+    ended = msgspec.structs.replace(ret, state=PeerState.ENDED)
+    await world.els.roaming.peers.write(ended, Secrets(), before=ret)
+    assert (await call(world.els, "n" * 32, "GET", path)).status == 401
 
 
 @aio
