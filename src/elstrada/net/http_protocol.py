@@ -121,6 +121,8 @@ def bounded(mounts: Sequence[Mount], limits: HttpLimits, strayed: Strayed) -> ty
 
     class Bounded(Express):
         _head_bytes = 0
+        _in_head = True
+        """Is a request awaited, or begun, whose headers have not ended?"""
         _head_timer: asyncio.TimerHandle | None = None
         _stalled_timer: asyncio.TimerHandle | None = None
 
@@ -143,28 +145,25 @@ def bounded(mounts: Sequence[Mount], limits: HttpLimits, strayed: Strayed) -> ty
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self._head_timer is not None:
+            if self._in_head:
                 # The parser keeps an unfinished header to itself, however long.
                 self._head_bytes += len(data)
-                self._check_head()
+                self._check_head(self._head_bytes)
+                if self._head_timer is None:
+                    self._head_timer = self.loop.call_later(limits.head_s, self.transport.abort)
 
         def on_message_begin(self) -> None:
-            self._head_bytes = 0
-            if self._head_timer is None:
-                self._head_timer = self.loop.call_later(limits.head_s, self.transport.abort)
+            self._head_bytes, self._in_head = 0, True
             super().on_message_begin()
 
-        def on_header(self, name: bytes, value: bytes) -> None:
-            self._head_bytes += len(name) + len(value)
-            self._check_head()
-            super().on_header(name, value)
-
         def on_headers_complete(self) -> None:
+            self._in_head = False
             self._head_ended()
+            self._check_head(sum(len(name) + len(value) for name, value in self.headers))
             super().on_headers_complete()
 
-        def _check_head(self) -> None:
-            if self._head_bytes > limits.head_bytes:
+        def _check_head(self, length: int) -> None:
+            if length > limits.head_bytes:
                 strayed(self._caller(), "HTTP 431", f"a head of more than {limits.head_bytes} bytes")
                 self.transport.abort()
 
