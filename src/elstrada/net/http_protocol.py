@@ -32,7 +32,7 @@ class Express(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         path = cycle.scope["path"]
         # Where there are too many connections, another application says so.
-        is_ours = app is cast(object, self.app)
+        is_ours = app is cast(Any, self).app
         mount = next((one for one in self.mounts if one.serves(path)), None) if is_ours else None
         if mount is None:
             super()._start_asgi_task(cycle, app)

@@ -111,12 +111,16 @@ def checks(kind: type[msgspec.Struct], table: Table) -> Checks:
     ]
     return Checks(
         # Of a single name it would give the value alone.
-        attrgetter(*names, *names[:1]) if names else lambda _: (),
+        attrgetter(*names, *names[:1]) if names else _nothing,
         tuple(
             (limits.lengths.get(name, sys.maxsize), limits.values.get(name), name in limits.filled)
             for name in (*names, *names[:1])
         ),
     )
+
+
+def _nothing(_: msgspec.Struct) -> tuple[object, ...]:
+    return ()
 
 
 def is_clean(struct: msgspec.Struct, of: ChecksOf) -> bool:
