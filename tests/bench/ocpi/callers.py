@@ -138,7 +138,7 @@ async def drive(port: int, scene: str, address: str, seconds: float, warm_s: flo
     told.took_s.clear()
     before, begun = told.answered, time.perf_counter()
     await asyncio.sleep(seconds)
-    while len(told.took_s) < CALLERS and time.perf_counter() - begun < _PATIENCE_S:
+    while len(told.took_s) < CALLERS and time.perf_counter() - begun < _PATIENCE_S:  # noqa: ASYNC110  A mere look.
         await asyncio.sleep(0.1)  # Some take longer than that for one answer to each.
     done, took, times = told.answered - before, time.perf_counter() - begun, sorted(told.took_s)
     for transport, _ in made:
