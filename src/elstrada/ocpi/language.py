@@ -215,6 +215,8 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     """A credentials token stands in its header as it is, and not in base64 (R-02)."""
     sided: bool = False
     """No role stands with an endpoint or in credentials: each side of the market has addresses of its own."""
+    tells_all: bool = False
+    """A location that it tells is shown to everybody: it has no word for one that is not published (R-39)."""
     embeds: bool = False
     """Sessions and CDRs hold their location."""
     dated_patches: bool = True

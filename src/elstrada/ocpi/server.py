@@ -145,7 +145,7 @@ def _call(request: HttpRequest, match: Match) -> Call:
         path=dict(match.path),
         query={name: value for name, value in request.query.items() if name in endpoint.query},
         window=read_window(request.query) if endpoint.paged else None,
-        body=body.shape(document, endpoint.body) if endpoint.body and document is not None else None,
+        body=_body(request, document, endpoint.body),
         patch=_patch(document) if endpoint.patches else {},
         raw=request.body,
         routing=read_routing(request.headers) if endpoint.routed else Routing(),
@@ -161,6 +161,12 @@ def _document(request: HttpRequest, endpoint: Endpoint) -> Json:
     if not isinstance(document, dict):
         raise Mismatch(f"Expected `object`, got `{type(document).__name__}` - at `$`")
     return document
+
+
+def _body(request: HttpRequest, document: Json, kind: type[msgspec.Struct] | None) -> msgspec.Struct | None:
+    if kind is None or document is None:
+        return None
+    return body.shape(document, kind, nulls=b"null" in request.body)
 
 
 def _patch(document: Json) -> Object:

@@ -8,6 +8,7 @@ Source: OCPI 2.2.1 topology, mod_locations (publish); R-39.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location, PublishToken
@@ -33,16 +34,33 @@ def parties_of(peer: Peer, roles: Iterable[Role]) -> frozenset[PartyId]:
     return frozenset(entry.party for entry in peer.roles if entry.role in wanted)
 
 
-def may_see_location(peer: Peer, location: Location) -> bool:
-    """May the peer have this location of ours?
+class Audience(StrEnum):
+    """Whom a location is for. It stands in a column of its record, so that a list need not look at the others."""
 
-    An unpublished one is for drivers it names: their eMSP needs it, open data does not. One that names
-    nobody, such as a private charge point, goes to no peer.
-    """
-    roles = {entry.role for entry in peer.roles} & EMSP_LIKE
+    PUBLIC = "public"
+    NAMED = "named"
+    """Unpublished, for drivers it names: their eMSP needs it, open data does not."""
+    NOBODY = "nobody"
+    """Unpublished, and names nobody, such as a private charge point: it goes to no peer."""
+
+
+def audience_of(location: Location) -> Audience:
     if location.publish:
-        return bool(roles)
-    return bool(roles - _PUBLIC_ONLY) and bool(location.publish_allowed_to)
+        return Audience.PUBLIC
+    return Audience.NAMED if location.publish_allowed_to else Audience.NOBODY
+
+
+def audiences_of(peer: Peer) -> tuple[Audience, ...]:
+    """Whose locations the peer may have: what ``may_see_location`` says of one."""
+    roles = {entry.role for entry in peer.roles} & EMSP_LIKE
+    if not roles:
+        return ()
+    return (Audience.NAMED, Audience.PUBLIC) if roles - _PUBLIC_ONLY else (Audience.PUBLIC,)
+
+
+def may_see_location(peer: Peer, location: Location) -> bool:
+    """May the peer have this location of ours?"""
+    return audience_of(location) in audiences_of(peer)
 
 
 def may_see_tariffs(peer: Peer) -> bool:

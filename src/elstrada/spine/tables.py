@@ -487,10 +487,11 @@ location = _record(
     Column("latitude", Text, nullable=False),
     Column("longitude", Text, nullable=False),
     Column("evses", Integer, nullable=False),
+    Column("audience", Text, nullable=False, server_default="nobody"),  # roaming.visibility.Audience
     Column("document", Text, nullable=False),  # model.Location
     Column("last_updated", Moment, nullable=False),
-    Index("location_by_update", "owner", "party", "last_updated"),
-    Index("location_by_source", "owner", "source", "party", "location_id"),
+    # Peers read by id, which stays as it is while statuses change; the rest is there to be looked at.
+    Index("location_by_source", "owner", "source", "party", "location_id", "audience", "last_updated"),
 )
 tariff = _record(
     "tariff",
@@ -499,7 +500,7 @@ tariff = _record(
     _key("tariff_id"),
     Column("document", Text, nullable=False),  # model.Tariff
     Column("last_updated", Moment, nullable=False),
-    Index("tariff_by_update", "owner", "party", "last_updated"),
+    Index("tariff_by_party", "owner", "party", "tariff_id", "last_updated"),
 )
 former_tariff = _record(
     "former_tariff",  # What a tariff of ours was before: a session keeps the price it began with.

@@ -32,6 +32,7 @@ LANGUAGE = Language(
     appended=sessions.APPENDED,
     plain_token=True,
     sided=True,
+    tells_all=True,
     embeds=True,
     dated_patches=False,
     typed_addresses=False,

@@ -6,10 +6,11 @@ over and counted.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import Table
 
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer, Role
@@ -24,8 +25,11 @@ from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.rows import location_row, source_of, tariff_row
+from elstrada.roles.roaming.stock import dated
 from elstrada.spine import tables as t
-from elstrada.spine.face import Cell, Put, Work
+from elstrada.spine.face import AnyOf, Cell, Put, Row, Where, Work
+from elstrada.spine.paging import pages
+from elstrada.spine.rules import key_names
 
 MOST_PAGES = 10_000
 _RESTARTS = 3
@@ -117,9 +121,8 @@ class Puller:
         found, problems = objects_of(page, way.wire(language(peer.version)))
         theirs = parties_of(peer, (way.role,))
         of = min(theirs, default=None)
-        writes: list[Put] = []
+        read: list[tuple[Put, ...]] = []
         contracts: dict[tuple[Cell, Cell], Cell] = {}
-        kept = 0
         for wire in found:
             try:
                 party, puts = await way.rows(peer, wire, of)
@@ -132,23 +135,38 @@ class Puller:
             note_findings(self._means.findings, peer.owner, peer.id, wire)
             if _contradicts(puts[0], contracts):
                 problems.append(str(TwoContracts()))
-            elif await self._is_news(puts[0]):
-                writes.extend(puts)
-                kept += 1
+            else:
+                read.append(puts)
+        news = await self._news(read)
         for problem in problems:
             self._means.findings.note(source(peer.owner, peer.id), "object passed over", problem)
-        return _Page(tuple(writes), kept, len(problems))
+        return _Page(tuple(put for puts in news for put in puts), len(news), len(problems))
 
-    async def _is_news(self, put: Put) -> bool:
-        """Is this newer than what is kept?"""
-        key = {column.name: put.row[column.name] for column in put.table.primary_key.columns}
-        known = await self._means.spine.get(put.table, **key)
-        if known is None:
-            return True
-        before, now = known["last_updated"], put.row["last_updated"]
-        assert isinstance(before, datetime)
-        assert isinstance(now, datetime)
-        return now > before
+    async def _news(self, read: Sequence[tuple[Put, ...]]) -> list[tuple[Put, ...]]:
+        """Those that are newer than what is kept; of one that stands twice on a page the newest counts (R-28)."""
+        known = await self._dates([puts[0] for puts in read])
+        news: list[tuple[Put, ...]] = []
+        for puts in read:
+            key, now = _key(puts[0].table, puts[0].row), dated(puts[0].row)
+            if key not in known or now > known[key]:
+                known[key] = now
+                news.append(puts)
+        return news
+
+    async def _dates(self, puts: Sequence[Put]) -> dict[tuple[Cell, ...], datetime]:
+        """When what is kept of a page's objects was last changed, asked all at once."""
+        if not puts:
+            return {}
+        table = puts[0].table
+        named = {name: tuple({put.row[name]: None for put in puts}) for name in key_names(table)}
+        where: Where = {
+            name: values[0] if len(values) == 1 else AnyOf(values) for name, values in named.items()
+        }
+        return {
+            _key(table, row): dated(row)
+            async for rows in pages(self._means.spine, table, where)
+            for row in rows
+        }
 
     async def _location(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
         location = language(peer.version).location.read(wire, of).value
@@ -163,6 +181,10 @@ class Puller:
         token = language(peer.version).token.read(wire, of).value
         ref = self._means.keys.token_ref(token.uid)
         return token.party, await token_puts(self._means.spine, peer.owner, token, ref)
+
+
+def _key(table: Table, row: Row) -> tuple[Cell, ...]:
+    return tuple(row[name] for name in key_names(table))
 
 
 def _contradicts(put: Put, page: dict[tuple[Cell, Cell], Cell]) -> bool:

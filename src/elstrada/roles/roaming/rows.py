@@ -8,6 +8,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Token, TokenIdentity
+from elstrada.roaming.visibility import audience_of
 from elstrada.spine.face import Row
 
 
@@ -26,6 +27,7 @@ def location_row(owner: PartyId, location: Location, source: str) -> Row:
         "latitude": location.coordinates.latitude,
         "longitude": location.coordinates.longitude,
         "evses": len(location.evses),
+        "audience": audience_of(location).value,
         "document": _document(location),
         "last_updated": location.last_updated,
     }

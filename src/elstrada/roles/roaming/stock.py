@@ -20,8 +20,10 @@ from elstrada.model.token import AuthMethod, Token, TokenIdentity
 from elstrada.ocpi.language import Language
 from elstrada.roaming.places import Condition, condition, living
 from elstrada.roles.roaming.holders import kept_identity
+from elstrada.roles.roaming.leaves import leaves
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.rows import identity_of
+from elstrada.roles.roaming.shelf import Shelf
 from elstrada.roles.roaming.totals import Totals
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row
@@ -37,6 +39,7 @@ _MOST_CONNECTORS = 10_000
 
 EvseKey = tuple[str, str]
 """Location id and EVSE uid."""
+_NO_SEATS: Mapping[str, Seat] = {}
 
 
 class Seat(msgspec.Struct, frozen=True):
@@ -49,6 +52,8 @@ class Seat(msgspec.Struct, frozen=True):
 class _Plan(msgspec.Struct, frozen=True):
     at: datetime
     seats: Mapping[EvseKey, Seat]
+    at_location: Mapping[str, Mapping[str, Seat]]
+    """The same by location id and EVSE uid."""
 
 
 class Stock:
@@ -57,6 +62,8 @@ class Stock:
     def __init__(self, means: Means) -> None:
         self._spine, self._clock = means.spine, means.clock
         self._plans: dict[PartyId, _Plan] = {}
+        self._shelf = Shelf()
+        self.leaves = leaves(means.spine)
         self.totals = Totals(means)
 
     # --- where stations stand -----------------------------------------------------------------------
@@ -105,20 +112,36 @@ class Stock:
     async def living(self, owner: PartyId, locations: Iterable[Location]) -> list[Location]:
         """Our locations with the present condition of their EVSEs."""
         wanted = list(locations)
+        conditions = await self._conditions(owner, [location.id for location in wanted])
+        return [living(location, conditions[location.id]) for location in wanted]
+
+    async def told(self, words: Language, owner: PartyId, rows: Sequence[Row]) -> list[msgspec.Raw]:
+        """The same of their rows, as a version tells them; one that it would misread is left out."""
+        conditions = await self._conditions(owner, [str(row["location_id"]) for row in rows])
+        told = (
+            self._shelf.location(words, str(row["document"]), conditions[str(row["location_id"])])
+            for row in rows
+        )
+        return [one for one in told if one is not None]
+
+    async def _conditions(self, owner: PartyId, ids: Sequence[str]) -> dict[str, dict[str, Condition]]:
+        """The present conditions of the EVSEs of each location, as far as their stations have said."""
         plan = await self._plan(owner)
-        keys = [(location.id, evse.uid) for location in wanted for evse in location.evses]
-        stations = {plan.seats[key].station_id for key in keys if key in plan.seats}
-        said = await self._said(owner, stations)
-        conditions: dict[str, dict[str, Condition]] = {}
-        for location_id, uid in keys:
-            seat = plan.seats.get((location_id, uid))
-            if seat is None:
-                continue
+        found = {location_id: dict[str, Condition]() for location_id in ids}
+        seats = [
+            (location_id, uid, seat)
+            for location_id in found
+            for uid, seat in plan.at_location.get(location_id, _NO_SEATS).items()
+        ]
+        if not seats:
+            return found
+        said = await self._said(owner, {seat.station_id for _, _, seat in seats})
+        for location_id, uid, seat in seats:
             own, whole = said.get((seat.station_id, seat.evse_id), ()), said.get((seat.station_id, 0), ())
             now = condition(own, whole)
             if now is not None:
-                conditions.setdefault(location_id, {})[uid] = now
-        return [living(location, conditions.get(location.id, {})) for location in wanted]
+                found[location_id][uid] = now
+        return found
 
     async def tariff(self, owner: PartyId, tariff_id: str) -> Tariff | None:
         """One of our own tariffs."""
@@ -295,7 +318,10 @@ class Stock:
             for station in stations
             for place in station.places
         }
-        return _Plan(now, seats)
+        at_location: dict[str, dict[str, Seat]] = {}
+        for (location_id, uid), seat in seats.items():
+            at_location.setdefault(location_id, {})[uid] = seat
+        return _Plan(now, seats, at_location)
 
 
 def told_end(row: Row) -> datetime | None:
@@ -303,6 +329,13 @@ def told_end(row: Row) -> datetime | None:
     ended_at = row["ended_at"]
     provisional = row["presumed"] is not None and row["completed_at"] is None
     return ended_at if isinstance(ended_at, datetime) and not provisional else None
+
+
+def dated(row: Row) -> datetime:
+    """When what a record holds was last changed, as its document says too."""
+    at = row["last_updated"]
+    assert isinstance(at, datetime)
+    return at
 
 
 def location_of(row: Row) -> Location:

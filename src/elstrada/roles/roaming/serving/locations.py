@@ -9,8 +9,9 @@ from elstrada.ocpi import nesting
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.patch import changes_identity
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
-from elstrada.roaming.visibility import may_see_location
+from elstrada.roaming.visibility import Audience, audiences_of, may_see_location
 from elstrada.roles.roaming.rows import location_row, source_of
+from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.visit import (
     LONG_AGO,
     NOT_HERE,
@@ -19,36 +20,34 @@ from elstrada.roles.roaming.serving.visit import (
     misplaced,
     owner_in_path,
 )
-from elstrada.roles.roaming.stock import OWN, location_of
+from elstrada.roles.roaming.stock import OWN, dated, location_of
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Row, RowMoved, Where, Work
+from elstrada.spine.face import AnyOf, Put, Row, RowMoved, Where, Work
 
 _TRIES = 5
 _BUSY = "the location changes too often; try again"
-_MOST_LOCATIONS = 100_000
 Change = Callable[[Location], Location | Refusal]
 
 # --- ours (sender) ----------------------------------------------------------------------------------
 
 
 async def list_locations(visit: Visit) -> Result:
-    """A page of our locations in the order of their ids, which stays as it is while statuses change.
-
-    Whether a peer may see one stands in the document, so the page is cut after all have been looked at.
-    """
+    """A page of our locations in the order of their ids, which stays as it is while statuses change."""
+    audiences = [
+        one for one in audiences_of(visit.peer) if one is Audience.PUBLIC or not visit.words.tells_all
+    ]
     where: Where = {
         "owner": visit.owner,
-        "party": visit.owner,
+        "party": AnyOf((visit.owner,)),
         "source": OWN,
+        "audience": AnyOf(tuple(one.value for one in audiences)),
         "last_updated": visit.between(),
     }
-    rows = await visit.means.spine.find(t.location, where, order=("location_id",), limit=_MOST_LOCATIONS)
-    seen = [location for location in map(location_of, rows) if _sayable(visit, location)]
-    window = visit.call.window
-    assert window is not None
-    page = await visit.stock.living(visit.own.id, seen[window.offset : window.offset + window.limit])
-    items = tuple(visit.words.location.write(location).value for location in page)
-    return Listing(items, visit.list_url, len(seen))
+    found = await page(visit, t.location, where, "party", ("location_id",))
+    if isinstance(found, Refusal):
+        return found
+    items = await visit.stock.told(visit.words, visit.own.id, found.rows)
+    return Listing(tuple(items), visit.list_url, found.total, found.place)
 
 
 def _sayable(visit: Visit, location: Location) -> bool:
@@ -100,7 +99,7 @@ async def put_location(visit: Visit) -> Result:
         return wrong
     for _ in range(_TRIES):
         row = await _row(visit, location.id)
-        if row is not None and location.last_updated < location_of(row).last_updated:
+        if row is not None and location.last_updated < dated(row):
             return Done()  # We know better already (R-34).
         try:
             await _store(visit, location, row)

@@ -17,7 +17,8 @@ from elstrada.ocpi.findings import Translated
 from elstrada.ocpi.patch import changes_identity, once_each, patch_time
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.roles.roaming.holders import claimed_puts, kept_identity
-from elstrada.roles.roaming.serving.pages import Rows, page
+from elstrada.roles.roaming.leaves import Rows
+from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.visit import (
     LONG_AGO,
     NOT_HERE,

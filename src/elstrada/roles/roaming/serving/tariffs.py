@@ -7,12 +7,13 @@ from elstrada.ocpi.patch import changes_identity, patch_time
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.roaming.visibility import may_see_tariffs
 from elstrada.roles.roaming.rows import tariff_row
+from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, misplaced, owner_in_path
 from elstrada.roles.roaming.stock import tariff_of
+from elstrada.roles.roaming.totals import Those
 from elstrada.spine import tables as t
-from elstrada.spine.face import Delete, Put, Row, RowMoved, Where, Work
+from elstrada.spine.face import AnyOf, Delete, Put, Row, RowMoved, Where, Work
 
-_MOST_TARIFFS = 100_000
 _TRIES = 5
 
 
@@ -20,13 +21,18 @@ async def list_tariffs(visit: Visit) -> Result:
     """A page of our tariffs; one whose prices its version would misread is not shown (R-66)."""
     if not may_see_tariffs(visit.peer):
         return Listing((), visit.list_url)
-    where: Where = {"owner": visit.owner, "party": visit.owner, "last_updated": visit.between()}
-    rows = await visit.means.spine.find(t.tariff, where, order=("tariff_id",), limit=_MOST_TARIFFS)
-    written = [visit.words.tariff.write(tariff_of(row)) for row in rows]
-    honest = [translated.value for translated in written if not translated.misleads]
-    window = visit.call.window
-    assert window is not None
-    return Listing(tuple(honest[window.offset : window.offset + window.limit]), visit.list_url, len(honest))
+    words = visit.words
+    where: Where = {
+        "owner": visit.owner,
+        "party": AnyOf((visit.owner,)),
+        "last_updated": visit.between(),
+    }
+    honest = Those(words.version, lambda row: not words.tariff.write(tariff_of(row)).misleads)
+    found = await page(visit, t.tariff, where, "party", ("tariff_id",), those=honest)
+    if isinstance(found, Refusal):
+        return found
+    items = tuple(words.tariff.write(tariff_of(row)).value for row in found.rows)
+    return Listing(items, visit.list_url, found.total, found.place)
 
 
 async def get_tariff(visit: Visit) -> Result:
