@@ -34,5 +34,6 @@ LANGUAGE = Language(
     sided=True,
     embeds=True,
     dated_patches=False,
+    steers=False,
     typed_addresses=False,
 )
