@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import openapi
 import pytest
 from roaming_world import (
     ELS,
@@ -446,6 +447,14 @@ async def test_a_session_that_is_over_or_unknown_takes_no_profile() -> None:
     assert (await set_(world)).state == "REJECTED"
 
 
+@aio
+async def test_a_session_of_another_ocpp_version_takes_no_profile_of_this_one() -> None:
+    world = await charging()
+    await at_station(world, started(world, "S2", transaction_id="T-2", start_key="k-2"))
+    await world.settle()
+    assert (await world.ret.roaming.steersman.set(await at(world, "S2"), NIGHT)).state == "REJECTED"
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -504,6 +513,46 @@ async def test_2_1_1_has_no_words_for_it() -> None:
     assert (await set_(world)).state == "NOT_SUPPORTED"
     wish = ChargingPreferences(profile_type=ProfileType.REGULAR)
     assert (await world.ret.roaming.steersman.prefer(await at(world), wish)).answer is None
+
+
+@pytest.mark.skipif(openapi.FILES is None, reason="OCPI_OPENAPI names no copy of the official OpenAPI files")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_said_of_how_a_session_charges_is_judged_by_the_official_files(version: str) -> None:
+    @aio
+    async def check() -> None:
+        world = await charging(version)
+        Charging(world, CommandResult.ACCEPTED)
+        openapi.judged.clear()
+        await set_(world)
+        await world.ret.roaming.steersman.get(await at(world), 900)
+        await world.ret.roaming.steersman.clear(await at(world))
+        await _other_limit(world, "C-1", ELS)
+        wanted = ChargingPreferences(
+            profile_type=ProfileType.REGULAR,
+            departure_time=START + timedelta(hours=8),
+            energy_need_kwh=Decimal("12.5"),
+        )
+        await world.ret.roaming.steersman.prefer(await at(world), wanted)
+        said = {
+            "/".join(schema.split(f"/{version}/modules/")[1].split("/")[:2]).partition("#")[0]
+            + " "
+            + schema.rpartition("/paths/")[2].split("/")[1]
+            for schema in openapi.judged
+            if "/paths/" in schema
+        }
+        receiver, sender = (
+            "chargingprofiles/receiver-interface.yaml",
+            "chargingprofiles/sender-interface.yaml",
+        )
+        assert said >= {
+            f"{receiver} put",
+            f"{receiver} get",
+            f"{receiver} delete",
+            f"{sender} put",
+            "sessions/sender-interface.yaml put",
+        }
+
+    check()
 
 
 # --- whose business it is ---------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import msgspec
 
 from elstrada.charging.limits import Running
 from elstrada.model.asks import Command
-from elstrada.model.device import CommandName
+from elstrada.model.device import CommandName, Protocol
 from elstrada.model.ids import PartyId
 from elstrada.model.profile import Period, RateUnit, Schedule
 from elstrada.ocpi.v221.translate.steering import MOST_PERIODS, MOST_RATE
@@ -60,13 +60,13 @@ async def stand_of(means: Means, owner: PartyId, session: Row) -> Stand | None:
     station_id = str(session["station_id"])
     evse_id, transaction_id = session["evse_id"], session["transaction_id"]
     version = await _version_of(means, owner, station_id)
-    placed = session["ended_at"] is None and isinstance(evse_id, int) and isinstance(transaction_id, str)
-    if version is None or not placed:
+    if version is None or session["ended_at"] is not None:
         return None
-    assert isinstance(evse_id, int)
-    running = Running(
-        session_id=str(session["session_id"]), transaction_id=str(transaction_id), evse_id=evse_id
-    )
+    if not isinstance(evse_id, int) or not isinstance(transaction_id, str):
+        return None
+    if version.protocol is Protocol.OCPP16 and not transaction_id.isdecimal():
+        return None  # It began in another version, and this one cannot name it.
+    running = Running(session_id=str(session["session_id"]), transaction_id=transaction_id, evse_id=evse_id)
     return Stand(
         owner=owner,
         station_id=station_id,
