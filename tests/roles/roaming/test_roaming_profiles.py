@@ -780,7 +780,7 @@ async def test_an_emsp_that_hears_nothing_does_not_wait_for_ever() -> None:
 
 # --- news of what is active -------------------------------------------------------------------------
 
-SET = {"name": CommandName.CALL, "action": "SetChargingProfile", "payload": "{}"}
+SET: dict[str, Any] = {"name": CommandName.CALL, "action": "SetChargingProfile", "payload": "{}"}
 
 
 async def _other_limit(world: World, command_id: str, asked_by: PartyId, **changes: Any) -> None:
