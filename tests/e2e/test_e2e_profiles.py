@@ -169,6 +169,9 @@ async def test_a_retailer_limits_asks_and_releases_its_drivers_session(
 
         card = await told(market.cpo, "session", "show", session)
         assert card["steered_by"] == ["SE*RET"]
+        listed = await run(market.emsp, "partner", "limits")
+        assert f"session {session} at SE*ELS: ACCEPTED" in listed.stdout
+        assert "active: 32.0 A from " in listed.stdout
         released = await told(market.emsp, "partner", "unlimit", session)
         assert (released["state"], released["wanted"]) == ("CLEARED", None)
         assert station.limit == 32.0

@@ -271,6 +271,10 @@ def _shown(one: PartnerProfile) -> str:
     return "\n".join(in_one_line(line) for line in lines)
 
 
+def _shown_all(lines: tuple[PartnerProfile, ...]) -> str:
+    return "\n".join(_shown(one) for one in lines) or "There are none."
+
+
 VERBS = (
     Verb(
         "partner prefer",
@@ -318,6 +322,7 @@ VERBS = (
         ListLimits,
         tuple[PartnerProfile, ...],
         list_limits,
+        show=_shown_all,
         reads=True,
     ),
 )
