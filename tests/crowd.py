@@ -70,6 +70,7 @@ _CROWDED = (
     t.station_certificate,
     t.reservation,
     t.roamed_reservation,
+    t.roamed_profile,
     t.web_payment,
 )
 
@@ -134,6 +135,8 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
         case "roamed_reservation":
             # None is over by its time.
             return {"state": "ACCEPTED" if few else "CANCELED", "expires_at": ended + timedelta(days=365)}
+        case "roamed_profile":
+            return {"wanted": None, "active": None}
         case "web_payment":
             going_on = PaymentState.OPEN if number else PaymentState.STARTED
             over = PaymentState.SETTLED

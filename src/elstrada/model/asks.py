@@ -403,6 +403,8 @@ class EndCommand(msgspec.Struct, frozen=True, tag=True):
     result: str
     """In OCPI's words."""
     detail: str
+    document: str = ""
+    """What it brings besides, as JSON: the charging profile that was asked for."""
 
 
 class DrainNode(msgspec.Struct, frozen=True, tag=True):

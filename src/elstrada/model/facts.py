@@ -23,6 +23,7 @@ from elstrada.model.invoice import BillLine
 from elstrada.model.metering import MeterLack
 from elstrada.model.notices import Notice
 from elstrada.model.party import PeerState
+from elstrada.model.preferences import ChargingPreferences, PreferencesAnswer
 from elstrada.model.quantity import MeterSample
 from elstrada.model.reckoning import Reckoning
 from elstrada.model.reservation import Reservation, ReservationState
@@ -401,6 +402,18 @@ class StationAdmitted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True)
     """The rule's, or the operator's in words."""
 
 
+# --- a session of ours, in a stream of its own: partners write to it, so it is not its station's ---------
+
+
+class SessionPreferred(msgspec.Struct, frozen=True, tag=True):
+    """A driver's eMSP told what he wants of a session, and was told what becomes of it."""
+
+    session_id: str
+    by: PartyId
+    preferences: ChargingPreferences
+    answer: PreferencesAnswer
+
+
 # --- roaming --------------------------------------------------------------------------------------
 
 
@@ -497,6 +510,7 @@ Fact = (
     | StationCertificateRefused
     | StationCertificateTaken
     | StationCertificateUsed
+    | SessionPreferred
     | StationAdmitted
     | PeerChanged
     | RoamedSessionChanged

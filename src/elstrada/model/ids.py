@@ -60,6 +60,11 @@ def station_security_stream(owner: PartyId, station_id: str) -> str:
     return f"station-security/{owner}/{station_id}"
 
 
+def session_stream(owner: PartyId, session_id: str) -> str:
+    """The stream of what others than its station say of one of our sessions."""
+    return f"session/{owner}/{session_id}"
+
+
 def station_address(node: str, owner: PartyId, station_id: str, connection_id: str) -> str:
     """Where one socket of a station is reached by post: at the node that holds it, and nowhere else.
 

@@ -221,6 +221,8 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     """Sessions and CDRs hold their location."""
     dated_patches: bool = True
     """A PATCH says its date (R-33)."""
+    steers: bool = True
+    """Are there charging preferences and charging profiles?"""
     typed_addresses: bool = True
     """The address of a token says its type, RFID if absent (R-44)."""
 

@@ -11,7 +11,9 @@ from enum import StrEnum
 import msgspec
 
 from elstrada.model import facts as f
+from elstrada.model.device import CommandResult
 from elstrada.model.ids import PartyId, owner_of
+from elstrada.model.notices import NoticeKind
 
 
 class Kind(StrEnum):
@@ -24,6 +26,8 @@ class Kind(StrEnum):
     LOCATION = "location"
     TARIFF = "tariff"
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
+    PROFILE = "profile"
+    """What a session's station allows it, for a party that has a say in it."""
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 
@@ -63,7 +67,17 @@ class PeerNews(msgspec.Struct, frozen=True):
     peer_id: str
 
 
-News = SessionNews | CdrNews | StatusNews | PeerNews
+class ProfileNews(msgspec.Struct, frozen=True):
+    """Perhaps a station now allows other than before."""
+
+    owner: PartyId
+    station_id: str
+    command_id: str | None
+    """By which; None: by nobody's command of ours."""
+
+
+News = SessionNews | CdrNews | StatusNews | PeerNews | ProfileNews
+_LIMITING = frozenset({NoticeKind.CHARGING_LIMIT, NoticeKind.PRIORITY_CHARGING})
 
 
 def news(stream: str, fact: f.Fact) -> News | None:
@@ -84,6 +98,10 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return CdrNews(owner, cdr.id, cdr.token_party)
         case f.ConnectorStatusChanged(evse_id=evse_id):
             return StatusNews(owner, stream.split("/", 2)[2], evse_id)
+        case f.CommandAnswered(command_id=id, result=CommandResult.ACCEPTED, response=str()):
+            return ProfileNews(owner, stream.split("/", 2)[2], id)
+        case f.StationNoticed(notice=notice) if notice.kind in _LIMITING:
+            return ProfileNews(owner, stream.split("/", 2)[2], None)
         case f.PeerChanged(peer_id=peer_id, state="ACTIVE"):
             return PeerNews(owner, peer_id)
         case _:

@@ -28,6 +28,13 @@ def listens(peer: Peer, module: str) -> bool:
     )
 
 
+def hears_profiles(peer: Peer) -> bool:
+    """Is the peer registered, and does it want to hear what limits sessions that it has a say in?"""
+    return peer.state is PeerState.ACTIVE and any(
+        endpoint.identifier == "chargingprofiles" and endpoint.role == "SENDER" for endpoint in peer.endpoints
+    )
+
+
 def parties_of(peer: Peer, roles: Iterable[Role]) -> frozenset[PartyId]:
     """The peer's parties that have one of these roles."""
     wanted = frozenset(roles)

@@ -365,6 +365,7 @@ class House:
             post=node.post,
             registrar=node.roaming.registrar,
             commander=node.roaming.commander,
+            steersman=node.roaming.steersman,
             versions_url=f"{node.hands.public_url}{versions.PREFIX}/versions",
             waits=self._config.waits,
             wall=ground.wall,

@@ -242,4 +242,5 @@ def _means(hands: Hands, findings: Findings) -> Means:
         public_url=hands.public_url,
         versions=hands.ocpi_versions,
         waits=hands.waits,
+        quirks=hands.quirks,
     )

@@ -272,6 +272,14 @@ reservation = _view(
     Index("reservation_by_change", "owner", "changed_at"),
     Index("reservation_by_issuer", "owner", "token_party", "reserved_at", "station_id", "number"),
 )
+session_preference = _view(
+    "session_preference",  # What a driver wants of a session of ours; the latest.
+    _key("session_id"),
+    Column("party", Text, nullable=False),  # His eMSP.
+    Column("answer", Text, nullable=False),  # model.preferences.PreferencesAnswer
+    Column("document", Text, nullable=False),  # model.preferences.ChargingPreferences
+    Column("at", Moment, nullable=False),
+)
 roamed_session = _view(
     "roamed_session",
     _key("party"),
@@ -561,6 +569,37 @@ callback = _record(
     Column("asked_by", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("due_at", Moment, nullable=False),
+    Column("kind", Text),  # roles.roaming.results.ResultKind; None: of a command.
+    Column("station_id", Text),  # Of what concerns a session's profile, as the next two.
+    Column("session_id", Text),
+    Column("since", Integer),  # Its station's answer stands behind this version of the station's stream.
+)
+steering = _record(
+    "steering",  # Who has a say in how a session of ours charges, and how often it has spoken.
+    _key("owner"),
+    _key("session_id"),
+    _key("party"),
+    Column("peer_id", Text, nullable=False),
+    Column("set_at", Moment),  # When the station last took a profile of its; None: never, or it took it back.
+    Column("window_at", Moment, nullable=False),  # Since when it is counted how often it asks.
+    Column("asked", Integer, nullable=False),
+    Index("steering_by_window", "owner", "window_at"),
+)
+roamed_profile = _record(
+    "roamed_profile",  # How our drivers' sessions at partners' stations may charge, as far as we have a say.
+    _key("owner"),
+    _key("party"),  # The CPO.
+    _key("session_id"),
+    Column("peer_id", Text, nullable=False),
+    Column(
+        "state", Text, nullable=False
+    ),  # What became of our last wish, in OCPI's words, ASKED, or CLEARED.
+    Column("wanted", Text),  # model.Schedule, as we asked for it; None: nothing.
+    Column("active", Text),  # model.Schedule, as the CPO told; None: it did not.
+    Column("active_at", Moment),  # When the station reckoned it.
+    Column("changed_at", Moment, nullable=False),
+    Index("roamed_profile_by_change", "owner", "changed_at", "party", "session_id"),
+    Index("roamed_profile_by_peer", "owner", "peer_id", "changed_at", "party", "session_id"),
 )
 mark = _record(
     "mark",  # "The peer lacks the state as of this log position."

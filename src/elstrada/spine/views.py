@@ -275,6 +275,17 @@ def _(fact: f.RemoteStartLapsed, _: Recorded, owner: str, station: str) -> Itera
     yield Change(t.command, (owner, fact.command_id), columns, first={"station_id": station})
 
 
+@_on(f.SessionPreferred)
+def _(fact: f.SessionPreferred, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {
+        "party": str(fact.by),
+        "answer": fact.answer.value,
+        "document": _document(fact.preferences),
+        "at": at.at,
+    }
+    yield Change(t.session_preference, (owner, fact.session_id), columns)
+
+
 # --- roaming, CDRs, bills ---------------------------------------------------------------------------
 
 

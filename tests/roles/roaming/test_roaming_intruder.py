@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from roaming_world import (
     ELS,
@@ -24,17 +25,20 @@ from roaming_world import (
     call,
     furnished,
     issue,
+    location,
     started,
 )
 from sqlalchemy import Table
 from wire_documents import CDR, CONNECTOR, EVSE, LOCATION, SESSION, TARIFF, TOKEN
 
+from elstrada.model import facts as f
 from elstrada.model.party import Role
 from elstrada.model.waits import Waits
 from elstrada.ocpi.endpoints import Endpoint, Side, module_path
 from elstrada.ocpi.versions import TABLES
+from elstrada.roles.roaming.rows import location_row
 from elstrada.spine import tables as t
-from elstrada.spine.face import Cell, Row
+from elstrada.spine.face import Cell, Put, Row
 
 PEER = "evil"
 OF_A_PARTY = {
@@ -47,6 +51,8 @@ OF_A_PARTY = {
     "identity": "party",
     "peer": "peer_id",
     "callback": "peer_id",
+    "steering": "party",
+    "roamed_profile": "party",
     "mark": "peer_id",
 }
 """Which column says whose a row is. No row of another table may change, but those of ``COUNTED``."""
@@ -95,7 +101,10 @@ def _besiege(seed: int) -> None:
 async def _invaded(chance: random.Random) -> tuple[World, dict[str, str]]:
     """Two parties who work together, and a third one registered with each; and the tokens that it shows them."""
     world = await furnished(World(waits=Waits(), versions=(chance.choice(tuple(TABLES)),)))
-    await at_station(world, started(world))
+    able = ("CHARGING_PREFERENCES_CAPABLE", "CHARGING_PROFILE_CAPABLE", "RESERVABLE")
+    evse = msgspec.structs.replace(location().evses[0], capabilities=able)
+    await world.els.put(Put(t.location, location_row(ELS, location(evses=(evse,)), "own")))
+    await at_station(world, f.StationConnected("ocpp1.6", "c1", "n1"), started(world))
     await issue(world)
     await world.settle()
     evil = Node(
@@ -158,6 +167,7 @@ class Intruder:
             "token_uid": ("04A1B2C3D4E5F6", "AABBCCDD", "04a1b2c3d4e5f6"),
             "command": ("START_SESSION", "STOP_SESSION"),
             "command_id": ("1", "00000000-0000-4000-8000-000000000000"),
+            "request_id": ("1", "00000000-0000-4000-8000-000000000000"),
         }
         if name not in self._named or self._chance.random() < 0.1:
             self._named[name] = self._chance.choice(pools[name])
@@ -174,6 +184,8 @@ class Intruder:
         base = bases.get(endpoint.module)
         if endpoint.module == "commands":
             return self._command()
+        if endpoint.module == "chargingprofiles" or endpoint.name == "put_preferences":
+            return self._wish() if endpoint.body is not None else None
         if endpoint.module == "credentials":
             role = {"role": "EMSP", "country_code": "SE", "party_id": self._segment("party_id")}
             roles = [role | {"business_details": {"name": "X"}}]
@@ -222,6 +234,18 @@ class Intruder:
             "result": "ACCEPTED",
         }
 
+    def _wish(self) -> dict[str, Any]:
+        """For each endpoint that has to do with how a session charges."""
+        periods = [{"start_period": 0, "limit": self._chance.choice((0, 6.5, 16))}]
+        profile = {"charging_rate_unit": "A", "charging_profile_period": periods}
+        active = {"start_date_time": self._moment(), "charging_profile": profile}
+        return active | {
+            "response_url": self._chance.choice(("https://evil.example/x", "https://els.example/ocpi/x")),
+            "result": "ACCEPTED",
+            "profile": active,
+            "profile_type": "REGULAR",
+        }
+
     def _moment(self) -> str:
         return self._chance.choice(
             ("2020-01-01T00:00:00Z", START.strftime("%Y-%m-%dT%H:%M:%SZ"), "2030-01-01T00:00:00Z")
@@ -229,6 +253,7 @@ class Intruder:
 
     def _query(self, endpoint: Endpoint) -> dict[str, str]:
         values = {"type": "RFID", "date_from": "2020-01-01T00:00:00Z", "limit": "5", "offset": "0"}
+        values |= {"duration": "900", "response_url": "https://evil.example/x"}
         return {
             name: values[name] for name in endpoint.query if name in values and self._chance.random() < 0.5
         }

@@ -35,5 +35,6 @@ LANGUAGE = Language(
     tells_all=True,
     embeds=True,
     dated_patches=False,
+    steers=False,
     typed_addresses=False,
 )

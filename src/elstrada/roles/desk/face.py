@@ -21,7 +21,10 @@ from elstrada.spine.face import Row, Spine
 from elstrada.spine.post import Post
 
 if TYPE_CHECKING:
+    from elstrada.model.preferences import ChargingPreferences
+    from elstrada.model.profile import Schedule
     from elstrada.roles.roaming.commander import Ended, Wish
+    from elstrada.roles.roaming.steersman import AtPartner, Preferred, Steered
 
 
 class Kind(StrEnum):
@@ -99,6 +102,26 @@ class Commander(Protocol):
         ...
 
 
+class Steersman(Protocol):
+    """Has a say in how our drivers' sessions charge at partners' stations (``roles.roaming.steersman``)."""
+
+    async def prefer(self, at: AtPartner, wanted: ChargingPreferences) -> Preferred:
+        """Tell what a driver wants."""
+        ...
+
+    async def set(self, at: AtPartner, wanted: Schedule) -> Steered:
+        """Have a session limited over time."""
+        ...
+
+    async def clear(self, at: AtPartner) -> Steered:
+        """Have our limits taken back."""
+        ...
+
+    async def get(self, at: AtPartner, duration_s: int) -> Steered:
+        """Ask what the station allows."""
+        ...
+
+
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """What verbs act on. The living parts are there only inside a serving node."""
 
@@ -109,6 +132,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     post: Post | None = None
     registrar: Registrar | None = None
     commander: Commander | None = None
+    steersman: Steersman | None = None
     versions_url: str = ""
     """Where peers find our OCPI versions; known to a serving node only."""
     waits: Waits = Waits()
@@ -130,6 +154,7 @@ class Part(StrEnum):
     POST = "post"
     REGISTRAR = "registrar"
     COMMANDER = "commander"
+    STEERSMAN = "steersman"
 
 
 Params = TypeVar("Params", bound=msgspec.Struct)

@@ -44,6 +44,7 @@ _ORDER = {
     Kind.TOKEN: 0,
     Kind.EVSE: 1,
     Kind.SESSION: 1,
+    Kind.PROFILE: 2,
     Kind.CDR: 2,
 }
 """What others refer to goes before what refers to it; the rest goes side by side."""

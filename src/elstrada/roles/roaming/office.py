@@ -24,8 +24,19 @@ from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Caller, Peers
 from elstrada.roles.roaming.registrar import Registrar
-from elstrada.roles.roaming.serving import cdrs, commands, credentials, locations, sessions, tariffs, tokens
+from elstrada.roles.roaming.serving import (
+    cdrs,
+    commands,
+    credentials,
+    locations,
+    preferences,
+    profiles,
+    sessions,
+    tariffs,
+    tokens,
+)
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
+from elstrada.roles.roaming.steersman import Steersman
 from elstrada.roles.roaming.stock import Stock
 from elstrada.spine.face import SpineDown
 
@@ -37,6 +48,8 @@ HANDLERS: Mapping[str, Handler] = {
     **sessions.HANDLERS,
     **cdrs.HANDLERS,
     **commands.HANDLERS,
+    **preferences.HANDLERS,
+    **profiles.HANDLERS,
 }
 _FACING: dict[Side, frozenset[Role]] = {
     Side.CPO: EMSP_LIKE | {Role.SCSP},
@@ -56,9 +69,11 @@ class Office:
         registrar: Registrar,
         callbacks: Callbacks,
         commander: Commander,
+        steersman: Steersman,
     ) -> None:
         self._means, self._peers, self._stock = means, peers, stock
-        self._registrar, self._callbacks, self._commander = registrar, callbacks, commander
+        self._registrar, self._callbacks = registrar, callbacks
+        self._commander, self._steersman = commander, steersman
 
     async def handle(self, request: HttpRequest, remote: str) -> HttpResponse:
         """Answer one request, whatever it holds."""
@@ -132,6 +147,7 @@ class Office:
             registrar=self._registrar,
             callbacks=self._callbacks,
             commander=self._commander,
+            steersman=self._steersman,
             own=caller.own,
             peer=caller.peer,
             version=address.version,

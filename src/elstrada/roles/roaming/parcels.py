@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from elstrada.model.answers import CommandDone
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, Role
 from elstrada.ocpi.client import Declined, Outcome, Received, is_peers_fault
 from elstrada.ocpi.findings import Translated
 from elstrada.ocpi.scalars import Instant
+from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.versions import language
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import (
@@ -21,13 +23,17 @@ from elstrada.roaming.visibility import (
     may_see_tokens,
     parties_of,
 )
-from elstrada.roles.findings import Findings
+from elstrada.roles.gateway import reach
 from elstrada.roles.roaming.conduct import note_losses
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.marks import Mark
+from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
+from elstrada.roles.roaming.stands import active_at, stand_of
 from elstrada.roles.roaming.stock import Stock
+from elstrada.spine import tables as t
+from elstrada.spine.post import NobodyThere, NoReply, Post
 
 
 class Withheld(msgspec.Struct, frozen=True):
@@ -37,6 +43,11 @@ class Withheld(msgspec.Struct, frozen=True):
 
 
 _NOT_YET = Withheld("its token, place or start is not known yet")
+
+
+_AHEAD_S = 900
+"""How far ahead an active profile is told: between 5 and 60 minutes (OCPI mod_charging_profiles, PUT)."""
+_POST_SPARE_S = 3
 
 
 class EvseStatusPatch(msgspec.Struct, frozen=True):
@@ -54,9 +65,11 @@ Bring = Callable[[Peer, Mark], Awaitable[Brought]]
 class Parcels:
     """Brings objects to peers."""
 
-    def __init__(self, peers: Peers, stock: Stock, line: Line, puller: Puller, findings: Findings) -> None:
+    def __init__(
+        self, means: Means, peers: Peers, stock: Stock, line: Line, puller: Puller, post: Post
+    ) -> None:
         self._peers, self._stock, self._line, self._puller = peers, stock, line, puller
-        self._findings = findings
+        self._means, self._post, self._findings = means, post, means.findings
         self._ways: dict[Kind, Bring] = {
             Kind.SESSION: self._session,
             Kind.CDR: self._cdr,
@@ -64,6 +77,7 @@ class Parcels:
             Kind.LOCATION: self._location,
             Kind.TARIFF: self._tariff,
             Kind.TOKEN: self._token,
+            Kind.PROFILE: self._profile,
             Kind.PULL: self._pull,
         }
 
@@ -96,6 +110,40 @@ class Parcels:
             to=identity.party,
             path=_owned(mark.owner, session_id=session.id),
             body=self._noted(peer, "Session", written),
+        )
+
+    async def _profile(self, peer: Peer, mark: Mark) -> Brought:
+        """What a session's station allows it now, for a party whose profile it has taken; the station is asked."""
+        session_id, party = mark.parts
+        owner = str(mark.owner)
+        row = await self._stock.session_row(mark.owner, session_id)
+        say = await self._means.spine.get(t.steering, owner=owner, session_id=session_id, party=party)
+        stand = None if row is None else await stand_of(self._means, mark.owner, row)
+        if stand is None or say is None or say["set_at"] is None or say["peer_id"] != peer.id:
+            return None
+        question = stand.question(self._means.chance.uuid(), mark.owner, _AHEAD_S)
+        question = msgspec.structs.replace(question, asked_at=self._means.clock.now())
+        try:
+            done = await reach.command(
+                self._means.spine,
+                self._post,
+                mark.owner,
+                stand.station_id,
+                question,
+                timeout_s=question.deadline_s + _POST_SPARE_S,
+            )
+        except (NobodyThere, NoReply) as problem:
+            return Withheld(f"the station does not tell what it allows: {problem}")
+        response = done.response if isinstance(done, CommandDone) else None
+        active = await active_at(self._means, stand, response)
+        if active is None:
+            return Withheld("the station does not tell what it allows")
+        return await self._line.tell(
+            peer,
+            "put_active_profile",
+            to=PartyId.parse(party),
+            path={"session_id": session_id},
+            body=translate.active_to_wire(active),
         )
 
     async def _cdr(self, peer: Peer, mark: Mark) -> Brought:

@@ -10,11 +10,23 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from sqlalchemy import Table
 
+from elstrada.model.device import CommandName
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
-from elstrada.roaming.news import MODULE_OF, CdrNews, Kind, News, PeerNews, SessionNews, StatusNews, news
+from elstrada.roaming.news import (
+    MODULE_OF,
+    CdrNews,
+    Kind,
+    News,
+    PeerNews,
+    ProfileNews,
+    SessionNews,
+    StatusNews,
+    news,
+)
 from elstrada.roaming.visibility import (
+    hears_profiles,
     listens,
     may_see_location,
     may_see_sessions_of,
@@ -25,6 +37,7 @@ from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.rows import location_row
+from elstrada.roles.roaming.steering import steered_at
 from elstrada.roles.roaming.stock import OWN, Stock, location_of
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
@@ -99,6 +112,9 @@ class Roamer:
             case StatusNews():
                 async for put in self._of_status(told, peers, position):
                     yield put
+            case ProfileNews():
+                for put in await self._of_profiles(told, peers, position):
+                    yield put
             case PeerNews(owner, peer_id):
                 peer = await self._peers.get(owner, peer_id)
                 if peer is not None and peer.state is PeerState.ACTIVE:
@@ -134,6 +150,31 @@ class Roamer:
                     for uid in uids:
                         yield mark(peer, Kind.EVSE, location_id, uid, position=position, now=now)
 
+    async def _of_profiles(self, told: ProfileNews, peers: list[Peer], position: int) -> list[Put]:
+        """For whoever has a say in a session there, unless it is what it asked for itself."""
+        steered = await steered_at(self._means, told.owner, told.station_id)
+        if not steered:
+            return []
+        owner, by = str(told.owner), None
+        if told.command_id is not None:
+            command = await self._means.spine.get(t.command, owner=owner, command_id=told.command_id)
+            if command is None or command["name"] not in _LIMITING:
+                return []
+            by = command["asked_by"]
+        now, known = self._means.clock.now(), {peer.id: peer for peer in peers if hears_profiles(peer)}
+        return [
+            mark(
+                known[str(row["peer_id"])],
+                Kind.PROFILE,
+                str(row["session_id"]),
+                str(row["party"]),
+                position=position,
+                now=now,
+            )
+            for row in steered
+            if row["peer_id"] in known and row["party"] != by
+        ]
+
     async def _everything(self, peer: Peer, position: int) -> AsyncIterator[Put]:
         """All that a peer may have, and all that we want of it."""
         now, owner = self._means.clock.now(), str(peer.owner)
@@ -159,6 +200,16 @@ class Roamer:
                 yield row
 
 
+_LIMITING = frozenset(
+    f"{CommandName.CALL.value} {action}"
+    for action in (
+        "SetChargingProfile",
+        "ClearChargingProfile",
+        "UpdateDynamicSchedule",
+        "UsePriorityCharging",
+    )
+)
+"""Commands, as the view names them, by which a station comes to allow other than before."""
 _KEYS = {
     "mark": ("owner", "peer_id", "kind", "object_id"),
     "location": ("owner", "party", "location_id"),

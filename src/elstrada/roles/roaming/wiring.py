@@ -16,6 +16,7 @@ from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
 from elstrada.roles.roaming.registrar import Registrar
 from elstrada.roles.roaming.roamer import Roamer
+from elstrada.roles.roaming.steersman import Steersman
 from elstrada.roles.roaming.stock import Stock
 from elstrada.roles.roaming.tally import RoamingTally
 from elstrada.spine.post import Post
@@ -35,6 +36,7 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     callbacks: Callbacks
     authorizer: Authorizer
     commander: Commander
+    steersman: Steersman
     puller: Puller
     peers: Peers
     tally: RoamingTally
@@ -46,14 +48,16 @@ def wire(means: Means, post: Post) -> Roaming:
     line = Line(means, peers)
     registrar, puller = Registrar(means, peers, line), Puller(means, line)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
+    steersman = Steersman(means, line, post)
     return Roaming(
-        office=Office(means, peers, stock, registrar, callbacks, commander),
+        office=Office(means, peers, stock, registrar, callbacks, commander, steersman),
         registrar=registrar,
         roamer=Roamer(means, peers, stock),
-        courier=Courier(means, peers, Parcels(peers, stock, line, puller, means.findings)),
+        courier=Courier(means, peers, Parcels(means, peers, stock, line, puller, post)),
         callbacks=callbacks,
         authorizer=Authorizer(means, peers, stock, line),
         commander=commander,
+        steersman=steersman,
         puller=puller,
         peers=peers,
         tally=means.tally,

@@ -15,6 +15,14 @@ from elstrada.ocpi.v221.translate.locations import (
 )
 from elstrada.ocpi.v221.translate.prices import price_from_wire, price_to_wire
 from elstrada.ocpi.v221.translate.sessions import session_from_wire, session_to_wire
+from elstrada.ocpi.v221.translate.steering import (
+    active_from_wire,
+    active_to_wire,
+    preferences_from_wire,
+    preferences_to_wire,
+    schedule_from_wire,
+    schedule_to_wire,
+)
 from elstrada.ocpi.v221.translate.tariffs import tariff_from_wire, tariff_to_wire
 from elstrada.ocpi.v221.translate.tokens import (
     identity_from_wire,
@@ -24,6 +32,8 @@ from elstrada.ocpi.v221.translate.tokens import (
 )
 
 __all__ = [
+    "active_from_wire",
+    "active_to_wire",
     "cdr_from_wire",
     "cdr_to_wire",
     "connector_from_wire",
@@ -34,8 +44,12 @@ __all__ = [
     "identity_to_wire",
     "location_from_wire",
     "location_to_wire",
+    "preferences_from_wire",
+    "preferences_to_wire",
     "price_from_wire",
     "price_to_wire",
+    "schedule_from_wire",
+    "schedule_to_wire",
     "session_from_wire",
     "session_to_wire",
     "tariff_from_wire",

@@ -24,6 +24,7 @@ from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.holders import token_of_contract
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.registrar import Registrar
+from elstrada.roles.roaming.steersman import Steersman
 from elstrada.roles.roaming.stock import Stock
 from elstrada.spine.face import AnyOf, Between, Cell
 
@@ -34,6 +35,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     registrar: Registrar
     callbacks: Callbacks
     commander: Commander
+    steersman: Steersman
     own: Party
     """The party of ours that the caller deals with, by its token."""
     peer: Peer
