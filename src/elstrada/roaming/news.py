@@ -12,6 +12,7 @@ import msgspec
 
 from elstrada.model import facts as f
 from elstrada.model.ids import PartyId, owner_of
+from elstrada.model.party import Role
 
 
 class Kind(StrEnum):
@@ -24,6 +25,8 @@ class Kind(StrEnum):
     LOCATION = "location"
     TARIFF = "tariff"
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
+    CLIENT = "client"
+    """How a hub, which we are, is connected to a party in one of its roles."""
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 
@@ -35,6 +38,7 @@ MODULE_OF: dict[Kind, str] = {
     Kind.LOCATION: "locations",
     Kind.TARIFF: "tariffs",
     Kind.TOKEN: "tokens",
+    Kind.CLIENT: "hubclientinfo",
 }
 """The module whose receiver a mark's object goes to."""
 
@@ -56,6 +60,14 @@ class StatusNews(msgspec.Struct, frozen=True):
     evse_id: int
 
 
+class ClientNews(msgspec.Struct, frozen=True):
+    """A hub of ours is connected otherwise to a party in this role."""
+
+    owner: PartyId
+    party: PartyId
+    role: Role
+
+
 class PeerNews(msgspec.Struct, frozen=True):
     """A peer registered, or said anew what it is: it shall have everything."""
 
@@ -63,7 +75,7 @@ class PeerNews(msgspec.Struct, frozen=True):
     peer_id: str
 
 
-News = SessionNews | CdrNews | StatusNews | PeerNews
+News = SessionNews | CdrNews | StatusNews | ClientNews | PeerNews
 
 
 def news(stream: str, fact: f.Fact) -> News | None:
@@ -84,6 +96,8 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return CdrNews(owner, cdr.id, cdr.token_party)
         case f.ConnectorStatusChanged(evse_id=evse_id):
             return StatusNews(owner, stream.split("/", 2)[2], evse_id)
+        case f.ClientInfoChanged(client=client, hub=""):
+            return ClientNews(owner, client.party, client.role)
         case f.PeerChanged(peer_id=peer_id, state="ACTIVE"):
             return PeerNews(owner, peer_id)
         case _:

@@ -35,7 +35,7 @@ _OWN: dict[type[msgspec.Struct] | None, type[msgspec.Struct]] = {
     commands.CommandResponse: CommandResponse,
     commands.CommandResult: CommandResponse,
 }
-_LATER = frozenset({"cancel_reservation"})
+_LATER = frozenset({"cancel_reservation", "list_clients", "get_client", "put_client"})
 _PATCH_TARIFF = Endpoint(
     name="patch_tariff",
     module="tariffs",

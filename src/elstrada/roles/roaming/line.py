@@ -71,6 +71,17 @@ class Line:
         self._means.tally.said(peer, outcome, self._means.clock.now())
         return outcome
 
+    async def versions(self, peer: Peer) -> Outcome:
+        """Ask a peer for its versions, by which it shows that it lives."""
+        token = await self._peers.token_out(peer)
+        if peer.versions_url is None or token is None:
+            return Silent("the peer has no versions URL, or we have no token of its")
+        plain = versions.language(peer.version).plain_token
+        sending = Sending(endpoint=versions.GET_VERSIONS, base=peer.versions_url, plain=plain)
+        outcome = await self._send(sending, token, Routing(), self._means.waits.peer_s)
+        self._means.tally.said(peer, outcome, self._means.clock.now())
+        return outcome
+
     async def converse(self, conversation: Conversation, token: str) -> Discovered | Refusal:
         """Lead a conversation of the handshake with a token, to its end."""
         sending = next(conversation)

@@ -27,7 +27,7 @@ class Mark(msgspec.Struct, frozen=True):
 
     @property
     def parts(self) -> list[str]:
-        """EVSE: location id and uid; token: uid and type; pull: the module; else the id."""
+        """EVSE: location id and uid; token: uid and type; client: party and role; pull: the module; else the id."""
         return self.object_id.split(SEPARATOR)
 
     @property

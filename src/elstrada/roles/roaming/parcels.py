@@ -64,6 +64,7 @@ class Parcels:
             Kind.LOCATION: self._location,
             Kind.TARIFF: self._tariff,
             Kind.TOKEN: self._token,
+            Kind.CLIENT: self._client,
             Kind.PULL: self._pull,
         }
 
@@ -165,6 +166,16 @@ class Parcels:
             query={"type": kind} if words.typed_addresses else {},
             body=self._noted(peer, "Token", words.token.write(token)),
         )
+
+    async def _client(self, peer: Peer, mark: Mark) -> Outcome | None:
+        """How we, the hub, are connected to a party."""
+        party, role = mark.parts
+        client = await self._stock.client(mark.owner, party, role)
+        words = language(peer.version).client
+        if client is None or words is None:
+            return None
+        path = _owned(client.party)
+        return await self._line.tell(peer, "put_client", path=path, body=words.write(client).value)
 
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
         return (await self._puller.pull(peer, mark.object_id)).outcome

@@ -6,21 +6,35 @@ ever missing, and setting one twice is setting it once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
 from sqlalchemy import Table
 
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
-from elstrada.roaming.news import MODULE_OF, CdrNews, Kind, News, PeerNews, SessionNews, StatusNews, news
+from elstrada.ocpi.registration import hub_or_not
+from elstrada.roaming.news import (
+    MODULE_OF,
+    CdrNews,
+    ClientNews,
+    Kind,
+    News,
+    PeerNews,
+    SessionNews,
+    StatusNews,
+    news,
+)
 from elstrada.roaming.visibility import (
+    is_hub,
     listens,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
     may_see_tokens,
+    parties_of,
 )
+from elstrada.roles.roaming.clients import OURS
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -99,6 +113,10 @@ class Roamer:
             case StatusNews():
                 async for put in self._of_status(told, peers, position):
                     yield put
+            case ClientNews(_, party, role):
+                for peer in peers:
+                    if _is_told(peer, party):
+                        yield self._of_client(peer, str(party), role.value, position)
             case PeerNews(owner, peer_id):
                 peer = await self._peers.get(owner, peer_id)
                 if peer is not None and peer.state is PeerState.ACTIVE:
@@ -134,6 +152,9 @@ class Roamer:
                     for uid in uids:
                         yield mark(peer, Kind.EVSE, location_id, uid, position=position, now=now)
 
+    def _of_client(self, peer: Peer, party: str, role: str, position: int) -> Put:
+        return mark(peer, Kind.CLIENT, party, role, position=position, now=self._means.clock.now())
+
     async def _everything(self, peer: Peer, position: int) -> AsyncIterator[Put]:
         """All that a peer may have, and all that we want of it."""
         now, owner = self._means.clock.now(), str(peer.owner)
@@ -149,6 +170,9 @@ class Roamer:
         if listens(peer, "tokens") and may_see_tokens(peer):
             async for row in self._rows(t.token, ours):
                 yield mark(peer, Kind.TOKEN, str(row["uid"]), str(row["type"]), position=position, now=now)
+        async for row in self._rows(t.client, {"owner": owner, "hub": OURS}):
+            if _is_told(peer, PartyId.parse(str(row["party"]))):
+                yield self._of_client(peer, str(row["party"]), str(row["role"]), position)
         own = await self._peers.party(peer.owner)
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)
@@ -165,11 +189,18 @@ _KEYS = {
 }
 
 
-def _wanted(roles: Iterable[Role], peer: Peer) -> list[str]:
+def _wanted(roles: Collection[Role], peer: Peer) -> list[str]:
     """The modules we pull from a peer: those that our roles want and it offers."""
     offered = {endpoint.identifier for endpoint in peer.endpoints if endpoint.role == "SENDER"}
     wanted = [module for role in roles for module in _PULLED.get(role, ())]
+    if is_hub(peer) and False in hub_or_not(roles):
+        wanted.append(MODULE_OF[Kind.CLIENT])
     return [module for module in wanted if module in offered]
+
+
+def _is_told(peer: Peer, party: PartyId) -> bool:
+    """Is a peer told how a hub of ours is connected to a party? All others are (R-72)."""
+    return listens(peer, MODULE_OF[Kind.CLIENT]) and party not in parties_of(peer, Role)
 
 
 def _token_party(row: Row) -> PartyId | None:

@@ -14,6 +14,7 @@ from elstrada.roles.roaming.office import Office
 from elstrada.roles.roaming.parcels import Parcels
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
+from elstrada.roles.roaming.pulse import Pulses, Watch
 from elstrada.roles.roaming.registrar import Registrar
 from elstrada.roles.roaming.roamer import Roamer
 from elstrada.roles.roaming.stock import Stock
@@ -36,6 +37,8 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     authorizer: Authorizer
     commander: Commander
     puller: Puller
+    watch: Watch
+    """To be run as a task of one node at a time."""
     peers: Peers
     tally: RoamingTally
 
@@ -45,9 +48,10 @@ def wire(means: Means, post: Post) -> Roaming:
     peers, stock = Peers(means), Stock(means)
     line = Line(means, peers)
     registrar, puller = Registrar(means, peers, line), Puller(means, line)
+    pulses = Pulses(means)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     return Roaming(
-        office=Office(means, peers, stock, registrar, callbacks, commander),
+        office=Office(means, peers, stock, registrar, callbacks, commander, pulses),
         registrar=registrar,
         roamer=Roamer(means, peers, stock),
         courier=Courier(means, peers, Parcels(peers, stock, line, puller, means.findings)),
@@ -55,6 +59,7 @@ def wire(means: Means, post: Post) -> Roaming:
         authorizer=Authorizer(means, peers, stock, line),
         commander=commander,
         puller=puller,
+        watch=Watch(means, peers, line, pulses),
         peers=peers,
         tally=means.tally,
     )
