@@ -9,8 +9,9 @@ from datetime import datetime
 
 from elstrada.model.facts import ClientInfoChanged
 from elstrada.model.ids import PartyId, client_stream
-from elstrada.model.party import ClientInfo, ClientReason, ConnectionStatus, Role
+from elstrada.model.party import ClientInfo, ClientReason, ConnectionStatus, Peer, Role
 from elstrada.roaming.clients import Known
+from elstrada.roaming.visibility import is_hub
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Row, Spine, StreamMoved, Work
 
@@ -50,6 +51,17 @@ async def status_of(spine: Spine, owner: PartyId, party: PartyId, hub: str = OUR
     """
     known = await of_party(spine, owner, party, hub)
     return min((one.client.status for one in known), key=_BEST_FIRST.index, default=None)
+
+
+async def away(spine: Spine, peer: Peer, party: PartyId | None) -> ConnectionStatus | None:
+    """Why nothing may be sent to a party by way of a peer: its hub told us this status; None: it may.
+
+    Source: OCPI 2.2.1 mod_hub_client_info, Scenarios.
+    """
+    if not is_hub(peer) or party is None or party == peer.hub:
+        return None
+    status = await status_of(spine, peer.owner, party, peer.id)
+    return None if status is ConnectionStatus.CONNECTED else status
 
 
 async def of_party(spine: Spine, owner: PartyId, party: PartyId, hub: str = OURS) -> list[Known]:

@@ -17,6 +17,7 @@ from elstrada.ocpi.client import Outcome, Sending, Silent, read_response, reques
 from elstrada.ocpi.headers import Ids, Routing
 from elstrada.ocpi.registration import Conversation, Discovered, endpoint_url
 from elstrada.ocpi.server import Refusal
+from elstrada.roles.roaming.clients import away
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 
@@ -55,6 +56,8 @@ class Line:
             return Silent(
                 f"the peer offers no {endpoint.module} {endpoint.interface.value.lower()} interface"
             )
+        if endpoint.routed and (status := await away(self._means.spine, peer, to)) is not None:
+            return Silent(f"the hub says that {to} is {status.value}")
         receiver = to or (peer.roles[0].party if peer.roles else None)
         sending = Sending(
             endpoint=endpoint,

@@ -8,7 +8,7 @@ import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
-from elstrada.model.party import Peer, Role
+from elstrada.model.party import ConnectionStatus, Peer, Role
 from elstrada.ocpi.client import Declined, Outcome, Received, is_peers_fault
 from elstrada.ocpi.findings import Translated
 from elstrada.ocpi.scalars import Instant
@@ -36,6 +36,12 @@ class Withheld(msgspec.Struct, frozen=True):
     why: str
 
 
+class Held(msgspec.Struct, frozen=True):
+    """It is for a party that its hub is not connected to now: it is brought, as it is then, when that changes."""
+
+    party: PartyId
+
+
 _NOT_YET = Withheld("its token, place or start is not known yet")
 
 
@@ -46,7 +52,7 @@ class EvseStatusPatch(msgspec.Struct, frozen=True):
     last_updated: Instant
 
 
-Brought = Outcome | Withheld | None
+Brought = Outcome | Withheld | Held | None
 """None: there is nothing to bring, or the peer may not have it."""
 Bring = Callable[[Peer, Mark], Awaitable[Brought]]
 
@@ -86,6 +92,8 @@ class Parcels:
         session, identity = found
         if not may_see_sessions_of(peer, identity.party):
             return None
+        if (status := await self._stock.away(peer, identity.party)) is not None:
+            return Held(identity.party) if status is ConnectionStatus.OFFLINE else None
         words = language(peer.version)
         place = await self._stock.embedded(words, mark.owner, mark.owner, session.location_id)
         written = words.session.write(session, identity, place)
@@ -106,6 +114,8 @@ class Parcels:
         cdr, identity = found
         if not may_see_sessions_of(peer, identity.party):
             return None
+        if await self._stock.away(peer, identity.party) is not None:
+            return Held(identity.party)  # Until it is accepted, it is owed (P4).
         words = language(peer.version)
         place = await self._stock.embedded(words, mark.owner, mark.owner, cdr.cdr_location.id)
         body = self._noted(peer, "Cdr", words.cdr.write(cdr, identity, place))
