@@ -15,7 +15,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.location import GeoLocation, Location
 from elstrada.model.mirror import ItemKind, Variable
 from elstrada.model.notices import Notice, NoticeKind
-from elstrada.model.party import BusinessDetails, Party, Peer, PeerState, Role
+from elstrada.model.party import BusinessDetails, ConnectionStatus, Party, Peer, PeerState, Role
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Token, Whitelist
 from elstrada.model.web_payment import PaymentState, WebPayment
@@ -71,6 +71,7 @@ _CROWDED = (
     t.reservation,
     t.roamed_reservation,
     t.web_payment,
+    t.client,
 )
 
 
@@ -134,6 +135,10 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
         case "roamed_reservation":
             # None is over by its time.
             return {"state": "ACCEPTED" if few else "CANCELED", "expires_at": ended + timedelta(days=365)}
+        case "client":
+            status = ConnectionStatus.OFFLINE if few else ConnectionStatus.CONNECTED
+            known: dict[str, Cell] = {"status": status.value, "reason": "TOLD", "role": "EMSP", "hub": "hub"}
+            return known | {"party": f"SE*{_three(number)}"}
         case "web_payment":
             going_on = PaymentState.OPEN if number else PaymentState.STARTED
             over = PaymentState.SETTLED
@@ -146,6 +151,12 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"purpose": "LOG", "state": "DONE"}
         case _:
             return {}
+
+
+def _three(number: int) -> str:
+    """A party's letters, of its own for each number below 46656."""
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return digits[number // 1296 % 36] + digits[number // 36 % 36] + digits[number % 36]
 
 
 def _cell(kind: object, number: int) -> Cell:
