@@ -137,8 +137,9 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"state": "ACCEPTED" if few else "CANCELED", "expires_at": ended + timedelta(days=365)}
         case "client":
             status = ConnectionStatus.OFFLINE if few else ConnectionStatus.CONNECTED
-            known: dict[str, Cell] = {"status": status.value, "reason": "TOLD", "role": "EMSP", "hub": "hub"}
-            return known | {"party": f"SE*{_three(number)}"}
+            party = f"SE*{_three(number)}"
+            told = {"reason": "TOLD", "role": "EMSP", "hub": "hub"}
+            return {**told, "status": status.value, "party": party}
         case "web_payment":
             going_on = PaymentState.OPEN if number else PaymentState.STARTED
             over = PaymentState.SETTLED
@@ -213,7 +214,13 @@ def _document(table: Table, row: Row) -> str:
             state=PaymentState(str(row["state"])),
             created_at=NOON,
         ),
-        "peer": lambda: Peer(owner=OWNER, id=str(row["peer_id"]), state=PeerState.ACTIVE, changed_at=NOON),
+        "peer": lambda: Peer(
+            owner=OWNER,
+            id=str(row["peer_id"]),
+            state=PeerState.ACTIVE,
+            changed_at=NOON,
+            hub=PartyId("SE", "HUB") if row["peer_id"] == "00000000" else None,
+        ),
     }
     return _json(made[table.name]()) if table.name in made else "{}"
 

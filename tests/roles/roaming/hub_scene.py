@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -130,7 +130,7 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def hub_of_two(version: str) -> AsyncIterator[Scene]:
+async def hub_of_two(version: str) -> AsyncGenerator[Scene]:
     """A hub with the CPO ELS and the eMSP RET, all of it told to each other."""
     scene = Scene(version)
     try:

@@ -188,6 +188,8 @@ class PeerDocument(msgspec.Struct, frozen=True):
 
     version: str | None = None
     roles: tuple[PeerRoleDocument, ...] = ()
+    hub: PartyId | None = None
+    """Its party as a hub; None: it is none."""
 
 
 class PeerRoleDocument(msgspec.Struct, frozen=True):
