@@ -82,3 +82,4 @@ def test_a_hub_is_known_by_its_credentials(version: str):
     roles = read_roles(written)
     assert not isinstance(roles, Refusal)
     assert hub_of(written, roles) == HUB.id
+    assert [entry.role for entry in roles] == [Role.HUB if version == "2.2.1" else Role.OTHER]

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import urlsplit
 
+import openapi
 from roaming_world import ELS, RET, START, Answer, Clock, Net, Node, call, known
 
 from elstrada.model.http import HttpRequest, HttpResponse
@@ -22,6 +23,8 @@ from elstrada.spine import tables as t
 from elstrada.spine.memory import MemorySpine
 
 HUB = PartyId("SE", "HUB")
+openapi.judge(HttpRequest("GET", "/ocpi"), HttpResponse(200), ours=False)
+"""The official files are read once, and not while somebody waits for an answer."""
 WITH_HUBS = ["2.2.1", "2.3.0"]
 CONNECTED, OFFLINE = ConnectionStatus.CONNECTED, ConnectionStatus.OFFLINE
 PLANNED, SUSPENDED = ConnectionStatus.PLANNED, ConnectionStatus.SUSPENDED
@@ -38,7 +41,7 @@ class Sockets(Net):
     async def send(self, request: HttpRequest, *, timeout_s: float) -> HttpResponse:
         self.sent.append(request)
         self.waits_s.append((request.path, timeout_s))
-        return await self._client.send(request, timeout_s=min(timeout_s, 5))
+        return await self._client.send(request, timeout_s=timeout_s)
 
     async def open(self, host: str, listening: socket.socket | None = None) -> None:
         name, _, port = host.partition(":")
@@ -78,7 +81,7 @@ class Scene:
             self.clock,
             host,
             MemorySpine(self.clock),
-            Waits(peer_s=3),
+            Waits(peer_s=15),
             versions or (self.version,),
             scheme="http",
         )
