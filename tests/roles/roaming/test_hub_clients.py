@@ -25,7 +25,7 @@ from elstrada.model.ids import PartyId, client_stream
 from elstrada.model.party import ClientReason, PeerState, Role
 from elstrada.roaming.news import Kind
 from elstrada.roles.roaming import clients
-from elstrada.roles.roaming.clients import MOST_CLIENTS
+from elstrada.roles.roaming.clients import MOST_CLIENTS, is_connected
 from elstrada.spine import tables as t
 from elstrada.spine.face import SpineDown
 
@@ -282,6 +282,9 @@ async def test_r72_a_party_that_no_longer_answers_is_offline_and_all_are_told(ve
         assert await scene.at_hub(RET) is OFFLINE
         assert await scene.at_hub(ELS) is CONNECTED
         assert await scene.told("els", RET) is OFFLINE
+        spine = scene.nodes["hub"].spine
+        assert not await is_connected(spine, await scene.peer("hub", "ret"), RET)
+        assert await is_connected(spine, await scene.peer("hub", "els"), ELS)
         assert (await scene.nodes["hub"].found())["peer:SE*HUB/ret", "silent"] == 1
         await scene.net.open(scene.nodes["ret"].host)
         await scene.silence()

@@ -64,6 +64,12 @@ async def away(spine: Spine, peer: Peer, party: PartyId | None) -> ConnectionSta
     return None if status is ConnectionStatus.CONNECTED else status
 
 
+async def is_connected(spine: Spine, peer: Peer, party: PartyId) -> bool:
+    """May a hub of ours pass on to a party of a peer? One that has only just registered is not noted yet."""
+    status = await status_of(spine, peer.owner, party)
+    return status in (None, ConnectionStatus.CONNECTED)
+
+
 async def of_party(spine: Spine, owner: PartyId, party: PartyId, hub: str = OURS) -> list[Known]:
     """A party in each of its roles."""
     where = {"owner": str(owner), "hub": hub, "party": str(party)}
