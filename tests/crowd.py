@@ -15,7 +15,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.location import GeoLocation, Location
 from elstrada.model.mirror import ItemKind, Variable
 from elstrada.model.notices import Notice, NoticeKind
-from elstrada.model.party import BusinessDetails, Party, Peer, PeerState, Role
+from elstrada.model.party import BusinessDetails, ConnectionStatus, Party, Peer, PeerState, Role
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Token, Whitelist
 from elstrada.model.web_payment import PaymentState, WebPayment
@@ -72,6 +72,7 @@ _CROWDED = (
     t.roamed_reservation,
     t.roamed_profile,
     t.web_payment,
+    t.client,
 )
 
 
@@ -137,6 +138,11 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"state": "ACCEPTED" if few else "CANCELED", "expires_at": ended + timedelta(days=365)}
         case "roamed_profile":
             return {"wanted": None, "active": None}
+        case "client":
+            status = ConnectionStatus.OFFLINE if few else ConnectionStatus.CONNECTED
+            party = f"SE*{_three(number)}"
+            told = {"reason": "TOLD", "role": "EMSP", "hub": "hub"}
+            return {**told, "status": status.value, "party": party}
         case "web_payment":
             going_on = PaymentState.OPEN if number else PaymentState.STARTED
             over = PaymentState.SETTLED
@@ -149,6 +155,12 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"purpose": "LOG", "state": "DONE"}
         case _:
             return {}
+
+
+def _three(number: int) -> str:
+    """A party's letters, of its own for each number below 46656."""
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return digits[number // 1296 % 36] + digits[number // 36 % 36] + digits[number % 36]
 
 
 def _cell(kind: object, number: int) -> Cell:
@@ -205,7 +217,13 @@ def _document(table: Table, row: Row) -> str:
             state=PaymentState(str(row["state"])),
             created_at=NOON,
         ),
-        "peer": lambda: Peer(owner=OWNER, id=str(row["peer_id"]), state=PeerState.ACTIVE, changed_at=NOON),
+        "peer": lambda: Peer(
+            owner=OWNER,
+            id=str(row["peer_id"]),
+            state=PeerState.ACTIVE,
+            changed_at=NOON,
+            hub=PartyId("SE", "HUB") if row["peer_id"] == "00000000" else None,
+        ),
     }
     return _json(made[table.name]()) if table.name in made else "{}"
 

@@ -29,7 +29,7 @@ SENTENCES: dict[str, dict[int, str]] = {
     "Messages": {
         14: "Every request has an id of its own, and every response echoes both ids.",
         15: "Every functional request carries the four routing headers, also from the background.",
-        16: "Versions and credentials need no routing headers.",
+        16: "Versions, credentials and hub client info need no routing headers.",
         17: "`timestamp` is the time of the response, in UTC, with Z.",
         18: "A time without a zone is UTC, and offsets are understood; what is written ends in Z.",
         19: "`data` is an object for an object and a list for a list.",
@@ -106,7 +106,6 @@ NOT_YET: dict[int, str] = {
     69: "there is no hub",
     70: "there is no hub",
     71: "there is no hub",
-    72: "there is no hub",
 }
 """Sentences that no test proves, and why."""
 

@@ -22,7 +22,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.invoice import BillLine
 from elstrada.model.metering import MeterLack
 from elstrada.model.notices import Notice
-from elstrada.model.party import PeerState
+from elstrada.model.party import ClientInfo, ClientReason, PeerState
 from elstrada.model.preferences import ChargingPreferences, PreferencesAnswer
 from elstrada.model.quantity import MeterSample
 from elstrada.model.reckoning import Reckoning
@@ -427,6 +427,15 @@ class PeerChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     note: str = ""
 
 
+class ClientInfoChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """How a hub is connected to a party has changed: we are the hub, or our hub told us."""
+
+    client: ClientInfo
+    hub: str = ""
+    """Our name for the hub that told it; empty: we are the hub."""
+    reason: ClientReason = ClientReason.TOLD
+
+
 class RoamedSessionChanged(msgspec.Struct, frozen=True, tag=True):
     """Another party told us the state of one of our drivers' sessions."""
 
@@ -513,6 +522,7 @@ Fact = (
     | SessionPreferred
     | StationAdmitted
     | PeerChanged
+    | ClientInfoChanged
     | RoamedSessionChanged
     | CdrIssued
     | CdrDelivered

@@ -94,6 +94,15 @@ def peer_stream(owner: PartyId, peer_id: str) -> str:
     return f"peer/{owner}/{peer_id}"
 
 
+def client_stream(owner: PartyId, of: PartyId, hub: str = "") -> str:
+    """The stream of how a hub is connected to a party.
+
+    Args:
+        hub: our name for the hub that tells of it; empty: ``owner`` is the hub.
+    """
+    return f"client/{owner}/{of}/{hub}" if hub else f"client/{owner}/{of}"
+
+
 def owner_of(stream: str) -> PartyId:
     """The party whose stream this is (its second segment)."""
     return PartyId.parse(stream.split("/", 2)[1])

@@ -60,6 +60,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What ``data`` holds, or each entry of it."""
     routed: bool = True
     """Carries the four OCPI-to/from headers (R-15, R-16)."""
+    at_hub: bool | None = None
+    """Whether hubs have it, or all others; None: whoever has the side."""
 
     @property
     def paged(self) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from elstrada.model.cdr import Cdr
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Connector, DisplayText, Evse, Location
+from elstrada.model.party import ClientInfo
 from elstrada.model.session import Session
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Token, TokenIdentity
@@ -209,6 +210,8 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     cdr: Held[Cdr]
     commands: Commands
     authorizing: Authorizing
+    client: Noun[ClientInfo] | None = None
+    """What a hub tells of its parties; None: the version knows no hubs."""
     appended: frozenset[str] = frozenset()
     """Lists of a session that a PATCH adds to (R-37)."""
     plain_token: bool = False

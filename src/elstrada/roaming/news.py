@@ -14,6 +14,7 @@ from elstrada.model import facts as f
 from elstrada.model.device import CommandResult
 from elstrada.model.ids import PartyId, owner_of
 from elstrada.model.notices import NoticeKind
+from elstrada.model.party import Role
 
 
 class Kind(StrEnum):
@@ -28,6 +29,8 @@ class Kind(StrEnum):
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
     PROFILE = "profile"
     """What a session's station allows it, for a party that has a say in it."""
+    CLIENT = "client"
+    """How a hub, which we are, is connected to a party in one of its roles."""
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 
@@ -39,6 +42,7 @@ MODULE_OF: dict[Kind, str] = {
     Kind.LOCATION: "locations",
     Kind.TARIFF: "tariffs",
     Kind.TOKEN: "tokens",
+    Kind.CLIENT: "hubclientinfo",
 }
 """The module whose receiver a mark's object goes to."""
 
@@ -60,6 +64,14 @@ class StatusNews(msgspec.Struct, frozen=True):
     evse_id: int
 
 
+class ClientNews(msgspec.Struct, frozen=True):
+    """A hub of ours is connected otherwise to a party in this role."""
+
+    owner: PartyId
+    party: PartyId
+    role: Role
+
+
 class PeerNews(msgspec.Struct, frozen=True):
     """A peer registered, or said anew what it is: it shall have everything."""
 
@@ -76,7 +88,7 @@ class ProfileNews(msgspec.Struct, frozen=True):
     """By which; None: by nobody's command of ours."""
 
 
-News = SessionNews | CdrNews | StatusNews | PeerNews | ProfileNews
+News = SessionNews | CdrNews | StatusNews | ClientNews | PeerNews | ProfileNews
 _LIMITING = frozenset({NoticeKind.CHARGING_LIMIT, NoticeKind.PRIORITY_CHARGING})
 
 
@@ -102,6 +114,8 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return ProfileNews(owner, stream.split("/", 2)[2], id)
         case f.StationNoticed(notice=notice) if notice.kind in _LIMITING:
             return ProfileNews(owner, stream.split("/", 2)[2], None)
+        case f.ClientInfoChanged(client=client, hub=""):
+            return ClientNews(owner, client.party, client.role)
         case f.PeerChanged(peer_id=peer_id, state="ACTIVE"):
             return PeerNews(owner, peer_id)
         case _:

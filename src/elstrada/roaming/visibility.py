@@ -41,6 +41,11 @@ def parties_of(peer: Peer, roles: Iterable[Role]) -> frozenset[PartyId]:
     return frozenset(entry.party for entry in peer.roles if entry.role in wanted)
 
 
+def is_hub(peer: Peer) -> bool:
+    """Does the peer route for others, and may it tell us of them?"""
+    return peer.hub is not None
+
+
 class Audience(StrEnum):
     """Whom a location is for. It stands in a column of its record, so that a list need not look at the others."""
 
@@ -59,6 +64,8 @@ def audience_of(location: Location) -> Audience:
 
 def audiences_of(peer: Peer) -> tuple[Audience, ...]:
     """Whose locations the peer may have: what ``may_see_location`` says of one."""
+    if peer.hub is not None:
+        return (Audience.PUBLIC,)  # It is told to all who are behind the hub.
     roles = {entry.role for entry in peer.roles} & EMSP_LIKE
     if not roles:
         return ()
@@ -71,16 +78,20 @@ def may_see_location(peer: Peer, location: Location) -> bool:
 
 
 def may_see_tariffs(peer: Peer) -> bool:
-    return any(entry.role in EMSP_LIKE for entry in peer.roles)
+    return peer.hub is not None or any(entry.role in EMSP_LIKE for entry in peer.roles)
 
 
 def may_see_sessions_of(peer: Peer, token_party: PartyId | None) -> bool:
     """May the peer have sessions and CDRs of tokens that this party issued?"""
-    return token_party is not None and token_party in parties_of(peer, (Role.EMSP,))
+    if token_party is None:
+        return False
+    named = parties_of(peer, (Role.EMSP,))
+    # A hub of 2.2.1 names itself alone; it refuses what is for nobody behind it.
+    return token_party in named or (peer.hub is not None and not named and token_party != peer.owner)
 
 
 def may_see_tokens(peer: Peer) -> bool:
-    return any(entry.role is Role.CPO for entry in peer.roles)
+    return peer.hub is not None or any(entry.role is Role.CPO for entry in peer.roles)
 
 
 def shown_to(location: Location, token: Token | None) -> bool:

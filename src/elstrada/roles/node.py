@@ -177,6 +177,7 @@ class Node:
         if Part.ROAMER in self.parts:
             self._follow(roamer.FOLLOWER, self.roaming.roamer.handle)
             self.leader.lead("roamer:courier", partial(self.roaming.courier.run, looks.marks_s))
+            self.leader.lead("roamer:pulse", partial(self.roaming.watch.run, looks.pulse_s))
             self.leader.lead("roamer:callbacks", partial(self.roaming.callbacks.run, looks.callbacks_s))
         if Part.RATER in self.parts:
             self._follow(rater.NAME, self.rater.handle)

@@ -292,6 +292,17 @@ roamed_session = _view(
     Column("document", Text, nullable=False),  # model.Session
     Index("roamed_session_by_start", "owner", "started_at"),
 )
+client = _view(
+    "client",  # How hubs are connected to their parties.
+    _key("hub"),  # Our name for the hub that told it; empty: the owner is the hub.
+    _key("party"),
+    _key("role"),
+    Column("status", Text, nullable=False),  # model.party.ConnectionStatus
+    Column("reason", Text, nullable=False),  # model.party.ClientReason
+    Column("last_updated", Moment, nullable=False),
+    Index("client_by_update", "owner", "hub", "last_updated"),
+    Index("client_by_status", "owner", "status", "hub", "party", "role"),
+)
 cdr = _view(
     "cdr",
     _key("party"),
@@ -611,7 +622,19 @@ mark = _record(
     Column("attempts", Integer, nullable=False),
     Column("next_at", Moment, nullable=False),
     Column("error", Text),
+    Column("held_for", Text),  # The party behind a hub for whose return it waits; None: it is brought.
     Index("mark_due", "next_at"),
+    _some("mark_held", "owner", "peer_id", "held_for", only="held_for IS NOT NULL"),
+)
+pulse = _record(
+    "pulse",  # When a hub last heard of each of its peers.
+    _key("owner"),
+    _key("peer_id"),
+    Column("heard_at", Moment),
+    Column("asked_at", Moment),  # When it was last asked whether it lives.
+    Column("problem", Text),  # Why that failed; None: it answered.
+    Column("due_at", Moment, nullable=False),  # When it is asked next, unless it is heard before.
+    Index("pulse_due", "due_at"),
 )
 customer = _record("customer", _key("owner"), _key("customer_id"), Column("document", Text, nullable=False))
 contract = _record(

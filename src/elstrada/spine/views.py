@@ -303,6 +303,17 @@ def _(fact: f.RoamedSessionChanged, at: Recorded, owner: str, _: str) -> Iterabl
     yield Change(t.roamed_session, (owner, str(session.party), session.id), columns)
 
 
+@_on(f.ClientInfoChanged)
+def _(fact: f.ClientInfoChanged, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    client = fact.client
+    columns: dict[str, Cell] = {
+        "status": client.status.value,
+        "reason": fact.reason.value,
+        "last_updated": client.last_updated,
+    }
+    yield Change(t.client, (owner, fact.hub, str(client.party), client.role.value), columns)
+
+
 def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: str) -> dict[str, Cell]:
     cdr = fact.cdr
     return {

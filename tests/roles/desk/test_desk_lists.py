@@ -20,6 +20,7 @@ from desk_book import StepClock
 from asked import FEWER, Asked, assert_same_work, crowds, on
 from crowd import NOON, OWNER, WANTED
 from elstrada.model.mirror import ItemKind
+from elstrada.model.party import ConnectionStatus
 from elstrada.model.web_payment import PaymentState
 from elstrada.net.chance import SeededChance
 from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Refusal
@@ -70,6 +71,7 @@ SAMPLES: dict[str, object] = {
 """A value for whatever narrows a list; the few rows that fit are the oldest of all."""
 OF_A_LIST: dict[str, dict[str, object]] = {
     "location list": {"source": "irve"},
+    "client list": {"status": ConnectionStatus.OFFLINE},
     "payment list": {"state": PaymentState.OPEN},
     "station items": {"kind": ItemKind.VARIABLE},
     "station reports": {"kind": ItemKind.VARIABLE},

@@ -101,7 +101,14 @@ class Node:
     """One installation: its spine, its actors, its address."""
 
     def __init__(
-        self, net: Net, clock: Clock, host: str, spine: Spine, waits: Waits, versions: tuple[str, ...]
+        self,
+        net: Net,
+        clock: Clock,
+        host: str,
+        spine: Spine,
+        waits: Waits,
+        versions: tuple[str, ...],
+        scheme: str = "https",
     ) -> None:
         self.net, self.clock, self.host = net, clock, host
         self.spine = spine
@@ -113,7 +120,7 @@ class Node:
             keys=derived_keys(host),
             http=net,
             findings=Findings(self.spine, clock),
-            public_url=f"https://{host}",
+            public_url=f"{scheme}://{host}",
             waits=waits,
             versions=versions,
         )

@@ -190,6 +190,9 @@ class Intruder:
             role = {"role": "EMSP", "country_code": "SE", "party_id": self._segment("party_id")}
             roles = [role | {"business_details": {"name": "X"}}]
             return {"token": "t", "url": "https://evil.example/ocpi/versions", "roles": roles}
+        if endpoint.name == "put_client":
+            said = {"role": "EMSP", "status": "SUSPENDED", "last_updated": self._moment()}
+            return said | {"country_code": "SE", "party_id": self._segment("party_id")}
         if base is None or endpoint.method in ("GET", "DELETE"):
             return None
         document = self._of_level(endpoint, base)

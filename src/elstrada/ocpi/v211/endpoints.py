@@ -35,7 +35,7 @@ _OWN: dict[type[msgspec.Struct] | None, type[msgspec.Struct]] = {
     commands.CommandResponse: CommandResponse,
     commands.CommandResult: CommandResponse,
 }
-_LATER = frozenset({"cancel_reservation", "put_preferences"})
+_LATER = frozenset({"cancel_reservation", "put_preferences", "list_clients", "get_client", "put_client"})
 _LATER_MODULES = frozenset({"chargingprofiles"})
 _PATCH_TARIFF = Endpoint(
     name="patch_tariff",

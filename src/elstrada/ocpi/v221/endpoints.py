@@ -15,6 +15,8 @@ from elstrada.ocpi.v221.commands import (
     UnlockConnector,
 )
 from elstrada.ocpi.v221.credentials import Credentials
+from elstrada.ocpi.v221.hubclientinfo import MODULE as CLIENTS
+from elstrada.ocpi.v221.hubclientinfo import ClientInfo
 from elstrada.ocpi.v221.locations import Connector, Evse, Location
 from elstrada.ocpi.v221.profiles import (
     ActiveChargingProfile,
@@ -145,6 +147,22 @@ def _profile_result(kind: str, body: type) -> Endpoint:
     )
 
 
+def _client(name: str, method: str) -> Endpoint:
+    """What a hub tells all others of one party."""
+    return Endpoint(
+        name=name,
+        module=CLIENTS,
+        interface=R,
+        method=method,
+        template="{country_code}/{party_id}",
+        body=ClientInfo if method == "PUT" else None,
+        reply=OBJECT if method == "GET" else Reply.NONE,
+        data=ClientInfo,
+        routed=False,
+        at_hub=False,
+    )
+
+
 ENDPOINTS: Table = (
     _credentials("get_credentials", "GET", sends=False),
     _credentials("register", "POST"),
@@ -235,4 +253,18 @@ ENDPOINTS: Table = (
         template="{session_id}",
         body=ActiveChargingProfile,
     ),
+    # Which parties a hub is connected to: hub to all others, without routing headers (R-16).
+    Endpoint(
+        name="list_clients",
+        module=CLIENTS,
+        interface=S,
+        method="GET",
+        query=QUERY,
+        reply=LIST,
+        data=ClientInfo,
+        routed=False,
+        at_hub=True,
+    ),
+    _client("get_client", "GET"),
+    _client("put_client", "PUT"),
 )

@@ -12,6 +12,7 @@ from elstrada.ocpi.v221 import (
     commands,
     common,
     credentials,
+    hubclientinfo,
     locations,
     profiles,
     sessions,
@@ -29,4 +30,5 @@ LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     **cdrs.LIMITS,
     **commands.LIMITS,
     **profiles.LIMITS,
+    **hubclientinfo.LIMITS,
 }

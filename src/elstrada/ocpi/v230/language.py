@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from elstrada.ocpi.language import Language, held, noun, part
-from elstrada.ocpi.v221 import tokens
+from elstrada.ocpi.v221 import hubclientinfo, tokens
 from elstrada.ocpi.v221.sessions import APPENDED
 from elstrada.ocpi.v221.talk import AUTHORIZING, COMMANDS
-from elstrada.ocpi.v221.translate import token_from_wire, token_to_wire
+from elstrada.ocpi.v221.translate import client_from_wire, client_to_wire, token_from_wire, token_to_wire
 from elstrada.ocpi.v230 import cdrs, locations, sessions, tariffs, translate
 
 LANGUAGE = Language(
@@ -20,5 +20,6 @@ LANGUAGE = Language(
     cdr=held(cdrs.Cdr, translate.cdr_from_wire, translate.cdr_to_wire),
     commands=COMMANDS,
     authorizing=AUTHORIZING,
+    client=noun(hubclientinfo.ClientInfo, client_from_wire, client_to_wire),
     appended=APPENDED,
 )

@@ -19,18 +19,25 @@ from elstrada.model.facts import CdrDelivered
 from elstrada.model.ids import PartyId, cdr_stream
 from elstrada.model.party import Peer, PeerState
 from elstrada.ocpi.client import Received, describe, is_peers_fault
-from elstrada.roaming.news import Kind
+from elstrada.ocpi.endpoints import Interface
+from elstrada.ocpi.registration import endpoint_url, hub_or_not
+from elstrada.roaming.news import MODULE_OF, Kind
 from elstrada.roaming.patience import GIVE_UP_AFTER, REFUSED_S, UNREACHABLE_S, pause
+from elstrada.roaming.visibility import is_hub
+from elstrada.roles.roaming.clients import away
 from elstrada.roles.roaming.conduct import source
-from elstrada.roles.roaming.marks import Mark, read_mark
+from elstrada.roles.roaming.marks import Mark, mark, read_mark
 from elstrada.roles.roaming.means import Means
-from elstrada.roles.roaming.parcels import Brought, Parcels, Withheld
+from elstrada.roles.roaming.parcels import Brought, Held, Parcels, Withheld
 from elstrada.roles.roaming.peers import Peers
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Between, Delete, Put, RowMoved, SpineDown, StreamMoved, Where, Work
 
 _AT_ONCE = 200
 """Marks taken for one peer at a time."""
+
+_MOST_PEERS = 10_000
+CLIENTS = MODULE_OF[Kind.CLIENT]
 
 _OURS = "party:{}"
 """Source of what is for ourselves to mend, and no peer's doing."""
@@ -42,6 +49,7 @@ _ORDER = {
     Kind.TARIFF: 0,
     Kind.LOCATION: 0,
     Kind.TOKEN: 0,
+    Kind.CLIENT: 0,
     Kind.EVSE: 1,
     Kind.SESSION: 1,
     Kind.PROFILE: 2,
@@ -69,9 +77,13 @@ class Courier:
 
     async def run(self, every_s: float) -> None:
         """Work until cancelled."""
+        begun = False
         try:
             while True:
                 with contextlib.suppress(SpineDown):
+                    if not begun:
+                        await self.begin()
+                    begun = True
                     await self.start_rounds()
                 await asyncio.sleep(every_s)
         finally:
@@ -91,6 +103,7 @@ class Courier:
     async def start_rounds(self) -> int:
         """Start a round for each peer that has something due and is not being served or left alone."""
         now = self._means.clock.now()
+        await self._release(now)
         started = 0
         for row in await self._means.spine.count(t.mark, {"next_at": _until(now)}, by=("owner", "peer_id")):
             key = (PartyId.parse(str(row["owner"])), str(row["peer_id"]))
@@ -101,6 +114,33 @@ class Courier:
             self._rounds[key].add_done_callback(lambda ended, key=key: self._ended(key, ended))
             started += 1
         return started
+
+    async def begin(self) -> None:
+        """Have the list of each hub fetched: what it told while nobody listened, nobody knows."""
+        for row in await self._means.spine.find(t.peer, {"state": PeerState.ACTIVE.value}, limit=_MOST_PEERS):
+            await self._catch_up(msgspec.json.decode(str(row["document"]), type=Peer))
+
+    async def _catch_up(self, peer: Peer) -> None:
+        """Have a hub's list fetched, if the peer is one of ours."""
+        own = await self._peers.party(peer.owner) if is_hub(peer) else None
+        if own is None or False not in hub_or_not(own.roles):
+            return
+        if endpoint_url(peer.endpoints, CLIENTS, Interface.SENDER.value) is not None:
+            position = await self._means.spine.commit(Work())
+            now = self._means.clock.now()
+            await self._commit(mark(peer, Kind.PULL, CLIENTS, position=position, now=now))
+
+    async def _release(self, now: datetime) -> None:
+        """Let go on what is held for parties whose hub is connected to them again, or is no hub of ours any more."""
+        by = ("owner", "peer_id", "held_for")
+        for row in await self._means.spine.count(t.mark, {"held_for": Between(low="")}, by=by):
+            peer = await self._peers.get(PartyId.parse(str(row["owner"])), str(row["peer_id"]))
+            party = PartyId.parse(str(row["held_for"]))
+            is_there = peer is None or peer.state is not PeerState.ACTIVE
+            if is_there or (peer and await away(self._means.spine, peer, party) is None):
+                where = {name: row[name] for name in by}
+                for held in await self._means.spine.find(t.mark, where, limit=_AT_ONCE):
+                    await self._commit(read_mark(held).released(now))
 
     def _ended(self, key: PeerKey, ended: asyncio.Task[None]) -> None:
         """A round is over; one that broke off (the store is down, or a bug) is begun again later."""
@@ -132,12 +172,13 @@ class Courier:
         key = peer.owner, peer.id
         for found in due:
             outcome = await self._parcels.bring(peer, found)
-            if not isinstance(outcome, Withheld | None) and is_peers_fault(outcome):
+            if not isinstance(outcome, Withheld | Held | None) and is_peers_fault(outcome):
                 for _ in due:
                     pass  # Nobody takes another.
                 self._leave_alone(key, describe(outcome))
                 return False
-            self._resting.pop(key, None)
+            if self._resting.pop(key, None) is not None:
+                await self._catch_up(peer)
             await self._settle(peer, found, outcome)
         return True
 
@@ -147,6 +188,8 @@ class Courier:
             await self._commit(found.done())
         elif isinstance(outcome, Received):
             await self._delivered(found, outcome)
+        elif isinstance(outcome, Held):
+            await self._commit(found.held(outcome.party))
         elif isinstance(outcome, Withheld):
             self._means.findings.note(_OURS.format(found.owner), f"withheld {found.kind.value}", outcome.why)
             await self._try_again(found, outcome.why)

@@ -13,7 +13,7 @@ from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Interface, Side
 from elstrada.ocpi.headers import plain_token_of, token_of
-from elstrada.ocpi.registration import CREDENTIALS, sides_of
+from elstrada.ocpi.registration import CREDENTIALS, hub_or_not, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
@@ -23,9 +23,11 @@ from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Caller, Peers
+from elstrada.roles.roaming.pulse import Pulses
 from elstrada.roles.roaming.registrar import Registrar
 from elstrada.roles.roaming.serving import (
     cdrs,
+    clients,
     commands,
     credentials,
     locations,
@@ -50,6 +52,7 @@ HANDLERS: Mapping[str, Handler] = {
     **commands.HANDLERS,
     **preferences.HANDLERS,
     **profiles.HANDLERS,
+    **clients.HANDLERS,
 }
 _FACING: dict[Side, frozenset[Role]] = {
     Side.CPO: EMSP_LIKE | {Role.SCSP},
@@ -70,10 +73,12 @@ class Office:
         callbacks: Callbacks,
         commander: Commander,
         steersman: Steersman,
+        pulses: Pulses,
     ) -> None:
         self._means, self._peers, self._stock = means, peers, stock
         self._registrar, self._callbacks = registrar, callbacks
         self._commander, self._steersman = commander, steersman
+        self._pulses = pulses
 
     async def handle(self, request: HttpRequest, remote: str) -> HttpResponse:
         """Answer one request, whatever it holds."""
@@ -85,6 +90,7 @@ class Office:
             if caller is None:
                 result: Result = Refusal(Why.UNAUTHORIZED, "no valid credentials token")
             else:
+                await self._pulses.heard(caller.own, caller.peer)
                 call, result = await self._serve(request, address, caller)
         except SpineDown:
             result = Refusal(Why.BUSY, "nothing can be stored now")
@@ -175,7 +181,11 @@ class Office:
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "version details can only be read")
         offered = versions.endpoint_urls(
-            address.version, self._means.public_url, sides_of(caller.own.roles), address.side
+            address.version,
+            self._means.public_url,
+            sides_of(caller.own.roles),
+            address.side,
+            hub_or_not(caller.own.roles),
         )
         return Found(VersionDetails(address.version, offered))
 
@@ -194,6 +204,8 @@ def _may_show_plain(caller: Caller, named: str) -> bool:
 def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
     """Is the caller where it may not be? Its token says who it is; headers and paths only choose (T18)."""
     endpoint = call.endpoint
+    if endpoint.at_hub is not None and endpoint.at_hub not in hub_or_not(caller.own.roles):
+        return NOT_HERE
     if endpoint.side is Side.NONE:
         return None
     if endpoint.side not in sides_of(caller.own.roles):

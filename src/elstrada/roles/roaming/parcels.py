@@ -9,7 +9,7 @@ import msgspec
 from elstrada.model.answers import CommandDone
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
-from elstrada.model.party import Peer, Role
+from elstrada.model.party import ConnectionStatus, Peer, Role
 from elstrada.ocpi.client import Declined, Outcome, Received, is_peers_fault
 from elstrada.ocpi.findings import Translated
 from elstrada.ocpi.scalars import Instant
@@ -42,6 +42,12 @@ class Withheld(msgspec.Struct, frozen=True):
     why: str
 
 
+class Held(msgspec.Struct, frozen=True):
+    """It is for a party that its hub is not connected to now: it is brought, as it is then, when that changes."""
+
+    party: PartyId
+
+
 _NOT_YET = Withheld("its token, place or start is not known yet")
 
 
@@ -57,7 +63,7 @@ class EvseStatusPatch(msgspec.Struct, frozen=True):
     last_updated: Instant
 
 
-Brought = Outcome | Withheld | None
+Brought = Outcome | Withheld | Held | None
 """None: there is nothing to bring, or the peer may not have it."""
 Bring = Callable[[Peer, Mark], Awaitable[Brought]]
 
@@ -78,6 +84,7 @@ class Parcels:
             Kind.TARIFF: self._tariff,
             Kind.TOKEN: self._token,
             Kind.PROFILE: self._profile,
+            Kind.CLIENT: self._client,
             Kind.PULL: self._pull,
         }
 
@@ -99,6 +106,8 @@ class Parcels:
         session, identity = found
         if not may_see_sessions_of(peer, identity.party):
             return None
+        if (status := await self._stock.away(peer, identity.party)) is not None:
+            return Held(identity.party) if status is ConnectionStatus.OFFLINE else None
         words = language(peer.version)
         place = await self._stock.embedded(words, mark.owner, mark.owner, session.location_id)
         written = words.session.write(session, identity, place)
@@ -153,6 +162,8 @@ class Parcels:
         cdr, identity = found
         if not may_see_sessions_of(peer, identity.party):
             return None
+        if await self._stock.away(peer, identity.party) is not None:
+            return Held(identity.party)  # Until it is accepted, it is owed (P4).
         words = language(peer.version)
         place = await self._stock.embedded(words, mark.owner, mark.owner, cdr.cdr_location.id)
         body = self._noted(peer, "Cdr", words.cdr.write(cdr, identity, place))
@@ -213,6 +224,16 @@ class Parcels:
             query={"type": kind} if words.typed_addresses else {},
             body=self._noted(peer, "Token", words.token.write(token)),
         )
+
+    async def _client(self, peer: Peer, mark: Mark) -> Outcome | None:
+        """How we, the hub, are connected to a party."""
+        party, role = mark.parts
+        client = await self._stock.client(mark.owner, party, role)
+        words = language(peer.version).client
+        if client is None or words is None:
+            return None
+        path = _owned(client.party)
+        return await self._line.tell(peer, "put_client", path=path, body=words.write(client).value)
 
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
         return (await self._puller.pull(peer, mark.object_id)).outcome

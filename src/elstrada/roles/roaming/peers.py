@@ -67,6 +67,13 @@ class Peers:
         rows = await self._means.spine.find(t.peer, where, limit=_MOST_PEERS)
         return [_peer(row) for row in rows]
 
+    async def direct(self, hub: Peer) -> frozenset[PartyId]:
+        """The parties that are connected to us by themselves, and so do not come through a hub."""
+        others = await self.of(hub.owner)
+        return frozenset(
+            entry.party for peer in others if peer.id != hub.id and peer.hub is None for entry in peer.roles
+        )
+
     async def by_token(self, token: str | None) -> Caller | None:
         """Who shows this token (R-10: identity is the token, never an address).
 
@@ -123,7 +130,7 @@ class Peers:
         }
         stored = await self._row(peer.owner, peer.id)
         row |= self._sealed(peer, secrets, stored)
-        expected: Row = {} if before is None else {"document": msgspec.json.encode(before).decode()}
+        expected: Row = {} if before is None else {"document": _as_stored(stored, before)}
         stream = peer_stream(peer.owner, peer.id)
         version = (await spine.load(stream)).version
         fact = PeerChanged(
@@ -159,6 +166,13 @@ class Peers:
 
     async def _row(self, owner: PartyId, peer_id: str) -> Row | None:
         return await self._means.spine.get(t.peer, owner=str(owner), peer_id=peer_id)
+
+
+def _as_stored(stored: Row | None, before: Peer) -> Cell:
+    """The text of a state; an older release may have written it without fields that have come since."""
+    if stored is not None and _peer(stored) == before:
+        return stored["document"]
+    return msgspec.json.encode(before).decode()
 
 
 def _peer(row: Row) -> Peer:

@@ -6,7 +6,7 @@ over and counted.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -19,7 +19,9 @@ from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
 from elstrada.ocpi.language import Language
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import language
-from elstrada.roaming.visibility import parties_of
+from elstrada.roaming.news import MODULE_OF, Kind
+from elstrada.roaming.visibility import is_hub, parties_of
+from elstrada.roles.roaming.client_pages import ClientPages
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
@@ -50,6 +52,8 @@ class _Page(msgspec.Struct, frozen=True):
     passed_over: int
 
 
+_Keep = Callable[[Received], Awaitable[_Page]]
+"""Keeps what a page holds."""
 _Rows = tuple[PartyId, tuple[Put, ...]]
 """Whose an object is, and the records that keep it; the first bears its date."""
 
@@ -83,30 +87,51 @@ class Puller:
         When the number of objects changes on the way, the walk begins again, because a page may have
         moved; keeping an object twice does no harm.
         """
-        pulled = await self._walk(peer, module, date_from)
+        query = {} if date_from is None else {"date_from": str(Instant(date_from))}
+        if module == MODULE_OF[Kind.CLIENT]:
+            return await self._clients(peer, query)
+        way = self._ways[module]
+        return await self._walked(peer, way.name, query, lambda page: self._keep(peer, page, way))
+
+    async def _clients(self, peer: Peer, query: Mapping[str, str]) -> Pulled:
+        """Fetch whom a hub is connected to; a list that is whole tells as well who is there no longer."""
+        if not is_hub(peer):
+            return Pulled(Received())  # It is none any more.
+        pages = ClientPages(self._means, peer)
+
+        async def keep(page: Received) -> _Page:
+            kept, problems = await pages.keep(page)
+            self._passed_over(peer, problems)
+            return _Page((), kept, len(problems))
+
+        pulled = await self._walked(peer, "list_clients", query, keep)
+        if isinstance(pulled.outcome, Received) and not query:
+            await pages.forget_others()
+        return pulled
+
+    async def _walked(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled:
+        pulled = await self._walk(peer, name, query, keep)
         for _ in range(_RESTARTS):
             if pulled is not None:
                 return pulled
-            pulled = await self._walk(peer, module, date_from)
+            pulled = await self._walk(peer, name, query, keep)
         return pulled or Pulled(Garbled(200, "the list changes faster than it can be read"))
 
-    async def _walk(self, peer: Peer, module: str, date_from: datetime | None) -> Pulled | None:
-        way = self._ways[module]
-        query = {} if date_from is None else {"date_from": str(Instant(date_from))}
+    async def _walk(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled | None:
         url: str | None = None
         visited: set[str] = set()
         total: int | None = None
         kept = passed_over = 0
         while True:
             outcome = await self._line.tell(
-                peer, way.name, query=query, url=url, timeout_s=self._means.waits.long_answer_s
+                peer, name, query=query, url=url, timeout_s=self._means.waits.long_answer_s
             )
             if not isinstance(outcome, Received):
                 return Pulled(outcome, kept, passed_over)
             if total is not None and outcome.total is not None and outcome.total != total:
                 return None
             total = outcome.total
-            page = await self._keep(peer, outcome, way)
+            page = await keep(outcome)
             await self._means.spine.commit(Work(writes=page.writes))
             kept, passed_over = kept + page.kept, passed_over + page.passed_over
             url = outcome.next
@@ -138,9 +163,12 @@ class Puller:
             else:
                 read.append(puts)
         news = await self._news(read)
+        self._passed_over(peer, problems)
+        return _Page(tuple(put for puts in news for put in puts), len(news), len(problems))
+
+    def _passed_over(self, peer: Peer, problems: Iterable[str]) -> None:
         for problem in problems:
             self._means.findings.note(source(peer.owner, peer.id), "object passed over", problem)
-        return _Page(tuple(put for puts in news for put in puts), len(news), len(problems))
 
     async def _news(self, read: Sequence[tuple[Put, ...]]) -> list[tuple[Put, ...]]:
         """Those that are newer than what is kept; of one that stands twice on a page the newest counts (R-28)."""

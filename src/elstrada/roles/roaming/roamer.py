@@ -6,7 +6,7 @@ ever missing, and setting one twice is setting it once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
 from sqlalchemy import Table
 
@@ -14,9 +14,11 @@ from elstrada.model.device import CommandName
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
+from elstrada.ocpi.registration import hub_or_not
 from elstrada.roaming.news import (
     MODULE_OF,
     CdrNews,
+    ClientNews,
     Kind,
     News,
     PeerNews,
@@ -27,12 +29,15 @@ from elstrada.roaming.news import (
 )
 from elstrada.roaming.visibility import (
     hears_profiles,
+    is_hub,
     listens,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
     may_see_tokens,
+    parties_of,
 )
+from elstrada.roles.roaming.clients import OURS
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -115,6 +120,10 @@ class Roamer:
             case ProfileNews():
                 for put in await self._of_profiles(told, peers, position):
                     yield put
+            case ClientNews(_, party, role):
+                for peer in peers:
+                    if _is_told(peer, party):
+                        yield self._of_client(peer, str(party), role.value, position)
             case PeerNews(owner, peer_id):
                 peer = await self._peers.get(owner, peer_id)
                 if peer is not None and peer.state is PeerState.ACTIVE:
@@ -175,6 +184,9 @@ class Roamer:
             if row["peer_id"] in known and row["party"] != by
         ]
 
+    def _of_client(self, peer: Peer, party: str, role: str, position: int) -> Put:
+        return mark(peer, Kind.CLIENT, party, role, position=position, now=self._means.clock.now())
+
     async def _everything(self, peer: Peer, position: int) -> AsyncIterator[Put]:
         """All that a peer may have, and all that we want of it."""
         now, owner = self._means.clock.now(), str(peer.owner)
@@ -190,6 +202,9 @@ class Roamer:
         if listens(peer, "tokens") and may_see_tokens(peer):
             async for row in self._rows(t.token, ours):
                 yield mark(peer, Kind.TOKEN, str(row["uid"]), str(row["type"]), position=position, now=now)
+        async for row in self._rows(t.client, {"owner": owner, "hub": OURS}):
+            if _is_told(peer, PartyId.parse(str(row["party"]))):
+                yield self._of_client(peer, str(row["party"]), str(row["role"]), position)
         own = await self._peers.party(peer.owner)
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)
@@ -216,11 +231,18 @@ _KEYS = {
 }
 
 
-def _wanted(roles: Iterable[Role], peer: Peer) -> list[str]:
+def _wanted(roles: Collection[Role], peer: Peer) -> list[str]:
     """The modules we pull from a peer: those that our roles want and it offers."""
     offered = {endpoint.identifier for endpoint in peer.endpoints if endpoint.role == "SENDER"}
     wanted = [module for role in roles for module in _PULLED.get(role, ())]
+    if is_hub(peer) and False in hub_or_not(roles):
+        wanted.append(MODULE_OF[Kind.CLIENT])
     return [module for module in wanted if module in offered]
+
+
+def _is_told(peer: Peer, party: PartyId) -> bool:
+    """Is a peer told how a hub of ours is connected to a party? All others are (R-72)."""
+    return listens(peer, MODULE_OF[Kind.CLIENT]) and party not in parties_of(peer, Role)
 
 
 def _token_party(row: Row) -> PartyId | None:

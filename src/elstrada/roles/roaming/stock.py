@@ -12,13 +12,14 @@ from elstrada.model.cdr import Cdr
 from elstrada.model.device import ConnectorStatus, Station
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
-from elstrada.model.party import Party
+from elstrada.model.party import ClientInfo, ConnectionStatus, Party, Peer
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.session import ChargingPeriod, PeriodDimension, Session, SessionStatus
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import AuthMethod, Token, TokenIdentity
 from elstrada.ocpi.language import Language
 from elstrada.roaming.places import Condition, condition, living
+from elstrada.roles.roaming.clients import OURS, away, client_of
 from elstrada.roles.roaming.holders import kept_identity
 from elstrada.roles.roaming.leaves import leaves
 from elstrada.roles.roaming.means import Means
@@ -152,6 +153,15 @@ class Stock:
         """One of the tokens we issued (R-44: its key is party, uid and type)."""
         row = await self._spine.get(t.token, owner=str(owner), party=str(owner), uid=uid, type=kind)
         return None if row is None else token_of(row)
+
+    async def client(self, owner: PartyId, party: str, role: str) -> ClientInfo | None:
+        """How we, a hub, are connected to a party in one of its roles."""
+        row = await self._spine.get(t.client, owner=str(owner), hub=OURS, party=party, role=role)
+        return None if row is None else client_of(row)
+
+    async def away(self, peer: Peer, party: PartyId) -> ConnectionStatus | None:
+        """Why a party cannot be reached by way of a peer now; None: it can, as far as we know."""
+        return await away(self._spine, peer, party)
 
     async def identity(self, owner: PartyId, row: Row) -> TokenIdentity | None:
         """Whose token a session or CDR names by its pseudonym, as long as we may know it.

@@ -14,6 +14,7 @@ from elstrada.roles.roaming.office import Office
 from elstrada.roles.roaming.parcels import Parcels
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
+from elstrada.roles.roaming.pulse import Pulses, Watch
 from elstrada.roles.roaming.registrar import Registrar
 from elstrada.roles.roaming.roamer import Roamer
 from elstrada.roles.roaming.steersman import Steersman
@@ -38,6 +39,8 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     commander: Commander
     steersman: Steersman
     puller: Puller
+    watch: Watch
+    """To be run as a task of one node at a time."""
     peers: Peers
     tally: RoamingTally
 
@@ -47,10 +50,11 @@ def wire(means: Means, post: Post) -> Roaming:
     peers, stock = Peers(means), Stock(means)
     line = Line(means, peers)
     registrar, puller = Registrar(means, peers, line), Puller(means, line)
+    pulses = Pulses(means)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     steersman = Steersman(means, line, post)
     return Roaming(
-        office=Office(means, peers, stock, registrar, callbacks, commander, steersman),
+        office=Office(means, peers, stock, registrar, callbacks, commander, steersman, pulses),
         registrar=registrar,
         roamer=Roamer(means, peers, stock),
         courier=Courier(means, peers, Parcels(means, peers, stock, line, puller, post)),
@@ -59,6 +63,7 @@ def wire(means: Means, post: Post) -> Roaming:
         commander=commander,
         steersman=steersman,
         puller=puller,
+        watch=Watch(means, peers, line, pulses),
         peers=peers,
         tally=means.tally,
     )

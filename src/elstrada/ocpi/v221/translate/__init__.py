@@ -5,6 +5,7 @@ whitelist. Tokens' identities travel beside sessions and CDRs, which in the mode
 """
 
 from elstrada.ocpi.v221.translate.cdrs import cdr_from_wire, cdr_to_wire
+from elstrada.ocpi.v221.translate.clients import client_from_wire, client_to_wire
 from elstrada.ocpi.v221.translate.locations import (
     connector_from_wire,
     connector_to_wire,
@@ -36,6 +37,8 @@ __all__ = [
     "active_to_wire",
     "cdr_from_wire",
     "cdr_to_wire",
+    "client_from_wire",
+    "client_to_wire",
     "connector_from_wire",
     "connector_to_wire",
     "evse_from_wire",
