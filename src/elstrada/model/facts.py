@@ -25,6 +25,7 @@ from elstrada.model.notices import Notice
 from elstrada.model.party import PeerState
 from elstrada.model.quantity import MeterSample
 from elstrada.model.reckoning import Reckoning
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.security import PasswordStep, SecuredBy, SecurityProfile
 from elstrada.model.session import Session
@@ -451,6 +452,49 @@ class CdrChecked(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     findings: tuple[str, ...] = ()
 
 
+# --- which CDRs an invoice covers, at the party that sent it and at the one that got it -----------------
+
+
+class InvoiceRecordIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """We said, first or anew, which CDRs an invoice of ours covers."""
+
+    record: InvoiceRecord
+    to_party: PartyId
+    """Who got the invoice."""
+    dropped: tuple[str, ...] = ()
+    """CDRs that stood in it before and do no more."""
+
+
+class InvoiceRecordDelivered(msgspec.Struct, frozen=True, tag=True):
+    """A peer took the record as it was then."""
+
+    peer_id: str
+
+
+class InvoiceRecordWithdrawn(msgspec.Struct, frozen=True, tag=True):
+    """We took a record of ours back: it was an error, and its CDRs are free for another."""
+
+    to_party: PartyId
+    cdrs: tuple[str, ...]
+
+
+class InvoiceRecordReceived(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """Another party told us which CDRs an invoice of theirs covers."""
+
+    record: InvoiceRecord
+    peer_id: str
+    content_hash: str
+    """SHA-256 of the body as received, hexadecimal."""
+    dropped: tuple[str, ...] = ()
+
+
+class InvoiceRecordRemoved(msgspec.Struct, frozen=True, tag=True):
+    """Its sender took a record back."""
+
+    peer_id: str
+    cdrs: tuple[str, ...]
+
+
 # --- a customer's contract -------------------------------------------------------------------------------
 
 
@@ -502,5 +546,10 @@ Fact = (
     | CdrDelivered
     | CdrReceived
     | CdrChecked
+    | InvoiceRecordIssued
+    | InvoiceRecordDelivered
+    | InvoiceRecordWithdrawn
+    | InvoiceRecordReceived
+    | InvoiceRecordRemoved
     | BillLineAdded
 )

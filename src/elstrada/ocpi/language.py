@@ -15,6 +15,7 @@ import msgspec
 from elstrada.model.cdr import Cdr
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Connector, DisplayText, Evse, Location
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.session import Session
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Token, TokenIdentity
@@ -207,6 +208,8 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     token: Noun[Token]
     session: Held[Session]
     cdr: Held[Cdr]
+    invoice: Noun[InvoiceRecord] | None = None
+    """Which CDRs an invoice covers; None where a version does not tell."""
     commands: Commands
     authorizing: Authorizing
     appended: frozenset[str] = frozenset()

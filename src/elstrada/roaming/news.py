@@ -23,6 +23,8 @@ class Kind(StrEnum):
     """Its status alone: a small patch instead of the whole location."""
     LOCATION = "location"
     TARIFF = "tariff"
+    INVOICE = "invoice"
+    """Which CDRs an invoice of ours covers."""
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
@@ -35,6 +37,7 @@ MODULE_OF: dict[Kind, str] = {
     Kind.LOCATION: "locations",
     Kind.TARIFF: "tariffs",
     Kind.TOKEN: "tokens",
+    Kind.INVOICE: "invoicereconciliation",
 }
 """The module whose receiver a mark's object goes to."""
 
@@ -50,6 +53,12 @@ class CdrNews(msgspec.Struct, frozen=True):
     token_party: PartyId | None
 
 
+class InvoiceNews(msgspec.Struct, frozen=True):
+    owner: PartyId
+    record_id: str
+    to_party: PartyId
+
+
 class StatusNews(msgspec.Struct, frozen=True):
     owner: PartyId
     station_id: str
@@ -63,7 +72,7 @@ class PeerNews(msgspec.Struct, frozen=True):
     peer_id: str
 
 
-News = SessionNews | CdrNews | StatusNews | PeerNews
+News = SessionNews | CdrNews | InvoiceNews | StatusNews | PeerNews
 
 
 def news(stream: str, fact: f.Fact) -> News | None:
@@ -82,6 +91,10 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return SessionNews(owner, id)
         case f.CdrIssued(cdr=cdr):
             return CdrNews(owner, cdr.id, cdr.token_party)
+        case f.InvoiceRecordIssued(record=record, to_party=to_party):
+            return InvoiceNews(owner, record.id, to_party)
+        case f.InvoiceRecordWithdrawn(to_party=to_party):
+            return InvoiceNews(owner, stream.split("/", 3)[3], to_party)
         case f.ConnectorStatusChanged(evse_id=evse_id):
             return StatusNews(owner, stream.split("/", 2)[2], evse_id)
         case f.PeerChanged(peer_id=peer_id, state="ACTIVE"):

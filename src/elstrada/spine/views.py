@@ -306,6 +306,7 @@ def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: str) -> dict[st
         "total_before_taxes": cdr.total_cost.before_taxes,
         "total_after_taxes": cdr.total_cost.after_taxes,
         "document": _document(cdr),
+        "credits": cdr.credit_reference_id if cdr.credit else None,
         "recorded_at": at.at,
     }
 
@@ -337,6 +338,73 @@ def _(fact: f.CdrChecked, _: Recorded, owner: str, rest: str) -> Iterable[Change
         "findings": "\n".join(fact.findings),
     }
     yield Change(t.cdr, (owner, party, cdr_id), columns)
+
+
+@_on(f.InvoiceRecordIssued)
+def _(fact: f.InvoiceRecordIssued, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns = _invoice_record(fact, at, "ISSUED") | {"to_party": str(fact.to_party)}
+    yield from _invoiced(fact, at, owner, columns)
+
+
+@_on(f.InvoiceRecordReceived)
+def _(fact: f.InvoiceRecordReceived, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns = _invoice_record(fact, at, "RECEIVED") | {
+        "to_party": owner,
+        "peer_id": fact.peer_id,
+        "content_hash": fact.content_hash,
+    }
+    yield from _invoiced(fact, at, owner, columns)
+
+
+def _invoice_record(
+    fact: f.InvoiceRecordIssued | f.InvoiceRecordReceived, at: Recorded, state: str
+) -> dict[str, Cell]:
+    record = fact.record
+    return {
+        "state": state,
+        "invoice_id": record.invoice_id,
+        "cdrs": len(record.cdrs),
+        "document": _document(record),
+        "updated_at": at.at,
+        "ended_at": None,
+    }
+
+
+def _invoiced(
+    fact: f.InvoiceRecordIssued | f.InvoiceRecordReceived, at: Recorded, owner: str, columns: dict[str, Cell]
+) -> Iterable[Change]:
+    """The record, and each CDR that it lists, or did."""
+    party, record_id = str(fact.record.party), fact.record.id
+    yield Change(t.invoice_record, (owner, party, record_id), columns, first={"recorded_at": at.at})
+    for cdr_id in dict.fromkeys(fact.record.cdrs):
+        yield Change(t.invoiced_cdr, (owner, party, record_id, cdr_id), {"ended_at": None})
+    for cdr_id in fact.dropped:
+        yield Change(t.invoiced_cdr, (owner, party, record_id, cdr_id), {"ended_at": at.at})
+
+
+@_on(f.InvoiceRecordDelivered)
+def _(fact: f.InvoiceRecordDelivered, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, record_id = rest.split("/", 1)
+    columns: dict[str, Cell] = {"state": "DELIVERED", "peer_id": fact.peer_id}
+    yield Change(t.invoice_record, (owner, party, record_id), columns)
+
+
+@_on(f.InvoiceRecordWithdrawn)
+def _(fact: f.InvoiceRecordWithdrawn, at: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    yield from _uninvoiced(fact.cdrs, at, owner, rest, "WITHDRAWN")
+
+
+@_on(f.InvoiceRecordRemoved)
+def _(fact: f.InvoiceRecordRemoved, at: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    yield from _uninvoiced(fact.cdrs, at, owner, rest, "REMOVED")
+
+
+def _uninvoiced(cdrs: tuple[str, ...], at: Recorded, owner: str, rest: str, state: str) -> Iterable[Change]:
+    party, record_id = rest.split("/", 1)
+    columns: dict[str, Cell] = {"state": state, "updated_at": at.at, "ended_at": at.at}
+    yield Change(t.invoice_record, (owner, party, record_id), columns)
+    for cdr_id in dict.fromkeys(cdrs):
+        yield Change(t.invoiced_cdr, (owner, party, record_id, cdr_id), {"ended_at": at.at})
 
 
 @_on(f.BillLineAdded)

@@ -17,14 +17,23 @@ from elstrada.ocpi.registration import CREDENTIALS, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
-from elstrada.roaming.visibility import EMSP_LIKE, parties_of
+from elstrada.roaming.visibility import EMSP_LIKE, INVOICED, parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Caller, Peers
 from elstrada.roles.roaming.registrar import Registrar
-from elstrada.roles.roaming.serving import cdrs, commands, credentials, locations, sessions, tariffs, tokens
+from elstrada.roles.roaming.serving import (
+    cdrs,
+    commands,
+    credentials,
+    invoices,
+    locations,
+    sessions,
+    tariffs,
+    tokens,
+)
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
 from elstrada.roles.roaming.stock import Stock
 from elstrada.spine.face import SpineDown
@@ -37,12 +46,14 @@ HANDLERS: Mapping[str, Handler] = {
     **sessions.HANDLERS,
     **cdrs.HANDLERS,
     **commands.HANDLERS,
+    **invoices.HANDLERS,
 }
 _FACING: dict[Side, frozenset[Role]] = {
     Side.CPO: EMSP_LIKE | {Role.SCSP},
     Side.EMSP: frozenset({Role.CPO}),
+    Side.NONE: INVOICED,
 }
-"""Which roles of the caller each of our sides is there for."""
+"""Which roles of the caller each of our sides is there for, and what belongs to both."""
 
 
 class Office:
@@ -178,9 +189,9 @@ def _may_show_plain(caller: Caller, named: str) -> bool:
 def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
     """Is the caller where it may not be? Its token says who it is; headers and paths only choose (T18)."""
     endpoint = call.endpoint
-    if endpoint.side is Side.NONE:
+    if not endpoint.routed:
         return None
-    if endpoint.side not in sides_of(caller.own.roles):
+    if endpoint.side is not Side.NONE and endpoint.side not in sides_of(caller.own.roles):
         return NOT_HERE
     theirs = parties_of(caller.peer, _FACING[endpoint.side])
     to_party, from_party = call.routing.to_party, call.routing.from_party

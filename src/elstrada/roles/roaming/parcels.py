@@ -15,6 +15,7 @@ from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import language
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import (
+    may_see_invoices_to,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
@@ -27,7 +28,7 @@ from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.marks import Mark
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
-from elstrada.roles.roaming.stock import Stock
+from elstrada.roles.roaming.stock import Stock, invoice_record_of
 
 
 class Withheld(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class Parcels:
             Kind.LOCATION: self._location,
             Kind.TARIFF: self._tariff,
             Kind.TOKEN: self._token,
+            Kind.INVOICE: self._invoice,
             Kind.PULL: self._pull,
         }
 
@@ -165,6 +167,33 @@ class Parcels:
             query={"type": kind} if words.typed_addresses else {},
             body=self._noted(peer, "Token", words.token.write(token)),
         )
+
+    async def stands(self, mark: Mark) -> bool:
+        """Is this record of ours not withdrawn?"""
+        row = await self._stock.invoice_row(mark.owner, mark.object_id)
+        return row is not None and row["ended_at"] is None
+
+    async def _invoice(self, peer: Peer, mark: Mark) -> Brought:
+        """A new record is posted, a changed one put, and one that was an error deleted."""
+        row = await self._stock.invoice_row(mark.owner, mark.object_id)
+        noun = language(peer.version).invoice
+        if row is None or noun is None:
+            return None
+        to = PartyId.parse(str(row["to_party"]))
+        if not may_see_invoices_to(peer, to):
+            return None
+        path = _owned(mark.owner, record_id=mark.object_id)
+        if row["ended_at"] is not None:
+            gone = await self._line.tell(peer, "delete_invoice_record", to=to, path=path)
+            never_had_it = isinstance(gone, Declined) and gone.http == 404
+            return Received() if never_had_it else gone
+        body = self._noted(peer, "InvoiceReconciliationRecord", noun.write(invoice_record_of(row)))
+        if row["peer_id"] is None:
+            posted = await self._line.tell(peer, "post_invoice_record", to=to, body=body)
+            if isinstance(posted, Received) or is_peers_fault(posted):
+                return posted
+            # It may have taken an earlier state, of which its answer was lost.
+        return await self._line.tell(peer, "put_invoice_record", to=to, path=path, body=body)
 
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
         return (await self._puller.pull(peer, mark.object_id)).outcome

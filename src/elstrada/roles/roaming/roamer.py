@@ -13,9 +13,20 @@ from sqlalchemy import Table
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
-from elstrada.roaming.news import MODULE_OF, CdrNews, Kind, News, PeerNews, SessionNews, StatusNews, news
+from elstrada.roaming.news import (
+    MODULE_OF,
+    CdrNews,
+    InvoiceNews,
+    Kind,
+    News,
+    PeerNews,
+    SessionNews,
+    StatusNews,
+    news,
+)
 from elstrada.roaming.visibility import (
     listens,
+    may_see_invoices_to,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
@@ -96,6 +107,9 @@ class Roamer:
             case CdrNews(_, cdr_id, token_party):
                 for put in self._of_token(peers, Kind.CDR, cdr_id, token_party, position):
                     yield put
+            case InvoiceNews(_, record_id, to_party):
+                for put in self._of_invoice(peers, record_id, to_party, position):
+                    yield put
             case StatusNews():
                 async for put in self._of_status(told, peers, position):
                     yield put
@@ -113,6 +127,16 @@ class Roamer:
             mark(peer, kind, object_id, position=position, now=now)
             for peer in peers
             if listens(peer, MODULE_OF[kind]) and may_see_sessions_of(peer, token_party)
+        ]
+
+    def _of_invoice(
+        self, peers: Iterable[Peer], record_id: str, to_party: PartyId, position: int
+    ) -> list[Put]:
+        now = self._means.clock.now()
+        return [
+            mark(peer, Kind.INVOICE, record_id, position=position, now=now)
+            for peer in peers
+            if listens(peer, MODULE_OF[Kind.INVOICE]) and may_see_invoices_to(peer, to_party)
         ]
 
     async def _of_status(self, told: StatusNews, peers: list[Peer], position: int) -> AsyncIterator[Put]:

@@ -13,6 +13,7 @@ from elstrada.model.device import ConnectorStatus, Station
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Party
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.session import ChargingPeriod, PeriodDimension, Session, SessionStatus
 from elstrada.model.tariff import Tariff
@@ -252,6 +253,11 @@ class Stock:
         cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
         return msgspec.structs.replace(cdr, last_updated=recorded_at), identity
 
+    async def invoice_row(self, owner: PartyId, record_id: str) -> Row | None:
+        """The row of one of our records of what an invoice covers, withdrawn ones too."""
+        key = {"owner": str(owner), "party": str(owner), "record_id": record_id}
+        return await self._spine.get(t.invoice_record, **key)
+
     # --- below --------------------------------------------------------------------------------------
 
     async def _connector(self, owner: PartyId, key: EvseKey, number: object) -> str:
@@ -303,6 +309,14 @@ def told_end(row: Row) -> datetime | None:
     ended_at = row["ended_at"]
     provisional = row["presumed"] is not None and row["completed_at"] is None
     return ended_at if isinstance(ended_at, datetime) and not provisional else None
+
+
+def invoice_record_of(row: Row) -> InvoiceRecord:
+    """A record, dated by when it was recorded: that is what a peer's date filter is held against (R-26)."""
+    record = msgspec.json.decode(str(row["document"]), type=InvoiceRecord)
+    updated_at = row["updated_at"]
+    assert isinstance(updated_at, datetime)
+    return msgspec.structs.replace(record, last_updated=updated_at)
 
 
 def location_of(row: Row) -> Location:
