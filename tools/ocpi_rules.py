@@ -100,7 +100,6 @@ SENTENCES: dict[str, dict[int, str]] = {
 }
 
 NOT_YET: dict[int, str] = {
-    48: "our eMSP judges a token without knowing the place",
     56: "no session of ours is PENDING",
     59: "charging preferences are not served",
     68: "there is no hub",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from elstrada.model.invoice import Contract
+from elstrada.model.location import Location
+from elstrada.model.party import Role
 from elstrada.model.token import Allowed, Token
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.language import Authorized
@@ -15,7 +17,7 @@ from elstrada.roaming.visibility import may_see_tokens
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.visit import LONG_AGO, NOT_HERE, Handler, Visit, misplaced, owner_in_path
-from elstrada.roles.roaming.stock import token_of
+from elstrada.roles.roaming.stock import location_of, token_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row, RowMoved, Where, Work
 
@@ -52,7 +54,14 @@ async def authorize(visit: Visit) -> Result:
     token = await _meant(visit, visit.call.path["token_uid"], kind)
     if token is None:
         return _unknown(visit)
-    allowed = await _allowed(visit, token)
+    contract = await _contract(visit, token)
+    allowed = _allowed(visit, token, contract)
+    if allowed is Allowed.ALLOWED and contract is not None and contract.is_restricted:
+        place = await _place(visit)
+        if isinstance(place, Refusal):
+            return place
+        if not contract.is_good_at(place.party, place.id, place.country):
+            allowed = Allowed.NOT_ALLOWED
     reference = visit.means.chance.uuid() if allowed is Allowed.ALLOWED else None
     answer = Authorized(allowed.value, token, reference)
     return Found(visit.words.authorizing.write(answer, visit.call.body))
@@ -76,13 +85,31 @@ def _unknown(visit: Visit) -> Refusal:
     return Refusal(why, "no such token")
 
 
-async def _allowed(visit: Visit, token: Token) -> Allowed:
+async def _contract(visit: Visit, token: Token) -> Contract | None:
+    row = await visit.means.spine.get(t.contract, owner=visit.owner, contract_id=token.contract_id)
+    return None if row is None else msgspec.json.decode(str(row["document"]), type=Contract)
+
+
+async def _place(visit: Visit) -> Location | Refusal:
+    """The caller's location that the driver is at, for a contract that is good at some places alone (R-48)."""
+    named = visit.call.body
+    if not isinstance(named, wire.LocationReferences) or not named.location_id:
+        return Refusal(
+            Why.INCOMPLETE, "location_id: this token may charge at some places alone; say where it is"
+        )
+    for cpo in sorted(visit.parties(Role.CPO)):
+        key = {"owner": visit.owner, "party": str(cpo), "location_id": named.location_id}
+        row = await visit.means.spine.get(t.location, **key)
+        if row is not None:
+            return location_of(row)
+    return Refusal(Why.UNKNOWN_LOCATION, "location_id: no such location of yours has been told to us")
+
+
+def _allowed(visit: Visit, token: Token, contract: Contract | None) -> Allowed:
     if not token.valid:
         return Allowed.BLOCKED
-    row = await visit.means.spine.get(t.contract, owner=visit.owner, contract_id=token.contract_id)
-    if row is None:
+    if contract is None:
         return Allowed.NOT_ALLOWED
-    contract = msgspec.json.decode(str(row["document"]), type=Contract)
     today = visit.means.clock.now().date()
     if today < contract.valid_from:
         return Allowed.NOT_ALLOWED
