@@ -100,7 +100,6 @@ SENTENCES: dict[str, dict[int, str]] = {
 }
 
 NOT_YET: dict[int, str] = {
-    56: "no session of ours is PENDING",
     59: "charging preferences are not served",
     68: "there is no hub",
     69: "there is no hub",

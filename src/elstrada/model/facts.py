@@ -292,6 +292,7 @@ class CommandRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag=True
     evse_id: int | None = None
     connector_id: int | None = None
     session_id: str | None = None
+    """STOP: which; START: the one that shall come of it, None in facts from before it had an id this early."""
     token_ref: str | None = None
     token_party: PartyId | None = None
     authorization_reference: str | None = None
@@ -419,6 +420,15 @@ class RoamedSessionChanged(msgspec.Struct, frozen=True, tag=True):
     session: Session
 
 
+class RoamedSessionLapsed(msgspec.Struct, frozen=True, tag=True):
+    """One of our drivers' sessions was PENDING for too long at another party, which said no more: we hold it INVALID."""
+
+    session: Session
+    """As it was last told, but for its status: whatever is told later counts."""
+    waited_s: int
+    """From when we last heard of it."""
+
+
 # --- the CDR, at the party that issues it and at the one that pays -------------------------------------
 
 
@@ -542,6 +552,7 @@ Fact = (
     | StationAdmitted
     | PeerChanged
     | RoamedSessionChanged
+    | RoamedSessionLapsed
     | CdrIssued
     | CdrDelivered
     | CdrReceived

@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from elstrada.model import facts as f
+from elstrada.model.device import CommandResult
 from elstrada.model.ids import PartyId, owner_of
 
 
@@ -47,6 +48,13 @@ class SessionNews(msgspec.Struct, frozen=True):
     session_id: str
 
 
+class StartNews(msgspec.Struct, frozen=True):
+    """Of a remote start: its session is PENDING now, or will never begin."""
+
+    owner: PartyId
+    command_id: str
+
+
 class CdrNews(msgspec.Struct, frozen=True):
     owner: PartyId
     cdr_id: str
@@ -72,7 +80,7 @@ class PeerNews(msgspec.Struct, frozen=True):
     peer_id: str
 
 
-News = SessionNews | CdrNews | InvoiceNews | StatusNews | PeerNews
+News = SessionNews | StartNews | CdrNews | InvoiceNews | StatusNews | PeerNews
 
 
 def news(stream: str, fact: f.Fact) -> News | None:
@@ -89,6 +97,11 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return SessionNews(owner, one.session_id)
         case f.MeterSampled(session_id=str(id)):
             return SessionNews(owner, id)
+        case (
+            f.CommandAnswered(command_id=id, result=CommandResult.ACCEPTED)
+            | f.RemoteStartLapsed(command_id=id)
+        ):
+            return StartNews(owner, id)
         case f.CdrIssued(cdr=cdr):
             return CdrNews(owner, cdr.id, cdr.token_party)
         case f.InvoiceRecordIssued(record=record, to_party=to_party):
@@ -101,3 +114,10 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return PeerNews(owner, peer_id)
         case _:
             return None
+
+
+def of_its_start(stream: str, fact: f.Fact) -> StartNews | None:
+    """What a session's begin means beside itself: the one that was awaited may have another id, as of a reservation."""
+    if isinstance(fact, f.SessionStarted) and fact.command_id is not None:
+        return StartNews(owner_of(stream), fact.command_id)
+    return None

@@ -239,6 +239,15 @@ command = _view(
     Column("detail", Text),
     Column("requested_at", Moment),
     Column("answered_at", Moment),
+    # START: whose session shall come of it, and where; until when it was awaited.
+    Column("token_ref", Text),
+    Column("token_party", Text),
+    Column("evse_id", Integer),
+    Column("connector_id", Integer),
+    Column("authorization_reference", Text),
+    Column("led_to", Text),  # The session that came of it.
+    Column("awaited_until", Moment),
+    Index("command_by_session", "owner", "session_id", "command_id"),
     Index("command_by_station", "owner", "station_id", "requested_at", "command_id"),
     Index("command_by_answer", "owner", "name", "answered_at", "command_id"),
     _some("command_open", "owner", "requested_at", "command_id", only="result IS NULL"),
@@ -282,6 +291,8 @@ roamed_session = _view(
     Column("started_at", Moment, nullable=False),
     Column("last_updated", Moment, nullable=False),
     Column("document", Text, nullable=False),  # model.Session
+    Column("recorded_at", Moment),  # When we last heard of it; None: before that was kept.
+    _some("roamed_session_pending", "recorded_at", "owner", "party", "session_id", only="status = 'PENDING'"),
     Index("roamed_session_by_start", "owner", "started_at"),
 )
 cdr = _view(

@@ -14,7 +14,9 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.model import facts as f
+from elstrada.model.device import CommandName
 from elstrada.model.reservation import LIVING
+from elstrada.model.session import Session
 from elstrada.spine import tables as t
 from elstrada.spine.face import Cell, Recorded
 
@@ -172,6 +174,9 @@ def _(fact: f.SessionStarted, at: Recorded, owner: str, station: str) -> Iterabl
         charging=fact.charging,
     )
     yield _session(at, owner, station, fact.session_id, columns)
+    if fact.command_id is not None:
+        led: dict[str, Cell] = {"led_to": fact.session_id, "awaited_until": at.at}
+        yield Change(t.command, (owner, fact.command_id), led, first={"station_id": station})
 
 
 @_on(f.SessionSeen)
@@ -237,6 +242,14 @@ def _(fact: f.CommandRequested, at: Recorded, owner: str, station: str) -> Itera
         "session_id": fact.session_id,
         "requested_at": at.at,
     }
+    if fact.name is CommandName.START:
+        columns |= {
+            "token_ref": fact.token_ref,
+            "token_party": fact.token_party and str(fact.token_party),
+            "evse_id": fact.evse_id,
+            "connector_id": fact.connector_id,
+            "authorization_reference": fact.authorization_reference,
+        }
     yield Change(t.command, (owner, fact.command_id), columns, first={"station_id": station})
 
 
@@ -270,8 +283,9 @@ def _(fact: f.ReservationChanged, at: Recorded, owner: str, station: str) -> Ite
 
 
 @_on(f.RemoteStartLapsed)
-def _(fact: f.RemoteStartLapsed, _: Recorded, owner: str, station: str) -> Iterable[Change]:
-    columns: dict[str, Cell] = {"detail": f"accepted, but no session began within {fact.waited_s} s"}
+def _(fact: f.RemoteStartLapsed, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    says = f"accepted, but no session began within {fact.waited_s} s"
+    columns: dict[str, Cell] = {"detail": says, "awaited_until": at.at}
     yield Change(t.command, (owner, fact.command_id), columns, first={"station_id": station})
 
 
@@ -280,13 +294,22 @@ def _(fact: f.RemoteStartLapsed, _: Recorded, owner: str, station: str) -> Itera
 
 @_on(f.RoamedSessionChanged)
 def _(fact: f.RoamedSessionChanged, at: Recorded, owner: str, _: str) -> Iterable[Change]:
-    session = fact.session
+    yield from _roamed(fact.session, at, owner)
+
+
+@_on(f.RoamedSessionLapsed)
+def _(fact: f.RoamedSessionLapsed, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    yield from _roamed(fact.session, at, owner)
+
+
+def _roamed(session: Session, at: Recorded, owner: str) -> Iterable[Change]:
     columns: dict[str, Cell] = {
         "status": session.status.value,
         "token_ref": session.token_ref,
         "kwh": session.kwh,
         "started_at": session.start_date_time,
         "last_updated": session.last_updated,
+        "recorded_at": at.at,
         "document": _document(session),
     }
     yield Change(t.roamed_session, (owner, str(session.party), session.id), columns)

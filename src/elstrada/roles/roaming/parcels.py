@@ -80,6 +80,7 @@ class Parcels:
             return None
         if row is None:
             found = await self._stock.reserved(own, mark.object_id)
+            found = found or await self._stock.awaited(own, mark.object_id)
         else:
             found = await self._stock.session(own, row)
         if found is None:

@@ -21,8 +21,10 @@ from elstrada.roaming.news import (
     News,
     PeerNews,
     SessionNews,
+    StartNews,
     StatusNews,
     news,
+    of_its_start,
 )
 from elstrada.roaming.visibility import (
     listens,
@@ -60,6 +62,8 @@ class Roamer:
             told = news(recorded.stream, recorded.fact)
             if told is not None:
                 latest[told] = recorded.position
+            if (start := of_its_start(recorded.stream, recorded.fact)) is not None:
+                latest[start] = recorded.position
         owners = {told.owner for told in latest}
         known = {owner: await self._peers.of(owner) for owner in owners}
         parties = await self._token_parties(latest)
@@ -104,6 +108,12 @@ class Roamer:
             case SessionNews(_, session_id):
                 for put in self._of_token(peers, Kind.SESSION, session_id, parties.get(told), position):
                     yield put
+            case StartNews(owner, command_id):
+                row = await self._stock.start_row(owner, command_id)
+                if row is not None:
+                    session_id, token_party = str(row["session_id"]), _token_party(row)
+                    for put in self._of_token(peers, Kind.SESSION, session_id, token_party, position):
+                        yield put
             case CdrNews(_, cdr_id, token_party):
                 for put in self._of_token(peers, Kind.CDR, cdr_id, token_party, position):
                     yield put

@@ -1,4 +1,4 @@
-"""Which CDRs an invoice covers, and which CDR another gives back."""
+"""Which CDRs an invoice covers, which CDR another gives back, and sessions that have not begun yet."""
 
 from __future__ import annotations
 
@@ -61,6 +61,21 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), primary_key=True),
         sa.Column("turn", sa.Integer(), nullable=False),
     )
+
+    for name, kind in (
+        ("token_ref", sa.Text()),
+        ("token_party", sa.Text()),
+        ("evse_id", sa.Integer()),
+        ("connector_id", sa.Integer()),
+        ("authorization_reference", sa.Text()),
+        ("led_to", sa.Text()),
+        ("awaited_until", Moment()),
+    ):
+        op.add_column("command", sa.Column(name, kind, nullable=True))
+    op.create_index("command_by_session", "command", ["owner", "session_id", "command_id"])
+    op.add_column("roamed_session", sa.Column("recorded_at", Moment(), nullable=True))
+    pending = "recorded_at owner party session_id"
+    _some("roamed_session_pending", "roamed_session", pending, "status = 'PENDING'")
 
 
 def _some(name: str, table: str, columns: str, only: str) -> None:
