@@ -705,6 +705,15 @@ transfer = _record(
     Index("transfer_by_firmware", "owner", "firmware_id", "created_at", "transfer_id"),
     Index("transfer_by_creation", "created_at"),
 )
+surplus = _record(
+    "surplus",  # What peers' objects say beyond what we know of their kind.
+    _key("owner"),
+    _key("party"),
+    _key("kind"),  # location, tariff, token, session
+    _key("object_id"),
+    Column("version", Text, nullable=False),  # Of OCPI.
+    Column("document", Text, nullable=False),  # ocpi.surplus
+)
 invoicing = _record(
     "invoicing",  # Whose turn it is to say what an invoice covers, so that no CDR is put into two at once.
     _key("owner"),

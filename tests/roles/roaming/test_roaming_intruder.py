@@ -46,6 +46,7 @@ OF_A_PARTY = {
     "cdr": "party",
     "invoice_record": "party",
     "invoiced_cdr": "party",
+    "surplus": "party",
     "identity": "party",
     "peer": "peer_id",
     "callback": "peer_id",

@@ -8,14 +8,17 @@ from elstrada.model.invoice import Contract
 from elstrada.model.location import Location
 from elstrada.model.party import Role
 from elstrada.model.token import Allowed, Token
+from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.language import Authorized
 from elstrada.ocpi.patch import changes_identity, patch_time
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
+from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.roaming.visibility import may_see_tokens
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.serving.pages import page
+from elstrada.roles.roaming.serving.surplus import TOKEN, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import LONG_AGO, NOT_HERE, Handler, Visit, misplaced, owner_in_path
 from elstrada.roles.roaming.stock import location_of, token_of
 from elstrada.spine import tables as t
@@ -122,7 +125,11 @@ def _allowed(visit: Visit, token: Token, contract: Contract | None) -> Allowed:
 
 async def get_token(visit: Visit) -> Result:
     row = await _row(visit, _kind(visit))
-    return NOT_HERE if row is None else Found(visit.words.token.write(token_of(row)).value)
+    if row is None:
+        return NOT_HERE
+    token = token_of(row)
+    surplus = await kept_surplus(visit, TOKEN, token.party, token.uid, token.type)
+    return told(visit.words.token.write(token).value, surplus)
 
 
 async def put_token(visit: Visit) -> Result:
@@ -138,7 +145,7 @@ async def put_token(visit: Visit) -> Result:
         if row is not None and token.last_updated < token_of(row).last_updated:
             return Done()  # We know better already (R-34).
         try:
-            await _store(visit, token, row)
+            await _store(visit, token, row, surplus_of(visit.call.document, visit.words.token.wire))
         except RowMoved:
             continue
         except TwoContracts as problem:
@@ -164,7 +171,9 @@ async def patch_token(visit: Visit) -> Result:
         if patch_time(patch) < token.last_updated:
             return Done()  # We know better already (R-34).
         try:
-            await _store(visit, visit.words.token.patched(token, patch, token.party), row)
+            before = await kept_surplus(visit, TOKEN, token.party, token.uid, token.type)
+            surplus = patched_surplus(before, visit.call.patch, visit.words.token.wire)
+            await _store(visit, visit.words.token.patched(token, patch, token.party), row, surplus)
         except RowMoved:
             continue
         except TwoContracts as problem:
@@ -173,12 +182,13 @@ async def patch_token(visit: Visit) -> Result:
     return Refusal(Why.BUSY, _BUSY)
 
 
-async def _store(visit: Visit, token: Token, before: Row | None) -> None:
-    """Keep the token, and apart from it whom its pseudonym means."""
+async def _store(visit: Visit, token: Token, before: Row | None, surplus: Object) -> None:
+    """Keep the token with its surplus, and apart from it whom its pseudonym means."""
     ref = visit.means.keys.token_ref(token.uid)
     expected = None if before is None else {"document": before["document"]}
     writes = await token_puts(visit.means.spine, visit.own.id, token, ref, expected)
-    await visit.means.spine.commit(Work(writes=writes))
+    beside = surplus_writes(visit, surplus, TOKEN, token.party, token.uid, token.type)
+    await visit.means.spine.commit(Work(writes=(*writes, *beside)))
 
 
 def _kind(visit: Visit) -> str | None:

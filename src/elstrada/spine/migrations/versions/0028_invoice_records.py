@@ -62,6 +62,15 @@ def upgrade() -> None:
         sa.Column("turn", sa.Integer(), nullable=False),
     )
 
+    op.create_table(
+        "surplus",
+        sa.Column("owner", sa.Text(), primary_key=True),
+        sa.Column("party", sa.Text(), primary_key=True),
+        sa.Column("kind", sa.Text(), primary_key=True),
+        sa.Column("object_id", sa.Text(), primary_key=True),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+    )
     for name, kind in (
         ("token_ref", sa.Text()),
         ("token_party", sa.Text()),
