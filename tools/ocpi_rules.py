@@ -112,7 +112,7 @@ NOT_YET: dict[int, str] = {
 NOT_WHOLE: dict[int, str] = {
     2: "no peer can be marked",
     3: "no peer can be marked",
-    21: "fields that are not known are passed on with CDRs alone",
+    21: "of what is pulled from a partner's list, unknown fields are not kept",
 }
 """What the tests of a sentence leave out."""
 

@@ -189,8 +189,8 @@ def _may_show_plain(caller: Caller, named: str) -> bool:
 def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
     """Is the caller where it may not be? Its token says who it is; headers and paths only choose (T18)."""
     endpoint = call.endpoint
-    if not endpoint.routed:
-        return None
+    if endpoint.side is Side.NONE and not endpoint.routed:
+        return None  # Versions and credentials are everybody's.
     if endpoint.side is not Side.NONE and endpoint.side not in sides_of(caller.own.roles):
         return NOT_HERE
     theirs = parties_of(caller.peer, _FACING[endpoint.side])
