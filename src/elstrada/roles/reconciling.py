@@ -51,7 +51,9 @@ async def not_invoiced(spine: Spine, row: Row, report: Report) -> tuple[str, ...
 async def held_cdrs(spine: Spine, owner: str, ids: Collection[str]) -> AsyncIterator[HeldCdr]:
     """The CDRs that a party of ours holds by these ids, whoever issued them."""
     for some in _chunks(ids):
-        rows = await spine.find(t.cdr, {"owner": owner, "cdr_id": AnyOf(some)}, limit=len(some) * _MOST_ALIKE)
+        rows = await spine.find(
+            t.cdr, {"owner": owner, "cdr_id": AnyOf(some)}, order=("cdr_id",), limit=len(some) * _MOST_ALIKE
+        )
         for row in rows:
             yield held_cdr(row)
 
@@ -68,7 +70,7 @@ async def invoiced(
     between: dict[tuple[str, str], bool] = {(str(sender), but or ""): False}
     for some in _chunks(ids):
         where: Where = {"owner": owner, "cdr_id": AnyOf(some), "ended_at": None}
-        for row in await spine.find(t.invoiced_cdr, where, limit=len(some) * _MOST_ALIKE):
+        for row in await spine.find(t.invoiced_cdr, where, order=("cdr_id",), limit=len(some) * _MOST_ALIKE):
             key = str(row["party"]), str(row["record_id"])
             if key not in between:
                 between[key] = await _is_between(spine, owner, key, {str(sender), str(receiver)})
