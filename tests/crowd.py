@@ -16,6 +16,7 @@ from elstrada.model.location import GeoLocation, Location
 from elstrada.model.mirror import ItemKind, Variable
 from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.party import BusinessDetails, ConnectionStatus, Party, Peer, PeerState, Role
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Token, Whitelist
 from elstrada.model.web_payment import PaymentState, WebPayment
@@ -54,6 +55,8 @@ _CROWDED = (
     t.stray,
     t.command,
     t.cdr,
+    t.invoice_record,
+    t.invoiced_cdr,
     t.bill_line,
     t.connector_state,
     t.station_item,
@@ -120,7 +123,11 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
         case "connector_state":
             return {"status": "Faulted" if few else "Available"}
         case "cdr":
-            return {"cost": None}
+            return {"cost": None, "token_party": "SE*RET"}
+        case "invoice_record":
+            return {"invoice_id": "I1" if few else "I2", "to_party": "SE*RET", "ended_at": None}
+        case "invoiced_cdr":
+            return {"record_id": f"{number:08d}", "ended_at": None}
         case "location":
             return {"source": "irve" if few else "own"}
         case "unknown_station":
@@ -207,6 +214,13 @@ def _document(table: Table, row: Row) -> str:
         ),
         "tariff": lambda: Tariff(
             party=OWNER, id=str(row["tariff_id"]), currency="SEK", elements=(), last_updated=NOON
+        ),
+        "invoice_record": lambda: InvoiceRecord(
+            party=OWNER,
+            id=str(row["record_id"]),
+            invoice_id=str(row["invoice_id"]),
+            cdrs=(str(row["record_id"]), "unknown"),
+            last_updated=NOON,
         ),
         "web_payment": lambda: WebPayment(
             payment_id=str(row["payment_id"]),

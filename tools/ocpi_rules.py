@@ -100,8 +100,6 @@ SENTENCES: dict[str, dict[int, str]] = {
 }
 
 NOT_YET: dict[int, str] = {
-    48: "our eMSP judges a token without knowing the place",
-    56: "no session of ours is PENDING",
     68: "there is no hub",
     69: "there is no hub",
     70: "there is no hub",
@@ -112,7 +110,7 @@ NOT_YET: dict[int, str] = {
 NOT_WHOLE: dict[int, str] = {
     2: "no peer can be marked",
     3: "no peer can be marked",
-    21: "fields that are not known are passed on with CDRs alone",
+    21: "of what is pulled from a partner's list, unknown fields are not kept",
 }
 """What the tests of a sentence leave out."""
 

@@ -16,7 +16,7 @@ from elstrada.charging.allowance import limit_of, limited
 from elstrada.charging.decision import Decision
 from elstrada.charging.reckoning import reckoned
 from elstrada.charging.registers import believable
-from elstrada.charging.state import SessionState, StationState, content_key, evolve, metered
+from elstrada.charging.state import PendingCommand, SessionState, StationState, content_key, evolve, metered
 from elstrada.model import answers, asks
 from elstrada.model import facts as f
 from elstrada.model.answers import AskParty, SessionNoted
@@ -54,12 +54,13 @@ def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -
         return Decision(questions=(verdict,))
     reserved = _reserved(state, ask, verdict, ask.evse_id, now)
     verdict = _referring(verdict, reserved)
-    session_id = fresh.id if reserved is None else reserved.session_id
+    command = _command_of(state, ask, now)
+    session_id = _awaited(state, command) or fresh.id if reserved is None else reserved.session_id
     session_id = session_id if known is None else known.session_id
     transaction_id = ask.transaction_id or str(fresh.number)
     # A token that was refused does not take a session from one that was accepted before.
     named = None if taken and (verdict is None or verdict.allowed is not Allowed.ALLOWED) else verdict
-    started = _started(ask, named, _command_of(state, ask, now), session_id, transaction_id, key)
+    started = _started(ask, named, command and command.command_id, session_id, transaction_id, key)
     facts: tuple[f.StationFact, ...] = (*(unended.reopened(known, now) if known else ()), started)
     facts += reserve.used(reserved, session_id, ask.at)
     if ask.token is not None and verdict is not None and ask.verdict is not None:
@@ -294,13 +295,19 @@ def _tariff_of(token: asks.PresentedToken | None, verdict: Verdict | None) -> st
     return token.allowance.tariff_id or None
 
 
-def _command_of(state: StationState, ask: StartSession, now: datetime) -> str | None:
+def _command_of(state: StationState, ask: StartSession, now: datetime) -> PendingCommand | None:
     """The remote start that led to this session: by its number, else by its token."""
     for command in state.commands.values():
         if command.name is CommandName.START and command.remote_start_id == ask.remote_start_id is not None:
-            return command.command_id
-    found = ask.token and authorize.remote_start_of(state, ask.token, ask.evse_id, now)
-    return found.command_id if found else None
+            return command
+    return authorize.remote_start_of(state, ask.token, ask.evse_id, now) if ask.token else None
+
+
+def _awaited(state: StationState, command: PendingCommand | None) -> str | None:
+    """The id that partners know already for the session of a remote start; a second session has its own."""
+    if command is None or command.started or command.session_id in state.sessions:
+        return None
+    return command.session_id
 
 
 def _seen(ask: UpdateSession | EndSession, fresh: Fresh) -> f.SessionSeen:

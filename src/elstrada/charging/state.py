@@ -228,6 +228,8 @@ class PendingCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     asked_by: PartyId | None = None
     reservation: Reservation | None = None
     """RESERVE, CANCEL_RESERVATION."""
+    session_id: str | None = None
+    """START: of the session that shall come of it."""
 
 
 GRANT_HOLDS = timedelta(minutes=10)
@@ -693,6 +695,7 @@ def _requested(state: StationState, fact: f.CommandRequested, at: datetime) -> S
         remote_start_id=fact.remote_start_id,
         asked_by=fact.asked_by if fact.reservation is not None else None,
         reservation=fact.reservation,
+        session_id=fact.session_id if fact.name is CommandName.START else None,
     )
     # Accepted remote starts whose lapse nobody recorded, as before it was, are forgotten here.
     old = at - REMOTE_START_KEPT

@@ -26,6 +26,7 @@ from elstrada.model.party import ClientInfo, ClientReason, PeerState
 from elstrada.model.preferences import ChargingPreferences, PreferencesAnswer
 from elstrada.model.quantity import MeterSample
 from elstrada.model.reckoning import Reckoning
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.security import PasswordStep, SecuredBy, SecurityProfile
 from elstrada.model.session import Session
@@ -294,6 +295,7 @@ class CommandRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag=True
     evse_id: int | None = None
     connector_id: int | None = None
     session_id: str | None = None
+    """STOP: which; START: the one that shall come of it, None in facts from before it had an id this early."""
     token_ref: str | None = None
     token_party: PartyId | None = None
     authorization_reference: str | None = None
@@ -442,6 +444,15 @@ class RoamedSessionChanged(msgspec.Struct, frozen=True, tag=True):
     session: Session
 
 
+class RoamedSessionLapsed(msgspec.Struct, frozen=True, tag=True):
+    """One of our drivers' sessions was PENDING for too long at another party, which said no more: we hold it INVALID."""
+
+    session: Session
+    """As it was last told, but for its status: whatever is told later counts."""
+    waited_s: int
+    """From when we last heard of it."""
+
+
 # --- the CDR, at the party that issues it and at the one that pays -------------------------------------
 
 
@@ -473,6 +484,49 @@ class CdrChecked(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
 
     accepted: bool
     findings: tuple[str, ...] = ()
+
+
+# --- which CDRs an invoice covers, at the party that sent it and at the one that got it -----------------
+
+
+class InvoiceRecordIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """We said, first or anew, which CDRs an invoice of ours covers."""
+
+    record: InvoiceRecord
+    to_party: PartyId
+    """Who got the invoice."""
+    dropped: tuple[str, ...] = ()
+    """CDRs that stood in it before and do no more."""
+
+
+class InvoiceRecordDelivered(msgspec.Struct, frozen=True, tag=True):
+    """A peer took the record as it was then."""
+
+    peer_id: str
+
+
+class InvoiceRecordWithdrawn(msgspec.Struct, frozen=True, tag=True):
+    """We took a record of ours back: it was an error, and its CDRs are free for another."""
+
+    to_party: PartyId
+    cdrs: tuple[str, ...]
+
+
+class InvoiceRecordReceived(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """Another party told us which CDRs an invoice of theirs covers."""
+
+    record: InvoiceRecord
+    peer_id: str
+    content_hash: str
+    """SHA-256 of the body as received, hexadecimal."""
+    dropped: tuple[str, ...] = ()
+
+
+class InvoiceRecordRemoved(msgspec.Struct, frozen=True, tag=True):
+    """Its sender took a record back."""
+
+    peer_id: str
+    cdrs: tuple[str, ...]
 
 
 # --- a customer's contract -------------------------------------------------------------------------------
@@ -524,9 +578,15 @@ Fact = (
     | PeerChanged
     | ClientInfoChanged
     | RoamedSessionChanged
+    | RoamedSessionLapsed
     | CdrIssued
     | CdrDelivered
     | CdrReceived
     | CdrChecked
+    | InvoiceRecordIssued
+    | InvoiceRecordDelivered
+    | InvoiceRecordWithdrawn
+    | InvoiceRecordReceived
+    | InvoiceRecordRemoved
     | BillLineAdded
 )

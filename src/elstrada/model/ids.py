@@ -84,6 +84,11 @@ def cdr_stream(owner: PartyId, of: PartyId, cdr_id: str) -> str:
     return f"cdr/{owner}/{of}/{cdr_id}"
 
 
+def invoice_record_stream(owner: PartyId, of: PartyId, record_id: str) -> str:
+    """The stream of one invoice reconciliation record as ``owner`` knows it; ``of`` is the party that sent the invoice."""
+    return f"invoice-record/{owner}/{of}/{record_id}"
+
+
 def contract_stream(owner: PartyId, contract_id: str) -> str:
     """The stream of one customer's contract: its bill lines."""
     return f"contract/{owner}/{contract_id}"

@@ -16,6 +16,7 @@ from elstrada.model.cdr import Cdr
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Connector, DisplayText, Evse, Location
 from elstrada.model.party import ClientInfo
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.session import Session
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Token, TokenIdentity
@@ -208,6 +209,8 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     token: Noun[Token]
     session: Held[Session]
     cdr: Held[Cdr]
+    invoice: Noun[InvoiceRecord] | None = None
+    """Which CDRs an invoice covers; None where a version does not tell."""
     commands: Commands
     authorizing: Authorizing
     client: Noun[ClientInfo] | None = None

@@ -31,6 +31,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body: msgspec.Struct | None = None
     patch: Object = {}
     """Set for PATCH."""
+    document: Object = {}
+    """The body as it was read, with what its struct has no place for."""
     raw: bytes = b""
     """The body as it came."""
     routing: Routing = Routing()
@@ -147,6 +149,7 @@ def _call(request: HttpRequest, match: Match) -> Call:
         window=read_window(request.query) if endpoint.paged else None,
         body=_body(request, document, endpoint.body),
         patch=_patch(document) if endpoint.patches else {},
+        document=document if isinstance(document, dict) else {},
         raw=request.body,
         routing=read_routing(request.headers) if endpoint.routed else Routing(),
     )

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """Its status alone: a small patch instead of the whole location."""
     LOCATION = "location"
     TARIFF = "tariff"
+    INVOICE = "invoice"
+    """Which CDRs an invoice of ours covers."""
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
     PROFILE = "profile"
     """What a session's station allows it, for a party that has a say in it."""
@@ -43,6 +45,7 @@ MODULE_OF: dict[Kind, str] = {
     Kind.TARIFF: "tariffs",
     Kind.TOKEN: "tokens",
     Kind.CLIENT: "hubclientinfo",
+    Kind.INVOICE: "invoicereconciliation",
 }
 """The module whose receiver a mark's object goes to."""
 
@@ -52,10 +55,23 @@ class SessionNews(msgspec.Struct, frozen=True):
     session_id: str
 
 
+class StartNews(msgspec.Struct, frozen=True):
+    """Of a remote start: its session is PENDING now, or will never begin."""
+
+    owner: PartyId
+    command_id: str
+
+
 class CdrNews(msgspec.Struct, frozen=True):
     owner: PartyId
     cdr_id: str
     token_party: PartyId | None
+
+
+class InvoiceNews(msgspec.Struct, frozen=True):
+    owner: PartyId
+    record_id: str
+    to_party: PartyId
 
 
 class StatusNews(msgspec.Struct, frozen=True):
@@ -88,7 +104,7 @@ class ProfileNews(msgspec.Struct, frozen=True):
     """By which; None: by nobody's command of ours."""
 
 
-News = SessionNews | CdrNews | StatusNews | ClientNews | PeerNews | ProfileNews
+News = SessionNews | StartNews | CdrNews | InvoiceNews | StatusNews | ClientNews | PeerNews | ProfileNews
 _LIMITING = frozenset({NoticeKind.CHARGING_LIMIT, NoticeKind.PRIORITY_CHARGING})
 
 
@@ -106,12 +122,21 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return SessionNews(owner, one.session_id)
         case f.MeterSampled(session_id=str(id)):
             return SessionNews(owner, id)
-        case f.CdrIssued(cdr=cdr):
-            return CdrNews(owner, cdr.id, cdr.token_party)
-        case f.ConnectorStatusChanged(evse_id=evse_id):
-            return StatusNews(owner, stream.split("/", 2)[2], evse_id)
         case f.CommandAnswered(command_id=id, result=CommandResult.ACCEPTED, response=str()):
             return ProfileNews(owner, stream.split("/", 2)[2], id)
+        case (
+            f.CommandAnswered(command_id=id, result=CommandResult.ACCEPTED)
+            | f.RemoteStartLapsed(command_id=id)
+        ):
+            return StartNews(owner, id)
+        case f.CdrIssued(cdr=cdr):
+            return CdrNews(owner, cdr.id, cdr.token_party)
+        case f.InvoiceRecordIssued(record=record, to_party=to_party):
+            return InvoiceNews(owner, record.id, to_party)
+        case f.InvoiceRecordWithdrawn(to_party=to_party):
+            return InvoiceNews(owner, stream.split("/", 3)[3], to_party)
+        case f.ConnectorStatusChanged(evse_id=evse_id):
+            return StatusNews(owner, stream.split("/", 2)[2], evse_id)
         case f.StationNoticed(notice=notice) if notice.kind in _LIMITING:
             return ProfileNews(owner, stream.split("/", 2)[2], None)
         case f.ClientInfoChanged(client=client, hub=""):
@@ -120,3 +145,10 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return PeerNews(owner, peer_id)
         case _:
             return None
+
+
+def of_its_start(stream: str, fact: f.Fact) -> StartNews | None:
+    """What a session's begin means beside itself: the one that was awaited may have another id, as of a reservation."""
+    if isinstance(fact, f.SessionStarted) and fact.command_id is not None:
+        return StartNews(owner_of(stream), fact.command_id)
+    return None

@@ -17,6 +17,8 @@ from elstrada.model.token import Token
 
 EMSP_LIKE = frozenset({Role.EMSP, Role.NSP, Role.NAP, Role.OTHER, Role.PTP})
 """They receive locations and tariffs."""
+INVOICED = frozenset({Role.CPO, Role.EMSP})
+"""They invoice each other for sessions: the CPO (direct billing) or the eMSP (reverse billing)."""
 _PUBLIC_ONLY = frozenset({Role.NSP, Role.NAP, Role.OTHER})
 """They tell everybody what they receive."""
 
@@ -88,6 +90,11 @@ def may_see_sessions_of(peer: Peer, token_party: PartyId | None) -> bool:
     named = parties_of(peer, (Role.EMSP,))
     # A hub of 2.2.1 names itself alone; it refuses what is for nobody behind it.
     return token_party in named or (peer.hub is not None and not named and token_party != peer.owner)
+
+
+def may_see_invoices_to(peer: Peer, party: PartyId) -> bool:
+    """May the peer have what invoices to this party cover? Either side may invoice the other."""
+    return party in parties_of(peer, INVOICED)
 
 
 def may_see_tokens(peer: Peer) -> bool:

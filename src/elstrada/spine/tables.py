@@ -239,6 +239,15 @@ command = _view(
     Column("detail", Text),
     Column("requested_at", Moment),
     Column("answered_at", Moment),
+    # START: whose session shall come of it, and where; until when it was awaited.
+    Column("token_ref", Text),
+    Column("token_party", Text),
+    Column("evse_id", Integer),
+    Column("connector_id", Integer),
+    Column("authorization_reference", Text),
+    Column("led_to", Text),  # The session that came of it.
+    Column("awaited_until", Moment),
+    Index("command_by_session", "owner", "session_id", "command_id"),
     Index("command_by_station", "owner", "station_id", "requested_at", "command_id"),
     Index("command_by_answer", "owner", "name", "answered_at", "command_id"),
     _some("command_open", "owner", "requested_at", "command_id", only="result IS NULL"),
@@ -290,6 +299,8 @@ roamed_session = _view(
     Column("started_at", Moment, nullable=False),
     Column("last_updated", Moment, nullable=False),
     Column("document", Text, nullable=False),  # model.Session
+    Column("recorded_at", Moment),  # When we last heard of it; None: before that was kept.
+    _some("roamed_session_pending", "recorded_at", "owner", "party", "session_id", only="status = 'PENDING'"),
     Index("roamed_session_by_start", "owner", "started_at"),
 )
 client = _view(
@@ -324,11 +335,44 @@ cdr = _view(
     Column("delivered_to", Text),
     Column("delivered_url", Text),
     Column("recorded_at", Moment),
+    Column("credits", Text),  # The CDR that it gives back.
+    _some("cdr_by_credited", "owner", "credits", "party", only="credits IS NOT NULL"),
     Index("cdr_by_record", "owner", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_state", "owner", "state", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_token_party", "owner", "token_party", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_id", "owner", "cdr_id", "party"),
     Index("cdr_by_session", "owner", "party", "session_id"),
+)
+invoice_record = _view(
+    "invoice_record",
+    _key("party"),  # Who sent the invoice.
+    _key("record_id"),
+    Column("state", Text),  # ISSUED, DELIVERED, WITHDRAWN; RECEIVED, REMOVED.
+    Column("invoice_id", Text),
+    Column("to_party", Text),  # Who got the invoice.
+    Column("peer_id", Text),  # Who took the record, or sent it; None: it was not brought to anybody yet.
+    Column("cdrs", Integer),
+    Column("document", Text),  # model.InvoiceRecord
+    Column("content_hash", Text),
+    Column("recorded_at", Moment),
+    Column("updated_at", Moment),
+    Column("ended_at", Moment),  # None while it stands.
+    Index("invoice_record_by_record", "owner", "recorded_at", "party", "record_id"),
+    Index("invoice_record_by_state", "owner", "state", "recorded_at", "party", "record_id"),
+    Index("invoice_record_by_invoice", "owner", "invoice_id", "recorded_at", "party", "record_id"),
+    _some(
+        "invoice_record_standing",
+        *("owner", "party", "to_party", "recorded_at", "record_id"),
+        only="ended_at IS NULL",
+    ),
+)
+invoiced_cdr = _view(
+    "invoiced_cdr",
+    _key("party"),
+    _key("record_id"),
+    _key("cdr_id"),
+    Column("ended_at", Moment),  # None while the record lists it.
+    _some("invoiced_cdr_standing", "owner", "cdr_id", "party", "record_id", only="ended_at IS NULL"),
 )
 bill_line = _view(
     "bill_line",
@@ -723,6 +767,20 @@ transfer = _record(
     Index("transfer_by_station", "owner", "station_id", "created_at", "transfer_id"),
     Index("transfer_by_firmware", "owner", "firmware_id", "created_at", "transfer_id"),
     Index("transfer_by_creation", "created_at"),
+)
+surplus = _record(
+    "surplus",  # What peers' objects say beyond what we know of their kind.
+    _key("owner"),
+    _key("party"),
+    _key("kind"),  # location, tariff, token, session
+    _key("object_id"),
+    Column("version", Text, nullable=False),  # Of OCPI.
+    Column("document", Text, nullable=False),  # ocpi.surplus
+)
+invoicing = _record(
+    "invoicing",  # Whose turn it is to say what an invoice covers, so that no CDR is put into two at once.
+    _key("owner"),
+    Column("turn", Integer, nullable=False),
 )
 setting = _record("setting", _key("name"), Column("value", Text, nullable=False))
 

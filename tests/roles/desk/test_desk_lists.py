@@ -67,6 +67,7 @@ SAMPLES: dict[str, object] = {
     "issuer": str(OWNER),
     "ended": True,
     "partner": WANTED["peer_id"],
+    "invoice": "I1",
 }
 """A value for whatever narrows a list; the few rows that fit are the oldest of all."""
 OF_A_LIST: dict[str, dict[str, object]] = {

@@ -29,7 +29,7 @@ from roaming_world import (
     started,
 )
 from sqlalchemy import Table
-from wire_documents import CDR, CONNECTOR, EVSE, LOCATION, SESSION, TARIFF, TOKEN
+from wire_documents import CDR, CONNECTOR, EVSE, INVOICE, LOCATION, SESSION, TARIFF, TOKEN
 
 from elstrada.model import facts as f
 from elstrada.model.party import Role
@@ -48,6 +48,9 @@ OF_A_PARTY = {
     "token": "party",
     "roamed_session": "party",
     "cdr": "party",
+    "invoice_record": "party",
+    "invoiced_cdr": "party",
+    "surplus": "party",
     "identity": "party",
     "peer": "peer_id",
     "callback": "peer_id",
@@ -164,6 +167,7 @@ class Intruder:
             "tariff_id": ("T1", "T9"),
             "session_id": ("S1", "S9", "s1"),
             "cdr_id": ("C1", "C9"),
+            "record_id": ("R1", "R9"),
             "token_uid": ("04A1B2C3D4E5F6", "AABBCCDD", "04a1b2c3d4e5f6"),
             "command": ("START_SESSION", "STOP_SESSION"),
             "command_id": ("1", "00000000-0000-4000-8000-000000000000"),
@@ -180,6 +184,7 @@ class Intruder:
             "tokens": TOKEN,
             "sessions": SESSION,
             "cdrs": CDR,
+            "invoicereconciliation": INVOICE,
         }
         base = bases.get(endpoint.module)
         if endpoint.module == "commands":
@@ -208,11 +213,15 @@ class Intruder:
             return EVSE | {"uid": self._segment("evse_uid"), "last_updated": self._moment()}
         document = base | {"country_code": "SE", "party_id": self._segment("party_id")}
         document["last_updated"] = self._moment()
-        ids = {"tokens": ("uid", "token_uid")}.get(endpoint.module)
+        ids = {"tokens": ("uid", "token_uid"), "invoicereconciliation": ("id", "record_id")}.get(
+            endpoint.module
+        )
         name, pool = ids or ("id", f"{endpoint.module.removesuffix('s')}_id")
         document[name] = self._segment(pool)
         if "cdr_token" in document:
             document["cdr_token"] = self._cdr_token()
+        if "invoice_id" in document:
+            document["cdrs"] = self._chance.choices(("C1", "C9"), k=2)
         if endpoint.module == "tokens":
             document |= {"valid": False, "contract_id": self._chance.choice(("SERETC00000017", "SEEVLC1"))}
         return document

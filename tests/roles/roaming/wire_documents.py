@@ -79,6 +79,14 @@ SESSION: Document = {
     "status": "ACTIVE",
     "last_updated": "2026-02-03T10:30:00Z",
 }
+INVOICE: Document = {
+    "country_code": "SE",
+    "party_id": "ELS",
+    "id": "R9",
+    "invoice_id": "2026-02",
+    "cdrs": ["C9"],
+    "last_updated": "2026-02-03T12:00:00Z",
+}
 CDR: Document = {
     "country_code": "SE",
     "party_id": "ELS",

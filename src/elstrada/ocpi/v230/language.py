@@ -7,7 +7,7 @@ from elstrada.ocpi.v221 import hubclientinfo, tokens
 from elstrada.ocpi.v221.sessions import APPENDED
 from elstrada.ocpi.v221.talk import AUTHORIZING, COMMANDS
 from elstrada.ocpi.v221.translate import client_from_wire, client_to_wire, token_from_wire, token_to_wire
-from elstrada.ocpi.v230 import cdrs, locations, sessions, tariffs, translate
+from elstrada.ocpi.v230 import cdrs, invoices, locations, sessions, tariffs, translate
 
 LANGUAGE = Language(
     version="2.3.0",
@@ -18,6 +18,11 @@ LANGUAGE = Language(
     token=noun(tokens.Token, token_from_wire, token_to_wire),
     session=held(sessions.Session, translate.session_from_wire, translate.session_to_wire),
     cdr=held(cdrs.Cdr, translate.cdr_from_wire, translate.cdr_to_wire),
+    invoice=noun(
+        invoices.InvoiceReconciliationRecord,
+        translate.invoice_record_from_wire,
+        translate.invoice_record_to_wire,
+    ),
     commands=COMMANDS,
     authorizing=AUTHORIZING,
     client=noun(hubclientinfo.ClientInfo, client_from_wire, client_to_wire),

@@ -9,19 +9,20 @@ import msgspec
 from elstrada.model import cdr as m_cdr
 from elstrada.model import cost as m_cost
 from elstrada.model import location as m_location
+from elstrada.model import reconciliation as m_reconciliation
 from elstrada.model import session as m_session
 from elstrada.model import tariff as m_tariff
 from elstrada.model import token as m_token
 from elstrada.ocpi.findings import Loss, Translated
 from elstrada.ocpi.language import RefOf
-from elstrada.ocpi.scalars import number
+from elstrada.ocpi.scalars import Instant, number
 from elstrada.ocpi.v221 import translate as v221
 from elstrada.ocpi.v221.translate import cdrs as v221_cdrs
 from elstrada.ocpi.v221.translate import locations as v221_locations
 from elstrada.ocpi.v221.translate import sessions as v221_sessions
 from elstrada.ocpi.v221.translate import tariffs as v221_tariffs
-from elstrada.ocpi.v221.translate.values import closed, maybe, number_or_none
-from elstrada.ocpi.v230 import cdrs, common, locations, sessions, tariffs
+from elstrada.ocpi.v221.translate.values import closed, maybe, number_or_none, party_of
+from elstrada.ocpi.v230 import cdrs, common, invoices, locations, sessions, tariffs
 
 # --- locations --------------------------------------------------------------------------------------
 
@@ -133,6 +134,39 @@ def cdr_to_wire(cdr: m_cdr.Cdr, identity: m_token.TokenIdentity) -> Translated[c
     )
     losses = (*v221_cdrs.write_losses(cdr, written), *_price_losses(cdr.total_cost, "/total_cost"))
     return Translated(value, losses)
+
+
+# --- invoices ---------------------------------------------------------------------------------------
+
+
+def invoice_record_from_wire(
+    wire: invoices.InvoiceReconciliationRecord,
+) -> Translated[m_reconciliation.InvoiceRecord]:
+    record = m_reconciliation.InvoiceRecord(
+        party=party_of(wire.country_code, wire.party_id),
+        id=wire.id,
+        invoice_id=wire.invoice_id,
+        cdrs=wire.cdrs,
+        last_updated=wire.last_updated.at,
+    )
+    return Translated(record)
+
+
+def invoice_record_to_wire(
+    record: m_reconciliation.InvoiceRecord,
+) -> Translated[invoices.InvoiceReconciliationRecord]:
+    wire = invoices.InvoiceReconciliationRecord(
+        country_code=record.party.country_code,
+        party_id=record.party.party_id,
+        id=record.id,
+        invoice_id=record.invoice_id,
+        cdrs=record.cdrs,
+        last_updated=Instant(record.last_updated),
+    )
+    return Translated(wire)
+
+
+# --- prices -----------------------------------------------------------------------------------------
 
 
 def price_from_wire(wire: common.Price) -> m_cost.Price:

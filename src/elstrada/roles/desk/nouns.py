@@ -17,6 +17,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "location": ("locations", "Places where cars charge."),
     "import": ("imports", "Public registers and other parties' catalogues."),
     "cdr": ("cdrs", "Charge detail records and their prices."),
+    "reconciliation": ("reconciliations", "Which CDRs invoices between partners cover."),
     "payment": ("payments", "Drivers' payments on the web."),
     "bill": ("bills", "Lines for the electricity bill."),
     "node": ("nodes", "Processes that serve this installation."),

@@ -23,6 +23,7 @@ from elstrada.roles.roaming import steering
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
+from elstrada.roles.roaming.reaper import Reaper
 from elstrada.roles.roaming.reservers import Reservers
 from elstrada.roles.roaming.results import ResultKind, answered, kind_of, telling
 from elstrada.spine import tables as t
@@ -45,6 +46,7 @@ class Callbacks:
         """What we tell the peer: the result comes by then."""
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self.reservers = Reservers(means, peers, line)
+        self.reaper = Reaper(means, peers)
 
     async def take(
         self, peer: Peer, station_id: str, command: Command, url: str, kind: ResultKind | None = None
@@ -95,6 +97,7 @@ class Callbacks:
             if str(owed["command_id"]) not in self._under_way:
                 await self._settle(owed)
         await self.reservers.settle()
+        await self.reaper.reap()
 
     async def run(self, every_s: float) -> None:
         """Settle until cancelled."""

@@ -15,8 +15,8 @@ from itertools import groupby
 
 import msgspec
 
-from elstrada.model.facts import CdrDelivered
-from elstrada.model.ids import PartyId, cdr_stream
+from elstrada.model.facts import CdrDelivered, Fact, InvoiceRecordDelivered
+from elstrada.model.ids import PartyId, cdr_stream, invoice_record_stream
 from elstrada.model.party import Peer, PeerState
 from elstrada.ocpi.client import Received, describe, is_peers_fault
 from elstrada.ocpi.endpoints import Interface
@@ -33,6 +33,8 @@ from elstrada.roles.roaming.peers import Peers
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Between, Delete, Put, RowMoved, SpineDown, StreamMoved, Where, Work
 
+_LASTING = frozenset({Kind.CDR, Kind.INVOICE})
+"""What is brought until it is taken (P4): nothing newer of it would come by itself."""
 _AT_ONCE = 200
 """Marks taken for one peer at a time."""
 
@@ -54,6 +56,7 @@ _ORDER = {
     Kind.SESSION: 1,
     Kind.PROFILE: 2,
     Kind.CDR: 2,
+    Kind.INVOICE: 3,
 }
 """What others refer to goes before what refers to it; the rest goes side by side."""
 
@@ -199,11 +202,19 @@ class Courier:
             await self._try_again(found, error)
 
     async def _delivered(self, found: Mark, received: Received) -> None:
-        if found.kind is not Kind.CDR:
+        if found.kind not in _LASTING:
             await self._commit(found.done())
             return
-        stream = cdr_stream(found.owner, found.owner, found.object_id)
-        fact = CdrDelivered(found.peer_id, received.location)
+        fact: Fact
+        if found.kind is Kind.CDR:
+            stream = cdr_stream(found.owner, found.owner, found.object_id)
+            fact = CdrDelivered(found.peer_id, received.location)
+        elif await self._parcels.stands(found):
+            stream = invoice_record_stream(found.owner, found.owner, found.object_id)
+            fact = InvoiceRecordDelivered(found.peer_id)
+        else:
+            await self._commit(found.done())
+            return
         version = (await self._means.spine.load(stream)).version
         work = Work(appends=(Append(stream, version, (fact,)),), writes=(found.done(),))
         # If it cannot be noted, the mark stays; the peer takes the same CDR again as a success (R-41).
@@ -211,7 +222,7 @@ class Courier:
             await self._means.spine.commit(work)
 
     async def _try_again(self, found: Mark, error: str) -> None:
-        if found.attempts + 1 >= GIVE_UP_AFTER and found.kind is not Kind.CDR:
+        if found.attempts + 1 >= GIVE_UP_AFTER and found.kind not in _LASTING:
             await self._commit(found.done())
             return
         wait = pause(found.attempts + 1, self._means.chance.spread(), REFUSED_S)

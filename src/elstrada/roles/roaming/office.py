@@ -17,7 +17,7 @@ from elstrada.ocpi.registration import CREDENTIALS, hub_or_not, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
-from elstrada.roaming.visibility import EMSP_LIKE, parties_of
+from elstrada.roaming.visibility import EMSP_LIKE, INVOICED, parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.conduct import note_findings, source
@@ -30,6 +30,7 @@ from elstrada.roles.roaming.serving import (
     clients,
     commands,
     credentials,
+    invoices,
     locations,
     preferences,
     profiles,
@@ -53,12 +54,14 @@ HANDLERS: Mapping[str, Handler] = {
     **preferences.HANDLERS,
     **profiles.HANDLERS,
     **clients.HANDLERS,
+    **invoices.HANDLERS,
 }
 _FACING: dict[Side, frozenset[Role]] = {
     Side.CPO: EMSP_LIKE | {Role.SCSP},
     Side.EMSP: frozenset({Role.CPO}),
+    Side.NONE: INVOICED,
 }
-"""Which roles of the caller each of our sides is there for."""
+"""Which roles of the caller each of our sides is there for, and what belongs to both."""
 
 
 class Office:
@@ -206,9 +209,9 @@ def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
     endpoint = call.endpoint
     if endpoint.at_hub is not None and endpoint.at_hub not in hub_or_not(caller.own.roles):
         return NOT_HERE
-    if endpoint.side is Side.NONE:
-        return None
-    if endpoint.side not in sides_of(caller.own.roles):
+    if endpoint.side is Side.NONE and not endpoint.routed:
+        return None  # Versions, credentials and a hub's parties are everybody's.
+    if endpoint.side is not Side.NONE and endpoint.side not in sides_of(caller.own.roles):
         return NOT_HERE
     theirs = parties_of(caller.peer, _FACING[endpoint.side])
     to_party, from_party = call.routing.to_party, call.routing.from_party

@@ -17,6 +17,7 @@ from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.versions import language
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import (
+    may_see_invoices_to,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
@@ -31,7 +32,7 @@ from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
 from elstrada.roles.roaming.stands import active_at, stand_of
-from elstrada.roles.roaming.stock import Stock
+from elstrada.roles.roaming.stock import Stock, invoice_record_of
 from elstrada.spine import tables as t
 from elstrada.spine.post import NobodyThere, NoReply, Post
 
@@ -85,6 +86,7 @@ class Parcels:
             Kind.TOKEN: self._token,
             Kind.PROFILE: self._profile,
             Kind.CLIENT: self._client,
+            Kind.INVOICE: self._invoice,
             Kind.PULL: self._pull,
         }
 
@@ -99,6 +101,7 @@ class Parcels:
             return None
         if row is None:
             found = await self._stock.reserved(own, mark.object_id)
+            found = found or await self._stock.awaited(own, mark.object_id)
         else:
             found = await self._stock.session(own, row)
         if found is None:
@@ -234,6 +237,33 @@ class Parcels:
             return None
         path = _owned(client.party)
         return await self._line.tell(peer, "put_client", path=path, body=words.write(client).value)
+
+    async def stands(self, mark: Mark) -> bool:
+        """Is this record of ours not withdrawn?"""
+        row = await self._stock.invoice_row(mark.owner, mark.object_id)
+        return row is not None and row["ended_at"] is None
+
+    async def _invoice(self, peer: Peer, mark: Mark) -> Brought:
+        """A new record is posted, a changed one put, and one that was an error deleted."""
+        row = await self._stock.invoice_row(mark.owner, mark.object_id)
+        noun = language(peer.version).invoice
+        if row is None or noun is None:
+            return None
+        to = PartyId.parse(str(row["to_party"]))
+        if not may_see_invoices_to(peer, to):
+            return None
+        path = _owned(mark.owner, record_id=mark.object_id)
+        if row["ended_at"] is not None:
+            gone = await self._line.tell(peer, "delete_invoice_record", to=to, path=path)
+            never_had_it = isinstance(gone, Declined) and gone.http == 404
+            return Received() if never_had_it else gone
+        body = self._noted(peer, "InvoiceReconciliationRecord", noun.write(invoice_record_of(row)))
+        if row["peer_id"] is None:
+            posted = await self._line.tell(peer, "post_invoice_record", to=to, body=body)
+            if isinstance(posted, Received) or is_peers_fault(posted):
+                return posted
+            # It may have taken an earlier state, of which its answer was lost.
+        return await self._line.tell(peer, "put_invoice_record", to=to, path=path, body=body)
 
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
         return (await self._puller.pull(peer, mark.object_id)).outcome

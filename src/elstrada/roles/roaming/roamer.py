@@ -19,18 +19,22 @@ from elstrada.roaming.news import (
     MODULE_OF,
     CdrNews,
     ClientNews,
+    InvoiceNews,
     Kind,
     News,
     PeerNews,
     ProfileNews,
     SessionNews,
+    StartNews,
     StatusNews,
     news,
+    of_its_start,
 )
 from elstrada.roaming.visibility import (
     hears_profiles,
     is_hub,
     listens,
+    may_see_invoices_to,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
@@ -67,6 +71,8 @@ class Roamer:
             told = news(recorded.stream, recorded.fact)
             if told is not None:
                 latest[told] = recorded.position
+            if (start := of_its_start(recorded.stream, recorded.fact)) is not None:
+                latest[start] = recorded.position
         owners = {told.owner for told in latest}
         known = {owner: await self._peers.of(owner) for owner in owners}
         parties = await self._token_parties(latest)
@@ -111,8 +117,17 @@ class Roamer:
             case SessionNews(_, session_id):
                 for put in self._of_token(peers, Kind.SESSION, session_id, parties.get(told), position):
                     yield put
+            case StartNews(owner, command_id):
+                row = await self._stock.start_row(owner, command_id)
+                if row is not None:
+                    session_id, token_party = str(row["session_id"]), _token_party(row)
+                    for put in self._of_token(peers, Kind.SESSION, session_id, token_party, position):
+                        yield put
             case CdrNews(_, cdr_id, token_party):
                 for put in self._of_token(peers, Kind.CDR, cdr_id, token_party, position):
+                    yield put
+            case InvoiceNews(_, record_id, to_party):
+                for put in self._of_invoice(peers, record_id, to_party, position):
                     yield put
             case StatusNews():
                 async for put in self._of_status(told, peers, position):
@@ -138,6 +153,16 @@ class Roamer:
             mark(peer, kind, object_id, position=position, now=now)
             for peer in peers
             if listens(peer, MODULE_OF[kind]) and may_see_sessions_of(peer, token_party)
+        ]
+
+    def _of_invoice(
+        self, peers: Iterable[Peer], record_id: str, to_party: PartyId, position: int
+    ) -> list[Put]:
+        now = self._means.clock.now()
+        return [
+            mark(peer, Kind.INVOICE, record_id, position=position, now=now)
+            for peer in peers
+            if listens(peer, MODULE_OF[Kind.INVOICE]) and may_see_invoices_to(peer, to_party)
         ]
 
     async def _of_status(self, told: StatusNews, peers: list[Peer], position: int) -> AsyncIterator[Put]:

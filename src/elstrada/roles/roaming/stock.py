@@ -9,10 +9,11 @@ from decimal import Decimal
 import msgspec
 
 from elstrada.model.cdr import Cdr
-from elstrada.model.device import ConnectorStatus, Station
+from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, Station
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import ClientInfo, ConnectionStatus, Party, Peer
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.session import ChargingPeriod, PeriodDimension, Session, SessionStatus
 from elstrada.model.tariff import Tariff
@@ -254,6 +255,53 @@ class Stock:
         )
         return session, identity
 
+    async def start_row(self, owner: PartyId, command_id: str) -> Row | None:
+        """The row of a remote start by whose session an eMSP is told of it before it begins (R-56)."""
+        row = await self._spine.get(t.command, owner=str(owner), command_id=command_id)
+        is_awaited = (
+            row is not None and row["name"] == CommandName.START.value and row["session_id"] is not None
+        )
+        return row if is_awaited and row is not None and row["led_to"] != row["session_id"] else None
+
+    async def awaited(self, own: Party, session_id: str) -> tuple[Session, TokenIdentity] | None:
+        """The session that shall come of a remote start: PENDING, or INVALID once it is clear that none will (R-56).
+
+        It is there as soon as the station has accepted: until then nothing was created there.
+
+        Returns:
+            None: there is no such, or its place or token is not known.
+        """
+        where = {"owner": str(own.id), "session_id": session_id, "name": CommandName.START.value}
+        rows = await self._spine.find(t.command, where, limit=1)
+        accepted = [row for row in rows if row["result"] == CommandResult.ACCEPTED.value]
+        return await self._awaited(own, accepted[0]) if accepted else None
+
+    async def _awaited(self, own: Party, row: Row) -> tuple[Session, TokenIdentity] | None:
+        identity, evse_id, answered_at = await self.identity(own.id, row), row["evse_id"], row["answered_at"]
+        if identity is None or not isinstance(evse_id, int) or not isinstance(answered_at, datetime):
+            return None
+        key = await self.place(own.id, str(row["station_id"]), evse_id)
+        if key is None:
+            return None
+        awaited_until = row["awaited_until"]
+        session = Session(
+            party=own.id,
+            id=str(row["session_id"]),
+            start_date_time=answered_at,
+            kwh=Decimal(0),
+            token_ref=str(row["token_ref"]),
+            token_party=identity.party,
+            auth_method=AuthMethod.COMMAND,
+            authorization_reference=_text(row, "authorization_reference"),
+            location_id=key[0],
+            evse_uid=key[1],
+            connector_id=await self._connector(own.id, key, row["connector_id"]),
+            currency=own.currency,
+            status=SessionStatus.PENDING if awaited_until is None else SessionStatus.INVALID,
+            last_updated=awaited_until if isinstance(awaited_until, datetime) else answered_at,
+        )
+        return session, identity
+
     async def reservation_rows(self, owner: PartyId, session_ids: Sequence[str]) -> list[Row]:
         """The rows of reservations that become these sessions."""
         where = {"owner": str(owner), "session_id": AnyOf(tuple(session_ids))}
@@ -284,6 +332,11 @@ class Stock:
             return None
         cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
         return msgspec.structs.replace(cdr, last_updated=recorded_at), identity
+
+    async def invoice_row(self, owner: PartyId, record_id: str) -> Row | None:
+        """The row of one of our records of what an invoice covers, withdrawn ones too."""
+        key = {"owner": str(owner), "party": str(owner), "record_id": record_id}
+        return await self._spine.get(t.invoice_record, **key)
 
     # --- below --------------------------------------------------------------------------------------
 
@@ -346,6 +399,14 @@ def dated(row: Row) -> datetime:
     at = row["last_updated"]
     assert isinstance(at, datetime)
     return at
+
+
+def invoice_record_of(row: Row) -> InvoiceRecord:
+    """A record, dated by when it was recorded: that is what a peer's date filter is held against (R-26)."""
+    record = msgspec.json.decode(str(row["document"]), type=InvoiceRecord)
+    updated_at = row["updated_at"]
+    assert isinstance(updated_at, datetime)
+    return msgspec.structs.replace(record, last_updated=updated_at)
 
 
 def location_of(row: Row) -> Location:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.patch import changes_identity, patch_time
-from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
+from elstrada.ocpi.server import Done, Listing, Refusal, Result
+from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.roaming.visibility import may_see_tariffs
 from elstrada.roles.roaming.rows import tariff_row
 from elstrada.roles.roaming.serving.pages import page
+from elstrada.roles.roaming.serving.surplus import TARIFF, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, misplaced, owner_in_path
 from elstrada.roles.roaming.stock import tariff_of
 from elstrada.roles.roaming.totals import Those
@@ -37,7 +39,12 @@ async def list_tariffs(visit: Visit) -> Result:
 
 async def get_tariff(visit: Visit) -> Result:
     row = await _row(visit)
-    return NOT_HERE if row is None else Found(visit.words.tariff.write(tariff_of(row)).value)
+    if row is None:
+        return NOT_HERE
+    tariff = tariff_of(row)
+    return told(
+        visit.words.tariff.write(tariff).value, await kept_surplus(visit, TARIFF, tariff.party, tariff.id)
+    )
 
 
 async def put_tariff(visit: Visit) -> Result:
@@ -49,7 +56,9 @@ async def put_tariff(visit: Visit) -> Result:
     known = await _row(visit, tariff.id)
     if known is not None and tariff.last_updated < tariff_of(known).last_updated:
         return Done()  # We know better already.
-    await visit.means.spine.commit(Work(writes=(Put(t.tariff, tariff_row(visit.own.id, tariff)),)))
+    surplus = surplus_of(visit.call.document, visit.words.tariff.wire)
+    writes = surplus_writes(visit, surplus, TARIFF, owner, tariff.id)
+    await visit.means.spine.commit(Work(writes=(Put(t.tariff, tariff_row(visit.own.id, tariff)), *writes)))
     return Done(created=known is None)
 
 
@@ -68,8 +77,11 @@ async def patch_tariff(visit: Visit) -> Result:
             return Done()  # We know better already.
         changed = tariff_row(visit.own.id, visit.words.tariff.patched(tariff, patch, tariff.party))
         try:
+            before = await kept_surplus(visit, TARIFF, tariff.party, tariff.id)
+            surplus = patched_surplus(before, visit.call.patch, visit.words.tariff.wire)
+            writes = surplus_writes(visit, surplus, TARIFF, tariff.party, tariff.id)
             await visit.means.spine.commit(
-                Work(writes=(Put(t.tariff, changed, {"document": row["document"]}),))
+                Work(writes=(Put(t.tariff, changed, {"document": row["document"]}), *writes))
             )
         except RowMoved:
             continue
@@ -80,7 +92,8 @@ async def patch_tariff(visit: Visit) -> Result:
 async def delete_tariff(visit: Visit) -> Result:
     if await _row(visit) is None:
         return NOT_HERE
-    await visit.means.spine.commit(Work(writes=(Delete(t.tariff, _key(visit)),)))
+    writes = surplus_writes(visit, {}, TARIFF, owner_in_path(visit), visit.call.path["tariff_id"])
+    await visit.means.spine.commit(Work(writes=(Delete(t.tariff, _key(visit)), *writes)))
     return Done()
 
 
