@@ -17,6 +17,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.location import Connector, DisplayText, Evse, Location
 from elstrada.model.session import Session
 from elstrada.model.tariff import Tariff
+from elstrada.model.terminal import AdviceText, Terminal
 from elstrada.model.token import Token, TokenIdentity
 from elstrada.ocpi.body import Json, Mismatch, Object, plain, shape
 from elstrada.ocpi.findings import Translated
@@ -209,6 +210,9 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     cdr: Held[Cdr]
     commands: Commands
     authorizing: Authorizing
+    terminal: Noun[Terminal] | None = None
+    """None, as of the next: the version has no payment terminals."""
+    advice: Noun[AdviceText] | None = None
     appended: frozenset[str] = frozenset()
     """Lists of a session that a PATCH adds to (R-37)."""
     plain_token: bool = False

@@ -7,7 +7,7 @@ from elstrada.ocpi.v221 import tokens
 from elstrada.ocpi.v221.sessions import APPENDED
 from elstrada.ocpi.v221.talk import AUTHORIZING, COMMANDS
 from elstrada.ocpi.v221.translate import token_from_wire, token_to_wire
-from elstrada.ocpi.v230 import cdrs, locations, sessions, tariffs, translate
+from elstrada.ocpi.v230 import cdrs, locations, payments, sessions, tariffs, translate
 
 LANGUAGE = Language(
     version="2.3.0",
@@ -20,5 +20,7 @@ LANGUAGE = Language(
     cdr=held(cdrs.Cdr, translate.cdr_from_wire, translate.cdr_to_wire),
     commands=COMMANDS,
     authorizing=AUTHORIZING,
+    terminal=noun(payments.Terminal, translate.terminal_from_wire, translate.terminal_to_wire),
+    advice=noun(payments.FinancialAdviceConfirmation, translate.advice_from_wire, translate.advice_to_wire),
     appended=APPENDED,
 )

@@ -154,7 +154,9 @@ class Registrar:
         """
         token = await self._peers.token_in(peer)
         assert token is not None, "a caller has been given a token"
-        return Found(write_credentials(own, token, self._means.versions_url_at(side), version))
+        return Found(
+            write_credentials(own, token, self._means.versions_url_at(side), version, peer.endpoints)
+        )
 
     async def met(
         self, own: Party, peer: Peer, method: str, credentials: AnyCredentials, version: str, side: Side
@@ -196,7 +198,9 @@ class Registrar:
             await self._store(met, secrets, peer, method)
         except NotRegistered as meanwhile:
             return Refusal(Why.NOT_ALLOWED, str(meanwhile))
-        return Found(write_credentials(own, token_c, self._means.versions_url_at(side), version))
+        return Found(
+            write_credentials(own, token_c, self._means.versions_url_at(side), version, found.endpoints)
+        )
 
     async def left(self, peer: Peer) -> Done | Refusal:
         """A peer ends the connection."""
@@ -227,7 +231,7 @@ class Registrar:
         sending = Sending(
             endpoint=endpoint,
             base=url,
-            body=write_credentials(own, token_b, ours, peer.version),
+            body=write_credentials(own, token_b, ours, peer.version, peer.endpoints),
             plain=words.plain_token,
         )
         outcome = await self._line.say(sending, token)
