@@ -79,6 +79,16 @@ def cdr_stream(owner: PartyId, of: PartyId, cdr_id: str) -> str:
     return f"cdr/{owner}/{of}/{cdr_id}"
 
 
+def terminal_stream(owner: PartyId, of: PartyId, terminal_id: str) -> str:
+    """The stream of one payment terminal of the provider ``of``, as ``owner`` knows it; its id in upper case."""
+    return f"terminal/{owner}/{of}/{terminal_id.upper()}"
+
+
+def advice_stream(owner: PartyId, of: PartyId, advice_id: str) -> str:
+    """The stream of what the provider ``of`` says it took in one payment, likewise."""
+    return f"advice/{owner}/{of}/{advice_id.upper()}"
+
+
 def contract_stream(owner: PartyId, contract_id: str) -> str:
     """The stream of one customer's contract: its bill lines."""
     return f"contract/{owner}/{contract_id}"
