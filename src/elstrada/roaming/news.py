@@ -24,6 +24,9 @@ class Kind(StrEnum):
     LOCATION = "location"
     TARIFF = "tariff"
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
+    TERMINAL = "terminal"
+    ADVICE = "advice"
+    """What we took at a terminal of ours, until its CPO has heard of it."""
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 
@@ -35,6 +38,8 @@ MODULE_OF: dict[Kind, str] = {
     Kind.LOCATION: "locations",
     Kind.TARIFF: "tariffs",
     Kind.TOKEN: "tokens",
+    Kind.TERMINAL: "payments",
+    Kind.ADVICE: "payments",
 }
 """The module whose receiver a mark's object goes to."""
 

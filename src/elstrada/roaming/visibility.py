@@ -16,6 +16,8 @@ from elstrada.model.token import Token
 
 EMSP_LIKE = frozenset({Role.EMSP, Role.NSP, Role.NAP, Role.OTHER, Role.PTP})
 """They receive locations and tariffs."""
+PAYERS = frozenset({Role.EMSP, Role.PTP})
+"""Who answers for what is charged: by tokens that they issue, or for cards shown at their terminals."""
 _PUBLIC_ONLY = frozenset({Role.NSP, Role.NAP, Role.OTHER})
 """They tell everybody what they receive."""
 
@@ -51,7 +53,7 @@ def may_see_tariffs(peer: Peer) -> bool:
 
 def may_see_sessions_of(peer: Peer, token_party: PartyId | None) -> bool:
     """May the peer have sessions and CDRs of tokens that this party issued?"""
-    return token_party is not None and token_party in parties_of(peer, (Role.EMSP,))
+    return token_party is not None and token_party in parties_of(peer, PAYERS)
 
 
 def may_see_tokens(peer: Peer) -> bool:

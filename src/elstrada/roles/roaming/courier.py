@@ -45,7 +45,11 @@ _ORDER = {
     Kind.EVSE: 1,
     Kind.SESSION: 1,
     Kind.CDR: 2,
+    Kind.TERMINAL: 0,
+    Kind.ADVICE: 2,
 }
+_NEVER_REST = frozenset({Kind.CDR, Kind.ADVICE})
+"""Money: brought until it is accepted."""
 """What others refer to goes before what refers to it; the rest goes side by side."""
 
 PeerKey = tuple[PartyId, str]
@@ -167,7 +171,7 @@ class Courier:
             await self._means.spine.commit(work)
 
     async def _try_again(self, found: Mark, error: str) -> None:
-        if found.attempts + 1 >= GIVE_UP_AFTER and found.kind is not Kind.CDR:
+        if found.attempts + 1 >= GIVE_UP_AFTER and found.kind not in _NEVER_REST:
             await self._commit(found.done())
             return
         wait = pause(found.attempts + 1, self._means.chance.spread(), REFUSED_S)

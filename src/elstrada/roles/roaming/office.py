@@ -13,7 +13,7 @@ from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Interface, Side
 from elstrada.ocpi.headers import plain_token_of, token_of
-from elstrada.ocpi.registration import CREDENTIALS, sides_of
+from elstrada.ocpi.registration import CREDENTIALS, MARKET, lacking, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
@@ -24,7 +24,17 @@ from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Caller, Peers
 from elstrada.roles.roaming.registrar import Registrar
-from elstrada.roles.roaming.serving import cdrs, commands, credentials, locations, sessions, tariffs, tokens
+from elstrada.roles.roaming.serving import (
+    advices,
+    cdrs,
+    commands,
+    credentials,
+    locations,
+    sessions,
+    tariffs,
+    terminals,
+    tokens,
+)
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
 from elstrada.roles.roaming.stock import Stock
 from elstrada.spine.face import SpineDown
@@ -37,10 +47,13 @@ HANDLERS: Mapping[str, Handler] = {
     **sessions.HANDLERS,
     **cdrs.HANDLERS,
     **commands.HANDLERS,
+    **terminals.HANDLERS,
+    **advices.HANDLERS,
 }
 _FACING: dict[Side, frozenset[Role]] = {
     Side.CPO: EMSP_LIKE | {Role.SCSP},
     Side.EMSP: frozenset({Role.CPO}),
+    Side.PTP: frozenset({Role.CPO}),
 }
 """Which roles of the caller each of our sides is there for."""
 
@@ -147,7 +160,7 @@ class Office:
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "versions can only be read")
         # Of a party on one side of the market, all that is said without naming a side is of that one.
-        sides = sides_of(caller.own.roles)
+        sides = [met for met in sides_of(caller.own.roles) if met in MARKET]
         at = side or (sides[0] if len(sides) == 1 else Side.NONE)
         urls = (
             (version, versions.details_url(version, self._means.public_url, at))
@@ -159,7 +172,11 @@ class Office:
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "version details can only be read")
         offered = versions.endpoint_urls(
-            address.version, self._means.public_url, sides_of(caller.own.roles), address.side
+            address.version,
+            self._means.public_url,
+            sides_of(caller.own.roles),
+            address.side,
+            lacking(caller.own.roles),
         )
         return Found(VersionDetails(address.version, offered))
 

@@ -11,10 +11,12 @@ from elstrada.model.location import Location
 from elstrada.model.party import Peer, Role
 from elstrada.ocpi.client import Declined, Outcome, Received, is_peers_fault
 from elstrada.ocpi.findings import Translated
+from elstrada.ocpi.registration import PAYMENTS
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import language
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import (
+    EMSP_LIKE,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
@@ -28,6 +30,7 @@ from elstrada.roles.roaming.marks import Mark
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
 from elstrada.roles.roaming.stock import Stock
+from elstrada.roles.roaming.terminals import Terminals
 
 
 class Withheld(msgspec.Struct, frozen=True):
@@ -54,9 +57,17 @@ Bring = Callable[[Peer, Mark], Awaitable[Brought]]
 class Parcels:
     """Brings objects to peers."""
 
-    def __init__(self, peers: Peers, stock: Stock, line: Line, puller: Puller, findings: Findings) -> None:
+    def __init__(
+        self,
+        peers: Peers,
+        stock: Stock,
+        line: Line,
+        puller: Puller,
+        findings: Findings,
+        terminals: Terminals,
+    ) -> None:
         self._peers, self._stock, self._line, self._puller = peers, stock, line, puller
-        self._findings = findings
+        self._findings, self._terminals = findings, terminals
         self._ways: dict[Kind, Bring] = {
             Kind.SESSION: self._session,
             Kind.CDR: self._cdr,
@@ -64,6 +75,8 @@ class Parcels:
             Kind.LOCATION: self._location,
             Kind.TARIFF: self._tariff,
             Kind.TOKEN: self._token,
+            Kind.TERMINAL: self._terminal,
+            Kind.ADVICE: self._advice,
             Kind.PULL: self._pull,
         }
 
@@ -166,7 +179,17 @@ class Parcels:
             body=self._noted(peer, "Token", words.token.write(token)),
         )
 
+    async def _terminal(self, peer: Peer, mark: Mark) -> Brought:
+        """A terminal of ours that works, to the CPO that it is meant for."""
+        return await self._terminals.bring(peer, mark.owner, mark.object_id)
+
+    async def _advice(self, peer: Peer, mark: Mark) -> Brought:
+        """What we took for a session, to its CPO."""
+        return await self._terminals.bring_advice(peer, mark.owner, mark.object_id)
+
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
+        if mark.object_id == PAYMENTS:
+            return await self._terminals.pull(peer)
         return (await self._puller.pull(peer, mark.object_id)).outcome
 
     async def _seen_location(self, peer: Peer, owner: PartyId, location_id: str) -> Location | None:
@@ -202,7 +225,8 @@ def _owned(owner: PartyId, **ids: str) -> dict[str, str]:
 
 
 def _emsp(peer: Peer) -> PartyId | None:
-    return _first(parties_of(peer, (Role.EMSP,)))
+    """The party that gets what eMSPs and their like do."""
+    return _first(parties_of(peer, (Role.EMSP,)) or parties_of(peer, EMSP_LIKE))
 
 
 def _first(parties: frozenset[PartyId]) -> PartyId | None:

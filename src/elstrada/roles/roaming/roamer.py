@@ -32,7 +32,11 @@ from elstrada.spine.face import Put, Recorded, Row, Where, Work
 from elstrada.spine.paging import pages
 
 FOLLOWER = "roamer"
-_PULLED = {Role.CPO: ("tokens",), Role.EMSP: ("locations", "tariffs")}
+_PULLED = {
+    Role.CPO: ("tokens", "payments"),
+    Role.EMSP: ("locations", "tariffs"),
+    Role.PTP: ("locations", "tariffs"),
+}
 """What a party in this role wants to have of its peers."""
 
 
@@ -149,6 +153,9 @@ class Roamer:
         if listens(peer, "tokens") and may_see_tokens(peer):
             async for row in self._rows(t.token, ours):
                 yield mark(peer, Kind.TOKEN, str(row["uid"]), str(row["type"]), position=position, now=now)
+        if listens(peer, "payments"):
+            async for row in self._rows(t.terminal, {**ours, "peer_id": peer.id}):
+                yield mark(peer, Kind.TERMINAL, str(row["terminal_id"]), position=position, now=now)
         own = await self._peers.party(peer.owner)
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)
@@ -168,7 +175,7 @@ _KEYS = {
 def _wanted(roles: Iterable[Role], peer: Peer) -> list[str]:
     """The modules we pull from a peer: those that our roles want and it offers."""
     offered = {endpoint.identifier for endpoint in peer.endpoints if endpoint.role == "SENDER"}
-    wanted = [module for role in roles for module in _PULLED.get(role, ())]
+    wanted = dict.fromkeys(module for role in roles for module in _PULLED.get(role, ()))
     return [module for module in wanted if module in offered]
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from elstrada.roles.roaming.authorizer import Authorizer
 from elstrada.roles.roaming.callbacks import Callbacks
+from elstrada.roles.roaming.cashier import Cashier
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.courier import Courier
 from elstrada.roles.roaming.line import Line
@@ -18,13 +19,15 @@ from elstrada.roles.roaming.registrar import Registrar
 from elstrada.roles.roaming.roamer import Roamer
 from elstrada.roles.roaming.stock import Stock
 from elstrada.roles.roaming.tally import RoamingTally
+from elstrada.roles.roaming.terminals import Terminals
 from elstrada.spine.post import Post
 
 
 class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     """All actors of one node.
 
-    ``roamer.handle`` is to be run as the follower ``roamer.FOLLOWER``; ``courier.run`` and
+    ``roamer.handle`` is to be run as the follower ``roamer.FOLLOWER`` and ``cashier.handle`` as
+    ``cashier.FOLLOWER``; ``courier.run`` and
     ``callbacks.run`` as tasks of one node at a time; ``office.handle`` behind the HTTP server.
     """
 
@@ -37,6 +40,9 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     commander: Commander
     puller: Puller
     peers: Peers
+    cashier: Cashier
+    terminals: Terminals
+    means: Means
     tally: RoamingTally
 
 
@@ -45,16 +51,20 @@ def wire(means: Means, post: Post) -> Roaming:
     peers, stock = Peers(means), Stock(means)
     line = Line(means, peers)
     registrar, puller = Registrar(means, peers, line), Puller(means, line)
+    terminals = Terminals(means, line)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     return Roaming(
         office=Office(means, peers, stock, registrar, callbacks, commander),
         registrar=registrar,
         roamer=Roamer(means, peers, stock),
-        courier=Courier(means, peers, Parcels(peers, stock, line, puller, means.findings)),
+        courier=Courier(means, peers, Parcels(peers, stock, line, puller, means.findings, terminals)),
         callbacks=callbacks,
         authorizer=Authorizer(means, peers, stock, line),
         commander=commander,
         puller=puller,
         peers=peers,
+        cashier=Cashier(means),
+        terminals=terminals,
+        means=means,
         tally=means.tally,
     )
