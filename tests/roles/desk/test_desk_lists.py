@@ -20,6 +20,8 @@ from desk_book import StepClock
 from asked import FEWER, Asked, assert_same_work, crowds, on
 from crowd import NOON, OWNER, WANTED
 from elstrada.model.mirror import ItemKind
+from elstrada.model.terminal import SessionPaid, TerminalState
+from elstrada.model.terminal_payment import TapState
 from elstrada.model.web_payment import PaymentState
 from elstrada.net.chance import SeededChance
 from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Refusal
@@ -69,6 +71,9 @@ SAMPLES: dict[str, object] = {
 OF_A_LIST: dict[str, dict[str, object]] = {
     "location list": {"source": "irve"},
     "payment list": {"state": PaymentState.OPEN},
+    "terminal list": {"state": TerminalState.READY},
+    "terminal sessions": {"state": SessionPaid.SHORT},
+    "terminal payments": {"state": TapState.DUE, "terminal": "Term-1"},
     "station items": {"kind": ItemKind.VARIABLE},
     "station reports": {"kind": ItemKind.VARIABLE},
 }

@@ -21,7 +21,9 @@ from elstrada.spine.face import Row, Spine
 from elstrada.spine.post import Post
 
 if TYPE_CHECKING:
+    from elstrada.roles.payments.taps import Taps
     from elstrada.roles.roaming.commander import Ended, Wish
+    from elstrada.roles.roaming.terminals import Terminals
 
 
 class Kind(StrEnum):
@@ -109,6 +111,10 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     post: Post | None = None
     registrar: Registrar | None = None
     commander: Commander | None = None
+    terminals: Terminals | None = None
+    """Speaks with providers of payment terminals, and as one."""
+    taps: Taps | None = None
+    """Takes payments at terminals of ours; None: there is no payment provider."""
     versions_url: str = ""
     """Where peers find our OCPI versions; known to a serving node only."""
     waits: Waits = Waits()
@@ -130,6 +136,7 @@ class Part(StrEnum):
     POST = "post"
     REGISTRAR = "registrar"
     COMMANDER = "commander"
+    TERMINALS = "terminals"
 
 
 Params = TypeVar("Params", bound=msgspec.Struct)

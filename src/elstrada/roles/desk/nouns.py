@@ -17,6 +17,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "import": ("imports", "Public registers and other parties' catalogues."),
     "cdr": ("cdrs", "Charge detail records and their prices."),
     "payment": ("payments", "Drivers' payments on the web."),
+    "terminal": ("terminals", "Payment terminals, and sessions paid at them."),
     "bill": ("bills", "Lines for the electricity bill."),
     "node": ("nodes", "Processes that serve this installation."),
     "finding": ("findings", "What stations and peers sent that strayed."),
