@@ -18,6 +18,8 @@ from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.party import BusinessDetails, ConnectionStatus, Party, Peer, PeerState, Role
 from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.tariff import Tariff
+from elstrada.model.terminal import Terminal, TerminalSession
+from elstrada.model.terminal_payment import TapState, TerminalPayment
 from elstrada.model.token import Token, Whitelist
 from elstrada.model.web_payment import PaymentState, WebPayment
 from elstrada.spine import tables as t
@@ -76,12 +78,15 @@ _CROWDED = (
     t.roamed_profile,
     t.web_payment,
     t.client,
+    t.terminal,
+    t.terminal_session,
+    t.terminal_payment,
 )
 
 
 def fill(connection: Connection, count: int) -> None:
     """Fill all tables that lists are of with ``count`` rows and the few, written as they stand."""
-    own = Party(OWNER, (Role.CPO, Role.EMSP), BusinessDetails("Elstrada"))
+    own = Party(OWNER, (Role.CPO, Role.EMSP, Role.PTP), BusinessDetails("Elstrada"))
     connection.execute(t.party.insert(), {"party": str(OWNER), "document": _json(own)})
     for table in _CROWDED:
         rows = crowd(table, count)
@@ -154,6 +159,12 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             going_on = PaymentState.OPEN if number else PaymentState.STARTED
             over = PaymentState.SETTLED
             return {"payment_id": f"p{number:08d}", "evse_id": 1, "state": (going_on if few else over).value}
+        case "terminal":
+            return {"terminal_id": f"T{number:08d}", "state": "READY" if few else "ACTIVE", "cpo": str(OWNER)}
+        case "terminal_session":
+            return {"reference": f"R{number:08d}", "state": "SHORT" if few else "PAID"}
+        case "terminal_payment":
+            return {"terminal_id": "TERM-1" if few else "TERM-2", "state": "DUE" if few else "SETTLED"}
         case "station_report":
             return {"kind": (ItemKind.VARIABLE if few else ItemKind.MONITOR).value, "parts": "[0]"}
         case "firmware_image":
@@ -237,6 +248,23 @@ def _document(table: Table, row: Row) -> str:
             state=PeerState.ACTIVE,
             changed_at=NOON,
             hub=PartyId("SE", "HUB") if row["peer_id"] == "00000000" else None,
+        ),
+        "terminal": lambda: Terminal(terminal_id=str(row["terminal_id"]), last_updated=NOON),
+        "terminal_session": lambda: TerminalSession(
+            reference=str(row["reference"]), location_id="L1", evse_uid="E1"
+        ),
+        "terminal_payment": lambda: TerminalPayment(
+            payment_id=str(row["payment_id"]),
+            terminal_id=str(row["terminal_id"]),
+            peer_id="P1",
+            cpo=OWNER,
+            location_id="L1",
+            evse_uid="E1",
+            connector_id="1",
+            amount=Decimal(50),
+            currency="SEK",
+            state=TapState(str(row["state"])),
+            created_at=NOON,
         ),
     }
     return _json(made[table.name]()) if table.name in made else "{}"

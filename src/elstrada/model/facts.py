@@ -30,6 +30,7 @@ from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.security import PasswordStep, SecuredBy, SecurityProfile
 from elstrada.model.session import Session
+from elstrada.model.terminal import Advice, Terminal, TerminalState
 from elstrada.model.token import Allowed, AuthMethod
 from elstrada.model.unended import Presumed
 
@@ -453,6 +454,26 @@ class RoamedSessionLapsed(msgspec.Struct, frozen=True, tag=True):
     """From when we last heard of it."""
 
 
+class TerminalChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A payment terminal is known anew, at its provider or at the CPO whose drivers pay at it."""
+
+    terminal: Terminal
+    state: TerminalState
+    cpo: PartyId
+    peer_id: str
+    """The other side's platform."""
+
+
+class PaymentAdvised(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A payment terminal provider said what it took for a session; at the provider: what we took."""
+
+    advice: Advice
+    cpo: PartyId
+    peer_id: str
+    content_hash: str = ""
+    """SHA-256 of what was received, hexadecimal; empty: it is of our own making."""
+
+
 # --- the CDR, at the party that issues it and at the one that pays -------------------------------------
 
 
@@ -579,6 +600,8 @@ Fact = (
     | ClientInfoChanged
     | RoamedSessionChanged
     | RoamedSessionLapsed
+    | TerminalChanged
+    | PaymentAdvised
     | CdrIssued
     | CdrDelivered
     | CdrReceived

@@ -89,6 +89,16 @@ def invoice_record_stream(owner: PartyId, of: PartyId, record_id: str) -> str:
     return f"invoice-record/{owner}/{of}/{record_id}"
 
 
+def terminal_stream(owner: PartyId, of: PartyId, terminal_id: str) -> str:
+    """The stream of one payment terminal of the provider ``of``, as ``owner`` knows it; its id in upper case."""
+    return f"terminal/{owner}/{of}/{terminal_id.upper()}"
+
+
+def advice_stream(owner: PartyId, of: PartyId, advice_id: str) -> str:
+    """The stream of what the provider ``of`` says it took in one payment, likewise."""
+    return f"advice/{owner}/{of}/{advice_id.upper()}"
+
+
 def contract_stream(owner: PartyId, contract_id: str) -> str:
     """The stream of one customer's contract: its bill lines."""
     return f"contract/{owner}/{contract_id}"

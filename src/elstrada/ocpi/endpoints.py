@@ -28,6 +28,7 @@ class Side(StrEnum):
     NONE = ""
     CPO = "cpo"
     EMSP = "emsp"
+    PTP = "ptp"
 
 
 class Reply(StrEnum):

@@ -19,6 +19,7 @@ from elstrada.model.party import ClientInfo
 from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.session import Session
 from elstrada.model.tariff import Tariff
+from elstrada.model.terminal import AdviceText, Terminal
 from elstrada.model.token import Token, TokenIdentity
 from elstrada.ocpi.body import Json, Mismatch, Object, plain, shape
 from elstrada.ocpi.findings import Translated
@@ -215,6 +216,9 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     authorizing: Authorizing
     client: Noun[ClientInfo] | None = None
     """What a hub tells of its parties; None: the version knows no hubs."""
+    terminal: Noun[Terminal] | None = None
+    """None, as of the next: the version has no payment terminals."""
+    advice: Noun[AdviceText] | None = None
     appended: frozenset[str] = frozenset()
     """Lists of a session that a PATCH adds to (R-37)."""
     plain_token: bool = False

@@ -107,6 +107,7 @@ def endpoint_urls(
     sides: Iterable[Side],
     at: Side = Side.NONE,
     hub: Collection[bool] = (False,),
+    without: frozenset[str] = frozenset(),
 ) -> tuple[EndpointUrl, ...]:
     """The endpoints we offer, for our version details.
 
@@ -115,12 +116,15 @@ def endpoint_urls(
         sides: those of the roles that our party has.
         at: the side whose details are asked for, in a version that has such.
         hub: whether our party is a hub, another, or both; see ``registration.hub_or_not``.
+        without: modules that our party has nothing of.
     """
     wanted = {Side.NONE, *(side for side in sides if at in (Side.NONE, side))}
     offered = {
         (found.module, found.interface, module_url(found, version, public_url, at)): None
         for found in TABLES[version]
-        if found.side in wanted and (found.at_hub is None or found.at_hub in hub)
+        if found.side in wanted
+        and (found.at_hub is None or found.at_hub in hub)
+        and found.module not in without
     }
     sided = LANGUAGES[version].sided
     if sided:

@@ -33,6 +33,9 @@ class Kind(StrEnum):
     """What a session's station allows it, for a party that has a say in it."""
     CLIENT = "client"
     """How a hub, which we are, is connected to a party in one of its roles."""
+    TERMINAL = "terminal"
+    ADVICE = "advice"
+    """What we took at a terminal of ours, until its CPO has heard of it."""
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 
@@ -46,6 +49,8 @@ MODULE_OF: dict[Kind, str] = {
     Kind.TOKEN: "tokens",
     Kind.CLIENT: "hubclientinfo",
     Kind.INVOICE: "invoicereconciliation",
+    Kind.TERMINAL: "payments",
+    Kind.ADVICE: "payments",
 }
 """The module whose receiver a mark's object goes to."""
 

@@ -19,6 +19,8 @@ EMSP_LIKE = frozenset({Role.EMSP, Role.NSP, Role.NAP, Role.OTHER, Role.PTP})
 """They receive locations and tariffs."""
 INVOICED = frozenset({Role.CPO, Role.EMSP})
 """They invoice each other for sessions: the CPO (direct billing) or the eMSP (reverse billing)."""
+PAYERS = frozenset({Role.EMSP, Role.PTP})
+"""Who answers for what is charged: by tokens that they issue, or for cards shown at their terminals."""
 _PUBLIC_ONLY = frozenset({Role.NSP, Role.NAP, Role.OTHER})
 """They tell everybody what they receive."""
 
@@ -87,7 +89,7 @@ def may_see_sessions_of(peer: Peer, token_party: PartyId | None) -> bool:
     """May the peer have sessions and CDRs of tokens that this party issued?"""
     if token_party is None:
         return False
-    named = parties_of(peer, (Role.EMSP,))
+    named = parties_of(peer, PAYERS)
     # A hub of 2.2.1 names itself alone; it refuses what is for nobody behind it.
     return token_party in named or (peer.hub is not None and not named and token_party != peer.owner)
 

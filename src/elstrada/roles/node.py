@@ -33,7 +33,7 @@ from elstrada.roles.leading import Leader, report
 from elstrada.roles.message_keys import Signer
 from elstrada.roles.quirks.table import load_quirks
 from elstrada.roles.rater import Rater
-from elstrada.roles.roaming import roamer
+from elstrada.roles.roaming import cashier, roamer
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import Roaming, wire
 from elstrada.roles.signing.signers import Signers
@@ -176,6 +176,7 @@ class Node:
         self._run(self.findings.run(looks.findings_s))
         if Part.ROAMER in self.parts:
             self._follow(roamer.FOLLOWER, self.roaming.roamer.handle)
+            self._follow(cashier.FOLLOWER, self.roaming.cashier.handle)
             self.leader.lead("roamer:courier", partial(self.roaming.courier.run, looks.marks_s))
             self.leader.lead("roamer:pulse", partial(self.roaming.watch.run, looks.pulse_s))
             self.leader.lead("roamer:callbacks", partial(self.roaming.callbacks.run, looks.callbacks_s))

@@ -163,13 +163,15 @@ class Rating:
         place = await self._place(owner, str(session["station_id"]), evse_id, connector_id)
         return await self._chosen(owner, place, started_at, ad_hoc=session["token_party"] is None)
 
-    async def ad_hoc_tariff(self, owner: PartyId, station_id: str, evse_id: int, at: datetime) -> Tariff:
-        """The tariff of whoever pays on the spot at an EVSE's first connector.
+    async def ad_hoc_tariff(
+        self, owner: PartyId, station_id: str, evse_id: int, at: datetime, connector_id: int = 1
+    ) -> Tariff:
+        """The tariff of whoever pays on the spot at an EVSE's connector.
 
         Raises:
             NotPriced, Unplaced: there is none.
         """
-        place = await self._place(owner, station_id, evse_id, 1)
+        place = await self._place(owner, station_id, evse_id, connector_id)
         return await self._chosen(owner, place, at, ad_hoc=True)
 
     async def completion(self, owner: PartyId, session_id: str) -> Recorded | None:

@@ -314,6 +314,39 @@ client = _view(
     Index("client_by_update", "owner", "hub", "last_updated"),
     Index("client_by_status", "owner", "status", "hub", "party", "role"),
 )
+terminal = _view(
+    "terminal",  # Payment terminals, of ours or of partners.
+    _key("party"),  # The provider.
+    _key("terminal_id"),  # In upper case.
+    Column("cpo", Text, nullable=False),
+    Column("peer_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # model.terminal.TerminalState
+    Column("reference", Text),  # The provider's, in upper case.
+    Column("made_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("document", Text, nullable=False),  # model.Terminal
+    Index("terminal_by_making", "owner", "made_at", "party", "terminal_id"),
+    Index("terminal_by_state", "owner", "state", "made_at", "party", "terminal_id"),
+    Index("terminal_by_peer", "owner", "peer_id", "made_at", "party", "terminal_id"),
+    Index("terminal_by_peer_and_state", "owner", "peer_id", "state", "made_at", "party", "terminal_id"),
+    Index("terminal_by_cpo", "owner", "cpo", "made_at", "party", "terminal_id"),
+    Index("terminal_by_reference", "owner", "reference"),
+)
+advice = _view(
+    "advice",  # What payment terminal providers took, as they say, or as we do.
+    _key("party"),  # The provider.
+    _key("advice_id"),  # In upper case.
+    Column("cpo", Text, nullable=False),
+    Column("peer_id", Text, nullable=False),
+    Column("reference", Text, nullable=False),  # Of the authorization, in upper case.
+    Column("state", Text, nullable=False),  # model.terminal.CaptureStatus
+    Column("made_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("content_hash", Text),
+    Column("document", Text, nullable=False),  # model.Advice
+    Index("advice_by_reference", "owner", "party", "reference"),
+    Index("advice_by_cpo", "owner", "cpo", "made_at", "party", "advice_id"),
+)
 cdr = _view(
     "cdr",
     _key("party"),
@@ -507,6 +540,51 @@ web_payment = _record(
     Index("web_payment_by_state", "owner", "state", "changed_at", "payment_id"),
     Index("web_payment_by_station", "owner", "station_id", "changed_at", "payment_id"),
     Index("web_payment_by_station_and_state", "owner", "station_id", "state", "changed_at", "payment_id"),
+)
+terminal_session = _record(
+    "terminal_session",  # At the CPO: a start that a payment terminal provider ordered, and how it was paid.
+    _key("owner"),
+    _key("party"),  # The provider.
+    _key("reference"),  # Of the authorization, in upper case.
+    Column("peer_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # model.terminal.SessionPaid
+    Column("session_id", Text),
+    Column("asked_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("document", Text, nullable=False),  # model.TerminalSession
+    Index("terminal_session_by_time", "owner", "asked_at", "party", "reference"),
+    Index("terminal_session_by_state", "owner", "state", "asked_at", "party", "reference"),
+    Index("terminal_session_by_peer", "owner", "peer_id", "asked_at", "party", "reference"),
+    Index(
+        "terminal_session_by_peer_and_state",
+        "owner",
+        "peer_id",
+        "state",
+        "asked_at",
+        "party",
+        "reference",
+    ),
+)
+terminal_payment = _record(
+    "terminal_payment",  # At the provider: a driver's payment at a terminal.
+    _key("owner"),
+    _key("payment_id"),
+    Column("terminal_id", Text, nullable=False),  # In upper case.
+    Column("state", Text, nullable=False),  # model.terminal_payment.TapState
+    Column("created_at", Moment, nullable=False),
+    Column("document", Text, nullable=False),  # model.TerminalPayment
+    Index("terminal_payment_by_time", "owner", "created_at", "payment_id"),
+    Index("terminal_payment_by_state", "owner", "state", "created_at", "payment_id"),
+    Index("terminal_payment_by_terminal", "owner", "terminal_id", "created_at", "payment_id"),
+    Index(
+        "terminal_payment_by_terminal_and_state",
+        "owner",
+        "terminal_id",
+        "state",
+        "created_at",
+        "payment_id",
+    ),
 )
 unknown_station = _record(
     "unknown_station",

@@ -17,6 +17,7 @@ from elstrada.model import facts as f
 from elstrada.model.device import CommandName
 from elstrada.model.reservation import LIVING
 from elstrada.model.session import Session
+from elstrada.model.terminal import key_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import Cell, Recorded
 
@@ -335,6 +336,37 @@ def _(fact: f.ClientInfoChanged, at: Recorded, owner: str, _: str) -> Iterable[C
         "last_updated": client.last_updated,
     }
     yield Change(t.client, (owner, fact.hub, str(client.party), client.role.value), columns)
+
+
+@_on(f.TerminalChanged)
+def _(fact: f.TerminalChanged, at: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, terminal_id = rest.split("/", 1)
+    reference = fact.terminal.reference
+    columns: dict[str, Cell] = {
+        "cpo": str(fact.cpo),
+        "peer_id": fact.peer_id,
+        "state": fact.state.value,
+        "reference": reference and key_of(reference),
+        "updated_at": fact.terminal.last_updated,
+        "document": _document(fact.terminal),
+    }
+    yield Change(t.terminal, (owner, party, terminal_id), columns, {"made_at": at.at})
+
+
+@_on(f.PaymentAdvised)
+def _(fact: f.PaymentAdvised, at: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, advice_id = rest.split("/", 1)
+    advice = fact.advice
+    columns: dict[str, Cell] = {
+        "cpo": str(fact.cpo),
+        "peer_id": fact.peer_id,
+        "reference": key_of(advice.authorization_reference),
+        "state": advice.capture_status_code.value,
+        "updated_at": advice.last_updated,
+        "content_hash": fact.content_hash or None,
+        "document": _document(advice),
+    }
+    yield Change(t.advice, (owner, party, advice_id), columns, {"made_at": at.at})
 
 
 def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: str) -> dict[str, Cell]:

@@ -21,6 +21,8 @@ from asked import FEWER, Asked, assert_same_work, crowds, on
 from crowd import NOON, OWNER, WANTED
 from elstrada.model.mirror import ItemKind
 from elstrada.model.party import ConnectionStatus
+from elstrada.model.terminal import SessionPaid, TerminalState
+from elstrada.model.terminal_payment import TapState
 from elstrada.model.web_payment import PaymentState
 from elstrada.net.chance import SeededChance
 from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Refusal
@@ -74,6 +76,9 @@ OF_A_LIST: dict[str, dict[str, object]] = {
     "location list": {"source": "irve"},
     "client list": {"status": ConnectionStatus.OFFLINE},
     "payment list": {"state": PaymentState.OPEN},
+    "terminal list": {"state": TerminalState.READY},
+    "terminal sessions": {"state": SessionPaid.SHORT},
+    "terminal payments": {"state": TapState.DUE, "terminal": "Term-1"},
     "station items": {"kind": ItemKind.VARIABLE},
     "station reports": {"kind": ItemKind.VARIABLE},
 }

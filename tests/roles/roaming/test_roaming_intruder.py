@@ -51,6 +51,9 @@ OF_A_PARTY = {
     "invoice_record": "party",
     "invoiced_cdr": "party",
     "surplus": "party",
+    "terminal": "party",
+    "advice": "party",
+    "terminal_session": "party",
     "identity": "party",
     "peer": "peer_id",
     "callback": "peer_id",
@@ -61,8 +64,9 @@ OF_A_PARTY = {
 """Which column says whose a row is. No row of another table may change, but those of ``COUNTED``."""
 COUNTED = frozenset({"finding"})
 """What is counted of peers."""
-GROWING = frozenset({"document", "identity"})
-"""What peers sent as it came, by its hash, and whom they say they charged: there may be more, and no other."""
+GROWING = frozenset({"document", "identity", "allowance"})
+"""What peers sent as it came, by its hash, whom they say they charged, and what their own orders bound: there may be
+more, and no other."""
 MOST = 200
 
 
@@ -113,7 +117,7 @@ async def _invaded(chance: random.Random) -> tuple[World, dict[str, str]]:
     evil = Node(
         world.net, world.clock, "evil.example", world.els.spine.__class__(world.clock), Waits(), tuple(TABLES)
     )
-    await evil.party(EVIL, Role.CPO, Role.EMSP)
+    await evil.party(EVIL, Role.CPO, Role.EMSP, Role.PTP)
     tokens: dict[str, str] = {}
     for node, own in ((world.els, ELS), (world.ret, RET)):
         token_a = await node.roaming.registrar.invite(own, PEER)
@@ -170,6 +174,8 @@ class Intruder:
             "record_id": ("R1", "R9"),
             "token_uid": ("04A1B2C3D4E5F6", "AABBCCDD", "04a1b2c3d4e5f6"),
             "command": ("START_SESSION", "STOP_SESSION"),
+            "terminal_id": ("Term-1", "Term-9"),
+            "advice_id": ("A1", "A9"),
             "command_id": ("1", "00000000-0000-4000-8000-000000000000"),
             "request_id": ("1", "00000000-0000-4000-8000-000000000000"),
         }
@@ -191,6 +197,8 @@ class Intruder:
             return self._command()
         if endpoint.module == "chargingprofiles" or endpoint.name == "put_preferences":
             return self._wish() if endpoint.body is not None else None
+        if endpoint.module == "payments":
+            return self._of_payments(endpoint)
         if endpoint.module == "credentials":
             role = {"role": "EMSP", "country_code": "SE", "party_id": self._segment("party_id")}
             roles = [role | {"business_details": {"name": "X"}}]
@@ -205,6 +213,21 @@ class Intruder:
             kept = self._chance.sample(sorted(document), self._chance.randint(0, 3))
             return {name: document[name] for name in kept} | {"last_updated": self._moment()}
         return document
+
+    def _of_payments(self, endpoint: Endpoint) -> dict[str, Any] | None:
+        if endpoint.body is None and not endpoint.patches:
+            return None
+        dated = {"last_updated": self._moment()}
+        if "financial" not in endpoint.template:
+            return dated | {"terminal_id": self._segment("terminal_id"), "location_ids": ["L1"]}
+        return dated | {
+            "id": self._segment("advice_id"),
+            "authorization_reference": self._chance.choice(("ref-1", "ref-9")),
+            "total_costs": {"before_taxes": 5},
+            "currency": "SEK",
+            "eft_data": ["x"],
+            "capture_status_code": "SUCCESS",
+        }
 
     def _of_level(self, endpoint: Endpoint, base: dict[str, Any]) -> dict[str, Any]:
         if "connector_id" in endpoint.template:
@@ -234,7 +257,9 @@ class Intruder:
 
     def _command(self) -> dict[str, Any]:
         token = TOKEN | {"party_id": self._segment("party_id"), "uid": self._segment("token_uid")}
+        token |= {"type": self._chance.choice(("RFID", "AD_HOC_USER"))}
         return {
+            "authorization_reference": self._chance.choice(("ref-1", "ref-9")),
             "response_url": self._chance.choice(("https://evil.example/x", "https://els.example/ocpi/x")),
             "token": token,
             "location_id": "L1",

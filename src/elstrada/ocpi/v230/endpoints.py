@@ -1,10 +1,10 @@
-"""The table of OCPI 2.3.0's endpoints: those of 2.2.1, with its own objects, and what came with its editions."""
+"""The table of OCPI 2.3.0's endpoints: those of 2.2.1, with its own objects, and those of its editions and extensions."""
 
 from __future__ import annotations
 
 import msgspec
 
-from elstrada.ocpi.endpoints import Endpoint, Interface, Reply, Table
+from elstrada.ocpi.endpoints import Endpoint, Interface, Reply, Side, Table
 from elstrada.ocpi.paging import QUERY
 from elstrada.ocpi.v221 import cdrs, credentials, locations, sessions, tariffs
 from elstrada.ocpi.v221.endpoints import ENDPOINTS as V221
@@ -13,6 +13,7 @@ from elstrada.ocpi.v230.cdrs import Cdr
 from elstrada.ocpi.v230.credentials import Credentials
 from elstrada.ocpi.v230.invoices import MODULE, InvoiceReconciliationRecord
 from elstrada.ocpi.v230.locations import Connector, Evse, Location
+from elstrada.ocpi.v230.payments import FinancialAdviceConfirmation, Terminal, TerminalActivation
 from elstrada.ocpi.v230.sessions import Session
 from elstrada.ocpi.v230.tariffs import Tariff
 
@@ -66,4 +67,45 @@ _INVOICES: Table = (
     _received("PUT", sends=True),
     _received("DELETE"),
 )
-ENDPOINTS: Table = (*(_of_this_version(endpoint) for endpoint in V221), *_INVOICES)
+_TERMINAL, _ADVICE = "terminals/{terminal_id}", "financial-advice-confirmations/{advice_id}"
+
+
+def _payments(name: str, method: str, template: str, data: type, *, sender: bool) -> Endpoint:
+    """A row of the payments module: of its provider, which owns the objects, or of the CPO."""
+    listed, got = method == "GET" and "{" not in template, method == "GET"
+    return Endpoint(
+        name=name,
+        module="payments",
+        interface=Interface.SENDER if sender else Interface.RECEIVER,
+        side=Side.PTP if sender else Side.CPO,
+        method=method,
+        template=template,
+        query=QUERY if listed else (),
+        body=data if method == "PUT" or (method == "POST" and "{" not in template) else None,
+        patches=method == "PATCH",
+        reply=Reply.LIST if listed else Reply.OBJECT if got else Reply.NONE,
+        data=data,
+    )
+
+
+PAYMENTS: Table = (
+    _payments("list_terminals", "GET", "terminals", Terminal, sender=True),
+    _payments("show_terminal", "GET", _TERMINAL, Terminal, sender=True),
+    _payments("put_terminal", "PUT", _TERMINAL, Terminal, sender=True),
+    _payments("patch_terminal", "PATCH", _TERMINAL, Terminal, sender=True),
+    _payments("activate_terminal", "POST", "terminals/activate", TerminalActivation, sender=True),
+    _payments("deactivate_terminal", "POST", f"{_TERMINAL}/deactivate", Terminal, sender=True),
+    _payments(
+        "list_advices", "GET", "financial-advice-confirmations", FinancialAdviceConfirmation, sender=True
+    ),
+    _payments("show_advice", "GET", _ADVICE, FinancialAdviceConfirmation, sender=True),
+    _payments("post_terminal", "POST", "terminals", Terminal, sender=False),
+    _payments("get_terminal", "GET", _TERMINAL, Terminal, sender=False),
+    _payments(
+        "post_advice", "POST", "financial-advice-confirmations", FinancialAdviceConfirmation, sender=False
+    ),
+    _payments("get_advice", "GET", _ADVICE, FinancialAdviceConfirmation, sender=False),
+)
+"""Source: OCPI 2.3.0 mod_payments."""
+
+ENDPOINTS: Table = (*(_of_this_version(endpoint) for endpoint in V221), *_INVOICES, *PAYMENTS)

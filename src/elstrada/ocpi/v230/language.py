@@ -7,7 +7,7 @@ from elstrada.ocpi.v221 import hubclientinfo, tokens
 from elstrada.ocpi.v221.sessions import APPENDED
 from elstrada.ocpi.v221.talk import AUTHORIZING, COMMANDS
 from elstrada.ocpi.v221.translate import client_from_wire, client_to_wire, token_from_wire, token_to_wire
-from elstrada.ocpi.v230 import cdrs, invoices, locations, sessions, tariffs, translate
+from elstrada.ocpi.v230 import cdrs, invoices, locations, payments, sessions, tariffs, translate
 
 LANGUAGE = Language(
     version="2.3.0",
@@ -26,5 +26,7 @@ LANGUAGE = Language(
     commands=COMMANDS,
     authorizing=AUTHORIZING,
     client=noun(hubclientinfo.ClientInfo, client_from_wire, client_to_wire),
+    terminal=noun(payments.Terminal, translate.terminal_from_wire, translate.terminal_to_wire),
+    advice=noun(payments.FinancialAdviceConfirmation, translate.advice_from_wire, translate.advice_to_wire),
     appended=APPENDED,
 )

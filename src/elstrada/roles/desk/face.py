@@ -23,8 +23,10 @@ from elstrada.spine.post import Post
 if TYPE_CHECKING:
     from elstrada.model.preferences import ChargingPreferences
     from elstrada.model.profile import Schedule
+    from elstrada.roles.payments.taps import Taps
     from elstrada.roles.roaming.commander import Ended, Wish
     from elstrada.roles.roaming.steersman import AtPartner, Preferred, Steered
+    from elstrada.roles.roaming.terminals import Terminals
 
 
 class Kind(StrEnum):
@@ -133,6 +135,10 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     registrar: Registrar | None = None
     commander: Commander | None = None
     steersman: Steersman | None = None
+    terminals: Terminals | None = None
+    """Speaks with providers of payment terminals, and as one."""
+    taps: Taps | None = None
+    """Takes payments at terminals of ours; None: there is no payment provider."""
     versions_url: str = ""
     """Where peers find our OCPI versions; known to a serving node only."""
     waits: Waits = Waits()
@@ -155,6 +161,7 @@ class Part(StrEnum):
     REGISTRAR = "registrar"
     COMMANDER = "commander"
     STEERSMAN = "steersman"
+    TERMINALS = "terminals"
 
 
 Params = TypeVar("Params", bound=msgspec.Struct)

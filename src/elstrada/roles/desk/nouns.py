@@ -19,6 +19,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "cdr": ("cdrs", "Charge detail records and their prices."),
     "reconciliation": ("reconciliations", "Which CDRs invoices between partners cover."),
     "payment": ("payments", "Drivers' payments on the web."),
+    "terminal": ("terminals", "Payment terminals, and sessions paid at them."),
     "bill": ("bills", "Lines for the electricity bill."),
     "node": ("nodes", "Processes that serve this installation."),
     "finding": ("findings", "What stations and peers sent that strayed."),

@@ -36,6 +36,7 @@ def lacks(desk: Desk | None, verb: AnyVerb) -> Refusal | None:
         Part.REGISTRAR: desk and desk.registrar,
         Part.COMMANDER: desk and desk.commander,
         Part.STEERSMAN: desk and desk.steersman,
+        Part.TERMINALS: desk and desk.terminals,
     }
     if verb.needs is None or parts[verb.needs] is not None:
         return None

@@ -82,11 +82,21 @@ class Commander:
         self._under_way = 0
 
     async def start(
-        self, peer: Peer, cpo: PartyId, token: Token, location_id: str, evse: Evse, connector_id: str
+        self,
+        peer: Peer,
+        cpo: PartyId,
+        token: Token,
+        location_id: str,
+        evse: Evse,
+        connector_id: str,
+        reference: str | None = None,
     ) -> Ended:
         """Have a session started. The token is ours and we have authorized it.
 
         The connector is named wherever the version can, because some EVSEs demand it (R-60).
+
+        Args:
+            reference: of the authorization; by default a new one.
         """
         return await self._command(
             peer,
@@ -99,7 +109,7 @@ class Commander:
                     location_id=location_id,
                     evse_uid=evse.uid,
                     connector_id=connector_id,
-                    authorization_reference=self._means.chance.uuid(),
+                    authorization_reference=reference or self._means.chance.uuid(),
                 )
             ),
         )

@@ -33,8 +33,10 @@ from elstrada.roles.roaming.peers import Peers
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Between, Delete, Put, RowMoved, SpineDown, StreamMoved, Where, Work
 
-_LASTING = frozenset({Kind.CDR, Kind.INVOICE})
+_LASTING = frozenset({Kind.CDR, Kind.INVOICE, Kind.ADVICE})
 """What is brought until it is taken (P4): nothing newer of it would come by itself."""
+_NOTED = frozenset({Kind.CDR, Kind.INVOICE})
+"""Of what it is a fact that it was taken."""
 _AT_ONCE = 200
 """Marks taken for one peer at a time."""
 
@@ -57,6 +59,8 @@ _ORDER = {
     Kind.PROFILE: 2,
     Kind.CDR: 2,
     Kind.INVOICE: 3,
+    Kind.TERMINAL: 0,
+    Kind.ADVICE: 2,
 }
 """What others refer to goes before what refers to it; the rest goes side by side."""
 
@@ -202,7 +206,7 @@ class Courier:
             await self._try_again(found, error)
 
     async def _delivered(self, found: Mark, received: Received) -> None:
-        if found.kind not in _LASTING:
+        if found.kind not in _NOTED:
             await self._commit(found.done())
             return
         fact: Fact

@@ -13,7 +13,7 @@ from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Interface, Side
 from elstrada.ocpi.headers import plain_token_of, token_of
-from elstrada.ocpi.registration import CREDENTIALS, hub_or_not, sides_of
+from elstrada.ocpi.registration import CREDENTIALS, MARKET, hub_or_not, lacking, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
@@ -26,6 +26,7 @@ from elstrada.roles.roaming.peers import Caller, Peers
 from elstrada.roles.roaming.pulse import Pulses
 from elstrada.roles.roaming.registrar import Registrar
 from elstrada.roles.roaming.serving import (
+    advices,
     cdrs,
     clients,
     commands,
@@ -36,6 +37,7 @@ from elstrada.roles.roaming.serving import (
     profiles,
     sessions,
     tariffs,
+    terminals,
     tokens,
 )
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
@@ -55,11 +57,14 @@ HANDLERS: Mapping[str, Handler] = {
     **profiles.HANDLERS,
     **clients.HANDLERS,
     **invoices.HANDLERS,
+    **terminals.HANDLERS,
+    **advices.HANDLERS,
 }
 _FACING: dict[Side, frozenset[Role]] = {
     Side.CPO: EMSP_LIKE | {Role.SCSP},
     Side.EMSP: frozenset({Role.CPO}),
     Side.NONE: INVOICED,
+    Side.PTP: frozenset({Role.CPO}),
 }
 """Which roles of the caller each of our sides is there for, and what belongs to both."""
 
@@ -172,7 +177,7 @@ class Office:
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "versions can only be read")
         # Of a party on one side of the market, all that is said without naming a side is of that one.
-        sides = sides_of(caller.own.roles)
+        sides = [met for met in sides_of(caller.own.roles) if met in MARKET]
         at = side or (sides[0] if len(sides) == 1 else Side.NONE)
         urls = (
             (version, versions.details_url(version, self._means.public_url, at))
@@ -189,6 +194,7 @@ class Office:
             sides_of(caller.own.roles),
             address.side,
             hub_or_not(caller.own.roles),
+            lacking(caller.own.roles),
         )
         return Found(VersionDetails(address.version, offered))
 

@@ -12,11 +12,13 @@ from elstrada.model.location import Location
 from elstrada.model.party import ConnectionStatus, Peer, Role
 from elstrada.ocpi.client import Declined, Outcome, Received, is_peers_fault
 from elstrada.ocpi.findings import Translated
+from elstrada.ocpi.registration import PAYMENTS
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.versions import language
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import (
+    EMSP_LIKE,
     may_see_invoices_to,
     may_see_location,
     may_see_sessions_of,
@@ -33,6 +35,7 @@ from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
 from elstrada.roles.roaming.stands import active_at, stand_of
 from elstrada.roles.roaming.stock import Stock, invoice_record_of
+from elstrada.roles.roaming.terminals import Terminals
 from elstrada.spine import tables as t
 from elstrada.spine.post import NobodyThere, NoReply, Post
 
@@ -73,10 +76,18 @@ class Parcels:
     """Brings objects to peers."""
 
     def __init__(
-        self, means: Means, peers: Peers, stock: Stock, line: Line, puller: Puller, post: Post
+        self,
+        means: Means,
+        peers: Peers,
+        stock: Stock,
+        line: Line,
+        puller: Puller,
+        post: Post,
+        terminals: Terminals,
     ) -> None:
         self._peers, self._stock, self._line, self._puller = peers, stock, line, puller
         self._means, self._post, self._findings = means, post, means.findings
+        self._terminals = terminals
         self._ways: dict[Kind, Bring] = {
             Kind.SESSION: self._session,
             Kind.CDR: self._cdr,
@@ -87,6 +98,8 @@ class Parcels:
             Kind.PROFILE: self._profile,
             Kind.CLIENT: self._client,
             Kind.INVOICE: self._invoice,
+            Kind.TERMINAL: self._terminal,
+            Kind.ADVICE: self._advice,
             Kind.PULL: self._pull,
         }
 
@@ -265,7 +278,17 @@ class Parcels:
             # It may have taken an earlier state, of which its answer was lost.
         return await self._line.tell(peer, "put_invoice_record", to=to, path=path, body=body)
 
+    async def _terminal(self, peer: Peer, mark: Mark) -> Brought:
+        """A terminal of ours that works, to the CPO that it is meant for."""
+        return await self._terminals.bring(peer, mark.owner, mark.object_id)
+
+    async def _advice(self, peer: Peer, mark: Mark) -> Brought:
+        """What we took for a session, to its CPO."""
+        return await self._terminals.bring_advice(peer, mark.owner, mark.object_id)
+
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
+        if mark.object_id == PAYMENTS:
+            return await self._terminals.pull(peer)
         return (await self._puller.pull(peer, mark.object_id)).outcome
 
     async def _seen_location(self, peer: Peer, owner: PartyId, location_id: str) -> Location | None:
@@ -301,7 +324,8 @@ def _owned(owner: PartyId, **ids: str) -> dict[str, str]:
 
 
 def _emsp(peer: Peer) -> PartyId | None:
-    return _first(parties_of(peer, (Role.EMSP,)))
+    """The party that gets what eMSPs and their like do."""
+    return _first(parties_of(peer, (Role.EMSP,)) or parties_of(peer, EMSP_LIKE))
 
 
 def _first(parties: frozenset[PartyId]) -> PartyId | None:

@@ -54,7 +54,11 @@ from elstrada.spine.face import Put, Recorded, Row, Where, Work
 from elstrada.spine.paging import pages
 
 FOLLOWER = "roamer"
-_PULLED = {Role.CPO: ("tokens",), Role.EMSP: ("locations", "tariffs")}
+_PULLED = {
+    Role.CPO: ("tokens", "payments"),
+    Role.EMSP: ("locations", "tariffs"),
+    Role.PTP: ("locations", "tariffs"),
+}
 """What a party in this role wants to have of its peers."""
 
 
@@ -230,6 +234,9 @@ class Roamer:
         async for row in self._rows(t.client, {"owner": owner, "hub": OURS}):
             if _is_told(peer, PartyId.parse(str(row["party"]))):
                 yield self._of_client(peer, str(row["party"]), str(row["role"]), position)
+        if listens(peer, "payments"):
+            async for row in self._rows(t.terminal, {**ours, "peer_id": peer.id}):
+                yield mark(peer, Kind.TERMINAL, str(row["terminal_id"]), position=position, now=now)
         own = await self._peers.party(peer.owner)
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)
@@ -259,9 +266,9 @@ _KEYS = {
 def _wanted(roles: Collection[Role], peer: Peer) -> list[str]:
     """The modules we pull from a peer: those that our roles want and it offers."""
     offered = {endpoint.identifier for endpoint in peer.endpoints if endpoint.role == "SENDER"}
-    wanted = [module for role in roles for module in _PULLED.get(role, ())]
+    wanted = dict.fromkeys(module for role in roles for module in _PULLED.get(role, ()))
     if is_hub(peer) and False in hub_or_not(roles):
-        wanted.append(MODULE_OF[Kind.CLIENT])
+        wanted[MODULE_OF[Kind.CLIENT]] = None
     return [module for module in wanted if module in offered]
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from elstrada.roles.roaming.authorizer import Authorizer
 from elstrada.roles.roaming.callbacks import Callbacks
+from elstrada.roles.roaming.cashier import Cashier
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.courier import Courier
 from elstrada.roles.roaming.line import Line
@@ -20,13 +21,15 @@ from elstrada.roles.roaming.roamer import Roamer
 from elstrada.roles.roaming.steersman import Steersman
 from elstrada.roles.roaming.stock import Stock
 from elstrada.roles.roaming.tally import RoamingTally
+from elstrada.roles.roaming.terminals import Terminals
 from elstrada.spine.post import Post
 
 
 class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     """All actors of one node.
 
-    ``roamer.handle`` is to be run as the follower ``roamer.FOLLOWER``; ``courier.run`` and
+    ``roamer.handle`` is to be run as the follower ``roamer.FOLLOWER`` and ``cashier.handle`` as
+    ``cashier.FOLLOWER``; ``courier.run`` and
     ``callbacks.run`` as tasks of one node at a time; ``office.handle`` behind the HTTP server.
     """
 
@@ -42,6 +45,9 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     watch: Watch
     """To be run as a task of one node at a time."""
     peers: Peers
+    cashier: Cashier
+    terminals: Terminals
+    means: Means
     tally: RoamingTally
 
 
@@ -51,13 +57,14 @@ def wire(means: Means, post: Post) -> Roaming:
     line = Line(means, peers)
     registrar, puller = Registrar(means, peers, line), Puller(means, line)
     pulses = Pulses(means)
+    terminals = Terminals(means, line)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     steersman = Steersman(means, line, post)
     return Roaming(
         office=Office(means, peers, stock, registrar, callbacks, commander, steersman, pulses),
         registrar=registrar,
         roamer=Roamer(means, peers, stock),
-        courier=Courier(means, peers, Parcels(means, peers, stock, line, puller, post)),
+        courier=Courier(means, peers, Parcels(means, peers, stock, line, puller, post, terminals)),
         callbacks=callbacks,
         authorizer=Authorizer(means, peers, stock, line),
         commander=commander,
@@ -65,5 +72,8 @@ def wire(means: Means, post: Post) -> Roaming:
         puller=puller,
         watch=Watch(means, peers, line, pulses),
         peers=peers,
+        cashier=Cashier(means),
+        terminals=terminals,
+        means=means,
         tally=means.tally,
     )

@@ -72,6 +72,8 @@ def tariff_as(
 def _write_losses(tariff: m_tariff.Tariff) -> Iterator[Loss]:
     if tariff.tax_included is m_tariff.TaxIncluded.YES:
         yield Loss("/tax_included", "2.2.1 reads every price as one without tax (R-66)", misleads=True)
+    if tariff.preauthorize_amount is not None:
+        yield Loss("/preauthorize_amount", "only 2.3.0 says how much a payment terminal reserves")
     yield from component_losses(tariff)
 
 

@@ -8,7 +8,6 @@ import msgspec
 
 from elstrada.model.facts import RoamedSessionChanged
 from elstrada.model.ids import roamed_session_stream
-from elstrada.model.party import Role
 from elstrada.model.reservation import ReservationState
 from elstrada.model.session import Session
 from elstrada.model.token import TokenIdentity
@@ -18,6 +17,7 @@ from elstrada.ocpi.findings import Translated
 from elstrada.ocpi.patch import changes_identity, once_each, patch_time
 from elstrada.ocpi.server import Done, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
+from elstrada.roaming.visibility import PAYERS
 from elstrada.roles.roaming.holders import claimed_puts, kept_identity
 from elstrada.roles.roaming.leaves import Rows
 from elstrada.roles.roaming.serving.pages import page
@@ -60,14 +60,14 @@ async def list_sessions(visit: Visit) -> Result:
         return Refusal(Why.INVALID, "date_from is required (R-30)")
     where: Where = {
         "owner": visit.owner,
-        "token_party": any_of(visit.parties(Role.EMSP)),
+        "token_party": any_of(visit.parties(*PAYERS)),
         "updated_at": visit.between(),
         "started_at": _STARTED,
     }
     window = visit.call.window
     reserved: Where = {
         "owner": visit.owner,
-        "token_party": any_of(visit.parties(Role.EMSP)),
+        "token_party": any_of(visit.parties(*PAYERS)),
         "changed_at": visit.between(),
         "reserved_at": _STARTED,
         "state": _UNUSED,
