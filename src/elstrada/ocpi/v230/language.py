@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from elstrada.ocpi.language import Language, held, noun, part
+from typing import cast
+
+from elstrada.ocpi.language import Bookings, Language, held, noun, part
 from elstrada.ocpi.v221 import tokens
 from elstrada.ocpi.v221.sessions import APPENDED
 from elstrada.ocpi.v221.talk import AUTHORIZING, COMMANDS
 from elstrada.ocpi.v221.translate import token_from_wire, token_to_wire
-from elstrada.ocpi.v230 import cdrs, locations, sessions, tariffs, translate
+from elstrada.ocpi.v230 import bookings, cdrs, locations, sessions, tariffs, translate, translate_bookings
 
 LANGUAGE = Language(
     version="2.3.0",
@@ -20,5 +22,21 @@ LANGUAGE = Language(
     cdr=held(cdrs.Cdr, translate.cdr_from_wire, translate.cdr_to_wire),
     commands=COMMANDS,
     authorizing=AUTHORIZING,
+    bookings=Bookings(
+        location=noun(
+            bookings.BookingLocation,
+            translate_bookings.booking_location_from_wire,
+            translate_bookings.booking_location_to_wire,
+        ),
+        calendar=part(
+            bookings.Calendar, translate_bookings.calendar_from_wire, translate_bookings.calendar_to_wire
+        ),
+        booking=noun(
+            bookings.Booking, translate_bookings.booking_from_wire, translate_bookings.booking_to_wire
+        ),
+        read_request=lambda wire: translate_bookings.request_from_wire(cast("bookings.BookingRequest", wire)),
+        write_request=translate_bookings.request_to_wire,
+        renewed=bookings.renewed,
+    ),
     appended=APPENDED,
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from elstrada.ocpi.findings import Limits
-from elstrada.ocpi.v230 import cdrs, credentials, locations, sessions, tariffs
+from elstrada.ocpi.v230 import bookings, cdrs, credentials, locations, sessions, tariffs
 
 LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     **credentials.LIMITS,
@@ -15,4 +15,5 @@ LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     **tariffs.LIMITS,
     **sessions.LIMITS,
     **cdrs.LIMITS,
+    **bookings.LIMITS,
 }
