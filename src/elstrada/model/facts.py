@@ -14,6 +14,7 @@ import msgspec
 from elstrada.model.admission import Admission, AdmittedBy, Make
 from elstrada.model.allowance import LimitedBy, LimitKind, SessionLimit
 from elstrada.model.asks import StationEvent
+from elstrada.model.booking import Booked
 from elstrada.model.cdr import Cdr
 from elstrada.model.certificates import ContractStatus
 from elstrada.model.cost import Cost
@@ -418,6 +419,12 @@ class RoamedSessionChanged(msgspec.Struct, frozen=True, tag=True):
     session: Session
 
 
+class BookingChanged(msgspec.Struct, frozen=True, tag=True):
+    """A booking at a location of ours was made, rejected, changed, cancelled, used, or came to its end."""
+
+    booked: Booked
+
+
 # --- the CDR, at the party that issues it and at the one that pays -------------------------------------
 
 
@@ -498,6 +505,7 @@ Fact = (
     | StationAdmitted
     | PeerChanged
     | RoamedSessionChanged
+    | BookingChanged
     | CdrIssued
     | CdrDelivered
     | CdrReceived
