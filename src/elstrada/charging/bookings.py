@@ -16,6 +16,7 @@ import msgspec
 from elstrada.charging.booking_hours import is_open, is_whole
 from elstrada.model.booking import (
     LIVING,
+    AccessMethod,
     Booked,
     Booking,
     BookingLocation,
@@ -46,6 +47,13 @@ _ONE_TOKEN = "a booking has one token: it is the one for which the station keeps
 Books = Mapping[str, Booked]
 """A location's living bookings, by id."""
 
+_PLAIN = BookingTerms(
+    supported_access_methods=(AccessMethod.OPEN.value,),
+    change_until_minutes=Decimal(0),
+    cancel_until_minutes=Decimal(0),
+)
+"""What holds where a booking location has no terms."""
+
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What is there to be booked."""
@@ -57,7 +65,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def terms(self) -> BookingTerms:
-        return self.place.terms or BookingTerms()
+        return self.place.terms or _PLAIN
 
 
 class Answer(msgspec.Struct, frozen=True):

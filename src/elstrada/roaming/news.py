@@ -24,6 +24,8 @@ class Kind(StrEnum):
     LOCATION = "location"
     TARIFF = "tariff"
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
+    BOOKING_LOCATION = "booking_location"
+    BOOKING = "booking"
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 
@@ -35,6 +37,8 @@ MODULE_OF: dict[Kind, str] = {
     Kind.LOCATION: "locations",
     Kind.TARIFF: "tariffs",
     Kind.TOKEN: "tokens",
+    Kind.BOOKING_LOCATION: "bookings",
+    Kind.BOOKING: "bookings",
 }
 """The module whose receiver a mark's object goes to."""
 
@@ -63,7 +67,16 @@ class PeerNews(msgspec.Struct, frozen=True):
     peer_id: str
 
 
-News = SessionNews | CdrNews | StatusNews | PeerNews
+class BookingNews(msgspec.Struct, frozen=True):
+    """A booking, and with it what is still free at its location."""
+
+    owner: PartyId
+    location_id: str
+    booking_id: str
+    made_for: PartyId
+
+
+News = SessionNews | CdrNews | StatusNews | PeerNews | BookingNews
 
 
 def news(stream: str, fact: f.Fact) -> News | None:
@@ -84,6 +97,8 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return CdrNews(owner, cdr.id, cdr.token_party)
         case f.ConnectorStatusChanged(evse_id=evse_id):
             return StatusNews(owner, stream.split("/", 2)[2], evse_id)
+        case f.BookingChanged(booked=one):
+            return BookingNews(owner, one.location_id, one.id, one.made_for)
         case f.PeerChanged(peer_id=peer_id, state="ACTIVE"):
             return PeerNews(owner, peer_id)
         case _:

@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from roaming_world import (
     ELS,
@@ -21,20 +22,34 @@ from roaming_world import (
     World,
     aio,
     at_station,
+    bookable,
     call,
     furnished,
     issue,
     started,
 )
 from sqlalchemy import Table
-from wire_documents import CDR, CONNECTOR, EVSE, LOCATION, SESSION, TARIFF, TOKEN
+from wire_documents import (
+    BOOKING,
+    BOOKING_LOCATION,
+    BOOKING_REQUEST,
+    CALENDAR,
+    CDR,
+    CONNECTOR,
+    EVSE,
+    LOCATION,
+    SESSION,
+    TARIFF,
+    TOKEN,
+)
 
+from elstrada.model.facts import BookingChanged
 from elstrada.model.party import Role
 from elstrada.model.waits import Waits
 from elstrada.ocpi.endpoints import Endpoint, Side, module_path
 from elstrada.ocpi.versions import TABLES
 from elstrada.spine import tables as t
-from elstrada.spine.face import Cell, Row
+from elstrada.spine.face import Cell, Recorded, Row
 
 PEER = "evil"
 OF_A_PARTY = {
@@ -46,6 +61,10 @@ OF_A_PARTY = {
     "cdr": "party",
     "identity": "party",
     "peer": "peer_id",
+    "booking": "made_for",
+    "booking_paper": "made_for",
+    "booking_location": "party",
+    "roamed_booking": "party",
     "callback": "peer_id",
     "mark": "peer_id",
 }
@@ -97,6 +116,10 @@ async def _invaded(chance: random.Random) -> tuple[World, dict[str, str]]:
     world = await furnished(World(waits=Waits(), versions=(chance.choice(tuple(TABLES)),)))
     await at_station(world, started(world))
     await issue(world)
+    if world.els.means.versions == ("2.3.0",):
+        await bookable(world)
+        booked = await world.as_ret("POST", "2.3.0/cpo/bookings", BOOKING_REQUEST)
+        assert booked.data["reservation_status"] == "RESERVED"
     await world.settle()
     evil = Node(
         world.net, world.clock, "evil.example", world.els.spine.__class__(world.clock), Waits(), tuple(TABLES)
@@ -156,6 +179,9 @@ class Intruder:
             "session_id": ("S1", "S9", "s1"),
             "cdr_id": ("C1", "C9"),
             "token_uid": ("04A1B2C3D4E5F6", "AABBCCDD", "04a1b2c3d4e5f6"),
+            "booking_id": ("B9", "R-1", "R-9", "r-1"),
+            "booking_location_id": ("BL1", "BL9", "bl1"),
+            "calendar_id": ("1", "C1"),
             "command": ("START_SESSION", "STOP_SESSION"),
             "command_id": ("1", "00000000-0000-4000-8000-000000000000"),
         }
@@ -170,6 +196,7 @@ class Intruder:
             "tokens": TOKEN,
             "sessions": SESSION,
             "cdrs": CDR,
+            "bookings": BOOKING,
         }
         base = bases.get(endpoint.module)
         if endpoint.module == "commands":
@@ -180,7 +207,7 @@ class Intruder:
             return {"token": "t", "url": "https://evil.example/ocpi/versions", "roles": roles}
         if base is None or endpoint.method in ("GET", "DELETE"):
             return None
-        document = self._of_level(endpoint, base)
+        document = self._booking(endpoint) if base is BOOKING else self._of_level(endpoint, base)
         if endpoint.method == "PATCH":
             kept = self._chance.sample(sorted(document), self._chance.randint(0, 3))
             return {name: document[name] for name in kept} | {"last_updated": self._moment()}
@@ -201,6 +228,24 @@ class Intruder:
         if endpoint.module == "tokens":
             document |= {"valid": False, "contract_id": self._chance.choice(("SERETC00000017", "SEEVLC1"))}
         return document
+
+    def _booking(self, endpoint: Endpoint) -> dict[str, Any]:
+        owner = {"country_code": "SE", "party_id": self._segment("party_id")}
+        if endpoint.name == "post_booking":
+            start = self._chance.choice(("13:00", "14:00", "14:30", "15:00", "20:00"))
+            period = {"start_date_time": f"2026-02-03T{start}:00Z", "end_date_time": "2026-02-03T21:00:00Z"}
+            asked = BOOKING_REQUEST | owner | {"request_id": self._segment("booking_id"), "period": period}
+            asked["tokens"] = [self._cdr_token()]
+            if self._chance.random() < 0.3:
+                asked["canceled"] = {"cancellation_reason": "TRAFFIC", "who_canceled": "EMSP"}
+            return asked
+        if "calendar_id" in endpoint.template:
+            return CALENDAR | {"id": self._segment("calendar_id"), "last_updated": self._moment()}
+        if "booking_location_id" in endpoint.template:
+            name = {"id": self._segment("booking_location_id")}
+            return BOOKING_LOCATION | owner | name | {"last_updated": self._moment()}
+        name = {"id": self._segment("booking_id"), "request_id": self._segment("booking_id")}
+        return BOOKING | owner | name | {"last_updated": self._moment()}
 
     def _cdr_token(self) -> dict[str, Any]:
         party = self._chance.choice(("RET", "RET", "EVL", "ELS"))
@@ -247,8 +292,8 @@ async def _kept(world: World) -> dict[str, dict[tuple[Cell, ...], Row]]:
         for table in (*t.VIEWS, *t.RECORDS):
             if table.name not in COUNTED:
                 kept[f"{node.host} {table.name}"] = await _others(node, table)
-        facts = [one for one in await node.spine.read(0, limit=100_000) if not _is_intruders(one.stream)]
-        kept[f"{node.host} log"] = {(one.stream, one.version): {} for one in facts}
+        facts = [one for one in await node.spine.read(0, limit=100_000) if not _is_intruders(one)]
+        kept[f"{node.host} log"] = {(one.stream, one.position): {} for one in facts}
     return kept
 
 
@@ -257,10 +302,19 @@ async def _others(node: Node, table: Table) -> dict[tuple[Cell, ...], Row]:
     mine = {str(EVIL), PEER}
     rows = await node.spine.find(table, limit=10_000)
     key = [one.name for one in table.primary_key]
-    return {
-        tuple(row[name] for name in key): row for row in rows if column is None or row[column] not in mine
-    }
+    theirs = [row for row in rows if column is None or row[column] not in mine]
+    kept = map(_without_calendars, theirs) if table is t.booking_location else theirs
+    return {tuple(row[name] for name in key): row for row in kept}
 
 
-def _is_intruders(stream: str) -> bool:
-    return str(EVIL) in stream or f"/{PEER}" in stream
+def _without_calendars(row: Row) -> Row:
+    """What is booked by whomever is no longer free, and that is dated."""
+    place = msgspec.json.decode(str(row["document"]))
+    place = {name: place[name] for name in place if name not in ("calendars", "last_updated")}
+    return {**row, "document": str(place), "last_updated": None}
+
+
+def _is_intruders(one: Recorded) -> bool:
+    if isinstance(one.fact, BookingChanged):
+        return one.fact.booked.made_for == EVIL
+    return str(EVIL) in one.stream or f"/{PEER}" in one.stream

@@ -85,8 +85,9 @@ def _placed(told: Object) -> Object:
     if is_option or not named:
         return told
     option = told.get("booking_option")
-    kept = {name: value for name, value in told.items() if name not in _PLACED}
-    return kept | {"booking_option": named | (option if isinstance(option, dict) else {})}
+    kept: Object = {name: value for name, value in told.items() if name not in _PLACED}
+    kept["booking_option"] = named | (option if isinstance(option, dict) else {})
+    return kept
 
 
 class Renewed(msgspec.Struct, frozen=True):

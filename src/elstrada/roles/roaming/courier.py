@@ -43,6 +43,8 @@ _ORDER = {
     Kind.LOCATION: 0,
     Kind.TOKEN: 0,
     Kind.EVSE: 1,
+    Kind.BOOKING_LOCATION: 1,
+    Kind.BOOKING: 2,
     Kind.SESSION: 1,
     Kind.CDR: 2,
 }

@@ -24,7 +24,16 @@ from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Caller, Peers
 from elstrada.roles.roaming.registrar import Registrar
-from elstrada.roles.roaming.serving import cdrs, commands, credentials, locations, sessions, tariffs, tokens
+from elstrada.roles.roaming.serving import (
+    bookings,
+    cdrs,
+    commands,
+    credentials,
+    locations,
+    sessions,
+    tariffs,
+    tokens,
+)
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
 from elstrada.roles.roaming.stock import Stock
 from elstrada.spine.face import SpineDown
@@ -37,6 +46,7 @@ HANDLERS: Mapping[str, Handler] = {
     **sessions.HANDLERS,
     **cdrs.HANDLERS,
     **commands.HANDLERS,
+    **bookings.HANDLERS,
 }
 _FACING: dict[Side, frozenset[Role]] = {
     Side.CPO: EMSP_LIKE | {Role.SCSP},

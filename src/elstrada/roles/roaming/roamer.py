@@ -13,7 +13,18 @@ from sqlalchemy import Table
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
-from elstrada.roaming.news import MODULE_OF, CdrNews, Kind, News, PeerNews, SessionNews, StatusNews, news
+from elstrada.ocpi.versions import language
+from elstrada.roaming.news import (
+    MODULE_OF,
+    BookingNews,
+    CdrNews,
+    Kind,
+    News,
+    PeerNews,
+    SessionNews,
+    StatusNews,
+    news,
+)
 from elstrada.roaming.visibility import (
     listens,
     may_see_location,
@@ -21,6 +32,7 @@ from elstrada.roaming.visibility import (
     may_see_tariffs,
     may_see_tokens,
 )
+from elstrada.roles.roaming.booking_books import places_at
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -32,7 +44,7 @@ from elstrada.spine.face import Put, Recorded, Row, Where, Work
 from elstrada.spine.paging import pages
 
 FOLLOWER = "roamer"
-_PULLED = {Role.CPO: ("tokens",), Role.EMSP: ("locations", "tariffs")}
+_PULLED = {Role.CPO: ("tokens",), Role.EMSP: ("locations", "tariffs", "booking_locations", "bookings")}
 """What a party in this role wants to have of its peers."""
 
 
@@ -99,6 +111,11 @@ class Roamer:
             case StatusNews():
                 async for put in self._of_status(told, peers, position):
                     yield put
+            case BookingNews(owner, location_id, booking_id, made_for):
+                for put in self._of_token(peers, Kind.BOOKING, booking_id, made_for, position):
+                    yield put
+                async for put in self._of_places(owner, location_id, peers, position):
+                    yield put
             case PeerNews(owner, peer_id):
                 peer = await self._peers.get(owner, peer_id)
                 if peer is not None and peer.state is PeerState.ACTIVE:
@@ -134,6 +151,19 @@ class Roamer:
                     for uid in uids:
                         yield mark(peer, Kind.EVSE, location_id, uid, position=position, now=now)
 
+    async def _of_places(
+        self, owner: PartyId, location_id: str, peers: list[Peer], position: int
+    ) -> AsyncIterator[Put]:
+        """What can be booked at a location, which is not what it was."""
+        location = await self._stock.location(owner, location_id)
+        now = self._means.clock.now()
+        listening = [peer for peer in peers if listens(peer, "bookings")]
+        for row in await places_at(self._means.spine, owner, location_id) if listening else ():
+            for peer in listening:
+                if location is not None and may_see_location(peer, location):
+                    name = str(row["booking_location_id"])
+                    yield mark(peer, Kind.BOOKING_LOCATION, name, position=position, now=now)
+
     async def _everything(self, peer: Peer, position: int) -> AsyncIterator[Put]:
         """All that a peer may have, and all that we want of it."""
         now, owner = self._means.clock.now(), str(peer.owner)
@@ -149,6 +179,14 @@ class Roamer:
         if listens(peer, "tokens") and may_see_tokens(peer):
             async for row in self._rows(t.token, ours):
                 yield mark(peer, Kind.TOKEN, str(row["uid"]), str(row["type"]), position=position, now=now)
+        if listens(peer, "bookings"):
+            async for row in self._rows(t.booking_location, ours):
+                name = str(row["booking_location_id"])
+                yield mark(peer, Kind.BOOKING_LOCATION, name, position=position, now=now)
+            living: Where = {"owner": owner, "ended_at": None}
+            async for row in self._rows(t.booking, living):
+                if may_see_sessions_of(peer, PartyId.parse(str(row["made_for"]))):
+                    yield mark(peer, Kind.BOOKING, str(row["booking_id"]), position=position, now=now)
         own = await self._peers.party(peer.owner)
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)
@@ -169,7 +207,13 @@ def _wanted(roles: Iterable[Role], peer: Peer) -> list[str]:
     """The modules we pull from a peer: those that our roles want and it offers."""
     offered = {endpoint.identifier for endpoint in peer.endpoints if endpoint.role == "SENDER"}
     wanted = [module for role in roles for module in _PULLED.get(role, ())]
-    return [module for module in wanted if module in offered]
+    if language(peer.version).bookings is None:
+        offered.discard("bookings")
+    return [module for module in wanted if _MODULES.get(module, module) in offered]
+
+
+_MODULES = {"booking_locations": "bookings"}
+"""The module of a list that is not its module's only one."""
 
 
 def _token_party(row: Row) -> PartyId | None:

@@ -8,6 +8,7 @@ from elstrada.roles.roaming.authorizer import Authorizer
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.courier import Courier
+from elstrada.roles.roaming.keeper import Keeper
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.office import Office
@@ -24,8 +25,8 @@ from elstrada.spine.post import Post
 class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     """All actors of one node.
 
-    ``roamer.handle`` is to be run as the follower ``roamer.FOLLOWER``; ``courier.run`` and
-    ``callbacks.run`` as tasks of one node at a time; ``office.handle`` behind the HTTP server.
+    ``roamer.handle`` is to be run as the follower ``roamer.FOLLOWER``; ``courier.run``,
+    ``callbacks.run`` and ``keeper.run`` as tasks of one node at a time; ``office.handle`` behind the HTTP server.
     """
 
     office: Office
@@ -33,6 +34,7 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     roamer: Roamer
     courier: Courier
     callbacks: Callbacks
+    keeper: Keeper
     authorizer: Authorizer
     commander: Commander
     puller: Puller
@@ -52,6 +54,7 @@ def wire(means: Means, post: Post) -> Roaming:
         roamer=Roamer(means, peers, stock),
         courier=Courier(means, peers, Parcels(peers, stock, line, puller, means.findings)),
         callbacks=callbacks,
+        keeper=Keeper(means, stock, post),
         authorizer=Authorizer(means, peers, stock, line),
         commander=commander,
         puller=puller,
