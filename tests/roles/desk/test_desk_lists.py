@@ -64,10 +64,12 @@ SAMPLES: dict[str, object] = {
     "issuer": str(OWNER),
     "ended": True,
     "partner": WANTED["peer_id"],
+    "location": "L1",
 }
 """A value for whatever narrows a list; the few rows that fit are the oldest of all."""
 OF_A_LIST: dict[str, dict[str, object]] = {
     "location list": {"source": "irve"},
+    "booking places": {"location": "L1"},
     "payment list": {"state": PaymentState.OPEN},
     "station items": {"kind": ItemKind.VARIABLE},
     "station reports": {"kind": ItemKind.VARIABLE},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -32,6 +33,7 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Put, Row, RowMoved, StreamMoved, Where, Work
 
 _Change = Callable[[Calendar | None], Calendar | None]
+_SLOTS = ("timeslot_from", "timeslot_to")
 _MOST = 10_000
 _TRIES = 5
 _BUSY = Refusal(Why.BUSY, "it changes too often; try again")
@@ -50,7 +52,7 @@ def _words(visit: Visit) -> Bookings:
 async def list_booking_locations(visit: Visit) -> Result:
     """A page of what can be booked, in the order of the ids; by time slots, what is free in a stretch."""
     try:
-        low, high = (_moment(visit, name) for name in ("timeslot_from", "timeslot_to"))
+        low, high = (_moment(visit, name) for name in _SLOTS)
     except ValueError as problem:
         return Refusal(Why.INVALID, str(problem))
     where: Where = {"owner": visit.owner, "party": visit.owner, "last_updated": visit.between()}
@@ -62,7 +64,9 @@ async def list_booking_locations(visit: Visit) -> Result:
     assert window is not None, "the list is paged"
     cut = fit[window.offset : window.offset + window.limit]
     items = tuple(_words(visit).location.write(place).value for place in cut)
-    return Listing(items, visit.list_url + "/booking_locations", len(fit))
+    own = urlencode({name: told for name, told in visit.call.query.items() if name in _SLOTS})
+    url = f"{visit.list_url}/booking_locations" + (f"?{own}" if own else "")
+    return Listing(items, url, len(fit))
 
 
 async def show_booking_location(visit: Visit) -> Result:
