@@ -385,11 +385,11 @@ def given_up(booked: Booked, booking: Booking, now: datetime) -> Answer | None:
 
 
 def uses(booked: Booked, token_ref: str | None, evse_uid: str, started_at: datetime) -> bool:
-    """Is a session the one that was booked?"""
+    """Can a session be the one that was booked? One that began before it was booked is another."""
     return (
         booked.evse_uid == evse_uid
         and token_ref in booked.token_refs
-        and booked.opens_at <= started_at < booked.given_up_at
+        and max(booked.opens_at, booked.made_at) <= started_at < booked.given_up_at
     )
 
 

@@ -220,7 +220,9 @@ class Rating:
         off = was_called_off(told, facts)
         by = compiled(without_prices(tariff) if off else tariff)
         place_of_it = (place.location.id, place.evse.uid)
-        booked = await booking_of_session(self._spine, owner, place_of_it, told.token_ref, told.start)
+        booked = await booking_of_session(
+            self._spine, owner, told.session_id, place_of_it, told.token_ref, told.start
+        )
         usage = Usage(
             booked=booked is not None,
             start=told.start,

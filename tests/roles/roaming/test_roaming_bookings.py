@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -507,11 +508,29 @@ async def test_the_start_of_its_driver_fulfils_the_booking_and_the_cdr_names_it(
     [row] = await world.els.spine.find(t.booking)
     assert (row["state"], row["session_id"]) == ("FULFILLED", "S1")
     ref = world.els.means.keys.token_ref(token().uid)
-    found = await booking_of_session(world.els.spine, ELS, ("L1", "E1"), ref, at)
+    found = await booking_of_session(world.els.spine, ELS, "S1", ("L1", "E1"), ref, at)
     assert known(found).id == booking["id"]
     world.clock.pass_by(hours=3)
     await due(world)
     assert (await copy_of(world))["reservation_status"] == "FULFILLED", "for ever"
+
+
+@aio
+async def test_a_session_fulfils_one_booking_and_none_that_was_made_later() -> None:
+    world = await world_of(early_start_allowed=True, early_start_time=Decimal(60))
+    await Keeping.connected(world)
+    await book(world, "R-1", "14:00", "15:00")
+    await book(world, "R-2", "15:00", "16:00")
+    world.clock.pass_by(hours=2, minutes=5)
+    await at_station(world, started(world, at=world.clock.now()))
+    await due(world)
+    await due(world)
+    states = [(await copy_of(world, f"R-{n}"))["reservation_status"] for n in (1, 2)]
+    assert states == ["FULFILLED", "RESERVED"]
+    world.clock.pass_by(minutes=5)
+    later = await book(world, "R-3", "14:15", "14:45")
+    await due(world)
+    assert (await copy_of(world, "R-3"))["reservation_status"] == later["reservation_status"] == "RESERVED"
 
 
 @aio

@@ -338,6 +338,7 @@ VERBS = (
         Open,
         PlaceLine,
         open_place,
+        arguments=1,
         look="booking places",
     ),
     Verb(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from elstrada.charging.booking_hours import slots, window
-from elstrada.charging.bookings import Answer, Books, Offer, evolved, requested, taken
+from elstrada.charging.bookings import Answer, Books, Offer, evolved, requested, taken, uses
 from elstrada.model.booking import (
     LIVING,
     Booked,
@@ -305,13 +305,21 @@ def _raised(row: Row, booked: Booked) -> Put:
 
 
 async def booking_of_session(
-    spine: Spine, owner: PartyId, place: tuple[str, str], token_ref: str | None, started_at: datetime
+    spine: Spine,
+    owner: PartyId,
+    session_id: str,
+    place: tuple[str, str],
+    token_ref: str | None,
+    started_at: datetime,
 ) -> Booked | None:
     """The booking that a session fulfils, whether it is known to or not yet.
 
     Args:
         place: location id and EVSE uid.
     """
+    used = await spine.find(t.booking, {"owner": str(owner), "session_id": session_id}, limit=1)
+    if used:
+        return booked_of(used[0])
     where = {
         "owner": str(owner),
         "location_id": place[0],
@@ -319,12 +327,10 @@ async def booking_of_session(
         "opens_at": Between(high=started_at + timedelta(microseconds=1)),
     }
     rows = await spine.find(t.booking, where, order=("-opens_at",), limit=_MOST_BACK)
-    for booked in map(booked_of, rows):
-        is_met = booked.state in (BookingState.RESERVED, BookingState.FULFILLED)
-        fits = token_ref in booked.token_refs and booked.opens_at <= started_at < booked.given_up_at
-        if is_met and fits:
-            return booked
-    return None
+    unused = (one for one in map(booked_of, rows) if one.state is BookingState.RESERVED)
+    fit = [one for one in unused if uses(one, token_ref, place[1], started_at)]
+    # Of two that touch, an early start is the earlier one's.
+    return min(fit, key=lambda one: one.period.start, default=None)
 
 
 _MOST_BACK = 20

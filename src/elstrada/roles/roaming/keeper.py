@@ -73,7 +73,9 @@ class Keeper:
         now = self._means.clock.now()
         where: Where = {"ended_at": None, "opens_at": Between(high=now + timedelta(microseconds=1))}
         rows = await self._means.spine.find(t.booking, where, order=("opens_at",), limit=_MOST)
-        await side_by_side(self._look, rows)
+        # One after the other, the earlier first: a session fulfils one booking alone.
+        waiting = [row for row in sorted(rows, key=_start) if not await self._look(row)]
+        await side_by_side(self._hold, waiting)
         where = {"hold": RELEASE, "hold_next_at": Between(high=now + timedelta(microseconds=1))}
         papers = await self._means.spine.find(t.booking_paper, where, limit=_MOST)
         await side_by_side(self._release, papers)
@@ -84,7 +86,8 @@ class Keeper:
 
     # --- one booking ----------------------------------------------------------------------------------
 
-    async def _look(self, row: Row) -> None:
+    async def _look(self, row: Row) -> bool:
+        """Has anything become of it?"""
         owner, booked = PartyId.parse(str(row["owner"])), booked_of(row)
         session_id = await self._session(owner, booked)
 
@@ -94,9 +97,10 @@ class Keeper:
                 return fulfilled(known.booked, known.booking, session_id, now)
             return given_up(known.booked, known.booking, now)
 
-        with contextlib.suppress(RowMoved, StreamMoved):  # Somebody else was at it; the next round sees.
-            if await change_booking(self._means.spine, owner, booked.id, become) is None:
-                await self._hold(owner, booked)
+        try:
+            return await change_booking(self._means.spine, owner, booked.id, become) is not None
+        except (RowMoved, StreamMoved):
+            return True  # Somebody else was at it; the next round sees.
 
     async def _session(self, owner: PartyId, booked: Booked) -> str | None:
         """The session of its driver at its EVSE."""
@@ -111,9 +115,15 @@ class Keeper:
                 row["evse_id"] == seat.evse_id
                 and isinstance(started_at, datetime)
                 and uses(booked, str(row["token_ref"]), booked.evse_uid or "", started_at)
+                and not await self._is_used(owner, row)
             ):
                 return str(row["session_id"])
         return None
+
+    async def _is_used(self, owner: PartyId, session: Row) -> bool:
+        """Has the session fulfilled another booking?"""
+        where = {"owner": str(owner), "session_id": session["session_id"]}
+        return bool(await self._means.spine.find(t.booking, where, limit=1))
 
     async def _seat(self, owner: PartyId, booked: Booked) -> Seat | None:
         if booked.evse_uid is None:
@@ -122,8 +132,9 @@ class Keeper:
 
     # --- at the station -------------------------------------------------------------------------------
 
-    async def _hold(self, owner: PartyId, booked: Booked) -> None:
+    async def _hold(self, row: Row) -> None:
         """Have the station keep the EVSE, unless it does, cannot, or was asked a moment ago."""
+        owner, booked = PartyId.parse(str(row["owner"])), booked_of(row)
         spine, now = self._means.spine, self._means.clock.now()
         _, books = await books_of(spine, owner, booked.location_id)
         known = await kept(spine, owner, booked.id)
@@ -311,3 +322,9 @@ class Keeper:
                 for row in rows
             ]
         await spine.commit(Work(writes=tuple(keys)))
+
+
+def _start(row: Row) -> datetime:
+    starts_at = row["starts_at"]
+    assert isinstance(starts_at, datetime), "the column is a time"
+    return starts_at
