@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, SmallInteger, Table
 
 from elstrada.model.allowance import Allowance
+from elstrada.model.booking import BookingLocation, BookingPlan, BookingState, Calendar, Period, Timeslot
 from elstrada.model.device import Station
 from elstrada.model.ids import PartyId
 from elstrada.model.location import GeoLocation, Location
@@ -51,6 +52,13 @@ PASSED: dict[str, Cell] = {
     "firmware_id": "F2",
     "peer_id": "P2",
 }
+_CALENDAR = Calendar(
+    id="1",
+    begin_from=NOON,
+    end_before=NOON + timedelta(days=1),
+    available_timeslots=(Timeslot(Period(NOON, NOON + timedelta(hours=1))),),
+    last_updated=NOON,
+)
 _CROWDED = (
     t.session,
     t.station_notice,
@@ -76,6 +84,9 @@ _CROWDED = (
     t.reservation,
     t.roamed_reservation,
     t.roamed_profile,
+    t.booking,
+    t.booking_location,
+    t.roamed_booking,
     t.web_payment,
     t.client,
     t.terminal,
@@ -155,6 +166,18 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             party = f"SE*{_three(number)}"
             told = {"reason": "TOLD", "role": "EMSP", "hub": "hub"}
             return {**told, "status": status.value, "party": party}
+        case "booking" | "roamed_booking":
+            state: Cell = (BookingState.RESERVED if few else BookingState.NO_SHOW).value
+            own: dict[str, Cell] = {"state": state, "location_id": "L1" if few else "L2"}
+            return own | {"ended_at": None if few else ended} if table.name == "booking" else own
+        case "booking_location":
+            # Of ours and of a partner's, some of each.
+            mine = number % 2 == 0
+            return {
+                "location_id": "L1" if few else "L2",
+                "peer_id": "" if mine else WANTED["peer_id"] if few else PASSED["peer_id"],
+                "plan": _json(BookingPlan(evse_uids=("E1",), time_zone="Europe/Stockholm")),
+            }
         case "web_payment":
             going_on = PaymentState.OPEN if number else PaymentState.STARTED
             over = PaymentState.SETTLED
@@ -221,6 +244,13 @@ def _document(table: Table, row: Row) -> str:
             country="SWE",
             coordinates=GeoLocation("57.0", "12.0"),
             time_zone="Europe/Stockholm",
+            last_updated=NOON,
+        ),
+        "booking_location": lambda: BookingLocation(
+            party=OWNER,
+            id=str(row["booking_location_id"]),
+            location_id=str(row["location_id"]),
+            calendars=(_CALENDAR,),
             last_updated=NOON,
         ),
         "tariff": lambda: Tariff(

@@ -43,6 +43,9 @@ def firmware(file: str, *more: str) -> tuple[str, ...]:
 
 
 HANDSHAKE = ("partner", "handshake", "friend", "--party", "SE*ELS", "--token", "secret-a")
+NOWHERE = ("--location", "NOWHERE", "--evse", "E1")
+BOOKED = ("--since", "2098-01-01T10:00:00Z", "--until", "2098-01-01T11:00:00Z")
+UNTIL_BEFORE = ("--since", "2098-01-01T11:00:00Z", "--until", "2098-01-01T10:00:00Z")
 WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     # Words, standard input, exit code, and what the complaint says.
     (("party", "put", "ELSTRADA", "--roles", "CPO", "--name", "X"), "", 2, "expected two letters and three"),
@@ -164,6 +167,34 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("partner", "schedule", "S1", "--duration-s", "0", "--party", "SE*ELS"), "", 2, "/duration_s"),
     (("partner", "limits", "--party", "nonsense"), "", 2, "not a party id"),
     (("partner", "limits", "--after", "x"), "", 2, "/after"),
+    (("partner", "slots", "NOBODY", "--party", "nonsense"), "", 2, "not a party id"),
+    (("partner", "slots", "NOBODY", "--after", "x"), "", 2, "/after"),
+    (
+        ("partner", "book", "NOBODY", "--place", "P", "--token", "04A1", *BOOKED, "--party", "SE*ELS"),
+        "",
+        1,
+        "there is no partner",
+    ),
+    (
+        ("partner", "book", "NOBODY", "--place", "P", "--token", "04A1", *UNTIL_BEFORE),
+        "",
+        2,
+        "the end is not after the start",
+    ),
+    (("partner", "rebook", "NONE", "--party", "SE*ELS"), "", 1, "there is no booking"),
+    (("partner", "unbook", "NONE", "--party", "SE*ELS"), "", 1, "there is no booking"),
+    (("partner", "unbook", "NONE", "--reason", "RAIN"), "", 2, "RAIN"),
+    (("partner", "bookings", "--after", "x"), "", 2, "/after"),
+    (("booking", "open", "P", *NOWHERE), "", 1, "there is no location"),
+    (("booking", "open", "A/B", *NOWHERE), "", 2, "not a name for what can be booked"),
+    (("booking", "open", "P", *NOWHERE, "--increment", "0"), "", 2, "/increment"),
+    (("booking", "close", "P"), "", 1, "there is no booking location"),
+    (("booking", "places", "--after", "x"), "", 2, "/after"),
+    (("booking", "list", "--limit", "0"), "", 2, "/limit"),
+    (("booking", "accept", "NONE"), "", 1, "there is no booking"),
+    (("booking", "decline", "NONE"), "", 1, "there is no booking"),
+    (("booking", "cancel", "NONE"), "", 1, "there is no booking"),
+    (("booking", "cancel", "NONE", "--reason", "RAIN"), "", 2, "RAIN"),
     (("station", "unreserve", "NOBODY", "7"), "", 1, "there is no station"),
     (("station", "unreserve", "NOBODY", "0"), "", 2, "/number"),
     (("station", "reservations", "--station", "NOBODY"), "", 1, "there is no station"),

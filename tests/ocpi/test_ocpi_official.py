@@ -46,6 +46,16 @@ CREDENTIALS = {"2.2.1": credentials_221.Credentials, "2.3.0": credentials_230.Cr
 UNDATED = {"payment_terminal_location_assignment"}
 """Errata: a PATCH without its date; only where it assigns a terminal, ours gives it that of its arrival."""
 
+BOOKINGS = "2.3.0/release/bookings"
+BOOKING_ERRATA = {
+    "booking_example": "not a party id: 'NL' 'INF12'",
+    "booking_location_example": "second must be in 0..59",
+    "booking_location_patch_example_calendar": "required field `start_date_time`",
+    "booking_request_patch_example_timeslot": "there is no PATCH of a request, and none of its fields is so called",
+    "booking_request_patch_example_tokens": "there is no PATCH of a request",
+}
+"""Errata: a party of five characters; a minute of a hundred seconds; blanks in names; an interface that 1.1 has not."""
+
 BRANCH_211 = "release-2.1.1-bugfixes"
 """Whose examples stand in the text itself."""
 _BLOCK = re.compile(r"^(#{2,6}[^\n]*)$|^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -176,6 +186,58 @@ def test_a_published_example_goes_through_us_unharmed(version: str, name: str) -
         noun = _kind(words, name)
         assert noun is not None, f"{name}: an example of a kind that the test does not know"
         _through(noun, version, name, document)
+
+
+def _booking_examples() -> list[str]:
+    if TEXTS is None or not Path(TEXTS).is_dir():
+        return [""]
+    paths = _git("ls-tree", "-r", "--name-only", BOOKINGS, "examples").split()
+    return [Path(path).stem for path in paths if Path(path).stem.startswith("booking")]
+
+
+def _booking_document(name: str) -> Object:
+    document = parse(_git("show", f"{BOOKINGS}:examples/{name}.json").encode())
+    assert isinstance(document, dict)
+    return document
+
+
+@needs_texts
+@pytest.mark.parametrize("name", _booking_examples())
+def test_a_published_example_of_bookings_goes_through_us_or_is_refused_with_the_reason(name: str) -> None:
+    words = LANGUAGES["2.3.0"].bookings
+    assert words is not None
+    document = _booking_document(name)
+    if name.startswith("booking_request_patch_"):
+        assert name in BOOKING_ERRATA, "no interface takes it"
+    elif "_patch_" not in name:
+        noun = words.location if name.startswith("booking_location") else words.booking
+        with pytest.raises(Mismatch, match=BOOKING_ERRATA[name]):
+            noun.read(shape(document, noun.wire))
+        # Mended in that alone it goes through.
+        text = (
+            encode(document).decode().replace(":99Z", ":59Z").replace("INF12", "INF").replace("INFOO", "INF")
+        )
+        mended = parse(text.encode())
+        wire = shape(mended, noun.wire)
+        strays = {finding.pointer for finding in validate(wire)}
+        lacking = {f"/booking_requests/{index}/booking_request/booking_location_id" for index in (0, 1)}
+        assert strays == (set() if noun is words.location else lacking)
+        written = noun.write(noun.read(wire).value)
+        assert written.losses == ()
+        assert _plain(written.value) == words.renewed(mended)
+    else:
+        noun = (
+            words.calendar if "calendar" in name else words.location if "location" in name else words.booking
+        )
+        assert patch_time(document)
+        known = {field.encode_name: field.type for field in msgspec.structs.fields(noun.wire)}
+        for field, value in {**words.renewed(document)}.items():  # type: ignore[misc]
+            assert field in known, f"{field} is no field of {noun.wire.__name__}"
+            if name in BOOKING_ERRATA and field == "available_timeslots":
+                with pytest.raises(Mismatch, match=BOOKING_ERRATA[name]):
+                    shape(value, known[field])
+            else:
+                assert _plain(shape(value, known[field])) == value
 
 
 OWNER, IDENTITY = (

@@ -14,6 +14,7 @@ import msgspec
 from elstrada.model.admission import Admission, AdmittedBy, Make
 from elstrada.model.allowance import LimitedBy, LimitKind, SessionLimit
 from elstrada.model.asks import StationEvent
+from elstrada.model.booking import Booked
 from elstrada.model.cdr import Cdr
 from elstrada.model.certificates import ContractStatus
 from elstrada.model.cost import Cost
@@ -474,6 +475,12 @@ class PaymentAdvised(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """SHA-256 of what was received, hexadecimal; empty: it is of our own making."""
 
 
+class BookingChanged(msgspec.Struct, frozen=True, tag=True):
+    """A booking at a location of ours was made, rejected, changed, cancelled, used, or came to its end."""
+
+    booked: Booked
+
+
 # --- the CDR, at the party that issues it and at the one that pays -------------------------------------
 
 
@@ -602,6 +609,7 @@ Fact = (
     | RoamedSessionLapsed
     | TerminalChanged
     | PaymentAdvised
+    | BookingChanged
     | CdrIssued
     | CdrDelivered
     | CdrReceived

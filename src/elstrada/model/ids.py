@@ -79,6 +79,11 @@ def roamed_session_stream(owner: PartyId, of: PartyId, session_id: str) -> str:
     return f"roamed-session/{owner}/{of}/{session_id}"
 
 
+def bookings_stream(owner: PartyId, location_id: str) -> str:
+    """The stream of all bookings at one location of ours."""
+    return f"bookings/{owner}/{location_id}"
+
+
 def cdr_stream(owner: PartyId, of: PartyId, cdr_id: str) -> str:
     """The stream of one CDR as ``owner`` knows it; ``of`` is the party that issued it."""
     return f"cdr/{owner}/{of}/{cdr_id}"

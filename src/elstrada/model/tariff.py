@@ -62,6 +62,8 @@ class TariffRestrictions(msgspec.Struct, frozen=True, omit_defaults=True):
     """MONDAY to SUNDAY, local."""
     reservation: str | None = None
     """RESERVATION or RESERVATION_EXPIRES."""
+    booking: str | None = None
+    """BOOKING, BOOKING_EXPIRES, BOOKING_CANCELLATION_FEES or BOOKING_OVERTIME; the element is of a booking's price."""
 
 
 class TariffElement(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias, TypeVar
 
@@ -73,13 +73,16 @@ def encode(value: object) -> bytes:
 def shape(value: Json, kind: type[T], *, nulls: bool = True) -> T:
     """Fit a document into a wire struct. Unknown fields are passed over (R-21).
 
-    A null member means the same as an absent one (R-46).
+    A null member means the same as an absent one (R-46). A struct that knows ``renewed`` is given what that makes
+    of the document: former names of its fields.
 
     Args:
         nulls: there may be some.
     Raises:
         Mismatch: a field is missing or of another type.
     """
+    renewed: Callable[[Json], Json] | None = getattr(kind, "renewed", None)
+    value = value if renewed is None else renewed(value)
     try:
         return msgspec.convert(_without_nulls(value) if nulls else value, kind, dec_hook=_decode_hook)
     except msgspec.ValidationError as problem:

@@ -80,7 +80,7 @@ def examine(struct: msgspec.Struct, table: Table, pointer: str = "") -> Iterator
     for name in struct.__struct_fields__:
         value: object = getattr(struct, name)
         where = f"{pointer}/{name}"
-        if name in limits.filled and not value:
+        if name in limits.filled and (value is None or value in ((), "")):
             yield Finding(where, "EMPTY", "required" if value is None else "at least one is required")
         for place, item in _items(value, where):
             if isinstance(item, msgspec.Struct):

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from elstrada.model.booking import Booking, BookingLocation, BookingRequest, Calendar
 from elstrada.model.cdr import Cdr
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Connector, DisplayText, Evse, Location
@@ -199,6 +200,19 @@ class Authorizing(msgspec.Struct, frozen=True, kw_only=True):
     """Is there a code for a token that nobody knows (2004)?"""
 
 
+class Bookings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version speaks of bookings."""
+
+    location: Noun[BookingLocation]
+    calendar: Noun[Calendar]
+    booking: Noun[Booking]
+    read_request: Callable[[msgspec.Struct], BookingRequest]
+    """Raises: Mismatch."""
+    write_request: Callable[[BookingRequest], msgspec.Struct]
+    renewed: Callable[[Json], Json]
+    """A document, or some of its fields, as the edition we speak has them."""
+
+
 class Language(msgspec.Struct, frozen=True, kw_only=True):
     """All that differs between versions about the objects that parties share."""
 
@@ -219,6 +233,8 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     terminal: Noun[Terminal] | None = None
     """None, as of the next: the version has no payment terminals."""
     advice: Noun[AdviceText] | None = None
+    bookings: Bookings | None = None
+    """None: the version has none."""
     appended: frozenset[str] = frozenset()
     """Lists of a session that a PATCH adds to (R-37)."""
     plain_token: bool = False

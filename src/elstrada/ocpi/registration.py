@@ -53,6 +53,7 @@ _SEGMENTS: dict[Side, frozenset[str]] = {Side.CPO: frozenset({"cpo"}), Side.EMSP
 """By which an address names its side, as those of the standard's examples do."""
 _OF_EMSP = frozenset({"tokens", "commands"})
 """Modules whose objects are the eMSP's; all others of 2.1.1 are the CPO's."""
+_ALIASES = {"booking": "bookings"}
 _MAX_VERSIONS, _MAX_ENDPOINTS, _MAX_ROLES = 50, 200, 1000
 
 
@@ -112,9 +113,15 @@ def endpoint_url(endpoints: Iterable[PeerEndpoint], module: str, role: str) -> s
     """
     for candidate in endpoints:
         same_role = module == CREDENTIALS or candidate.role.upper() == role.upper()
-        if candidate.identifier.lower() == module.lower() and same_role:
+        if module_named(candidate.identifier) == module.lower() and same_role:
             return candidate.url
     return None
+
+
+def module_named(identifier: str) -> str:
+    """A module's identifier as we write it, in lower case. The text of bookings calls theirs ``Booking``."""
+    told = identifier.lower()
+    return _ALIASES.get(told, told)
 
 
 def may(method: str, state: PeerState) -> Refusal | None:
@@ -279,7 +286,7 @@ def _details(answer: Outcome, words: Language, sides: tuple[Side, ...]) -> Disco
 
 
 def _named(entry: EndpointUrl, role: str) -> PeerEndpoint:
-    return PeerEndpoint(entry.identifier.lower(), role.upper(), entry.url)
+    return PeerEndpoint(module_named(entry.identifier), role.upper(), entry.url)
 
 
 def _unsided(entry: EndpointUrl, sides: Iterable[Side]) -> tuple[PeerEndpoint, ...]:

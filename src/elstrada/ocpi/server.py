@@ -42,6 +42,8 @@ class Found(msgspec.Struct, frozen=True):
     """One object."""
 
     data: object
+    message: str = ""
+    """What is to be said beside it."""
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -110,8 +112,8 @@ def write(
     """
     headers = ids.headers() | routing.headers()
     match result:
-        case Found(data):
-            return envelope.success(now, data=data, headers=headers)
+        case Found(data, message):
+            return envelope.success(now, data=data, message=message, headers=headers)
         case Listing(items, url, total, place):
             if window is not None:
                 headers |= page_headers(url, window, count=len(items), total=total, place=place)

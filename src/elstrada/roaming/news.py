@@ -36,6 +36,8 @@ class Kind(StrEnum):
     TERMINAL = "terminal"
     ADVICE = "advice"
     """What we took at a terminal of ours, until its CPO has heard of it."""
+    BOOKING_LOCATION = "booking_location"
+    BOOKING = "booking"
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 
@@ -51,6 +53,8 @@ MODULE_OF: dict[Kind, str] = {
     Kind.INVOICE: "invoicereconciliation",
     Kind.TERMINAL: "payments",
     Kind.ADVICE: "payments",
+    Kind.BOOKING_LOCATION: "bookings",
+    Kind.BOOKING: "bookings",
 }
 """The module whose receiver a mark's object goes to."""
 
@@ -100,6 +104,15 @@ class PeerNews(msgspec.Struct, frozen=True):
     peer_id: str
 
 
+class BookingNews(msgspec.Struct, frozen=True):
+    """A booking, and with it what is still free at its location."""
+
+    owner: PartyId
+    location_id: str
+    booking_id: str
+    made_for: PartyId
+
+
 class ProfileNews(msgspec.Struct, frozen=True):
     """Perhaps a station now allows other than before."""
 
@@ -109,7 +122,17 @@ class ProfileNews(msgspec.Struct, frozen=True):
     """By which; None: by nobody's command of ours."""
 
 
-News = SessionNews | StartNews | CdrNews | InvoiceNews | StatusNews | ClientNews | PeerNews | ProfileNews
+News = (
+    SessionNews
+    | StartNews
+    | CdrNews
+    | InvoiceNews
+    | StatusNews
+    | ClientNews
+    | PeerNews
+    | ProfileNews
+    | BookingNews
+)
 _LIMITING = frozenset({NoticeKind.CHARGING_LIMIT, NoticeKind.PRIORITY_CHARGING})
 
 
@@ -146,6 +169,8 @@ def news(stream: str, fact: f.Fact) -> News | None:
             return ProfileNews(owner, stream.split("/", 2)[2], None)
         case f.ClientInfoChanged(client=client, hub=""):
             return ClientNews(owner, client.party, client.role)
+        case f.BookingChanged(booked=one):
+            return BookingNews(owner, one.location_id, one.id, one.made_for)
         case f.PeerChanged(peer_id=peer_id, state="ACTIVE"):
             return PeerNews(owner, peer_id)
         case _:

@@ -289,6 +289,35 @@ session_preference = _view(
     Column("document", Text, nullable=False),  # model.preferences.ChargingPreferences
     Column("at", Moment, nullable=False),
 )
+booking = _view(
+    "booking",  # At locations of ours.
+    _key("booking_id"),
+    Column("state", Text, nullable=False),  # model.booking.BookingState
+    Column("request_id", Text, nullable=False),  # Upper case: a CiString.
+    Column("made_for", Text, nullable=False),
+    Column("booking_location_id", Text, nullable=False),
+    Column("location_id", Text, nullable=False),
+    Column("evse_uid", Text),  # None: it was rejected.
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("opens_at", Moment, nullable=False),
+    Column("token_ref", Text),
+    Column("session_id", Text),
+    Column("says", Text, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("ended_at", Moment),  # None while it keeps its EVSE.
+    Column("last_updated", Moment, nullable=False),
+    Column("document", Text, nullable=False),  # model.Booked
+    Index("booking_by_request", "owner", "made_for", "request_id"),
+    Index("booking_by_partner", "owner", "made_for", "made_at", "booking_id"),
+    Index("booking_by_start", "owner", "starts_at", "booking_id"),
+    Index("booking_by_state", "owner", "state", "starts_at", "booking_id"),
+    Index("booking_by_location", "owner", "location_id", "starts_at", "booking_id"),
+    Index("booking_by_location_and_state", "owner", "location_id", "state", "starts_at", "booking_id"),
+    Index("booking_by_evse", "owner", "location_id", "evse_uid", "opens_at"),
+    Index("booking_by_session", "owner", "session_id"),
+    _some("booking_living", "opens_at", "owner", "booking_id", only="ended_at IS NULL"),
+)
 roamed_session = _view(
     "roamed_session",
     _key("party"),
@@ -685,6 +714,70 @@ roamed_reservation = _record(
         "roamed_reservation_by_peer_and_state", "owner", "peer_id", "state", "expires_at", "reservation_id"
     ),
 )
+booking_location = _record(
+    "booking_location",
+    _key("owner"),  # Who keeps this copy.
+    _key("party"),  # Whose it is.
+    _key("booking_location_id"),
+    Column("location_id", Text, nullable=False),
+    Column("peer_id", Text, nullable=False),  # From whom it came; empty: it is ours.
+    Column("document", Text, nullable=False),  # model.BookingLocation
+    Column("plan", Text),  # model.BookingPlan, of ours.
+    Column("last_updated", Moment, nullable=False),
+    Index("booking_location_by_update", "owner", "party", "last_updated"),
+    Index("booking_location_by_location", "owner", "party", "location_id", "booking_location_id"),
+    Index("booking_location_by_peer", "owner", "peer_id", "party", "booking_location_id"),
+    Index(
+        "booking_location_by_peer_and_location",
+        *("owner", "peer_id", "location_id", "party", "booking_location_id"),
+    ),
+    Index("booking_location_at", "owner", "location_id", "party", "booking_location_id"),
+)
+booking_paper = _record(
+    "booking_paper",  # What of a booking of ours is personal: its tokens, plates and codes, as the eMSP has it too.
+    _key("owner"),
+    _key("made_for"),  # The eMSP, of whose request_id there is one booking alone.
+    _key("request_id"),  # Upper case: a CiString.
+    Column("booking_id", Text, nullable=False),
+    Column("document", Text, nullable=False),  # model.Booking
+    Column("hold", Text),  # roles.roaming.keeper.Hold: does the station keep its EVSE? None: not yet.
+    Column("hold_next_at", Moment),  # When to try again.
+    Column("hold_until", Moment),  # Until when the station keeps it.
+    Column("station_id", Text),
+    Column("command_id", Text),  # By which the station was asked to keep it last.
+    Column("number", Integer),  # By which the station knows it.
+    Column("ended_at", Moment),  # None while it keeps its EVSE.
+    Index("booking_paper_by_id", "owner", "booking_id"),
+    Index("booking_paper_by_end", "ended_at"),
+    Index("booking_paper_by_hold", "hold", "hold_next_at"),
+)
+roamed_booking = _record(
+    "roamed_booking",  # Those that we, the eMSP, have made at partners' locations.
+    _key("owner"),
+    _key("party"),  # The CPO.
+    _key("request_id"),
+    Column("booking_id", Text),  # The CPO's; None until it answers.
+    Column("peer_id", Text, nullable=False),
+    Column("location_id", Text, nullable=False),
+    Column("booking_location_id", Text, nullable=False),
+    Column("token_ref", Text, nullable=False),
+    Column("state", Text, nullable=False),  # model.booking.BookingState, or ASKED.
+    Column("detail", Text, nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("request", Text, nullable=False),  # model.BookingRequest, as it was sent last.
+    Column("document", Text),  # model.Booking, as the CPO told it last.
+    Column("last_updated", Moment),  # Of the document.
+    Column("changed_at", Moment, nullable=False),
+    Index("roamed_booking_by_id", "owner", "party", "booking_id"),
+    Index("roamed_booking_by_start", "owner", "starts_at", "party", "request_id"),
+    Index("roamed_booking_by_state", "owner", "state", "starts_at", "party", "request_id"),
+    Index("roamed_booking_by_peer", "owner", "peer_id", "starts_at", "party", "request_id"),
+    Index(
+        "roamed_booking_by_peer_and_state", "owner", "peer_id", "state", "starts_at", "party", "request_id"
+    ),
+    Index("roamed_booking_by_age", "owner", "ends_at"),
+)
 reserver = _record(
     "reserver",  # To whom we, the CPO, must say that his reservation came to nothing.
     _key("owner"),
@@ -738,7 +831,7 @@ mark = _record(
     "mark",  # "The peer lacks the state as of this log position."
     _key("owner"),
     _key("peer_id"),
-    _key("kind"),  # session, cdr, evse, location, tariff, token
+    _key("kind"),  # roaming.news.Kind
     _key("object_id"),
     Column("position", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),

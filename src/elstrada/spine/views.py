@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.model import facts as f
+from elstrada.model.booking import LIVING as LIVING_BOOKINGS
 from elstrada.model.device import CommandName
 from elstrada.model.reservation import LIVING
 from elstrada.model.session import Session
@@ -299,6 +300,33 @@ def _(fact: f.SessionPreferred, at: Recorded, owner: str, _: str) -> Iterable[Ch
         "at": at.at,
     }
     yield Change(t.session_preference, (owner, fact.session_id), columns)
+
+
+# --- bookings ---------------------------------------------------------------------------------------
+
+
+@_on(f.BookingChanged)
+def _(fact: f.BookingChanged, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    one = fact.booked
+    columns: dict[str, Cell] = {
+        "state": one.state.value,
+        "request_id": one.request_id.upper(),
+        "made_for": str(one.made_for),
+        "booking_location_id": one.booking_location_id,
+        "location_id": one.location_id,
+        "evse_uid": one.evse_uid,
+        "starts_at": one.period.start,
+        "ends_at": one.period.end,
+        "opens_at": one.opens_at,
+        "token_ref": one.token_refs[0] if one.token_refs else None,
+        "session_id": one.session_id,
+        "says": one.says,
+        "made_at": one.made_at,
+        "ended_at": None if one.state in LIVING_BOOKINGS else one.last_updated,
+        "last_updated": one.last_updated,
+        "document": _document(one),
+    }
+    yield Change(t.booking, (owner, one.id), columns)
 
 
 # --- roaming, CDRs, bills ---------------------------------------------------------------------------

@@ -70,11 +70,13 @@ SAMPLES: dict[str, object] = {
     "ended": True,
     "partner": WANTED["peer_id"],
     "invoice": "I1",
+    "location": "L1",
 }
 """A value for whatever narrows a list; the few rows that fit are the oldest of all."""
 OF_A_LIST: dict[str, dict[str, object]] = {
     "location list": {"source": "irve"},
     "client list": {"status": ConnectionStatus.OFFLINE},
+    "booking places": {"location": "L1"},
     "payment list": {"state": PaymentState.OPEN},
     "terminal list": {"state": TerminalState.READY},
     "terminal sessions": {"state": SessionPaid.SHORT},

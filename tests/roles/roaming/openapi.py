@@ -22,7 +22,7 @@ from elstrada.model.http import HttpRequest, HttpResponse
 
 FILES = os.environ.get("OCPI_OPENAPI")
 _BASE = "https://openapi.invalid/"
-_CPO_SENDS = frozenset({"locations", "tariffs", "sessions", "cdrs"})
+_CPO_SENDS = frozenset({"locations", "tariffs", "sessions", "cdrs", "bookings"})
 _SENDERS = {"payments": "ptp"}
 
 

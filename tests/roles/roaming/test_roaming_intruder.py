@@ -22,6 +22,7 @@ from roaming_world import (
     World,
     aio,
     at_station,
+    bookable,
     call,
     furnished,
     issue,
@@ -29,16 +30,30 @@ from roaming_world import (
     started,
 )
 from sqlalchemy import Table
-from wire_documents import CDR, CONNECTOR, EVSE, INVOICE, LOCATION, SESSION, TARIFF, TOKEN
+from wire_documents import (
+    BOOKING,
+    BOOKING_LOCATION,
+    BOOKING_REQUEST,
+    CALENDAR,
+    CDR,
+    CONNECTOR,
+    EVSE,
+    INVOICE,
+    LOCATION,
+    SESSION,
+    TARIFF,
+    TOKEN,
+)
 
 from elstrada.model import facts as f
+from elstrada.model.facts import BookingChanged
 from elstrada.model.party import Role
 from elstrada.model.waits import Waits
 from elstrada.ocpi.endpoints import Endpoint, Side, module_path
 from elstrada.ocpi.versions import TABLES
 from elstrada.roles.roaming.rows import location_row
 from elstrada.spine import tables as t
-from elstrada.spine.face import Cell, Put, Row
+from elstrada.spine.face import Cell, Put, Recorded, Row
 
 PEER = "evil"
 OF_A_PARTY = {
@@ -56,6 +71,10 @@ OF_A_PARTY = {
     "terminal_session": "party",
     "identity": "party",
     "peer": "peer_id",
+    "booking": "made_for",
+    "booking_paper": "made_for",
+    "booking_location": "party",
+    "roamed_booking": "party",
     "callback": "peer_id",
     "steering": "party",
     "roamed_profile": "party",
@@ -113,6 +132,10 @@ async def _invaded(chance: random.Random) -> tuple[World, dict[str, str]]:
     await world.els.put(Put(t.location, location_row(ELS, location(evses=(evse,)), "own")))
     await at_station(world, f.StationConnected("ocpp1.6", "c1", "n1"), started(world))
     await issue(world)
+    if world.els.means.versions == ("2.3.0",):
+        await bookable(world)
+        booked = await world.as_ret("POST", "2.3.0/cpo/bookings", BOOKING_REQUEST)
+        assert booked.data["reservation_status"] == "RESERVED"
     await world.settle()
     evil = Node(
         world.net, world.clock, "evil.example", world.els.spine.__class__(world.clock), Waits(), tuple(TABLES)
@@ -173,6 +196,9 @@ class Intruder:
             "cdr_id": ("C1", "C9"),
             "record_id": ("R1", "R9"),
             "token_uid": ("04A1B2C3D4E5F6", "AABBCCDD", "04a1b2c3d4e5f6"),
+            "booking_id": ("B9", "R-1", "R-9", "r-1"),
+            "booking_location_id": ("BL1", "BL9", "bl1"),
+            "calendar_id": ("1", "C1"),
             "command": ("START_SESSION", "STOP_SESSION"),
             "terminal_id": ("Term-1", "Term-9"),
             "advice_id": ("A1", "A9"),
@@ -191,6 +217,7 @@ class Intruder:
             "sessions": SESSION,
             "cdrs": CDR,
             "invoicereconciliation": INVOICE,
+            "bookings": BOOKING,
         }
         base = bases.get(endpoint.module)
         if endpoint.module == "commands":
@@ -208,7 +235,7 @@ class Intruder:
             return said | {"country_code": "SE", "party_id": self._segment("party_id")}
         if base is None or endpoint.method in ("GET", "DELETE"):
             return None
-        document = self._of_level(endpoint, base)
+        document = self._booking(endpoint) if base is BOOKING else self._of_level(endpoint, base)
         if endpoint.method == "PATCH":
             kept = self._chance.sample(sorted(document), self._chance.randint(0, 3))
             return {name: document[name] for name in kept} | {"last_updated": self._moment()}
@@ -248,6 +275,24 @@ class Intruder:
         if endpoint.module == "tokens":
             document |= {"valid": False, "contract_id": self._chance.choice(("SERETC00000017", "SEEVLC1"))}
         return document
+
+    def _booking(self, endpoint: Endpoint) -> dict[str, Any]:
+        owner = {"country_code": "SE", "party_id": self._segment("party_id")}
+        if endpoint.name == "post_booking":
+            start = self._chance.choice(("13:00", "14:00", "14:30", "15:00", "20:00"))
+            period = {"start_date_time": f"2026-02-03T{start}:00Z", "end_date_time": "2026-02-03T21:00:00Z"}
+            asked = BOOKING_REQUEST | owner | {"request_id": self._segment("booking_id"), "period": period}
+            asked["tokens"] = [self._cdr_token()]
+            if self._chance.random() < 0.3:
+                asked["canceled"] = {"cancellation_reason": "TRAFFIC", "who_canceled": "EMSP"}
+            return asked
+        if "calendar_id" in endpoint.template:
+            return CALENDAR | {"id": self._segment("calendar_id"), "last_updated": self._moment()}
+        if "booking_location_id" in endpoint.template:
+            name = {"id": self._segment("booking_location_id")}
+            return BOOKING_LOCATION | owner | name | {"last_updated": self._moment()}
+        name = {"id": self._segment("booking_id"), "request_id": self._segment("booking_id")}
+        return BOOKING | owner | name | {"last_updated": self._moment()}
 
     def _cdr_token(self) -> dict[str, Any]:
         party = self._chance.choice(("RET", "RET", "EVL", "ELS"))
@@ -309,8 +354,8 @@ async def _kept(world: World) -> dict[str, dict[tuple[Cell, ...], Row]]:
         for table in (*t.VIEWS, *t.RECORDS):
             if table.name not in COUNTED:
                 kept[f"{node.host} {table.name}"] = await _others(node, table)
-        facts = [one for one in await node.spine.read(0, limit=100_000) if not _is_intruders(one.stream)]
-        kept[f"{node.host} log"] = {(one.stream, one.version): {} for one in facts}
+        facts = [one for one in await node.spine.read(0, limit=100_000) if not _is_intruders(one)]
+        kept[f"{node.host} log"] = {(one.stream, one.position): {} for one in facts}
     return kept
 
 
@@ -319,10 +364,19 @@ async def _others(node: Node, table: Table) -> dict[tuple[Cell, ...], Row]:
     mine = {str(EVIL), PEER}
     rows = await node.spine.find(table, limit=10_000)
     key = [one.name for one in table.primary_key]
-    return {
-        tuple(row[name] for name in key): row for row in rows if column is None or row[column] not in mine
-    }
+    theirs = [row for row in rows if column is None or row[column] not in mine]
+    kept = map(_without_calendars, theirs) if table is t.booking_location else theirs
+    return {tuple(row[name] for name in key): row for row in kept}
 
 
-def _is_intruders(stream: str) -> bool:
-    return str(EVIL) in stream or f"/{PEER}" in stream
+def _without_calendars(row: Row) -> Row:
+    """What is booked by whomever is no longer free, and that is dated."""
+    place = msgspec.json.decode(str(row["document"]))
+    place = {name: place[name] for name in place if name not in ("calendars", "last_updated")}
+    return {**row, "document": str(place), "last_updated": None}
+
+
+def _is_intruders(one: Recorded) -> bool:
+    if isinstance(one.fact, BookingChanged):
+        return one.fact.booked.made_for == EVIL
+    return str(EVIL) in one.stream or f"/{PEER}" in one.stream

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from elstrada.ocpi.findings import Limits
-from elstrada.ocpi.v230 import cdrs, credentials, invoices, locations, payments, sessions, tariffs
+from elstrada.ocpi.v230 import bookings, cdrs, credentials, invoices, locations, payments, sessions, tariffs
 
 LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     **credentials.LIMITS,
@@ -17,4 +17,5 @@ LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     **cdrs.LIMITS,
     **invoices.LIMITS,
     **payments.LIMITS,
+    **bookings.LIMITS,
 }

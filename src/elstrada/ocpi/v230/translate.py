@@ -130,7 +130,7 @@ def cdr_from_wire(wire: cdrs.Cdr, ref_of: RefOf) -> tuple[Translated[m_cdr.Cdr],
     cdr, identity = v221_cdrs.cdr_of(
         wire, ref_of, price_from_wire, lambda tariff: tariff_from_wire(tariff).value
     )
-    return Translated(cdr), identity
+    return Translated(msgspec.structs.replace(cdr, booking_id=wire.booking_id)), identity
 
 
 def cdr_to_wire(cdr: m_cdr.Cdr, identity: m_token.TokenIdentity) -> Translated[cdrs.Cdr]:
@@ -138,6 +138,7 @@ def cdr_to_wire(cdr: m_cdr.Cdr, identity: m_token.TokenIdentity) -> Translated[c
     value = v221_cdrs.cdr_as(
         cdrs.Cdr, cdr, identity, price_to_wire, tuple(tariff.value for tariff in written)
     )
+    value = msgspec.structs.replace(value, booking_id=cdr.booking_id)
     losses = (*v221_cdrs.write_losses(cdr, written), *_price_losses(cdr.total_cost, "/total_cost"))
     return Translated(value, losses)
 

@@ -21,9 +21,11 @@ from elstrada.spine.face import Row, Spine
 from elstrada.spine.post import Post
 
 if TYPE_CHECKING:
+    from elstrada.model.booking import BookingRequest
     from elstrada.model.preferences import ChargingPreferences
     from elstrada.model.profile import Schedule
     from elstrada.roles.payments.taps import Taps
+    from elstrada.roles.roaming.booker import Asked
     from elstrada.roles.roaming.commander import Ended, Wish
     from elstrada.roles.roaming.steersman import AtPartner, Preferred, Steered
     from elstrada.roles.roaming.terminals import Terminals
@@ -101,6 +103,10 @@ class Commander(Protocol):
 
     async def cancel(self, peer: Peer, row: Row) -> Ended:
         """Have the reservation of this record cancelled."""
+        ...
+
+    async def book(self, peer: Peer, cpo: PartyId, request: BookingRequest, before: Row | None) -> Asked:
+        """Ask for a booking, another form of it, or none any more; ``before`` is its record, if there is one."""
         ...
 
 

@@ -7,6 +7,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "station": ("stations", "Charging stations we own."),
     "firmware": ("firmware", "Firmware for stations."),
     "session": ("sessions", "Charging at stations of ours."),
+    "booking": ("bookings", "What partners can book at our locations, and what they have."),
     "partner": ("partners", "Roaming connections with other parties."),
     "client": ("clients", "Parties of hubs, and how they are connected."),
     "token": ("tokens", "Cards and apps of drivers."),

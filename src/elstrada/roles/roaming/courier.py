@@ -55,6 +55,8 @@ _ORDER = {
     Kind.TOKEN: 0,
     Kind.CLIENT: 0,
     Kind.EVSE: 1,
+    Kind.BOOKING_LOCATION: 1,
+    Kind.BOOKING: 2,
     Kind.SESSION: 1,
     Kind.PROFILE: 2,
     Kind.CDR: 2,

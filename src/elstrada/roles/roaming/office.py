@@ -27,6 +27,7 @@ from elstrada.roles.roaming.pulse import Pulses
 from elstrada.roles.roaming.registrar import Registrar
 from elstrada.roles.roaming.serving import (
     advices,
+    bookings,
     cdrs,
     clients,
     commands,
@@ -59,6 +60,7 @@ HANDLERS: Mapping[str, Handler] = {
     **invoices.HANDLERS,
     **terminals.HANDLERS,
     **advices.HANDLERS,
+    **bookings.HANDLERS,
 }
 _FACING: dict[Side, frozenset[Role]] = {
     Side.CPO: EMSP_LIKE | {Role.SCSP},

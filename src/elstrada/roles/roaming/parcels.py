@@ -100,6 +100,8 @@ class Parcels:
             Kind.INVOICE: self._invoice,
             Kind.TERMINAL: self._terminal,
             Kind.ADVICE: self._advice,
+            Kind.BOOKING_LOCATION: self._booking_location,
+            Kind.BOOKING: self._booking,
             Kind.PULL: self._pull,
         }
 
@@ -285,6 +287,36 @@ class Parcels:
     async def _advice(self, peer: Peer, mark: Mark) -> Brought:
         """What we took for a session, to its CPO."""
         return await self._terminals.bring_advice(peer, mark.owner, mark.object_id)
+
+    async def _booking_location(self, peer: Peer, mark: Mark) -> Brought:
+        """What can be booked, with its calendar as it is now. One that is gone is told as one without slots."""
+        words = language(peer.version).bookings
+        place = await self._stock.booking_location(mark.owner, mark.object_id)
+        if words is None or place is None:
+            return None
+        if await self._seen_location(peer, mark.owner, place.location_id) is None:
+            return None
+        return await self._line.tell(
+            peer,
+            "put_booking_location",
+            to=_emsp(peer),
+            path=_owned(mark.owner, booking_location_id=place.id),
+            body=words.location.write(place).value,
+        )
+
+    async def _booking(self, peer: Peer, mark: Mark) -> Brought:
+        words = language(peer.version).bookings
+        found = await self._stock.booking(mark.owner, mark.object_id)
+        if words is None or found is None or not may_see_sessions_of(peer, found[0]):
+            return None
+        made_for, booking = found
+        return await self._line.tell(
+            peer,
+            "put_booking",
+            to=made_for,
+            path=_owned(mark.owner, booking_id=booking.id),
+            body=words.booking.write(booking).value,
+        )
 
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
         if mark.object_id == PAYMENTS:

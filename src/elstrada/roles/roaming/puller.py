@@ -16,7 +16,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer, Role
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
-from elstrada.ocpi.language import Language
+from elstrada.ocpi.language import Bookings, Language
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import language
 from elstrada.roaming.news import MODULE_OF, Kind
@@ -26,7 +26,13 @@ from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
-from elstrada.roles.roaming.rows import location_row, source_of, tariff_row
+from elstrada.roles.roaming.rows import (
+    booking_location_row,
+    location_row,
+    roamed_booking_row,
+    source_of,
+    tariff_row,
+)
 from elstrada.roles.roaming.stock import dated
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Cell, Put, Row, Where, Work
@@ -78,6 +84,15 @@ class Puller:
         self._ways = {
             "locations": _Way("list_locations", lambda words: words.location.wire, Role.CPO, self._location),
             "tariffs": _Way("list_tariffs", lambda words: words.tariff.wire, Role.CPO, self._tariff),
+            "booking_locations": _Way(
+                "list_booking_locations",
+                lambda words: bookings_of(words).location.wire,
+                Role.CPO,
+                self._booking_location,
+            ),
+            "bookings": _Way(
+                "list_bookings", lambda words: bookings_of(words).booking.wire, Role.CPO, self._booking
+            ),
             "tokens": _Way("list_tokens", lambda words: words.token.wire, Role.EMSP, self._token),
         }
 
@@ -194,6 +209,8 @@ class Puller:
             _key(table, row): dated(row)
             async for rows in pages(self._means.spine, table, where)
             for row in rows
+            # Else it is a booking that we asked for, and of which nothing was told yet.
+            if row["last_updated"] is not None
         }
 
     async def _location(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
@@ -205,6 +222,20 @@ class Puller:
         tariff = language(peer.version).tariff.read(wire, of).value
         return tariff.party, (Put(t.tariff, tariff_row(peer.owner, tariff)),)
 
+    async def _booking_location(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
+        place = bookings_of(language(peer.version)).location.read(wire, of).value
+        return place.party, (Put(t.booking_location, booking_location_row(peer.owner, place, peer.id)),)
+
+    async def _booking(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
+        booking = bookings_of(language(peer.version)).booking.read(wire, of).value
+        if any(entry.request.party != peer.owner for entry in booking.requests):
+            raise Mismatch("a booking that is not ours - at `$.booking_requests`")
+        key = {"owner": str(peer.owner), "party": str(booking.party), "request_id": booking.request_id}
+        before = await self._means.spine.get(t.roamed_booking, **key)
+        now, ref_of = self._means.clock.now(), self._means.keys.token_ref
+        row = roamed_booking_row(peer.owner, peer.id, booking, ref_of, now, before)
+        return booking.party, (Put(t.roamed_booking, row),)
+
     async def _token(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
         token = language(peer.version).token.read(wire, of).value
         ref = self._means.keys.token_ref(token.uid)
@@ -213,6 +244,13 @@ class Puller:
 
 def _key(table: Table, row: Row) -> tuple[Cell, ...]:
     return tuple(row[name] for name in key_names(table))
+
+
+def bookings_of(words: Language) -> Bookings:
+    """How a version speaks of bookings; only peers of one that does are pulled."""
+    if words.bookings is None:
+        raise Mismatch(f"OCPI {words.version} has no bookings - at `$`")
+    return words.bookings
 
 
 def _contradicts(put: Put, page: dict[tuple[Cell, Cell], Cell]) -> bool:

@@ -15,8 +15,10 @@ from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
 from elstrada.ocpi.registration import hub_or_not
+from elstrada.ocpi.versions import language
 from elstrada.roaming.news import (
     MODULE_OF,
+    BookingNews,
     CdrNews,
     ClientNews,
     InvoiceNews,
@@ -41,6 +43,7 @@ from elstrada.roaming.visibility import (
     may_see_tokens,
     parties_of,
 )
+from elstrada.roles.roaming.booking_books import places_at
 from elstrada.roles.roaming.clients import OURS
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
@@ -56,7 +59,7 @@ from elstrada.spine.paging import pages
 FOLLOWER = "roamer"
 _PULLED = {
     Role.CPO: ("tokens", "payments"),
-    Role.EMSP: ("locations", "tariffs"),
+    Role.EMSP: ("locations", "tariffs", "booking_locations", "bookings"),
     Role.PTP: ("locations", "tariffs"),
 }
 """What a party in this role wants to have of its peers."""
@@ -143,6 +146,11 @@ class Roamer:
                 for peer in peers:
                     if _is_told(peer, party):
                         yield self._of_client(peer, str(party), role.value, position)
+            case BookingNews(owner, location_id, booking_id, made_for):
+                for put in self._of_token(peers, Kind.BOOKING, booking_id, made_for, position):
+                    yield put
+                async for put in self._of_places(owner, location_id, peers, position):
+                    yield put
             case PeerNews(owner, peer_id):
                 peer = await self._peers.get(owner, peer_id)
                 if peer is not None and peer.state is PeerState.ACTIVE:
@@ -216,6 +224,19 @@ class Roamer:
     def _of_client(self, peer: Peer, party: str, role: str, position: int) -> Put:
         return mark(peer, Kind.CLIENT, party, role, position=position, now=self._means.clock.now())
 
+    async def _of_places(
+        self, owner: PartyId, location_id: str, peers: list[Peer], position: int
+    ) -> AsyncIterator[Put]:
+        """What can be booked at a location, which is not what it was."""
+        location = await self._stock.location(owner, location_id)
+        now = self._means.clock.now()
+        listening = [peer for peer in peers if listens(peer, "bookings")]
+        for row in await places_at(self._means.spine, owner, location_id) if listening else ():
+            for peer in listening:
+                if location is not None and may_see_location(peer, location):
+                    name = str(row["booking_location_id"])
+                    yield mark(peer, Kind.BOOKING_LOCATION, name, position=position, now=now)
+
     async def _everything(self, peer: Peer, position: int) -> AsyncIterator[Put]:
         """All that a peer may have, and all that we want of it."""
         now, owner = self._means.clock.now(), str(peer.owner)
@@ -237,6 +258,14 @@ class Roamer:
         if listens(peer, "payments"):
             async for row in self._rows(t.terminal, {**ours, "peer_id": peer.id}):
                 yield mark(peer, Kind.TERMINAL, str(row["terminal_id"]), position=position, now=now)
+        if listens(peer, "bookings"):
+            async for row in self._rows(t.booking_location, ours):
+                name = str(row["booking_location_id"])
+                yield mark(peer, Kind.BOOKING_LOCATION, name, position=position, now=now)
+            living: Where = {"owner": owner, "ended_at": None}
+            async for row in self._rows(t.booking, living):
+                if may_see_sessions_of(peer, PartyId.parse(str(row["made_for"]))):
+                    yield mark(peer, Kind.BOOKING, str(row["booking_id"]), position=position, now=now)
         own = await self._peers.party(peer.owner)
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)
@@ -269,7 +298,13 @@ def _wanted(roles: Collection[Role], peer: Peer) -> list[str]:
     wanted = dict.fromkeys(module for role in roles for module in _PULLED.get(role, ()))
     if is_hub(peer) and False in hub_or_not(roles):
         wanted[MODULE_OF[Kind.CLIENT]] = None
-    return [module for module in wanted if module in offered]
+    if language(peer.version).bookings is None:
+        offered.discard("bookings")
+    return [module for module in wanted if _MODULES.get(module, module) in offered]
+
+
+_MODULES = {"booking_locations": "bookings"}
+"""The module of a list that is not its module's only one."""
 
 
 def _is_told(peer: Peer, party: PartyId) -> bool:

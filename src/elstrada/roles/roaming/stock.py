@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from elstrada.model.booking import Booking, BookingLocation
 from elstrada.model.cdr import Cdr
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, Station
 from elstrada.model.ids import PartyId
@@ -20,6 +21,8 @@ from elstrada.model.tariff import Tariff
 from elstrada.model.token import AuthMethod, Token, TokenIdentity
 from elstrada.ocpi.language import Language
 from elstrada.roaming.places import Condition, condition, living
+from elstrada.roles.roaming.booking_books import books_of, shown
+from elstrada.roles.roaming.booking_books import kept as kept_booking
 from elstrada.roles.roaming.clients import OURS, away, client_of
 from elstrada.roles.roaming.holders import kept_identity
 from elstrada.roles.roaming.leaves import leaves
@@ -306,6 +309,20 @@ class Stock:
         """The rows of reservations that become these sessions."""
         where = {"owner": str(owner), "session_id": AnyOf(tuple(session_ids))}
         return await self._spine.find(t.reservation, where, limit=len(session_ids))
+
+    async def booking_location(self, owner: PartyId, name: str) -> BookingLocation | None:
+        """One of our own booking locations, with its calendar as it is now."""
+        key = {"owner": str(owner), "party": str(owner), "booking_location_id": name}
+        row = await self._spine.get(t.booking_location, **key)
+        if row is None:
+            return None
+        _, books = await books_of(self._spine, owner, str(row["location_id"]))
+        return shown(row, books, self._clock.now())
+
+    async def booking(self, owner: PartyId, booking_id: str) -> tuple[PartyId, Booking] | None:
+        """A booking at a location of ours, and whose it is."""
+        found = await kept_booking(self._spine, owner, booking_id)
+        return None if found is None else (found.booked.made_for, found.booking)
 
     async def session_row(self, owner: PartyId, session_id: str) -> Row | None:
         return await self._spine.get(t.session, owner=str(owner), session_id=session_id)

@@ -9,6 +9,7 @@ from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.cashier import Cashier
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.courier import Courier
+from elstrada.roles.roaming.keeper import Keeper
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.office import Office
@@ -29,8 +30,8 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     """All actors of one node.
 
     ``roamer.handle`` is to be run as the follower ``roamer.FOLLOWER`` and ``cashier.handle`` as
-    ``cashier.FOLLOWER``; ``courier.run`` and
-    ``callbacks.run`` as tasks of one node at a time; ``office.handle`` behind the HTTP server.
+    ``cashier.FOLLOWER``; ``courier.run``, ``callbacks.run`` and ``keeper.run`` as tasks of one node at a time;
+    ``office.handle`` behind the HTTP server.
     """
 
     office: Office
@@ -38,6 +39,7 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     roamer: Roamer
     courier: Courier
     callbacks: Callbacks
+    keeper: Keeper
     authorizer: Authorizer
     commander: Commander
     steersman: Steersman
@@ -66,6 +68,7 @@ def wire(means: Means, post: Post) -> Roaming:
         roamer=Roamer(means, peers, stock),
         courier=Courier(means, peers, Parcels(means, peers, stock, line, puller, post, terminals)),
         callbacks=callbacks,
+        keeper=Keeper(means, stock, post),
         authorizer=Authorizer(means, peers, stock, line),
         commander=commander,
         steersman=steersman,
