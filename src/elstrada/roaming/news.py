@@ -24,6 +24,8 @@ class Kind(StrEnum):
     LOCATION = "location"
     TARIFF = "tariff"
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
+    AGREEMENT = "agreement"
+    """No object: the time has come from which on, or until which, something is agreed."""
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 
@@ -57,7 +59,7 @@ class StatusNews(msgspec.Struct, frozen=True):
 
 
 class PeerNews(msgspec.Struct, frozen=True):
-    """A peer registered, or said anew what it is: it shall have everything."""
+    """A peer registered, said anew what it is, or agreed on something else: it shall have all that is for it."""
 
     owner: PartyId
     peer_id: str
@@ -85,6 +87,8 @@ def news(stream: str, fact: f.Fact) -> News | None:
         case f.ConnectorStatusChanged(evse_id=evse_id):
             return StatusNews(owner, stream.split("/", 2)[2], evse_id)
         case f.PeerChanged(peer_id=peer_id, state="ACTIVE"):
+            return PeerNews(owner, peer_id)
+        case f.AgreementMade(peer_id=peer_id) | f.AgreementEnded(peer_id=peer_id):
             return PeerNews(owner, peer_id)
         case _:
             return None

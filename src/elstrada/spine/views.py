@@ -14,6 +14,8 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.model import facts as f
+from elstrada.model.agreement import ALL_PARTIES
+from elstrada.model.ids import PartyId
 from elstrada.model.reservation import LIVING
 from elstrada.spine import tables as t
 from elstrada.spine.face import Cell, Recorded
@@ -276,6 +278,27 @@ def _(fact: f.RemoteStartLapsed, _: Recorded, owner: str, station: str) -> Itera
 
 
 # --- roaming, CDRs, bills ---------------------------------------------------------------------------
+
+
+@_on(f.AgreementMade)
+def _(fact: f.AgreementMade, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {
+        "document": _document(fact.agreement),
+        "ended_at": None,
+        "note": "",
+        "changed_at": at.at,
+    }
+    yield Change(t.agreement, (owner, fact.peer_id, _party(fact.agreement.party)), columns)
+
+
+@_on(f.AgreementEnded)
+def _(fact: f.AgreementEnded, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {"ended_at": at.at, "note": fact.note, "changed_at": at.at}
+    yield Change(t.agreement, (owner, fact.peer_id, _party(fact.party)), columns)
+
+
+def _party(party: PartyId | None) -> str:
+    return ALL_PARTIES if party is None else str(party)
 
 
 @_on(f.RoamedSessionChanged)
