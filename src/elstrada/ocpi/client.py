@@ -66,7 +66,13 @@ class Silent(msgspec.Struct, frozen=True):
     problem: str
 
 
-Outcome = Received | Declined | Garbled | Silent
+class Unagreed(msgspec.Struct, frozen=True):
+    """We did not ask: it is not agreed with the peer."""
+
+    problem: str
+
+
+Outcome = Received | Declined | Garbled | Silent | Unagreed
 
 
 def request(sending: Sending, token: str, ids: Ids, routing: Routing) -> HttpRequest:
@@ -114,7 +120,7 @@ def read_response(response: HttpResponse) -> Outcome:
 def is_peers_fault(outcome: Outcome) -> bool:
     """Does the outcome say something about the peer, so that anything else would fare the same?"""
     match outcome:
-        case Received():
+        case Received() | Unagreed():
             return False
         case Declined(http):
             return http >= 500 or http in _PEER_FAULTS
@@ -133,6 +139,8 @@ def describe(outcome: Outcome) -> str:
             return f"HTTP {http}: {problem}"
         case Silent(problem):
             return f"no answer: {problem}"
+        case Unagreed(problem):
+            return f"not asked: {problem}"
 
 
 def object_of(received: Received, kind: type[T]) -> T:

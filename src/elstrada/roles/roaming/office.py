@@ -17,6 +17,7 @@ from elstrada.ocpi.registration import CREDENTIALS, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
+from elstrada.roaming.agreement import ANSWERED, ENDPOINTS, Terms, agreeing, may_call
 from elstrada.roaming.visibility import EMSP_LIKE, parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
@@ -111,21 +112,22 @@ class Office:
         if version not in self._means.versions:
             return None, NOT_HERE
         if not path:
-            return None, self._details(request, address, caller)
+            return None, await self._details(request, address, caller)
         if caller.peer.state is not PeerState.ACTIVE and path.partition("/")[0] != CREDENTIALS:
             # Token A opens versions and credentials alone (R-04).
             return None, Refusal(Why.UNAUTHORIZED, "register first")
         call = read(request, path, versions.ROUTERS[version])
         if isinstance(call, Refusal):
             return None, call
-        refusal = _out_of_place(caller, call)
+        terms = await self._peers.terms(caller.peer)
+        refusal = _out_of_place(caller, call, terms)
         if refusal is not None:
             return call, refusal
         if call.body is not None:
             note_findings(self._means.findings, caller.peer.owner, caller.peer.id, call.body)
-        return call, await self._handled(caller, address, call)
+        return call, await self._handled(caller, address, call, terms)
 
-    async def _handled(self, caller: Caller, address: versions.Address, call: Call) -> Result:
+    async def _handled(self, caller: Caller, address: versions.Address, call: Call, terms: Terms) -> Result:
         visit = Visit(
             means=self._means,
             stock=self._stock,
@@ -137,6 +139,7 @@ class Office:
             version=address.version,
             call=call,
             side=address.side,
+            terms=terms,
         )
         try:
             return await HANDLERS[call.endpoint.name](visit)
@@ -155,11 +158,17 @@ class Office:
         )
         return Listing(tuple(Version(version, url) for version, url in urls))
 
-    def _details(self, request: HttpRequest, address: versions.Address, caller: Caller) -> Result:
+    async def _details(self, request: HttpRequest, address: versions.Address, caller: Caller) -> Result:
+        """The modules of a version that are agreed with the caller."""
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "version details can only be read")
+        terms, parties = await self._peers.terms(caller.peer), parties_of(caller.peer, Role)
         offered = versions.endpoint_urls(
-            address.version, self._means.public_url, sides_of(caller.own.roles), address.side
+            address.version,
+            self._means.public_url,
+            sides_of(caller.own.roles),
+            address.side,
+            lambda one: may_call(terms, parties, one.module, one.interface.value),
         )
         return Found(VersionDetails(address.version, offered))
 
@@ -175,9 +184,14 @@ def _may_show_plain(caller: Caller, named: str) -> bool:
     return at_its_own or versions.language(caller.peer.version).plain_token
 
 
-def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
-    """Is the caller where it may not be? Its token says who it is; headers and paths only choose (T18)."""
+def _out_of_place(caller: Caller, call: Call, terms: Terms) -> Refusal | None:
+    """Is the caller where it may not be? Its token says who it is; headers and paths only choose (T18).
+
+    What is not agreed with it is not there (T17): its version details do not name it either.
+    """
     endpoint = call.endpoint
+    if endpoint.name not in ENDPOINTS:
+        return NOT_HERE
     if endpoint.side is Side.NONE:
         return None
     if endpoint.side not in sides_of(caller.own.roles):
@@ -188,6 +202,11 @@ def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
         return Refusal(Why.INVALID, f"OCPI-to: {to_party} is not served here")
     if from_party is not None and from_party not in parties_of(caller.peer, Role):
         return Refusal(Why.INVALID, f"OCPI-from: {from_party} is not among your roles (R-09)")
+    if ENDPOINTS[endpoint.name] is not ANSWERED:
+        speaking = theirs & {from_party} if from_party in theirs else theirs
+        theirs = agreeing(terms, theirs, endpoint.module, endpoint.interface.value)
+        if not speaking & theirs:
+            return NOT_HERE
     if not theirs:
         return NOT_HERE
     if endpoint.interface is Interface.RECEIVER and "party_id" in call.path:

@@ -10,6 +10,8 @@ import msgspec
 from elstrada.model.facts import PeerChanged
 from elstrada.model.ids import PartyId, peer_stream
 from elstrada.model.party import Party, Peer, PeerState
+from elstrada.roaming.agreement import Terms
+from elstrada.roles.roaming.agreements import terms_with
 from elstrada.roles.roaming.means import Means
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Cell, Put, Row, RowMoved, Work
@@ -60,6 +62,10 @@ class Peers:
         where = {"owner": str(owner), "state": PeerState.ACTIVE.value}
         rows = await self._means.spine.find(t.peer, where, limit=_MOST_PEERS)
         return [_peer(row) for row in rows]
+
+    async def terms(self, peer: Peer) -> Terms:
+        """What is agreed with a peer now."""
+        return await terms_with(self._means.spine, peer, self._means.clock.now())
 
     async def by_token(self, token: str | None) -> Caller | None:
         """Who shows this token (R-10: identity is the token, never an address).

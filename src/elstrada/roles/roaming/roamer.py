@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
+from elstrada.roaming.agreement import turns
 from elstrada.roaming.news import MODULE_OF, CdrNews, Kind, News, PeerNews, SessionNews, StatusNews, news
 from elstrada.roaming.visibility import (
     listens,
@@ -149,6 +150,8 @@ class Roamer:
         if listens(peer, "tokens") and may_see_tokens(peer):
             async for row in self._rows(t.token, ours):
                 yield mark(peer, Kind.TOKEN, str(row["uid"]), str(row["type"]), position=position, now=now)
+        for at in turns(await self._peers.terms(peer)):
+            yield mark(peer, Kind.AGREEMENT, f"{at:%Y-%m-%dT%H:%M:%SZ}", position=position, now=at)
         own = await self._peers.party(peer.owner)
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)

@@ -22,6 +22,7 @@ from elstrada.roaming.places import Condition, condition, living
 from elstrada.roles.roaming.holders import kept_identity
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.rows import identity_of
+from elstrada.roles.roaming.taken import Takings
 from elstrada.roles.roaming.totals import Totals
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row
@@ -58,6 +59,7 @@ class Stock:
         self._spine, self._clock = means.spine, means.clock
         self._plans: dict[PartyId, _Plan] = {}
         self.totals = Totals(means)
+        self.takings = Takings(means.spine)
 
     # --- where stations stand -----------------------------------------------------------------------
 

@@ -45,12 +45,13 @@ def wire(means: Means, post: Post) -> Roaming:
     peers, stock = Peers(means), Stock(means)
     line = Line(means, peers)
     registrar, puller = Registrar(means, peers, line), Puller(means, line)
+    roamer = Roamer(means, peers, stock)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     return Roaming(
         office=Office(means, peers, stock, registrar, callbacks, commander),
         registrar=registrar,
-        roamer=Roamer(means, peers, stock),
-        courier=Courier(means, peers, Parcels(peers, stock, line, puller, means.findings)),
+        roamer=roamer,
+        courier=Courier(means, peers, Parcels(means, peers, stock, line, puller, roamer)),
         callbacks=callbacks,
         authorizer=Authorizer(means, peers, stock, line),
         commander=commander,

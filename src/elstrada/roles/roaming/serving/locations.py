@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from elstrada.model.location import Location
 from elstrada.ocpi import nesting
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.patch import changes_identity
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
-from elstrada.roaming.visibility import may_see_location
+from elstrada.roaming.news import Kind
+from elstrada.roaming.visibility import listens
 from elstrada.roles.roaming.rows import location_row, source_of
 from elstrada.roles.roaming.serving.visit import (
     LONG_AGO,
@@ -19,6 +20,7 @@ from elstrada.roles.roaming.serving.visit import (
     misplaced,
     owner_in_path,
 )
+from elstrada.roles.roaming.shown import note_shown
 from elstrada.roles.roaming.stock import OWN, location_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, RowMoved, Where, Work
@@ -43,17 +45,26 @@ async def list_locations(visit: Visit) -> Result:
         "last_updated": visit.between(),
     }
     rows = await visit.means.spine.find(t.location, where, order=("location_id",), limit=_MOST_LOCATIONS)
-    seen = [location for location in map(location_of, rows) if _sayable(visit, location)]
+    shown = [found for row in rows if (found := _sayable(visit, location_of(row))) is not None]
     window = visit.call.window
     assert window is not None
-    page = await visit.stock.living(visit.own.id, seen[window.offset : window.offset + window.limit])
+    page = await visit.stock.living(visit.own.id, shown[window.offset : window.offset + window.limit])
+    await _note(visit, page)
     items = tuple(visit.words.location.write(location).value for location in page)
-    return Listing(items, visit.list_url, len(seen))
+    return Listing(items, visit.list_url, len(shown))
 
 
-def _sayable(visit: Visit, location: Location) -> bool:
-    """May the caller have the location, and would its version not misread it?"""
-    return may_see_location(visit.peer, location) and not visit.words.location.write(location).misleads
+def _sayable(visit: Visit, location: Location) -> Location | None:
+    """The location as the caller may have it, unless its version would misread it."""
+    seen = visit.seen(location)
+    return None if seen is None or visit.words.location.write(seen).misleads else seen
+
+
+async def _note(visit: Visit, told: Sequence[Location]) -> None:
+    """Who takes pushes will be told when these are no longer for it."""
+    if listens(visit.peer, "locations"):
+        ids, now = [location.id for location in told], visit.means.clock.now()
+        await note_shown(visit.means.spine, visit.peer, Kind.LOCATION, ids, now)
 
 
 async def show_location(visit: Visit) -> Result:
@@ -71,7 +82,9 @@ async def show_connector(visit: Visit) -> Result:
 
 async def _shown(visit: Visit) -> Location | None:
     location = await visit.stock.location(visit.own.id, visit.call.path["location_id"])
-    return location if location is not None and _sayable(visit, location) else None
+    seen = None if location is None else _sayable(visit, location)
+    await _note(visit, () if seen is None else (seen,))
+    return seen
 
 
 # --- theirs (receiver) ------------------------------------------------------------------------------

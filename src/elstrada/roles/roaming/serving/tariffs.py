@@ -5,9 +5,11 @@ from __future__ import annotations
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.patch import changes_identity, patch_time
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
-from elstrada.roaming.visibility import may_see_tariffs
+from elstrada.roaming.news import Kind
+from elstrada.roaming.visibility import listens, may_see_tariffs
 from elstrada.roles.roaming.rows import tariff_row
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, misplaced, owner_in_path
+from elstrada.roles.roaming.shown import note_shown
 from elstrada.roles.roaming.stock import tariff_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Row, RowMoved, Where, Work
@@ -22,11 +24,17 @@ async def list_tariffs(visit: Visit) -> Result:
         return Listing((), visit.list_url)
     where: Where = {"owner": visit.owner, "party": visit.owner, "last_updated": visit.between()}
     rows = await visit.means.spine.find(t.tariff, where, order=("tariff_id",), limit=_MOST_TARIFFS)
-    written = [visit.words.tariff.write(tariff_of(row)) for row in rows]
+    ours = [tariff_of(row) for row in rows if visit.may_see_tariff(str(row["tariff_id"]))]
+    written = [visit.words.tariff.write(tariff) for tariff in ours]
     honest = [translated.value for translated in written if not translated.misleads]
     window = visit.call.window
     assert window is not None
-    return Listing(tuple(honest[window.offset : window.offset + window.limit]), visit.list_url, len(honest))
+    page = tuple(honest[window.offset : window.offset + window.limit])
+    if listens(visit.peer, "tariffs"):
+        ids = [tariff.id for tariff, told in zip(ours, written, strict=True) if not told.misleads]
+        some, now = ids[window.offset : window.offset + window.limit], visit.means.clock.now()
+        await note_shown(visit.means.spine, visit.peer, Kind.TARIFF, some, now)
+    return Listing(page, visit.list_url, len(honest))
 
 
 async def get_tariff(visit: Visit) -> Result:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 import msgspec
 
 from elstrada.model.ids import PartyId
+from elstrada.model.location import Location
 from elstrada.model.party import Party, Peer, Role
 from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.body import Object
@@ -18,7 +19,8 @@ from elstrada.ocpi.patch import without_identity
 from elstrada.ocpi.scalars import party, same
 from elstrada.ocpi.server import Call, Refusal, Result
 from elstrada.ocpi.versions import LANGUAGES, module_url
-from elstrada.roaming.visibility import parties_of
+from elstrada.roaming.agreement import Terms, agreeing, seeing, shown, shows_tariff
+from elstrada.roaming.visibility import EMSP_LIKE, may_see_location, parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.holders import token_of_contract
@@ -41,6 +43,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     call: Call
     side: Side = Side.NONE
     """Of the market, if the address is one side's (2.1.1)."""
+    terms: Terms
+    """What is agreed with the caller."""
 
     @property
     def owner(self) -> str:
@@ -77,10 +81,40 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         return min(self.parties(role), default=None)
 
     def parties(self, role: Role) -> frozenset[PartyId]:
-        """The caller's parties in a role: all, or the one its headers select among them (T18)."""
-        registered = parties_of(self.peer, (role,))
-        chosen = self.call.routing.from_party
-        return registered if chosen is None else registered & {chosen}
+        """The caller's parties in a role with which the module is agreed: all, or the one its headers select
+        among them (T18)."""
+        return self.speakers((role,))
+
+    def speakers(self, roles: Iterable[Role], chosen: bool = True) -> frozenset[PartyId]:
+        """As ``parties``, of several roles.
+
+        Args:
+            chosen: only the one that the headers select, if they do.
+        """
+        registered, named = parties_of(self.peer, roles), self.call.routing.from_party
+        speaking = registered & {named} if chosen and named is not None else registered
+        endpoint = self.call.endpoint
+        return agreeing(self.terms, speaking, endpoint.module, endpoint.interface.value)
+
+    def seen(self, location: Location) -> Location | None:
+        """A location of ours as the caller is shown it; None: for the caller there is no such."""
+        if not may_see_location(self.peer, location):
+            return None
+        parties = seeing(self.terms, self._viewers(), location)
+        return shown(self.terms, parties, location) if parties else None
+
+    def may_see_tariff(self, tariff_id: str) -> bool:
+        return shows_tariff(self.terms, self._viewers(), tariff_id)
+
+    def _viewers(self) -> frozenset[PartyId]:
+        """For whom the caller looks; a header that names a party of another role selects nobody among these."""
+        meant = self.call.routing.from_party in parties_of(self.peer, EMSP_LIKE)
+        return self.speakers(EMSP_LIKE, chosen=meant)
+
+    async def place(self, party: PartyId, location_id: str) -> Location | None:
+        """Where a session or CDR of the caller's own driver was, if its version embeds that, at its own tariffs."""
+        found = await self.stock.embedded(self.words, self.own.id, party, location_id)
+        return found if found is None or party != self.own.id else shown(self.terms, self._viewers(), found)
 
     def between(self) -> Between:
         """The dates that a list asks for."""
