@@ -8,6 +8,10 @@ NOUNS: dict[str, tuple[str, str]] = {
     "firmware": ("firmware", "Firmware for stations."),
     "session": ("sessions", "Charging at stations of ours."),
     "partner": ("partners", "Roaming connections with other parties."),
+    "agreement": (
+        "agreements",
+        "What is agreed with partners: modules, locations, tariffs, authorization, bounds.",
+    ),
     "token": ("tokens", "Cards and apps of drivers."),
     "customer": ("retail", "Customers of the retailer."),
     "contract": ("retail", "Customers' contracts."),

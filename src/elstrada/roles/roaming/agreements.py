@@ -38,9 +38,14 @@ async def terms_about(spine: Spine, owner: PartyId, party: PartyId, now: datetim
     return found or [Terms(at=now)]
 
 
+def agreement_made(row: Row) -> Agreement:
+    """An agreement as it was made, whether it was ended since or not; one that was never made is the default."""
+    return DEFAULT if row["document"] is None else _decoded(str(row["document"]))
+
+
 def agreement_in(row: Row) -> Agreement:
     """An agreement from its row; one that was ended holds no longer than to its end."""
-    agreement, ended_at = _decoded(str(row["document"])), row["ended_at"]
+    agreement, ended_at = agreement_made(row), row["ended_at"]
     if not isinstance(ended_at, datetime):
         return agreement
     ends = ended_at if agreement.valid_to is None else min(ended_at, agreement.valid_to)
