@@ -12,12 +12,13 @@ Source: OCPI 2.2.1 and 2.1.1 credentials, version_information_endpoint.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from urllib.parse import urlsplit
 
 import msgspec
 
 from elstrada.model.party import BusinessDetails, Party, PartyRole, PeerEndpoint, PeerState, Role
+from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Declined, Outcome, Received, Sending, Silent, describe, object_of, objects_of
@@ -67,7 +68,12 @@ Conversation = Generator[Sending, Outcome, Discovered | Refusal]
 
 
 def discover(
-    versions_url: str, spoken: Iterable[str], sides: Iterable[Side] = (), *, plain: bool = False
+    versions_url: str,
+    spoken: Iterable[str],
+    sides: Iterable[Side] = (),
+    *,
+    plain: bool = False,
+    quirks: Collection[PeerQuirk] = (),
 ) -> Conversation:
     """Find the best mutual version of a peer and its endpoints.
 
@@ -76,17 +82,46 @@ def discover(
         sides: of the market, on which we meet it.
         plain: try the token as 2.1.1 shows it first. As long as the peer's version is not known, the
             other form is tried as well, if 2.1.1 is spoken at all (R-02).
+        quirks: of the peer, as far as they are known before it is.
     """
-    wanted = tuple(spoken)
+    wanted, raw = tuple(spoken), PeerQuirk.RAW_TOKEN_SHOWN in quirks
+    plain = plain or raw
     forms = (plain, not plain) if any(versions.language(each).plain_token for each in wanted) else (False,)
     answer = yield from _ask(Sending(endpoint=versions.GET_VERSIONS, base=versions_url), forms)
     chosen = _choose(answer, wanted)
     if isinstance(chosen, Refusal):
         return chosen
     words = versions.language(chosen.version)
-    forms = (True, False) if words.plain_token else (False,)
+    forms = (True, False) if words.plain_token or raw else (False,)
     answer = yield from _ask(Sending(endpoint=versions.GET_DETAILS, base=chosen.url), forms)
-    return _details(answer, words, tuple(sides))
+    found = _details(answer, words, tuple(sides))
+    if isinstance(found, Refusal) or PeerQuirk.MODULE_NAMES not in quirks:
+        return found
+    return msgspec.structs.replace(found, endpoints=renamed(found.endpoints))
+
+
+def renamed(endpoints: Iterable[PeerEndpoint]) -> tuple[PeerEndpoint, ...]:
+    """The endpoints with the standard's identifiers, if they are those but for case and signs between letters."""
+    return tuple(
+        msgspec.structs.replace(one, identifier=_MODULES.get(_letters(one.identifier), one.identifier))
+        for one in endpoints
+    )
+
+
+def misnamed(endpoints: Iterable[PeerEndpoint]) -> tuple[str, ...]:
+    """Identifiers that are some module's, written otherwise."""
+    return tuple(
+        one.identifier
+        for one in endpoints
+        if _MODULES.get(_letters(one.identifier), one.identifier) != one.identifier
+    )
+
+
+def _letters(identifier: str) -> str:
+    return "".join(filter(str.isalnum, identifier.lower()))
+
+
+_MODULES = {_letters(one.module): one.module for table in versions.TABLES.values() for one in table}
 
 
 def _ask(sending: Sending, forms: tuple[bool, ...]) -> Generator[Sending, Outcome, Outcome]:
@@ -143,7 +178,13 @@ def read_roles(credentials: AnyCredentials, roles: Iterable[Role] = ()) -> tuple
     return tuple(found)
 
 
-def write_credentials(own: Party, token: str, versions_url: str, version: str = "2.2.1") -> AnyCredentials:
+def write_credentials(
+    own: Party,
+    token: str,
+    versions_url: str,
+    version: str = "2.2.1",
+    quirks: Collection[PeerQuirk] = (),
+) -> AnyCredentials:
     """Our credentials for a peer: the token it must show us."""
     business = common.BusinessDetails(own.business.name, own.business.website)
     if versions.language(version).sided:
@@ -156,14 +197,19 @@ def write_credentials(own: Party, token: str, versions_url: str, version: str = 
         )
     roles = tuple(
         CredentialsRole(
-            role=role.value,
+            role=role,
             business_details=business,
             party_id=own.id.party_id,
             country_code=own.id.country_code,
         )
-        for role in own.roles
+        for role in dict.fromkeys(_told(role, quirks) for role in own.roles)
     )
     return Credentials(token=token, url=versions_url, roles=roles)
+
+
+def _told(role: Role, quirks: Collection[PeerQuirk]) -> str:
+    unknown = role is Role.PTP and PeerQuirk.PTP_AS_OTHER in quirks
+    return (Role.OTHER if unknown else role).value
 
 
 def credentials_of(received: Received, version: str) -> AnyCredentials:

@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 from elstrada.model.http import Unreachable
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer, Role
+from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.ocpi import versions
-from elstrada.ocpi.client import Outcome, Sending, Silent, Unagreed, read_response, request
-from elstrada.ocpi.endpoints import Endpoint, Interface
+from elstrada.ocpi.client import Outcome, Sending, Silent, Unagreed, alone, read_response, request
+from elstrada.ocpi.endpoints import Endpoint, Interface, Reply
 from elstrada.ocpi.headers import Ids, Routing
 from elstrada.ocpi.registration import Conversation, Discovered, endpoint_url
 from elstrada.ocpi.server import Refusal
 from elstrada.roaming.agreement import ALWAYS, ANSWERED, ENDPOINTS, RECEIVER, SENDER, may_call
 from elstrada.roaming.visibility import parties_of
+from elstrada.roles.roaming.conduct import note_quirk
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 
@@ -72,11 +74,16 @@ class Line:
             query=query or {},
             body=body,
             url=url,
-            plain=words.plain_token,
+            plain=words.plain_token or peer.has(PeerQuirk.RAW_TOKEN_SHOWN),
+            slash=peer.has(PeerQuirk.SLASH_AT_END),
         )
         outcome = await self._send(
             sending, token, Routing(receiver, peer.owner), timeout_s or self._means.waits.peer_s
         )
+        only = alone(outcome) if endpoint.reply is Reply.OBJECT else None
+        if only is not None:
+            note_quirk(self._means.findings, peer, PeerQuirk.LONE_LISTS, f"answers {name} with a list of one")
+            outcome = only if peer.has(PeerQuirk.LONE_LISTS) else outcome
         self._means.tally.said(peer, outcome, self._means.clock.now())
         return outcome
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.party import PeerState, Role
+from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Interface, Side
-from elstrada.ocpi.headers import plain_token_of, token_of
+from elstrada.ocpi.headers import plain_token_of, token_of, trimmed_token_of
 from elstrada.ocpi.registration import CREDENTIALS, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
@@ -21,7 +22,7 @@ from elstrada.roaming.agreement import ANSWERED, ENDPOINTS, Terms, agreeing, may
 from elstrada.roaming.visibility import EMSP_LIKE, parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
-from elstrada.roles.roaming.conduct import note_findings, source
+from elstrada.roles.roaming.conduct import note_findings, note_quirk, source
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Caller, Peers
 from elstrada.roles.roaming.registrar import Registrar
@@ -97,6 +98,18 @@ class Office:
             caller = await self._peers.by_token(token)
             if caller is not None and (token == encoded or _may_show_plain(caller, named)):
                 return caller
+        return await self._odd_caller(request, plain)
+
+    async def _odd_caller(self, request: HttpRequest, plain: str | None) -> Caller | None:
+        """Who shows its token in another form than its version has: taken of marked peers only (R-02, R-03)."""
+        for token, quirk, says in (
+            (plain, PeerQuirk.RAW_TOKEN_TAKEN, "shows its token as it is"),
+            (trimmed_token_of(request.headers), PeerQuirk.TRIMMED_TOKEN, "shows its token with a line end"),
+        ):
+            caller = None if token is None else await self._peers.by_token(token)
+            if caller is not None:
+                note_quirk(self._means.findings, caller.peer, quirk, says)
+                return caller if caller.peer.has(quirk) else None
         return None
 
     async def _serve(

@@ -9,7 +9,9 @@ import msgspec
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, Role
-from elstrada.ocpi.client import Declined, Outcome, Received, is_peers_fault
+from elstrada.model.peer_quirk import PeerQuirk
+from elstrada.ocpi.client import Declined, Outcome, Received, describe, is_peers_fault
+from elstrada.ocpi.editions import cut, with_room
 from elstrada.ocpi.findings import Translated
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import language
@@ -23,7 +25,7 @@ from elstrada.roaming.visibility import (
     may_see_tokens,
     parties_of,
 )
-from elstrada.roles.roaming.conduct import note_losses
+from elstrada.roles.roaming.conduct import note_losses, note_quirk
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.marks import Mark
 from elstrada.roles.roaming.means import Means
@@ -134,6 +136,8 @@ class Parcels:
         location = seen.location
         if (whole := words.location.write(location)).misleads:
             return _misread(peer, whole)
+        if peer.has(PeerQuirk.PUT_WHOLE):
+            return await self._put_location(peer, seen)
         path = _owned(mark.owner, location_id=location_id)
         patch = EvseStatusPatch(evse.status.value, Instant(evse.last_updated))
         outcome = await self._line.tell(
@@ -142,7 +146,12 @@ class Parcels:
         if isinstance(outcome, Received) or is_peers_fault(outcome):
             return outcome
         await self._line.tell(peer, "get_location", to=seen.by, path=path)
-        return await self._put_location(peer, seen)
+        put = await self._put_location(peer, seen)
+        if isinstance(put, Received):
+            note_quirk(
+                self._findings, peer, PeerQuirk.PUT_WHOLE, f"takes a PUT, but no PATCH: {describe(outcome)}"
+            )
+        return put
 
     async def _location(self, peer: Peer, mark: Mark) -> Brought:
         """A location that is gone stays where it was told: nobody deletes one (R-38).
@@ -159,7 +168,7 @@ class Parcels:
 
     async def _withdraw(self, peer: Peer, location: Location) -> Outcome:
         gone = removed(location, self._means.clock.now())
-        body = language(peer.version).location.write(gone).value
+        body = language(peer.version).location.write(with_room(peer, gone)).value
         path = _owned(location.party, location_id=location.id)
         outcome = await self._line.tell(
             peer, "put_location", to=_emsp(peer), path=path, body=body, withdrawing=True
@@ -236,9 +245,11 @@ class Parcels:
 
     async def _put_location(self, peer: Peer, seen: _Seen) -> Brought:
         location = seen.location
-        written = language(peer.version).location.write(location)
+        fitting = with_room(peer, location)
+        written = language(peer.version).location.write(fitting)
         if written.misleads:
             return _misread(peer, written)
+        note_losses(self._findings, peer, "Location", cut(location, fitting))
         now = self._means.clock.now()
         await note_shown(self._means.spine, peer, Kind.LOCATION, (location.id,), now)
         return await self._line.tell(

@@ -118,7 +118,7 @@ class Peers:
         }
         stored = await self._row(peer.owner, peer.id)
         row |= self._sealed(peer, secrets, stored)
-        expected: Row = {} if before is None else {"document": msgspec.json.encode(before).decode()}
+        expected = _as_stored(before, stored)
         stream = peer_stream(peer.owner, peer.id)
         version = (await spine.load(stream)).version
         fact = PeerChanged(
@@ -154,6 +154,15 @@ class Peers:
 
     async def _row(self, owner: PartyId, peer_id: str) -> Row | None:
         return await self._means.spine.get(t.peer, owner=str(owner), peer_id=peer_id)
+
+
+def _as_stored(before: Peer | None, stored: Row | None) -> Row:
+    """What the record must hold: the same peer, in whichever release's words it was written."""
+    if before is None:
+        return {}
+    if stored is not None and _peer(stored) == before:
+        return {"document": stored["document"]}
+    return {"document": msgspec.json.encode(before).decode()}
 
 
 def _peer(row: Row) -> Peer:

@@ -13,6 +13,7 @@ from elstrada.model.party import Party, Peer, Role
 from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
+from elstrada.ocpi.editions import with_room
 from elstrada.ocpi.endpoints import Side
 from elstrada.ocpi.language import Language
 from elstrada.ocpi.patch import without_identity
@@ -101,7 +102,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         if not may_see_location(self.peer, location):
             return None
         parties = seeing(self.terms, self._viewers(), location)
-        return shown(self.terms, parties, location) if parties else None
+        return with_room(self.peer, shown(self.terms, parties, location)) if parties else None
 
     def may_see_tariff(self, tariff_id: str) -> bool:
         return shows_tariff(self.terms, self._viewers(), tariff_id)
