@@ -112,8 +112,6 @@ NOT_YET: dict[int, str] = {
 """Sentences that no test proves, and why."""
 
 NOT_WHOLE: dict[int, str] = {
-    2: "no peer can be marked",
-    3: "no peer can be marked",
     21: "fields that are not known are passed on with CDRs alone",
 }
 """What the tests of a sentence leave out."""

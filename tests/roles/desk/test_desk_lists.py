@@ -33,6 +33,7 @@ from elstrada.spine.face import Delete, Put, Row, Spine, Work
 WHOLE = {
     "station certificates": "which of a station's certificates counts is seen from all of them",
     "party list": "there are as many as the installation acts for",
+    "partner quirks": "they are the rows of a table that comes with Elstrada",
     "node list": "there are as many as the installation has machines",
     "station networks": "in which order a station tries its slots is seen from all of them",
 }
