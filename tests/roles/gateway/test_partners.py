@@ -94,6 +94,27 @@ async def test_t18_a_partners_token_charges_as_agreed(
                 assert answer[2]["idTagInfo"]["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("agreement", "listed"),
+    [
+        (Agreement(), True),
+        (Agreement(bounds=Bounds(open_sessions=1)), True),
+        (Agreement(asking=Asking.ALWAYS), False),
+        (Agreement(asking=Asking.NEVER), False),
+        (Agreement(places=Places(which=Which.LISTED)), False),
+    ],
+)
+async def test_t18_a_stations_own_list_holds_partners_tokens_as_agreed(
+    agreement: Agreement, listed: bool
+) -> None:
+    async with place() as scene:
+        (node,) = scene.nodes.values()
+        await furnish(node, agreement)
+        rows = await node.spine.find(t.token, {"owner": str(CPO)})
+        tokens = [(str(row["ref"]), msgspec.json.decode(str(row["document"]), type=Token)) for row in rows]
+        assert await node.gateway.partners.listable(CPO, "CP1", tokens) == (tokens if listed else [])
+
+
 async def test_no_more_of_a_partners_sessions_run_than_agreed_and_each_has_its_tariff() -> None:
     async with place() as scene:
         (node,) = scene.nodes.values()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from elstrada.model import asks
-from elstrada.model.agreement import Standing
+from elstrada.model.agreement import Asking, Bounds, Standing
 from elstrada.model.asks import PresentedToken
 from elstrada.model.device import Station
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
+from elstrada.model.token import Token
 from elstrada.net.face import Clock
 from elstrada.roaming.agreement import standing
 from elstrada.roles.gateway.seat import Seat
@@ -46,20 +47,43 @@ class Partners:
         return msgspec.structs.replace(ask, token=msgspec.structs.replace(token, standing=agreed))
 
     async def standing(
-        self, owner: PartyId, station_id: str, party: PartyId, evse_id: int = 0, connector_id: int = 0
+        self,
+        owner: PartyId,
+        station_id: str,
+        party: PartyId,
+        evse_id: int = 0,
+        connector_id: int = 0,
+        *,
+        bounded: bool = True,
     ) -> Standing:
-        """What is agreed with a party about a station of ours; of several connections the one that permits more."""
+        """What is agreed with a party about a station of ours; of several connections the one that permits more.
+
+        Args:
+            bounded: also by what its drivers have had already.
+        """
         now = self._clock.now()
         location, evse_uid, connector = await self._place(owner, station_id, evse_id, connector_id)
         found: Standing | None = None
         for terms in await terms_about(self._spine, owner, party, now):
-            taken = await self._takings.of(owner, party, terms.of(party).bounds, now)
+            bounds = terms.of(party).bounds if bounded else Bounds()
+            taken = await self._takings.of(owner, party, bounds, now)
             one = standing(terms, party, taken, location, (evse_uid, connector))
             if not one.refusal:
                 return one
             found = found or one
         assert found is not None, "there are terms for every party"
         return found
+
+    async def listable(
+        self, owner: PartyId, station_id: str, tokens: list[tuple[str, Token]]
+    ) -> list[tuple[str, Token]]:
+        """Those that a station may know by itself: not those whose party is to be asked, or has no place here."""
+        others = {token.party for _, token in tokens} - {owner}
+        agreed = {
+            party: await self.standing(owner, station_id, party, bounded=False) for party in sorted(others)
+        }
+        barred = {party for party, one in agreed.items() if one.refusal or one.asking is Asking.ALWAYS}
+        return [(ref, token) for ref, token in tokens if token.party not in barred]
 
     async def _issuer(self, owner: PartyId, token: PresentedToken) -> PartyId | None:
         """Whose token it is, as we know it, or as whoever began a session with it said."""
