@@ -67,7 +67,7 @@ PEERS = """
 # Quirks of partners' platforms
 
 What a partner's platform does otherwise than OCPI has it is a switch on the connection, off unless an operator says so:
-`elstrada partner quirk nord raw-token-taken=on`. It holds from the next request on. `elstrada partner show nord` shows
+`elstrada partner quirk nord --quirk raw-token-taken=on`. It holds from the next request on. `elstrada partner show nord` shows
 which are on, what the partner sent that strays, and which quirk it shows though it is off; `elstrada partner quirks`
 lists all. Each time one is met it is counted among the partner's findings, as `quirk NAME`, whether it is on or off.
 

@@ -192,7 +192,7 @@ async def test_r36_a_peer_without_patch_is_counted_and_the_quirk_named():
     await at_station(world, status(ConnectorStatus.CHARGING, START + FAR))
     await world.settle()
     rows = await _findings(world, "quirk put-whole")
-    assert "partner quirk ret put-whole=on" in str(rows[0]["sample"])
+    assert "partner quirk ret --quirk put-whole=on" in str(rows[0]["sample"])
 
 
 @aio

@@ -185,7 +185,6 @@ QUIRK = Verb(
     PartnerCard,
     quirk_partner,
     show=_shown,
-    arguments=2,
 )
 QUIRKS = Verb(
     "partner quirks",

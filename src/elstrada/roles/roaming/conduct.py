@@ -28,7 +28,7 @@ def source(owner: PartyId, peer_id: str) -> str:
 
 def note_quirk(findings: Findings, peer: Peer, quirk: PeerQuirk, says: str) -> None:
     """Count that a peer does what a quirk tells of, and how to have it put up with if it is not."""
-    hint = "" if peer.has(quirk) else f"; see `elstrada partner quirk {peer.id} {quirk.value}=on`"
+    hint = "" if peer.has(quirk) else f"; see `elstrada partner quirk {peer.id} --quirk {quirk.value}=on`"
     findings.note(source(peer.owner, peer.id), finding_of(quirk), says + hint)
 
 
