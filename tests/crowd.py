@@ -76,6 +76,7 @@ _CROWDED = (
     t.location,
     t.tariff,
     t.peer,
+    t.agreement,
     t.finding,
     t.firmware_image,
     t.transfer,
@@ -152,6 +153,10 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"source": f"station:{number % 97}"}
         case "station_item":
             return {"kind": (ItemKind.VARIABLE if few else ItemKind.MONITOR).value}
+        case "agreement":
+            digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+            code = "".join(digits[number // 36**place % 36] for place in (2, 1, 0))
+            return {"party": f"SE*{code}", "ended_at": None}
         case "peer":
             return {"peer_id": f"{number:08d}", "state": "ACTIVE"}
         case "reservation":

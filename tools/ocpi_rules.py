@@ -108,8 +108,6 @@ NOT_YET: dict[int, str] = {
 """Sentences that no test proves, and why."""
 
 NOT_WHOLE: dict[int, str] = {
-    2: "no peer can be marked",
-    3: "no peer can be marked",
     21: "of what is pulled from a partner's list, unknown fields are not kept",
 }
 """What the tests of a sentence leave out."""

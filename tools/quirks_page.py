@@ -1,10 +1,12 @@
-"""The page of stations' quirks, made from the table that acts on them."""
+"""The page of stations' and peers' quirks, made from the tables that act on them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from elstrada.model.peer_quirk import PeerQuirkRow
 from elstrada.model.quirk import Quirk, Repair
+from elstrada.roles.quirks.peers import peer_quirks
 from elstrada.roles.quirks.table import ours
 
 HEAD = """# Quirks of stations' software
@@ -61,10 +63,27 @@ What is not sent is answered `NOT_SUPPORTED`, with the row's reason and source.
 |---|---|
 """
 
+PEERS = """
+# Quirks of partners' platforms
+
+What a partner's platform does otherwise than OCPI has it is a switch on the connection, off unless an operator says so:
+`elstrada partner quirk nord --quirk raw-token-taken=on`. It holds from the next request on. `elstrada partner show nord` shows
+which are on, what the partner sent that strays, and which quirk it shows though it is off; `elstrada partner quirks`
+lists all. Each time one is met it is counted among the partner's findings, as `quirk NAME`, whether it is on or off.
+
+What costs nobody anything needs no switch and is understood from everybody: HTTP 403 where 401 is due, a slash more or
+less at the end of an address that we serve, identifiers in another case, longer texts than allowed, unknown fields,
+`+00:00` for `Z`, no body where an envelope is due. What strays in objects is a finding with its field and rule. What we
+write keeps to the standard.
+"""
+
 
 def page() -> str:
     """The whole page."""
-    return HEAD + "".join(_repairs()) + "\n## The rows\n" + "".join(_row(row) for row in ours().rows)
+    rows = "".join(_row(row) for row in ours().rows)
+    return (
+        HEAD + "".join(_repairs()) + "\n## The rows\n" + rows + PEERS + "".join(map(_peer_row, peer_quirks()))
+    )
 
 
 _REPAIRS = {
@@ -80,6 +99,14 @@ _REPAIRS = {
 def _repairs() -> Iterator[str]:
     for repair in Repair:
         yield f"| `{repair.value}` | {_REPAIRS[repair]} |\n"
+
+
+def _peer_row(row: PeerQuirkRow) -> str:
+    sources = ", ".join(f"<{source}>" for source in row.sources)
+    return (
+        f"\n## {row.name.value}\n\nSuch a partner {row.reason}.\n\n- does: {row.does}\n- source: {sources}\n"
+        f"- test: `{row.test}`\n"
+    )
 
 
 def _row(row: Quirk) -> str:

@@ -38,7 +38,7 @@ def test_r01_a_token_shown_is_the_token_read(token: str):
         "Token " + _token(b"with space"),
         "Token " + _token(b"x" * 65),
         "Token " + "A" * 5000,
-        "Token " + _token(b"example-token\n"),  # only with a peer's quirk, which none has yet.
+        "Token " + _token(b"example-token\n"),  # only with a peer's quirk: see test_roaming_quirks.
         "Token raw-token-of-a-2.1.1-peer",
     ],
 )

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elstrada.model import facts as f
+from elstrada.model.agreement import Agreement
 from elstrada.model.device import CommandResult, ConnectorStatus
-from elstrada.model.ids import PartyId, peer_stream, station_stream
+from elstrada.model.ids import PartyId, agreement_stream, peer_stream, station_stream
 from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.party import PeerState
 from elstrada.roaming.news import MODULE_OF, Kind, PeerNews, ProfileNews, SessionNews, StatusNews, news
@@ -55,9 +56,14 @@ def test_a_peer_that_registered_shall_have_everything(state: PeerState, told: ob
     assert news(peer_stream(ELS, "p"), f.PeerChanged("p", state)) == told
 
 
+@pytest.mark.parametrize("fact", [f.AgreementMade("p", Agreement()), f.AgreementEnded("p")])
+def test_a_peer_with_which_something_else_is_agreed_shall_have_what_is_for_it(fact: f.Fact):
+    assert news(agreement_stream(ELS, "p"), fact) == PeerNews(ELS, "p")
+
+
 def test_every_kind_that_is_pushed_has_a_module():
     # What is active of a session goes to the other side's sender: MODULE_OF is of receivers.
-    assert set(MODULE_OF) == set(Kind) - {Kind.PULL, Kind.PROFILE}
+    assert set(MODULE_OF) == set(Kind) - {Kind.PULL, Kind.PROFILE, Kind.AGREEMENT}
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1), st.sampled_from([REFUSED_S, UNREACHABLE_S]))

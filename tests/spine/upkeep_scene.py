@@ -13,7 +13,14 @@ import msgspec
 
 from elstrada.model.cdr import Cdr
 from elstrada.model.facts import CdrIssued, CdrReceived, Fact, StationConnected
-from elstrada.model.ids import PartyId, cdr_stream, contract_stream, peer_stream, roamed_session_stream
+from elstrada.model.ids import (
+    PartyId,
+    agreement_stream,
+    cdr_stream,
+    contract_stream,
+    peer_stream,
+    roamed_session_stream,
+)
 from elstrada.model.party import BusinessDetails, Party, Peer, PeerState, Role
 from elstrada.spine import tables as t
 from elstrada.spine.face import Advance, Append, Put, Spine, Work
@@ -120,6 +127,7 @@ def _others() -> dict[str, tuple[Fact, ...]]:
         contract_stream(RET, "SERETC00000017"): (golden("BillLineAdded"),),
         roamed_session_stream(RET, ELS, "roamed"): (golden("RoamedSessionChanged"),),
         peer_stream(ELS, "p"): (golden("PeerChanged"),),
+        agreement_stream(ELS, "peer-id-1"): (golden("AgreementMade"), golden("AgreementEnded")),
     }
 
 

@@ -16,6 +16,7 @@ from elstrada.charging.decision import Decision
 from elstrada.charging.state import PendingCommand, StationState
 from elstrada.model import answers, asks
 from elstrada.model import facts as f
+from elstrada.model.agreement import Asking, Silence
 from elstrada.model.asks import PresentedToken
 from elstrada.model.certificates import ContractStatus
 from elstrada.model.device import CommandName
@@ -39,6 +40,7 @@ def authorize(state: StationState, ask: asks.Authorize, now: datetime) -> Decisi
         or _kept_away(state, ask, now)
         or ask.verdict
         or reserve.authorized(state, ask.token, ask.evse_id, now)
+        or (None if charges else _not_agreed(ask.token))
         or local_verdict(state, ask.token)
     )
     if verdict is None:
@@ -109,7 +111,7 @@ def judge(
         grant = state.grants.get(token.ref)
         if grant is not None and grant.holds(now):
             return grant.verdict
-    return local_verdict(state, token) or question(state, token, evse_id)
+    return _not_agreed(token) or local_verdict(state, token) or question(state, token, evse_id)
 
 
 def judge_at_the_end(
@@ -118,6 +120,13 @@ def judge_at_the_end(
     """Judge a token that ends a session. Its eMSP is not asked: there is nothing left to allow."""
     judged = judge(state, token, evse_id, now, None)
     return judged.fallback if isinstance(judged, answers.AskParty) else judged
+
+
+def _not_agreed(token: PresentedToken) -> Verdict | None:
+    """The refusal of a partner's token that may not charge here as agreed; None: it may."""
+    if token.standing is None or not token.standing.refusal:
+        return None
+    return _refusal(Allowed.NOT_ALLOWED, token.known, token.standing.refusal)
 
 
 def with_group(verdict: Verdict, token: PresentedToken) -> Verdict:
@@ -160,6 +169,18 @@ def local_verdict(state: StationState, token: PresentedToken) -> Verdict | None:
         return None
     if known.party == state.owner:
         return _by_record(known, "our own token")
+    match token.standing.asking if token.standing is not None else Asking.BY_TOKEN:
+        case Asking.ALWAYS:
+            return None
+        case Asking.WHITELIST if known.whitelist is Whitelist.NEVER:
+            return _refusal(Allowed.NOT_ALLOWED, known, "whitelist NEVER, and nobody is asked as agreed")
+        case Asking.WHITELIST:
+            return _by_record(known, f"whitelist {known.whitelist.value}, and nobody is asked as agreed")
+        case _:
+            return _by_whitelist(known)
+
+
+def _by_whitelist(known: Token) -> Verdict | None:
     match known.whitelist:
         case Whitelist.ALWAYS:
             return _by_record(known, "whitelist ALWAYS")
@@ -172,8 +193,13 @@ def local_verdict(state: StationState, token: PresentedToken) -> Verdict | None:
 def question(state: StationState, token: PresentedToken, evse_id: int | None) -> answers.AskParty:
     """The question to the token's eMSP, with what holds when nobody answers."""
     known = token.known
+    silence = token.standing.silence if token.standing is not None else Silence.BY_TOKEN
     if known is None:
         fallback = _refusal(Allowed.NOT_ALLOWED, None, "nobody knows this token")
+    elif silence is Silence.REFUSE:
+        fallback = _refusal(Allowed.NOT_ALLOWED, known, "its party did not answer, refused as agreed")
+    elif silence is Silence.ALLOW:
+        fallback = _by_record(known, "its party did not answer, by our record as agreed")
     elif known.whitelist is Whitelist.NEVER:
         fallback = _refusal(Allowed.NOT_ALLOWED, known, "whitelist NEVER and its party did not answer")
     else:

@@ -289,10 +289,11 @@ def _started(
 
 
 def _tariff_of(token: asks.PresentedToken | None, verdict: Verdict | None) -> str | None:
-    """The tariff of an accepted token's own, if it has one."""
-    if token is None or token.allowance is None or verdict is None or verdict.allowed is not Allowed.ALLOWED:
+    """The tariff of an accepted token's own, or agreed with its party, if there is one."""
+    if token is None or verdict is None or verdict.allowed is not Allowed.ALLOWED:
         return None
-    return token.allowance.tariff_id or None
+    own = token.allowance.tariff_id if token.allowance is not None else ""
+    return own or (token.standing.tariff_id if token.standing is not None else "") or None
 
 
 def _command_of(state: StationState, ask: StartSession, now: datetime) -> PendingCommand | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from elstrada.model.admission import Admission
+from elstrada.model.agreement import Standing
 from elstrada.model.allowance import Allowance, LimitKind, SessionLimit
 from elstrada.model.certificates import (
     ChainQuestion,
@@ -59,6 +60,8 @@ class PresentedToken(msgspec.Struct, frozen=True, omit_defaults=True):
     """Until when its judgement may be remembered, which of a prepaid one it may not; filled in likewise."""
     additional: tuple[AdditionalInfo, ...] = ()
     """What a station that supports it is told beside the uid."""
+    standing: Standing | None = None
+    """What is agreed with its party, if it is another's and anything was agreed at all; filled in likewise."""
 
 
 class Boot(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag=True):

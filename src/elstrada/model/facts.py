@@ -12,6 +12,7 @@ from datetime import datetime
 import msgspec
 
 from elstrada.model.admission import Admission, AdmittedBy, Make
+from elstrada.model.agreement import Agreement
 from elstrada.model.allowance import LimitedBy, LimitKind, SessionLimit
 from elstrada.model.asks import StationEvent
 from elstrada.model.booking import Booked
@@ -440,6 +441,21 @@ class ClientInfoChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=Tru
     reason: ClientReason = ClientReason.TOLD
 
 
+class AgreementMade(msgspec.Struct, frozen=True, tag=True):
+    """What holds between a party of ours and a party of a peer, or all of them, from now on: instead of what held before."""
+
+    peer_id: str
+    agreement: Agreement
+
+
+class AgreementEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """Nothing is agreed with that party of a peer any more, or with all those without an agreement of their own."""
+
+    peer_id: str
+    party: PartyId | None = None
+    note: str = ""
+
+
 class RoamedSessionChanged(msgspec.Struct, frozen=True, tag=True):
     """Another party told us the state of one of our drivers' sessions."""
 
@@ -605,6 +621,8 @@ Fact = (
     | StationAdmitted
     | PeerChanged
     | ClientInfoChanged
+    | AgreementMade
+    | AgreementEnded
     | RoamedSessionChanged
     | RoamedSessionLapsed
     | TerminalChanged

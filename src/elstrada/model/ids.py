@@ -123,6 +123,11 @@ def client_stream(owner: PartyId, of: PartyId, hub: str = "") -> str:
     return f"client/{owner}/{of}/{hub}" if hub else f"client/{owner}/{of}"
 
 
+def agreement_stream(owner: PartyId, peer_id: str) -> str:
+    """The stream of what is agreed with a peer; operators write to it, so it is not the connection's own."""
+    return f"agreement/{owner}/{peer_id}"
+
+
 def owner_of(stream: str) -> PartyId:
     """The party whose stream this is (its second segment)."""
     return PartyId.parse(stream.split("/", 2)[1])

@@ -226,4 +226,6 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     images: tuple[Image, ...] = ()
     energy_mix: EnergyMix | None = None
     help_phone: str | None = None
+    groups: tuple[str, ...] = ()
+    """Our own names for sets of locations, by which agreements mean them; nobody else is told."""
     last_updated: datetime

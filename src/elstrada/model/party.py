@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from elstrada.model.ids import PartyId
+from elstrada.model.peer_quirk import PeerQuirk
 
 
 class Role(StrEnum):
@@ -118,6 +119,11 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     versions_url: str | None = None
     roles: tuple[PartyRole, ...] = ()
     endpoints: tuple[PeerEndpoint, ...] = ()
+    quirks: tuple[PeerQuirk, ...] = ()
+    """What it does otherwise than the standard has it, as an operator said."""
     changed_at: datetime
     hub: PartyId | None = None
     """The peer's own party as a hub, through which others are reached; None: it is none."""
+
+    def has(self, quirk: PeerQuirk) -> bool:
+        return quirk in self.quirks

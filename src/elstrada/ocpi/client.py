@@ -34,6 +34,8 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     """Instead of base, path and query: an address the peer gave (Link, response_url)."""
     plain: bool = False
     """The token is shown as it is, as 2.1.1 has it (R-02)."""
+    slash: bool = False
+    """The path ends in a slash."""
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -68,7 +70,13 @@ class Silent(msgspec.Struct, frozen=True):
     problem: str
 
 
-Outcome = Received | Declined | Garbled | Silent
+class Unagreed(msgspec.Struct, frozen=True):
+    """We did not ask: it is not agreed with the peer."""
+
+    problem: str
+
+
+Outcome = Received | Declined | Garbled | Silent | Unagreed
 
 
 def request(sending: Sending, token: str, ids: Ids, routing: Routing) -> HttpRequest:
@@ -82,10 +90,24 @@ def request(sending: Sending, token: str, ids: Ids, routing: Routing) -> HttpReq
         headers["content-type"] = "application/json"
     return HttpRequest(
         endpoint.method,
-        sending.url or url_of(endpoint, sending.base, sending.path, sending.query),
+        sending.url or _slashed(url_of(endpoint, sending.base, sending.path, sending.query), sending.slash),
         headers=headers,
         body=b"" if sending.body is None else encode(sending.body),
     )
+
+
+def _slashed(url: str, wanted: bool) -> str:
+    path, mark, query = url.partition("?")
+    return f"{path.rstrip('/')}/{mark}{query}" if wanted else url
+
+
+def alone(outcome: Outcome) -> Outcome | None:
+    """The outcome with the one object of its list; None: it has no list of one object."""
+    match outcome:
+        case Received([dict() as only]):
+            return msgspec.structs.replace(outcome, data=only)
+        case _:
+            return None
 
 
 def read_response(response: HttpResponse) -> Outcome:
@@ -117,7 +139,7 @@ def read_response(response: HttpResponse) -> Outcome:
 def is_peers_fault(outcome: Outcome) -> bool:
     """Does the outcome say something about the peer, so that anything else would fare the same?"""
     match outcome:
-        case Received():
+        case Received() | Unagreed():
             return False
         case Declined(http):
             return http >= 500 or http in _PEER_FAULTS
@@ -136,6 +158,8 @@ def describe(outcome: Outcome) -> str:
             return f"HTTP {http}: {problem}"
         case Silent(problem):
             return f"no answer: {problem}"
+        case Unagreed(problem):
+            return f"not asked: {problem}"
 
 
 def object_of(received: Received, kind: type[T]) -> T:

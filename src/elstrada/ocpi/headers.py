@@ -61,6 +61,16 @@ def token_of(headers: Mapping[str, str]) -> str | None:
         return None
 
 
+def trimmed_token_of(headers: Mapping[str, str]) -> str | None:
+    """The token of a peer that encodes a line end with it; None if there is no line end (R-03)."""
+    try:
+        told = base64.b64decode(_shown(headers), validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    trimmed = told.rstrip("\r\n")
+    return None if trimmed == told else _believable(trimmed)
+
+
 def plain_token_of(headers: Mapping[str, str]) -> str | None:
     """The same of a request of 2.1.1, which shows the token as it is (R-02)."""
     return _believable(_shown(headers))

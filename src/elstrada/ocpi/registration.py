@@ -12,13 +12,14 @@ Source: OCPI 2.2.1 and 2.1.1 credentials, version_information_endpoint.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from urllib.parse import urlsplit
 
 import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.model.party import BusinessDetails, Party, PartyRole, PeerEndpoint, PeerState, Role
+from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Declined, Outcome, Received, Sending, Silent, describe, object_of, objects_of
@@ -75,7 +76,12 @@ Conversation = Generator[Sending, Outcome, Discovered | Refusal]
 
 
 def discover(
-    versions_url: str, spoken: Iterable[str], sides: Iterable[Side] = (), *, plain: bool = False
+    versions_url: str,
+    spoken: Iterable[str],
+    sides: Iterable[Side] = (),
+    *,
+    plain: bool = False,
+    quirks: Collection[PeerQuirk] = (),
 ) -> Conversation:
     """Find the best mutual version of a peer and its endpoints.
 
@@ -84,17 +90,46 @@ def discover(
         sides: of the market, on which we meet it.
         plain: try the token as 2.1.1 shows it first. As long as the peer's version is not known, the
             other form is tried as well, if 2.1.1 is spoken at all (R-02).
+        quirks: of the peer, as far as they are known before it is.
     """
-    wanted = tuple(spoken)
+    wanted, raw = tuple(spoken), PeerQuirk.RAW_TOKEN_SHOWN in quirks
+    plain = plain or raw
     forms = (plain, not plain) if any(versions.language(each).plain_token for each in wanted) else (False,)
     answer = yield from _ask(Sending(endpoint=versions.GET_VERSIONS, base=versions_url), forms)
     chosen = _choose(answer, wanted)
     if isinstance(chosen, Refusal):
         return chosen
     words = versions.language(chosen.version)
-    forms = (True, False) if words.plain_token else (False,)
+    forms = (True, False) if words.plain_token or raw else (False,)
     answer = yield from _ask(Sending(endpoint=versions.GET_DETAILS, base=chosen.url), forms)
-    return _details(answer, words, tuple(sides))
+    found = _details(answer, words, tuple(sides))
+    if isinstance(found, Refusal) or PeerQuirk.MODULE_NAMES not in quirks:
+        return found
+    return msgspec.structs.replace(found, endpoints=renamed(found.endpoints))
+
+
+def renamed(endpoints: Iterable[PeerEndpoint]) -> tuple[PeerEndpoint, ...]:
+    """The endpoints with the standard's identifiers, if they are those but for case and signs between letters."""
+    return tuple(
+        msgspec.structs.replace(one, identifier=_MODULES.get(_letters(one.identifier), one.identifier))
+        for one in endpoints
+    )
+
+
+def misnamed(endpoints: Iterable[PeerEndpoint]) -> tuple[str, ...]:
+    """Identifiers that are some module's, written otherwise."""
+    return tuple(
+        one.identifier
+        for one in endpoints
+        if _MODULES.get(_letters(one.identifier), one.identifier) != one.identifier
+    )
+
+
+def _letters(identifier: str) -> str:
+    return "".join(filter(str.isalnum, identifier.lower()))
+
+
+_MODULES = {_letters(one.module): one.module for table in versions.TABLES.values() for one in table}
 
 
 def _ask(sending: Sending, forms: tuple[bool, ...]) -> Generator[Sending, Outcome, Outcome]:
@@ -175,12 +210,14 @@ def write_credentials(
     version: str = "2.2.1",
     reached: Iterable[PartyRole] = (),
     endpoints: Iterable[PeerEndpoint] = (),
+    quirks: Collection[PeerQuirk] = (),
 ) -> AnyCredentials:
     """Our credentials for a peer: the token it must show us.
 
     Args:
         reached: the parties behind us, if we are a hub; from 2.3.0 on they are named.
         endpoints: of the peer, by which it is known what words it takes.
+        quirks: of the peer, likewise.
     """
     business = common.BusinessDetails(own.business.name, own.business.website)
     if versions.language(version).sided:
@@ -191,7 +228,7 @@ def write_credentials(
             party_id=own.id.party_id,
             country_code=own.id.country_code,
         )
-    roles = tuple(_written(own.id, role, business) for role in _told_roles(own.roles, endpoints))
+    roles = tuple(_written(own.id, role, business) for role in _told_roles(own.roles, endpoints, quirks))
     if Role.HUB in own.roles and version == "2.3.0":
         behind = (
             _written(
@@ -206,12 +243,15 @@ def write_credentials(
     return Credentials(token=token, url=versions_url, roles=roles)
 
 
-def _told_roles(roles: Iterable[Role], endpoints: Iterable[PeerEndpoint]) -> tuple[Role, ...]:
+def _told_roles(
+    roles: Iterable[Role], endpoints: Iterable[PeerEndpoint], quirks: Collection[PeerQuirk]
+) -> tuple[Role, ...]:
     """Our roles in words that the peer takes: no edition's enum has PTP, so only who serves PTPs is told it.
 
     Everybody else hears OTHER, which is what the enum has for a role that it does not name.
     """
-    takes_ptp = endpoint_url(endpoints, PAYMENTS, Interface.RECEIVER.value) is not None
+    serves_ptp = endpoint_url(endpoints, PAYMENTS, Interface.RECEIVER.value) is not None
+    takes_ptp = serves_ptp and PeerQuirk.PTP_AS_OTHER not in quirks
     told = (Role.OTHER if role is Role.PTP and not takes_ptp else role for role in roles)
     return tuple(dict.fromkeys(told))
 

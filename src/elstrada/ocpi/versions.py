@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -108,6 +108,7 @@ def endpoint_urls(
     at: Side = Side.NONE,
     hub: Collection[bool] = (False,),
     without: frozenset[str] = frozenset(),
+    agreed: Callable[[Endpoint], bool] = lambda _: True,
 ) -> tuple[EndpointUrl, ...]:
     """The endpoints we offer, for our version details.
 
@@ -117,6 +118,7 @@ def endpoint_urls(
         at: the side whose details are asked for, in a version that has such.
         hub: whether our party is a hub, another, or both; see ``registration.hub_or_not``.
         without: modules that our party has nothing of.
+        agreed: which of them the caller may use.
     """
     wanted = {Side.NONE, *(side for side in sides if at in (Side.NONE, side))}
     offered = {
@@ -125,6 +127,7 @@ def endpoint_urls(
         if found.side in wanted
         and (found.at_hub is None or found.at_hub in hub)
         and found.module not in without
+        and agreed(found)
     }
     sided = LANGUAGES[version].sided
     if sided:

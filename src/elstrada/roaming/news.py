@@ -38,6 +38,8 @@ class Kind(StrEnum):
     """What we took at a terminal of ours, until its CPO has heard of it."""
     BOOKING_LOCATION = "booking_location"
     BOOKING = "booking"
+    AGREEMENT = "agreement"
+    """No object: the time has come from which on, or until which, something is agreed."""
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 
@@ -98,7 +100,7 @@ class ClientNews(msgspec.Struct, frozen=True):
 
 
 class PeerNews(msgspec.Struct, frozen=True):
-    """A peer registered, or said anew what it is: it shall have everything."""
+    """A peer registered, said anew what it is, or agreed on something else: it shall have all that is for it."""
 
     owner: PartyId
     peer_id: str
@@ -172,6 +174,8 @@ def news(stream: str, fact: f.Fact) -> News | None:
         case f.BookingChanged(booked=one):
             return BookingNews(owner, one.location_id, one.id, one.made_for)
         case f.PeerChanged(peer_id=peer_id, state="ACTIVE"):
+            return PeerNews(owner, peer_id)
+        case f.AgreementMade(peer_id=peer_id) | f.AgreementEnded(peer_id=peer_id):
             return PeerNews(owner, peer_id)
         case _:
             return None

@@ -60,6 +60,11 @@ class Audience(StrEnum):
     """Unpublished, and names nobody, such as a private charge point: it goes to no peer."""
 
 
+def behind(peer: Peer) -> frozenset[PartyId]:
+    """A hub, as the party that stands for all who are behind it; none if the peer is no hub."""
+    return frozenset() if peer.hub is None else frozenset((peer.hub,))
+
+
 def audience_of(location: Location) -> Audience:
     if location.publish:
         return Audience.PUBLIC

@@ -183,6 +183,7 @@ session = _view(
     _some(
         "session_running_at", "owner", "station_id", "first_version", "session_id", only="ended_at IS NULL"
     ),
+    _some("session_running_of_issuer", "owner", "token_party", "session_id", only="ended_at IS NULL"),
     _some("session_running_since", "started_at", "owner", "session_id", only="ended_at IS NULL"),
     _some(
         "session_presumed",
@@ -453,6 +454,15 @@ bill_line = _view(
     Index("bill_line_by_end", "owner", "ended_at", "line_id"),
     Index("bill_line_by_record", "owner", "recorded_at", "line_id"),
     Index("bill_line_by_cdr", "owner", "cdr_party", "cdr_id", unique=True),
+)
+agreement = _view(
+    "agreement",
+    _key("peer_id"),
+    _key("party"),  # Of the peer; * for all those without one of their own.
+    Column("document", Text),  # model.Agreement
+    Column("ended_at", Moment),  # None unless it was ended before its time.
+    Column("note", Text),
+    Column("changed_at", Moment),
 )
 
 # --- records ----------------------------------------------------------------------------------------
@@ -786,6 +796,14 @@ reserver = _record(
     Column("asked_by", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("expires_at", Moment, nullable=False),
+)
+shown = _record(
+    "shown",  # What of ours a peer has been told of, so that it can be told that this is no longer for it.
+    _key("owner"),
+    _key("peer_id"),
+    _key("kind"),  # location, tariff
+    _key("object_id"),
+    Column("shown_at", Moment, nullable=False),
 )
 callback = _record(
     "callback",  # A command's result that we still owe a peer (P5).

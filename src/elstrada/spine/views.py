@@ -14,8 +14,10 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.model import facts as f
+from elstrada.model.agreement import ALL_PARTIES
 from elstrada.model.booking import LIVING as LIVING_BOOKINGS
 from elstrada.model.device import CommandName
+from elstrada.model.ids import PartyId
 from elstrada.model.reservation import LIVING
 from elstrada.model.session import Session
 from elstrada.model.terminal import key_of
@@ -330,6 +332,27 @@ def _(fact: f.BookingChanged, at: Recorded, owner: str, _: str) -> Iterable[Chan
 
 
 # --- roaming, CDRs, bills ---------------------------------------------------------------------------
+
+
+@_on(f.AgreementMade)
+def _(fact: f.AgreementMade, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {
+        "document": _document(fact.agreement),
+        "ended_at": None,
+        "note": "",
+        "changed_at": at.at,
+    }
+    yield Change(t.agreement, (owner, fact.peer_id, _party(fact.agreement.party)), columns)
+
+
+@_on(f.AgreementEnded)
+def _(fact: f.AgreementEnded, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {"ended_at": at.at, "note": fact.note, "changed_at": at.at}
+    yield Change(t.agreement, (owner, fact.peer_id, _party(fact.party)), columns)
+
+
+def _party(party: PartyId | None) -> str:
+    return ALL_PARTIES if party is None else str(party)
 
 
 @_on(f.RoamedSessionChanged)

@@ -37,6 +37,7 @@ WHOLE = {
     "finding makes": "sums of all findings, of which there are 10,000 kinds at most",
     "station certificates": "which of a station's certificates counts is seen from all of them",
     "party list": "there are as many as the installation acts for",
+    "partner quirks": "they are the rows of a table that comes with Elstrada",
     "node list": "there are as many as the installation has machines",
     "station networks": "in which order a station tries its slots is seen from all of them",
 }

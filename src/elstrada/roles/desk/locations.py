@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Role
 from elstrada.ocpi.versions import LANGUAGES
@@ -16,7 +17,7 @@ from elstrada.roles.desk.face import Desk, Verb
 from elstrada.roles.desk.lookups import own_party
 from elstrada.roles.desk.ocpi_document import fitted, own_object
 from elstrada.roles.desk.paging import After, Page, owners, page_of
-from elstrada.roles.desk.shapes import Count
+from elstrada.roles.desk.shapes import Count, Text36
 from elstrada.roles.desk.tidings import tidings
 from elstrada.roles.roaming.rows import location_row
 from elstrada.roles.roaming.stock import OWN
@@ -26,6 +27,12 @@ from elstrada.spine.face import Put, Row, Where, Work
 
 class PutLocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     file: Annotated[bytes, Meta(description="A Location of OCPI 2.3.0 or 2.2.1 as JSON.")]
+    group: Annotated[
+        tuple[Text36, ...],
+        Meta(
+            description="Our name for a set of locations, by which agreements mean it; repeatable. None: as before."
+        ),
+    ] = ()
     party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
 
 
@@ -53,10 +60,17 @@ async def put_location(desk: Desk, params: PutLocation) -> LocationLine:
     owner = (await own_party(desk, params.party, Role.CPO)).id
     words = LANGUAGES["2.3.0"]
     location = fitted(own_object(desk, params.file, owner, "location"), words, words.location, "location")
-    row = location_row(owner, location, OWN)
+    groups = params.group or await _groups(desk, owner, location.id)
+    row = location_row(owner, msgspec.structs.replace(location, groups=groups), OWN)
     marks = await tidings(desk, owner, News.LOCATION, location.id)
     await desk.spine.commit(Work(writes=(Put(t.location, row), *marks)))
     return _line(row)
+
+
+async def _groups(desk: Desk, owner: PartyId, location_id: str) -> tuple[str, ...]:
+    key = {"owner": str(owner), "party": str(owner), "location_id": location_id}
+    row = await desk.spine.get(t.location, **key)
+    return () if row is None else msgspec.json.decode(str(row["document"]), type=Location).groups
 
 
 async def list_locations(desk: Desk, params: ListLocations) -> Page[LocationLine]:

@@ -10,6 +10,10 @@ NOUNS: dict[str, tuple[str, str]] = {
     "booking": ("bookings", "What partners can book at our locations, and what they have."),
     "partner": ("partners", "Roaming connections with other parties."),
     "client": ("clients", "Parties of hubs, and how they are connected."),
+    "agreement": (
+        "agreements",
+        "What is agreed with partners: modules, locations, tariffs, authorization, bounds.",
+    ),
     "token": ("tokens", "Cards and apps of drivers."),
     "customer": ("retail", "Customers of the retailer."),
     "contract": ("retail", "Customers' contracts."),

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from elstrada.model.party import Peer, PeerState
-from elstrada.roles.desk import partner_bookings, partner_profiles, partner_reservations
+from elstrada.roles.desk import partner_bookings, partner_profiles, partner_quirks, partner_reservations
 from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
 from elstrada.roles.desk.lookups import own_party, plain_id
 from elstrada.roles.desk.paging import After, Page, owners, page_of
@@ -145,6 +145,7 @@ VERBS = (
         list_partners,
         reads=True,
     ),
+    *partner_quirks.VERBS,
     *partner_reservations.VERBS,
     *partner_profiles.VERBS,
     *partner_bookings.VERBS,

@@ -43,6 +43,7 @@ from elstrada.roles.gateway.needs import Planner
 from elstrada.roles.gateway.networks import NetworkWatch
 from elstrada.roles.gateway.onboarding import Onboarder
 from elstrada.roles.gateway.papers import REPLACED, Papers
+from elstrada.roles.gateway.partners import Partners
 from elstrada.roles.gateway.passwords import OLD_PASSWORD, UNSETTLED, Passwords
 from elstrada.roles.gateway.reception import Onboarding, Reception
 from elstrada.roles.gateway.restoring import Restorer
@@ -128,6 +129,7 @@ class Gateway:
         self.roll = Roll(spine, clock)
         self.costs = Costs(spine, clock, chance, findings)
         self.allowances = Allowances(spine, clock, chance, findings)
+        self.partners = Partners(spine, clock)
         self.rights = Rights(spine, findings)
         self.mirror = Mirror(spine, clock)
         self._passwords = Passwords(spine, keys, clock)

@@ -446,6 +446,8 @@ class Link:
                 ask = msgspec.structs.replace(ask, token=known)  # type: ignore[type-var]
             if isinstance(ask, asks.Authorize | asks.StartSession | asks.UpdateSession | asks.EndSession):
                 ask = await self._gateway.allowances.bounded(self.seat, ask)
+            if isinstance(ask, asks.Authorize | asks.StartSession | asks.UpdateSession):
+                ask = await self._gateway.partners.under(self.seat, ask)
             if isinstance(ask, asks.SignCertificate):
                 ask = await self._gateway.signing.judged(self, ask)
             if isinstance(ask, asks.Authorize) and ask.contract is not None:

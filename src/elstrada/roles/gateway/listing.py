@@ -23,6 +23,7 @@ from elstrada.net.face import Chance, Clock
 from elstrada.ocpp.locallist import FRAME_BYTES, MOST_BYTES, MOST_ITEMS
 from elstrada.ocpp.table import Unsendable
 from elstrada.ocpp.versions import VERSIONS
+from elstrada.roles.gateway.partners import Partners
 from elstrada.roles.keys import Keys
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Cell, Put, Row, Spine, Work
@@ -263,6 +264,8 @@ class Listing:
         if rule is None:
             return ()
         tokens = [pair async for page in self._tokens() for pair in page]
+        partners = Partners(self._spine, self._clock)
+        tokens = await partners.listable(self._owner, self._station_id, tokens)
         contracts = await self._contracts({(str(one.party), one.contract_id) for _, one in tokens})
         now: datetime = self._clock.now()
         entries = listed(

@@ -117,7 +117,9 @@ class LocalLists:
             return
         for owner in sorted({str(link.seat.owner) for link in self._links.values() if self._rule(link)}):
             found = await self._spine.count(t.token, {"owner": owner}, by=("last_updated",))
-            self._tokens[owner] = hash(tuple((row["last_updated"], row["count"]) for row in found))
+            agreed = await self._spine.count(t.agreement, {"owner": owner}, by=("changed_at",))
+            told = [(row["last_updated"], row["count"]) for row in found]
+            self._tokens[owner] = hash((*told, *((row["changed_at"], row["count"]) for row in agreed)))
         took = self._clock.now() - now
         self._tokens_at = self._clock.now() + took * _SHARE
 

@@ -35,7 +35,7 @@ class Tokens:
         ref = self._keys.token_ref(token.uid)
         known = self._known.get((owner, ref))
         if known is None or known[2] or self._clock.now() - known[0] > REMEMBERED_FOR:
-            return None  # What is left to a bounded token changes with every session.
+            return None  # What is left to a bounded token, or to its party, changes with every session.
         return self._with(token, ref, token.known or known[1], None)
 
     async def presented(self, owner: str, token: PresentedToken) -> PresentedToken:
@@ -56,15 +56,17 @@ class Tokens:
 
     async def _record(self, owner: str, ref: str, kind: str) -> tuple[Token | None, Allowance | None]:
         now = self._clock.now()
-        rows, bound = await asyncio.gather(
+        rows, bound, agreed = await asyncio.gather(
             self._spine.find(t.token, {"owner": owner, "ref": ref}, limit=20),
             self._spine.get(t.allowance, owner=owner, ref=ref),
+            self._spine.find(t.agreement, {"owner": owner}, limit=1),
         )
         allowance = None if bound is None else msgspec.json.decode(str(bound["document"]), type=Allowance)
         tokens = [msgspec.json.decode(str(row["document"]), type=Token) for row in rows]
         # One uid may stand for tokens of several kinds: the kind shown counts, else any.
         found = next((token for token in tokens if token.type == kind), tokens[0] if tokens else None)
-        self._known[owner, ref] = (now, found, allowance is not None)
+        others = bool(agreed) and (found is None or str(found.party) != owner)
+        self._known[owner, ref] = (now, found, allowance is not None or others)
         self._known.move_to_end((owner, ref))
         if len(self._known) > _MOST:
             self._known.popitem(last=False)

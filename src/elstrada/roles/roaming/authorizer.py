@@ -14,6 +14,7 @@ import msgspec
 
 from elstrada.model.answers import AskParty
 from elstrada.model.ids import PartyId
+from elstrada.model.location import Location
 from elstrada.model.party import Peer, Role
 from elstrada.model.token import Allowed, AuthMethod, Token, Verdict, roamed_type
 from elstrada.ocpi.body import Mismatch
@@ -23,6 +24,7 @@ from elstrada.ocpi.registration import endpoint_url
 from elstrada.ocpi.scalars import same
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.ocpi.versions import language
+from elstrada.roaming.agreement import exceeded, may_ask, sees
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import parties_of
 from elstrada.roles.roaming.holders import TwoContracts, identity_puts
@@ -58,15 +60,32 @@ class Authorizer:
 
     async def _ask(self, owner: PartyId, question: AskParty) -> Verdict:
         peers = [peer for peer in await self._peers.of(owner) if _issues(peer, question.party)]
+        place = await self._place(owner, question)
+        at = None if place is None else await self._stock.location(owner, place.location_id)
+        peers = [peer for peer in peers if await self._agreed(peer, question.party, at)]
         if not peers:
             return _fallback(question, "no peer to ask")
-        place = await self._place(owner, question)
         asked = [asyncio.ensure_future(self._ask_peer(peer, question, place)) for peer in peers[:_MOST_ASKED]]
         try:
             return await _best(asked, question)
         finally:
             # The store may have failed several of them, and the first alone was heard.
             await ended(*asked)
+
+    async def _agreed(self, peer: Peer, party: PartyId | None, at: Location | None) -> bool:
+        """Is it agreed with a peer that it is asked about tokens shown here, of one of its parties at least?"""
+        terms = await self._peers.terms(peer)
+        parties = parties_of(peer, (Role.EMSP,)) if party is None else frozenset((party,))
+        return any(
+            may_ask(terms.of(one), terms.at) and (at is None or sees(terms.of(one), terms.at, at))
+            for one in parties
+        )
+
+    async def _full(self, peer: Peer, party: PartyId) -> str:
+        """Why its party may have no more of us; empty: it may."""
+        terms = await self._peers.terms(peer)
+        bounds = terms.of(party).bounds
+        return exceeded(bounds, await self._stock.takings.of(peer.owner, party, bounds, terms.at))
 
     async def _ask_peer(
         self, peer: Peer, question: AskParty, place: wire.LocationReferences | None
@@ -98,6 +117,10 @@ class Authorizer:
             return await self._verdict_alone(peer, question, allowed)
         if token.party not in parties_of(peer, (Role.EMSP,)) or not same(token.uid, question.token_uid):
             return f"peer {peer.id}: answered for another token"
+        if not await self._agreed(peer, token.party, None):
+            return f"peer {peer.id}: nothing is agreed with the token's party"
+        if full := await self._full(peer, token.party):
+            return Verdict(Allowed.NOT_ALLOWED, AuthMethod.AUTH_REQUEST, token.party, note=full)
         await self._remember(peer.owner, question, token)
         return Verdict(
             allowed,

@@ -10,6 +10,7 @@ import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer
+from elstrada.model.peer_quirk import PeerQuirk, finding_of
 from elstrada.ocpi.findings import Loss
 from elstrada.ocpi.limits import validate
 from elstrada.roles.findings import Findings
@@ -23,6 +24,12 @@ _INDEX = re.compile(r"/\d+")
 def source(owner: PartyId, peer_id: str) -> str:
     """The name under which a peer's faults are counted."""
     return f"peer:{owner}/{peer_id}"
+
+
+def note_quirk(findings: Findings, peer: Peer, quirk: PeerQuirk, says: str) -> None:
+    """Count that a peer does what a quirk tells of, and how to have it put up with if it is not."""
+    hint = "" if peer.has(quirk) else f"; see `elstrada partner quirk {peer.id} --quirk {quirk.value}=on`"
+    findings.note(source(peer.owner, peer.id), finding_of(quirk), says + hint)
 
 
 def note_losses(findings: Findings, peer: Peer, kind: str, losses: Iterable[Loss]) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from elstrada.model.facts import CdrDelivered, Fact, InvoiceRecordDelivered
 from elstrada.model.ids import PartyId, cdr_stream, invoice_record_stream
 from elstrada.model.party import Peer, PeerState
-from elstrada.ocpi.client import Received, describe, is_peers_fault
+from elstrada.ocpi.client import Received, Unagreed, describe, is_peers_fault
 from elstrada.ocpi.endpoints import Interface
 from elstrada.ocpi.registration import endpoint_url, hub_or_not
 from elstrada.roaming.news import MODULE_OF, Kind
@@ -49,6 +49,7 @@ _OURS = "party:{}"
 _SIDE_BY_SIDE = 8
 """Objects brought to one peer at a time: a line of 50 ms would else carry no more than 20 a second."""
 _ORDER = {
+    Kind.AGREEMENT: 0,
     Kind.PULL: 0,
     Kind.TARIFF: 0,
     Kind.LOCATION: 0,
@@ -193,7 +194,7 @@ class Courier:
 
     async def _settle(self, peer: Peer, found: Mark, outcome: Brought) -> None:
         """Note how it went: None means that there is nothing to bring any more."""
-        if outcome is None:
+        if outcome is None or (isinstance(outcome, Unagreed) and found.kind is not Kind.CDR):
             await self._commit(found.done())
         elif isinstance(outcome, Received):
             await self._delivered(found, outcome)
@@ -202,6 +203,8 @@ class Courier:
         elif isinstance(outcome, Withheld):
             self._means.findings.note(_OURS.format(found.owner), f"withheld {found.kind.value}", outcome.why)
             await self._try_again(found, outcome.why)
+        elif isinstance(outcome, Unagreed):
+            await self._try_again(found, outcome.problem)  # What a session cost stays due (P4).
         else:
             error = describe(outcome)
             self._means.findings.note(source(peer.owner, peer.id), f"refused {found.kind.value}", error)

@@ -11,13 +11,18 @@ from urllib.parse import urlsplit
 
 from elstrada.model.http import Unreachable
 from elstrada.model.ids import PartyId
-from elstrada.model.party import Peer
+from elstrada.model.party import Peer, Role
+from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.ocpi import versions
-from elstrada.ocpi.client import Outcome, Sending, Silent, read_response, request
+from elstrada.ocpi.client import Outcome, Sending, Silent, Unagreed, alone, read_response, request
+from elstrada.ocpi.endpoints import Endpoint, Interface, Reply
 from elstrada.ocpi.headers import Ids, Routing
 from elstrada.ocpi.registration import Conversation, Discovered, endpoint_url
 from elstrada.ocpi.server import Refusal
+from elstrada.roaming.agreement import ALWAYS, ANSWERED, ENDPOINTS, RECEIVER, SENDER, may_call
+from elstrada.roaming.visibility import parties_of
 from elstrada.roles.roaming.clients import away
+from elstrada.roles.roaming.conduct import note_quirk
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 
@@ -39,17 +44,23 @@ class Line:
         body: object = None,
         url: str | None = None,
         timeout_s: float | None = None,
+        withdrawing: bool = False,
     ) -> Outcome:
-        """Send one request to a peer's endpoint.
+        """Send one request to a peer's endpoint, if that is agreed with it.
 
         Args:
             name: of the endpoint in the version's table.
             to: the peer's party that is meant; by default its first.
             url: an address the peer gave, instead of its endpoint's.
             timeout_s: for the whole response; by default ``Waits.peer_s``.
+            withdrawing: it is told that something is no longer for it, which needs no agreement.
         """
         words = versions.language(peer.version)
         endpoint = versions.endpoint(words.version, name)
+        unagreed = None if withdrawing else await self._unagreed(peer, endpoint, to)
+        if unagreed is not None:
+            self._means.tally.said(peer, unagreed, self._means.clock.now())
+            return unagreed
         base = url or endpoint_url(peer.endpoints, endpoint.module, endpoint.interface.value)
         token = await self._peers.token_out(peer)
         if base is None or token is None:
@@ -66,11 +77,16 @@ class Line:
             query=query or {},
             body=body,
             url=url,
-            plain=words.plain_token,
+            plain=words.plain_token or peer.has(PeerQuirk.RAW_TOKEN_SHOWN),
+            slash=peer.has(PeerQuirk.SLASH_AT_END),
         )
         outcome = await self._send(
             sending, token, Routing(receiver, peer.owner), timeout_s or self._means.waits.peer_s
         )
+        only = alone(outcome) if endpoint.reply is Reply.OBJECT else None
+        if only is not None:
+            note_quirk(self._means.findings, peer, PeerQuirk.LONE_LISTS, f"answers {name} with a list of one")
+            outcome = only if peer.has(PeerQuirk.LONE_LISTS) else outcome
         self._means.tally.said(peer, outcome, self._means.clock.now())
         return outcome
 
@@ -84,6 +100,16 @@ class Line:
         outcome = await self._send(sending, token, Routing(), self._means.waits.peer_s)
         self._means.tally.said(peer, outcome, self._means.clock.now())
         return outcome
+
+    async def _unagreed(self, peer: Peer, endpoint: Endpoint, to: PartyId | None) -> Unagreed | None:
+        """Why it is not said; what answers something that was agreed, and what keeps a connection, always is."""
+        if ENDPOINTS.get(endpoint.name) in (ALWAYS, ANSWERED):
+            return None
+        ours = RECEIVER if endpoint.interface is Interface.SENDER else SENDER
+        parties = parties_of(peer, Role) if to is None else frozenset((to,))
+        if may_call(await self._peers.terms(peer), parties, endpoint.module, ours):
+            return None
+        return Unagreed(f"{endpoint.module} with us as {ours.lower()} is not agreed with {to or peer.id} now")
 
     async def converse(self, conversation: Conversation, token: str) -> Discovered | Refusal:
         """Lead a conversation of the handshake with a token, to its end."""

@@ -8,19 +8,21 @@ from collections.abc import Mapping
 
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.party import PeerState, Role
+from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Interface, Side
-from elstrada.ocpi.headers import plain_token_of, token_of
+from elstrada.ocpi.headers import plain_token_of, token_of, trimmed_token_of
 from elstrada.ocpi.registration import CREDENTIALS, MARKET, hub_or_not, lacking, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
+from elstrada.roaming.agreement import ANSWERED, ENDPOINTS, Terms, agreeing, may_call
 from elstrada.roaming.visibility import EMSP_LIKE, INVOICED, parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
-from elstrada.roles.roaming.conduct import note_findings, source
+from elstrada.roles.roaming.conduct import note_findings, note_quirk, source
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Caller, Peers
 from elstrada.roles.roaming.pulse import Pulses
@@ -127,6 +129,18 @@ class Office:
             caller = await self._peers.by_token(token)
             if caller is not None and (token == encoded or _may_show_plain(caller, named)):
                 return caller
+        return await self._odd_caller(request, plain)
+
+    async def _odd_caller(self, request: HttpRequest, plain: str | None) -> Caller | None:
+        """Who shows its token in another form than its version has: taken of marked peers only (R-02, R-03)."""
+        for token, quirk, says in (
+            (plain, PeerQuirk.RAW_TOKEN_TAKEN, "shows its token as it is"),
+            (trimmed_token_of(request.headers), PeerQuirk.TRIMMED_TOKEN, "shows its token with a line end"),
+        ):
+            caller = None if token is None else await self._peers.by_token(token)
+            if caller is not None:
+                note_quirk(self._means.findings, caller.peer, quirk, says)
+                return caller if caller.peer.has(quirk) else None
         return None
 
     async def _serve(
@@ -142,21 +156,22 @@ class Office:
         if version not in self._means.versions:
             return None, NOT_HERE
         if not path:
-            return None, self._details(request, address, caller)
+            return None, await self._details(request, address, caller)
         if caller.peer.state is not PeerState.ACTIVE and path.partition("/")[0] != CREDENTIALS:
             # Token A opens versions and credentials alone (R-04).
             return None, Refusal(Why.UNAUTHORIZED, "register first")
         call = read(request, path, versions.ROUTERS[version])
         if isinstance(call, Refusal):
             return None, call
-        refusal = _out_of_place(caller, call)
+        terms = await self._peers.terms(caller.peer)
+        refusal = _out_of_place(caller, call, terms)
         if refusal is not None:
             return call, refusal
         if call.body is not None:
             note_findings(self._means.findings, caller.peer.owner, caller.peer.id, call.body)
-        return call, await self._handled(caller, address, call)
+        return call, await self._handled(caller, address, call, terms)
 
-    async def _handled(self, caller: Caller, address: versions.Address, call: Call) -> Result:
+    async def _handled(self, caller: Caller, address: versions.Address, call: Call, terms: Terms) -> Result:
         visit = Visit(
             means=self._means,
             stock=self._stock,
@@ -169,6 +184,7 @@ class Office:
             version=address.version,
             call=call,
             side=address.side,
+            terms=terms,
         )
         try:
             return await HANDLERS[call.endpoint.name](visit)
@@ -187,9 +203,11 @@ class Office:
         )
         return Listing(tuple(Version(version, url) for version, url in urls))
 
-    def _details(self, request: HttpRequest, address: versions.Address, caller: Caller) -> Result:
+    async def _details(self, request: HttpRequest, address: versions.Address, caller: Caller) -> Result:
+        """The modules of a version that are agreed with the caller."""
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "version details can only be read")
+        terms, parties = await self._peers.terms(caller.peer), parties_of(caller.peer, Role)
         offered = versions.endpoint_urls(
             address.version,
             self._means.public_url,
@@ -197,6 +215,7 @@ class Office:
             address.side,
             hub_or_not(caller.own.roles),
             lacking(caller.own.roles),
+            lambda one: may_call(terms, parties, one.module, one.interface.value),
         )
         return Found(VersionDetails(address.version, offered))
 
@@ -212,9 +231,14 @@ def _may_show_plain(caller: Caller, named: str) -> bool:
     return at_its_own or versions.language(caller.peer.version).plain_token
 
 
-def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
-    """Is the caller where it may not be? Its token says who it is; headers and paths only choose (T18)."""
+def _out_of_place(caller: Caller, call: Call, terms: Terms) -> Refusal | None:
+    """Is the caller where it may not be? Its token says who it is; headers and paths only choose (T18).
+
+    What is not agreed with it is not there (T17): its version details do not name it either.
+    """
     endpoint = call.endpoint
+    if endpoint.name not in ENDPOINTS:
+        return NOT_HERE
     if endpoint.at_hub is not None and endpoint.at_hub not in hub_or_not(caller.own.roles):
         return NOT_HERE
     if endpoint.side is Side.NONE and not endpoint.routed:
@@ -227,6 +251,11 @@ def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
         return Refusal(Why.INVALID, f"OCPI-to: {to_party} is not served here")
     if from_party is not None and from_party not in parties_of(caller.peer, Role):
         return Refusal(Why.INVALID, f"OCPI-from: {from_party} is not among your roles (R-09)")
+    if ENDPOINTS[endpoint.name] is not ANSWERED:
+        speaking = theirs & {from_party} if from_party in theirs else theirs
+        theirs = agreeing(terms, theirs, endpoint.module, endpoint.interface.value)
+        if not speaking & theirs:
+            return NOT_HERE
     if not theirs:
         return NOT_HERE
     if endpoint.interface is Interface.RECEIVER and "party_id" in call.path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -10,15 +10,19 @@ from elstrada.model.answers import CommandDone
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import ConnectionStatus, Peer, Role
-from elstrada.ocpi.client import Declined, Outcome, Received, is_peers_fault
+from elstrada.model.peer_quirk import PeerQuirk
+from elstrada.ocpi.client import Declined, Outcome, Received, describe, is_peers_fault
+from elstrada.ocpi.editions import cut, with_room
 from elstrada.ocpi.findings import Translated
 from elstrada.ocpi.registration import PAYMENTS
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.versions import language
+from elstrada.roaming.agreement import SENDER, agreeing, removed, seeing, shown, shows_tariff
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import (
     EMSP_LIKE,
+    behind,
     may_see_invoices_to,
     may_see_location,
     may_see_sessions_of,
@@ -27,12 +31,14 @@ from elstrada.roaming.visibility import (
     parties_of,
 )
 from elstrada.roles.gateway import reach
-from elstrada.roles.roaming.conduct import note_losses
+from elstrada.roles.roaming.conduct import note_losses, note_quirk
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.marks import Mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
+from elstrada.roles.roaming.roamer import Roamer
+from elstrada.roles.roaming.shown import forget_shown, note_shown, was_shown
 from elstrada.roles.roaming.stands import active_at, stand_of
 from elstrada.roles.roaming.stock import Stock, invoice_record_of
 from elstrada.roles.roaming.terminals import Terminals
@@ -50,6 +56,12 @@ class Held(msgspec.Struct, frozen=True):
     """It is for a party that its hub is not connected to now: it is brought, as it is then, when that changes."""
 
     party: PartyId
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    location: Location
+    by: PartyId | None
+    """The peer's party that is told of it."""
 
 
 _NOT_YET = Withheld("its token, place or start is not known yet")
@@ -84,10 +96,11 @@ class Parcels:
         puller: Puller,
         post: Post,
         terminals: Terminals,
+        roamer: Roamer,
     ) -> None:
         self._peers, self._stock, self._line, self._puller = peers, stock, line, puller
         self._means, self._post, self._findings = means, post, means.findings
-        self._terminals = terminals
+        self._terminals, self._roamer = terminals, roamer
         self._ways: dict[Kind, Bring] = {
             Kind.SESSION: self._session,
             Kind.CDR: self._cdr,
@@ -103,6 +116,7 @@ class Parcels:
             Kind.BOOKING_LOCATION: self._booking_location,
             Kind.BOOKING: self._booking,
             Kind.PULL: self._pull,
+            Kind.AGREEMENT: self._agreement,
         }
 
     async def bring(self, peer: Peer, mark: Mark) -> Brought:
@@ -127,7 +141,7 @@ class Parcels:
         if (status := await self._stock.away(peer, identity.party)) is not None:
             return Held(identity.party) if status is ConnectionStatus.OFFLINE else None
         words = language(peer.version)
-        place = await self._stock.embedded(words, mark.owner, mark.owner, session.location_id)
+        place = await self._place(peer, mark.owner, identity.party, session.location_id)
         written = words.session.write(session, identity, place)
         if written.misleads:
             return _misread(peer, written)
@@ -183,34 +197,61 @@ class Parcels:
         if await self._stock.away(peer, identity.party) is not None:
             return Held(identity.party)  # Until it is accepted, it is owed (P4).
         words = language(peer.version)
-        place = await self._stock.embedded(words, mark.owner, mark.owner, cdr.cdr_location.id)
+        place = await self._place(peer, mark.owner, identity.party, cdr.cdr_location.id)
         body = self._noted(peer, "Cdr", words.cdr.write(cdr, identity, place))
         return await self._line.tell(peer, "post_cdr", to=identity.party, body=body)
 
     async def _evse(self, peer: Peer, mark: Mark) -> Brought:
         """Patch the status; a patch that fails is followed by GET and PUT of the whole (R-36)."""
         location_id, uid = mark.parts
-        location = await self._seen_location(peer, mark.owner, location_id)
-        evse = None if location is None else next((e for e in location.evses if e.uid == uid), None)
+        seen = await self._seen_location(peer, mark.owner, location_id)
+        evse = None if seen is None else next((e for e in seen.location.evses if e.uid == uid), None)
         words = language(peer.version)
-        if location is None or evse is None or words.evse.write(evse).misleads:
+        if seen is None or evse is None or words.evse.write(evse).misleads:
             return None
+        location = seen.location
         if (whole := words.location.write(location)).misleads:
             return _misread(peer, whole)
+        if peer.has(PeerQuirk.PUT_WHOLE):
+            return await self._put_location(peer, seen)
         path = _owned(mark.owner, location_id=location_id)
         patch = EvseStatusPatch(evse.status.value, Instant(evse.last_updated))
         outcome = await self._line.tell(
-            peer, "patch_evse", to=_emsp(peer), path=path | {"evse_uid": uid}, body=patch
+            peer, "patch_evse", to=seen.by, path=path | {"evse_uid": uid}, body=patch
         )
         if isinstance(outcome, Received) or is_peers_fault(outcome):
             return outcome
-        await self._line.tell(peer, "get_location", to=_emsp(peer), path=path)
-        return await self._put_location(peer, location)
+        await self._line.tell(peer, "get_location", to=seen.by, path=path)
+        put = await self._put_location(peer, seen)
+        if isinstance(put, Received):
+            note_quirk(
+                self._findings, peer, PeerQuirk.PUT_WHOLE, f"takes a PUT, but no PATCH: {describe(outcome)}"
+            )
+        return put
 
     async def _location(self, peer: Peer, mark: Mark) -> Brought:
-        """A location that is gone stays where it was told: nobody deletes one (R-38)."""
-        location = await self._seen_location(peer, mark.owner, mark.object_id)
-        return None if location is None else await self._put_location(peer, location)
+        """A location that is gone stays where it was told: nobody deletes one (R-38).
+
+        One that is no longer for the peer is told to be removed, if the peer was ever told of it.
+        """
+        seen = await self._seen_location(peer, mark.owner, mark.object_id)
+        if seen is not None:
+            return await self._put_location(peer, seen)
+        location = await self._stock.location(mark.owner, mark.object_id)
+        if location is None or not await was_shown(self._means.spine, peer, Kind.LOCATION, location.id):
+            return None
+        return await self._withdraw(peer, location)
+
+    async def _withdraw(self, peer: Peer, location: Location) -> Outcome:
+        gone = removed(location, self._means.clock.now())
+        body = language(peer.version).location.write(with_room(peer, gone)).value
+        path = _owned(location.party, location_id=location.id)
+        outcome = await self._line.tell(
+            peer, "put_location", to=_emsp(peer), path=path, body=body, withdrawing=True
+        )
+        if isinstance(outcome, Received):
+            await forget_shown(self._means.spine, peer, Kind.LOCATION, location.id)
+        return outcome
 
     async def _tariff(self, peer: Peer, mark: Mark) -> Brought:
         """A tariff that is gone is deleted there too; one that would be misread is not sent (R-66)."""
@@ -218,15 +259,28 @@ class Parcels:
             return None
         path = _owned(mark.owner, tariff_id=mark.object_id)
         tariff = await self._stock.tariff(mark.owner, mark.object_id)
+        terms = await self._peers.terms(peer)
+        parties = agreeing(terms, parties_of(peer, EMSP_LIKE), "tariffs", SENDER)
+        is_shown = bool(parties) and shows_tariff(terms, parties, mark.object_id)
+        if tariff is not None and not is_shown:
+            known = await was_shown(self._means.spine, peer, Kind.TARIFF, mark.object_id)
+            return await self._delete_tariff(peer, mark.object_id, path) if known else None
         if tariff is None:
-            gone = await self._line.tell(peer, "delete_tariff", to=_emsp(peer), path=path)
-            never_had_it = isinstance(gone, Declined) and gone.http == 404
-            return Received() if never_had_it else gone
+            return await self._delete_tariff(peer, mark.object_id, path)
         written = language(peer.version).tariff.write(tariff)
         if written.misleads:
             return _misread(peer, written)
         body = self._noted(peer, "Tariff", written)
-        return await self._line.tell(peer, "put_tariff", to=_emsp(peer), path=path, body=body)
+        await note_shown(self._means.spine, peer, Kind.TARIFF, (tariff.id,), terms.at)
+        return await self._line.tell(peer, "put_tariff", to=_among(peer, parties), path=path, body=body)
+
+    async def _delete_tariff(self, peer: Peer, tariff_id: str, path: Mapping[str, str]) -> Outcome:
+        known = await was_shown(self._means.spine, peer, Kind.TARIFF, tariff_id)
+        gone = await self._line.tell(peer, "delete_tariff", to=_emsp(peer), path=path, withdrawing=known)
+        never_had_it = isinstance(gone, Declined) and gone.http == 404
+        if isinstance(gone, Received) or never_had_it:
+            await forget_shown(self._means.spine, peer, Kind.TARIFF, tariff_id)
+        return Received() if never_had_it else gone
 
     async def _token(self, peer: Peer, mark: Mark) -> Outcome | None:
         uid, kind = mark.parts
@@ -323,18 +377,39 @@ class Parcels:
             return await self._terminals.pull(peer)
         return (await self._puller.pull(peer, mark.object_id)).outcome
 
-    async def _seen_location(self, peer: Peer, owner: PartyId, location_id: str) -> Location | None:
-        location = await self._stock.location(owner, location_id)
-        return location if location is not None and may_see_location(peer, location) else None
+    async def _agreement(self, peer: Peer, mark: Mark) -> None:
+        """Something begins or ceases to be agreed: the peer shall have what is for it now."""
+        await self._roamer.resync(peer)
 
-    async def _put_location(self, peer: Peer, location: Location) -> Brought:
-        written = language(peer.version).location.write(location)
+    async def _place(self, peer: Peer, owner: PartyId, party: PartyId, location_id: str) -> Location | None:
+        """Where a driver of a party was, for a version that embeds it, at the tariffs of that party."""
+        found = await self._stock.embedded(language(peer.version), owner, owner, location_id)
+        return None if found is None else shown(await self._peers.terms(peer), (party,), found)
+
+    async def _seen_location(self, peer: Peer, owner: PartyId, location_id: str) -> _Seen | None:
+        """A location as the peer is shown it; None: for the peer there is no such."""
+        location = await self._stock.location(owner, location_id)
+        if location is None or not may_see_location(peer, location):
+            return None
+        terms = await self._peers.terms(peer)
+        viewers = parties_of(peer, EMSP_LIKE) or behind(peer)
+        agreed = agreeing(terms, viewers, "locations", SENDER)
+        parties = seeing(terms, agreed, location)
+        return _Seen(shown(terms, parties, location), _among(peer, parties)) if parties else None
+
+    async def _put_location(self, peer: Peer, seen: _Seen) -> Brought:
+        location = seen.location
+        fitting = with_room(peer, location)
+        written = language(peer.version).location.write(fitting)
         if written.misleads:
             return _misread(peer, written)
+        note_losses(self._findings, peer, "Location", cut(location, fitting))
+        now = self._means.clock.now()
+        await note_shown(self._means.spine, peer, Kind.LOCATION, (location.id,), now)
         return await self._line.tell(
             peer,
             "put_location",
-            to=_emsp(peer),
+            to=seen.by,
             path=_owned(location.party, location_id=location.id),
             body=self._noted(peer, "Location", written),
         )
@@ -353,6 +428,11 @@ def _misread(peer: Peer, written: Translated[msgspec.Struct]) -> Withheld:
 def _owned(owner: PartyId, **ids: str) -> dict[str, str]:
     """The path of an object of ours at a peer."""
     return {"country_code": owner.country_code, "party_id": owner.party_id, **ids}
+
+
+def _among(peer: Peer, parties: frozenset[PartyId]) -> PartyId | None:
+    """Whom to tell of what several parties may know: an eMSP, if there is one."""
+    return _first(parties & parties_of(peer, (Role.EMSP,))) or _first(parties)
 
 
 def _emsp(peer: Peer) -> PartyId | None:

@@ -11,6 +11,8 @@ import msgspec
 from elstrada.model.facts import PeerChanged
 from elstrada.model.ids import PartyId, peer_stream
 from elstrada.model.party import Party, Peer, PeerState
+from elstrada.roaming.agreement import Terms
+from elstrada.roles.roaming.agreements import terms_with
 from elstrada.roles.roaming.kept import Kept
 from elstrada.roles.roaming.means import Means
 from elstrada.spine import tables as t
@@ -74,6 +76,10 @@ class Peers:
             entry.party for peer in others if peer.id != hub.id and peer.hub is None for entry in peer.roles
         )
 
+    async def terms(self, peer: Peer) -> Terms:
+        """What is agreed with a peer now."""
+        return await terms_with(self._means.spine, peer, self._means.clock.now())
+
     async def by_token(self, token: str | None) -> Caller | None:
         """Who shows this token (R-10: identity is the token, never an address).
 
@@ -130,7 +136,7 @@ class Peers:
         }
         stored = await self._row(peer.owner, peer.id)
         row |= self._sealed(peer, secrets, stored)
-        expected: Row = {} if before is None else {"document": _as_stored(stored, before)}
+        expected = _as_stored(before, stored)
         stream = peer_stream(peer.owner, peer.id)
         version = (await spine.load(stream)).version
         fact = PeerChanged(
@@ -168,11 +174,13 @@ class Peers:
         return await self._means.spine.get(t.peer, owner=str(owner), peer_id=peer_id)
 
 
-def _as_stored(stored: Row | None, before: Peer) -> Cell:
-    """The text of a state; an older release may have written it without fields that have come since."""
+def _as_stored(before: Peer | None, stored: Row | None) -> Row:
+    """What the record must hold: the same peer, in whichever release's words it was written."""
+    if before is None:
+        return {}
     if stored is not None and _peer(stored) == before:
-        return stored["document"]
-    return msgspec.json.encode(before).decode()
+        return {"document": stored["document"]}
+    return {"document": msgspec.json.encode(before).decode()}
 
 
 def _peer(row: Row) -> Peer:

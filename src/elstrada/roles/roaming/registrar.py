@@ -10,6 +10,7 @@ import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Party, PartyRole, Peer, PeerEndpoint, PeerState, Role
+from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Received, Sending, Silent, describe
@@ -24,12 +25,14 @@ from elstrada.ocpi.registration import (
     endpoint_url,
     hub_of,
     may,
+    misnamed,
     read_roles,
     roles_met,
     sides_of,
     write_credentials,
 )
 from elstrada.ocpi.server import Done, Found, Refusal
+from elstrada.roles.roaming.conduct import note_quirk
 from elstrada.roles.roaming.line import Line, same_host
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers, Secrets
@@ -65,7 +68,13 @@ class Registrar:
         """
         before = await self._vacant(owner, peer_id)
         token_a = self._means.chance.secret()
-        peer = Peer(owner=owner, id=peer_id, state=PeerState.INVITED, changed_at=self._means.clock.now())
+        peer = Peer(
+            owner=owner,
+            id=peer_id,
+            state=PeerState.INVITED,
+            quirks=_quirks(before),
+            changed_at=self._means.clock.now(),
+        )
         await self._store(peer, Secrets(token_a, None), before, "invited")
         return token_a
 
@@ -80,7 +89,8 @@ class Registrar:
         if own is None:
             raise NotRegistered(f"{owner} is no party of ours")
         sides = sides_of(own.roles)
-        found = await self._line.converse(discover(versions_url, self._means.versions, sides), token_a)
+        conversation = discover(versions_url, self._means.versions, sides, quirks=_quirks(before))
+        found = await self._line.converse(conversation, token_a)
         if isinstance(found, Refusal):
             raise NotRegistered(found.message, unreachable=isinstance(found, Unanswered))
         token_b = self._means.chance.secret()
@@ -91,8 +101,10 @@ class Registrar:
             version=found.version,
             versions_url=versions_url,
             endpoints=found.endpoints,
+            quirks=_quirks(before),
             changed_at=self._means.clock.now(),
         )
+        self._look_at_names(waiting)
         # The peer calls back with token B before it answers, so B must open our versions by then.
         await self._store(waiting, Secrets(token_b, None), before, "asking")
         try:
@@ -114,7 +126,9 @@ class Registrar:
         if peer is None or own is None or token is None or peer.versions_url is None:
             raise NotRegistered(f"{peer_id} is not registered with {owner}")
         plain = versions.language(peer.version).plain_token
-        conversation = discover(peer.versions_url, self._means.versions, sides_of(own.roles), plain=plain)
+        conversation = discover(
+            peer.versions_url, self._means.versions, sides_of(own.roles), plain=plain, quirks=peer.quirks
+        )
         found = await self._line.converse(conversation, token)
         if isinstance(found, Refusal):
             raise NotRegistered(found.message, unreachable=isinstance(found, Unanswered))
@@ -180,7 +194,8 @@ class Registrar:
         if peer.state is PeerState.ACTIVE and hub != peer.hub:
             # Who may speak for others was agreed on when it was invited.
             return Refusal(Why.INVALID, "roles: a hub becomes one, or another, by registering anew")
-        found = await self._line.converse(discover(credentials.url, (version,), sides), credentials.token)
+        conversation = discover(credentials.url, (version,), sides, quirks=peer.quirks)
+        found = await self._line.converse(conversation, credentials.token)
         if isinstance(found, Refusal):
             return found
         narrowed = read_roles(credentials, roles_met(sides, found.endpoints))
@@ -202,6 +217,7 @@ class Registrar:
             await self._store(met, secrets, peer, method)
         except NotRegistered as meanwhile:
             return Refusal(Why.NOT_ALLOWED, str(meanwhile))
+        self._look_at_names(met)
         return Found(
             await self._ours(own, peer, token_c, self._means.versions_url_at(side), version, found.endpoints)
         )
@@ -236,7 +252,7 @@ class Registrar:
             endpoint=endpoint,
             base=url,
             body=await self._ours(own, peer, token_b, ours, peer.version),
-            plain=words.plain_token,
+            plain=words.plain_token or peer.has(PeerQuirk.RAW_TOKEN_SHOWN),
         )
         outcome = await self._line.say(sending, token)
         if not isinstance(outcome, Received):
@@ -249,6 +265,11 @@ class Registrar:
         if unusable is not None:
             raise NotRegistered(f"credentials: {unusable.message}")
         return theirs
+
+    def _look_at_names(self, peer: Peer) -> None:
+        """Count the modules that a peer writes otherwise than the standard."""
+        for name in misnamed(peer.endpoints):
+            note_quirk(self._means.findings, peer, PeerQuirk.MODULE_NAMES, f"calls a module {name[:40]!r}")
 
     async def _ours(
         self,
@@ -269,7 +290,7 @@ class Registrar:
             others = (other for other in await self._peers.of(own.id) if other.id != peer.id)
             reached = tuple(dict.fromkeys(role for other in others for role in other.roles))
         told = peer.endpoints if endpoints is None else endpoints
-        return write_credentials(own, token, url, version, reached, told)
+        return write_credentials(own, token, url, version, reached, told, peer.quirks)
 
     async def _impersonation(
         self, peer: Peer, roles: tuple[PartyRole, ...], url: str, hub: PartyId | None
@@ -324,6 +345,10 @@ class Registrar:
     async def _end(self, peer: Peer, note: str) -> None:
         ended = msgspec.structs.replace(peer, state=PeerState.ENDED, changed_at=self._means.clock.now())
         await self._store(ended, Secrets(None, None), peer, note)
+
+
+def _quirks(before: Peer | None) -> tuple[PeerQuirk, ...]:
+    return () if before is None else before.quirks
 
 
 def _met_at(own: Party, peer: Peer) -> Side:

@@ -16,6 +16,7 @@ from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
 from elstrada.ocpi.registration import hub_or_not
 from elstrada.ocpi.versions import language
+from elstrada.roaming.agreement import turns
 from elstrada.roaming.news import (
     MODULE_OF,
     BookingNews,
@@ -266,6 +267,8 @@ class Roamer:
             async for row in self._rows(t.booking, living):
                 if may_see_sessions_of(peer, PartyId.parse(str(row["made_for"]))):
                     yield mark(peer, Kind.BOOKING, str(row["booking_id"]), position=position, now=now)
+        for at in turns(await self._peers.terms(peer)):
+            yield mark(peer, Kind.AGREEMENT, f"{at:%Y-%m-%dT%H:%M:%SZ}", position=position, now=at)
         own = await self._peers.party(peer.owner)
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)

@@ -29,6 +29,7 @@ from elstrada.roles.roaming.leaves import leaves
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.rows import identity_of
 from elstrada.roles.roaming.shelf import Shelf
+from elstrada.roles.roaming.taken import Takings
 from elstrada.roles.roaming.totals import Totals
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row
@@ -70,6 +71,7 @@ class Stock:
         self._shelf = Shelf()
         self.leaves = leaves(means.spine)
         self.totals = Totals(means)
+        self.takings = Takings(means.spine)
 
     # --- where stations stand -----------------------------------------------------------------------
 

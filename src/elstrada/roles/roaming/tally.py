@@ -6,7 +6,7 @@ from datetime import datetime
 
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer
-from elstrada.ocpi.client import Declined, Garbled, Outcome, Received, Silent
+from elstrada.ocpi.client import Declined, Garbled, Outcome, Received, Silent, Unagreed
 
 MOST_PEERS = 1_000
 """Counted one by one; those beyond it are counted together."""
@@ -21,7 +21,7 @@ class RoamingTally:
 
     def __init__(self) -> None:
         self.sent: dict[tuple[PeerName, str], int] = {}
-        """By peer and outcome: received, declined, garbled, silent."""
+        """By peer and outcome: received, declined, garbled, silent, unagreed."""
         self.succeeded_at: dict[PeerName, datetime] = {}
         """When a peer last did what we asked."""
         self._peers: set[PeerName] = set()
@@ -53,4 +53,5 @@ _OUTCOMES: dict[type[Outcome], str] = {
     Declined: "declined",
     Garbled: "garbled",
     Silent: "silent",
+    Unagreed: "unagreed",
 }

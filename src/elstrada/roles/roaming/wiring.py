@@ -60,13 +60,14 @@ def wire(means: Means, post: Post) -> Roaming:
     registrar, puller = Registrar(means, peers, line), Puller(means, line)
     pulses = Pulses(means)
     terminals = Terminals(means, line)
+    roamer = Roamer(means, peers, stock)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     steersman = Steersman(means, line, post)
     return Roaming(
         office=Office(means, peers, stock, registrar, callbacks, commander, steersman, pulses),
         registrar=registrar,
-        roamer=Roamer(means, peers, stock),
-        courier=Courier(means, peers, Parcels(means, peers, stock, line, puller, post, terminals)),
+        roamer=roamer,
+        courier=Courier(means, peers, Parcels(means, peers, stock, line, puller, post, terminals, roamer)),
         callbacks=callbacks,
         keeper=Keeper(means, stock, post),
         authorizer=Authorizer(means, peers, stock, line),

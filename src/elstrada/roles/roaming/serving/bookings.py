@@ -17,7 +17,6 @@ from elstrada.ocpi.patch import changes_identity, patch_time, without_identity
 from elstrada.ocpi.scalars import Instant, same
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.v230.endpoints import SAMPLED
-from elstrada.roaming.visibility import may_see_location
 from elstrada.roles.roaming.booking_books import (
     NotBooked,
     booking_of,
@@ -89,7 +88,7 @@ async def _seen(visit: Visit, row: Row) -> BookingLocation | None:
     """A booking location with its calendar; None: it is at a location that the caller may not see."""
     location_id = str(row["location_id"])
     location = await visit.stock.location(visit.own.id, location_id)
-    if location is None or not may_see_location(visit.peer, location):
+    if location is None or visit.seen(location) is None:
         return None
     _, books = await books_of(visit.means.spine, visit.own.id, location_id)
     return shown(row, books, visit.means.clock.now())
@@ -154,7 +153,7 @@ async def post_booking(visit: Visit) -> Result:
         if not 1 <= len(getattr(request, name)) <= 36:
             return Refusal(Why.INVALID, f"{name}: expected 1 to 36 characters")
     location = await visit.stock.location(visit.own.id, request.location_id)
-    if location is None or not may_see_location(visit.peer, location):
+    if location is None or visit.seen(location) is None:
         return Refusal(Why.UNKNOWN_LOCATION, "location_id: no such location")
     row = await _place_to_book(visit, request.location_id, request.booking_location_id)
     if row is None:

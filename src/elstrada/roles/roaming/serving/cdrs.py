@@ -14,7 +14,7 @@ from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import join
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
-from elstrada.roaming.visibility import PAYERS, parties_of
+from elstrada.roaming.visibility import PAYERS
 from elstrada.roles.roaming.holders import claimed_puts
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, any_of, named_token, owner_in_path
@@ -41,7 +41,7 @@ async def list_cdrs(visit: Visit) -> Result:
 
 async def _told(visit: Visit, cdr: Cdr, identity: TokenIdentity) -> msgspec.Struct:
     """A CDR in the caller's words, with its place if they hold it."""
-    place = await visit.stock.embedded(visit.words, visit.own.id, cdr.party, cdr.cdr_location.id)
+    place = await visit.place(cdr.party, cdr.cdr_location.id)
     return visit.words.cdr.write(cdr, identity, place).value
 
 
@@ -54,7 +54,7 @@ async def post_cdr(visit: Visit) -> Result:
     if isinstance(named, Refusal):
         return named
     cdr, identity = visit.words.cdr.read(visit.body, visit.means.keys.token_ref, cpo, named)
-    if cdr.party not in parties_of(visit.peer, (Role.CPO,)):
+    if cdr.party not in visit.speakers((Role.CPO,), chosen=False):
         return NOT_HERE
     if identity.party != visit.own.id:
         return Refusal(Why.INVALID, "cdr_token is not of ours")

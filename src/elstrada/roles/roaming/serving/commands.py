@@ -19,7 +19,8 @@ from elstrada.ocpi.server import Done, Found, Refusal, Result, body_of
 from elstrada.ocpi.v221 import commands as wire
 from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.v221.commands import ResponseType
-from elstrada.roaming.visibility import PAYERS, may_see_location
+from elstrada.roaming.agreement import exceeded, seeing
+from elstrada.roaming.visibility import PAYERS
 from elstrada.roles.roaming.holders import TwoContracts, identity_puts
 from elstrada.roles.roaming.line import belongs_to
 from elstrada.roles.roaming.serving.at_terminal import is_terminals, ordered_puts, unpayable
@@ -48,9 +49,11 @@ async def start_session(visit: Visit) -> Result:
     wrong = unpayable(start) if at_terminal else None
     if wrong is not None:
         return wrong
-    found = await _location(visit, start.location_id)
+    found = await _location(visit, start.location_id, token.party)
     if isinstance(found, Refusal):
         return found
+    if (bounded := await _bounded(visit, token.party)) is not None:
+        return bounded
     evse = _evse(found, start.evse_uid)
     if evse is None:
         return Refusal(Why.INVALID, "evse_uid: name one EVSE of the location")
@@ -145,9 +148,11 @@ async def reserve_now(visit: Visit) -> Result:
     wrong = _unreservable(visit, reserve, token)
     if wrong is not None:
         return wrong
-    found = await _location(visit, reserve.location_id)
+    found = await _location(visit, reserve.location_id, token.party)
     if isinstance(found, Refusal):
         return found
+    if (bounded := await _bounded(visit, token.party)) is not None:
+        return bounded
     seat = await _seat_to_reserve(visit, found, reserve.evse_uid)
     if isinstance(seat, Refusal | Found):
         return seat
@@ -252,11 +257,25 @@ def _answer(visit: Visit, result: ResponseType, says: str = "") -> Found:
     return Found(visit.words.commands.write_response(result.value, visit.callbacks.result_s, says))
 
 
-async def _location(visit: Visit, location_id: str) -> Location | Refusal:
+async def _location(visit: Visit, location_id: str, party: PartyId | None = None) -> Location | Refusal:
+    """The location, if it is there for the caller.
+
+    Args:
+        party: for whom of the caller's it must be there, where a token says so.
+    """
     location = await visit.stock.location(visit.own.id, location_id)
-    if location is None or not may_see_location(visit.peer, location):
+    seen = None if location is None else visit.seen(location)
+    if seen is None or (party is not None and not seeing(visit.terms, (party,), seen)):
         return Refusal(Why.UNKNOWN_LOCATION, "no such location")
-    return location
+    return seen
+
+
+async def _bounded(visit: Visit, party: PartyId) -> Found | None:
+    """The answer to a wish for more than is agreed with the token's party; None: there is room."""
+    bounds = visit.terms.of(party).bounds
+    taken = await visit.stock.takings.of(visit.own.id, party, bounds, visit.terms.at)
+    why = exceeded(bounds, taken)
+    return _answer(visit, ResponseType.REJECTED, why) if why else None
 
 
 def _evse(location: Location, uid: str | None) -> Evse | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -13,7 +13,8 @@ from elstrada.ocpi.codes import Why
 from elstrada.ocpi.patch import changes_identity
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.surplus import at, patched_surplus, surplus_of, with_at
-from elstrada.roaming.visibility import Audience, audiences_of, may_see_location
+from elstrada.roaming.news import Kind
+from elstrada.roaming.visibility import Audience, audiences_of, listens
 from elstrada.roles.roaming.rows import location_row, source_of
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.surplus import LOCATION, kept_surplus, surplus_writes, told
@@ -25,7 +26,9 @@ from elstrada.roles.roaming.serving.visit import (
     misplaced,
     owner_in_path,
 )
+from elstrada.roles.roaming.shown import note_shown
 from elstrada.roles.roaming.stock import OWN, dated, location_of
+from elstrada.roles.roaming.totals import Those
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Put, Row, RowMoved, Where, Work
 
@@ -48,16 +51,32 @@ async def list_locations(visit: Visit) -> Result:
         "audience": AnyOf(tuple(one.value for one in audiences)),
         "last_updated": visit.between(),
     }
-    found = await page(visit, t.location, where, "party", ("location_id",))
-    if isinstance(found, Refusal):
-        return found
-    items = await visit.stock.told(visit.words, visit.own.id, found.rows)
+    if visit.sees_all:
+        found = await page(visit, t.location, where, "party", ("location_id",))
+        if isinstance(found, Refusal):
+            return found
+        items = await visit.stock.told(visit.words, visit.own.id, found.rows)
+    else:
+        those = Those(visit.view, lambda row: _sayable(visit, location_of(row)) is not None)
+        found = await page(visit, t.location, where, "party", ("location_id",), those=those)
+        if isinstance(found, Refusal):
+            return found
+        alive = await visit.stock.living(visit.own.id, [location_of(row) for row in found.rows])
+        items = [visit.words.location.write(seen).value for one in alive if (seen := _sayable(visit, one))]
+    await _note(visit, [str(row["location_id"]) for row in found.rows])
     return Listing(tuple(items), visit.list_url, found.total, found.place)
 
 
-def _sayable(visit: Visit, location: Location) -> bool:
-    """May the caller have the location, and would its version not misread it?"""
-    return may_see_location(visit.peer, location) and not visit.words.location.write(location).misleads
+def _sayable(visit: Visit, location: Location) -> Location | None:
+    """The location as the caller may have it, unless its version would misread it."""
+    seen = visit.seen(location)
+    return None if seen is None or visit.words.location.write(seen).misleads else seen
+
+
+async def _note(visit: Visit, ids: Sequence[str]) -> None:
+    """Who takes pushes will be told when these are no longer for it."""
+    if listens(visit.peer, "locations"):
+        await note_shown(visit.means.spine, visit.peer, Kind.LOCATION, ids, visit.means.clock.now())
 
 
 async def show_location(visit: Visit) -> Result:
@@ -75,7 +94,9 @@ async def show_connector(visit: Visit) -> Result:
 
 async def _shown(visit: Visit) -> Location | None:
     location = await visit.stock.location(visit.own.id, visit.call.path["location_id"])
-    return location if location is not None and _sayable(visit, location) else None
+    seen = None if location is None else _sayable(visit, location)
+    await _note(visit, () if seen is None else (seen.id,))
+    return seen
 
 
 # --- theirs (receiver) ------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ async def get_session(visit: Visit) -> Result:
 
 async def _told(visit: Visit, session: Session, identity: TokenIdentity) -> Translated[msgspec.Struct]:
     """A session in the caller's words, with its place if they hold it."""
-    place = await visit.stock.embedded(visit.words, visit.own.id, session.party, session.location_id)
+    place = await visit.place(session.party, session.location_id)
     return visit.words.session.write(session, identity, place)
 
 

@@ -6,11 +6,13 @@ from elstrada.ocpi.codes import Why
 from elstrada.ocpi.patch import changes_identity, patch_time
 from elstrada.ocpi.server import Done, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
-from elstrada.roaming.visibility import may_see_tariffs
+from elstrada.roaming.news import Kind
+from elstrada.roaming.visibility import listens, may_see_tariffs
 from elstrada.roles.roaming.rows import tariff_row
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.surplus import TARIFF, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, misplaced, owner_in_path
+from elstrada.roles.roaming.shown import note_shown
 from elstrada.roles.roaming.stock import tariff_of
 from elstrada.roles.roaming.totals import Those
 from elstrada.spine import tables as t
@@ -29,10 +31,18 @@ async def list_tariffs(visit: Visit) -> Result:
         "party": AnyOf((visit.owner,)),
         "last_updated": visit.between(),
     }
-    honest = Those(words.version, lambda row: not words.tariff.write(tariff_of(row)).misleads)
-    found = await page(visit, t.tariff, where, "party", ("tariff_id",), those=honest)
+
+    def is_for_them(row: Row) -> bool:
+        meant = visit.may_see_tariff(str(row["tariff_id"]))
+        return meant and not words.tariff.write(tariff_of(row)).misleads
+
+    those = Those(visit.view, is_for_them)
+    found = await page(visit, t.tariff, where, "party", ("tariff_id",), those=those)
     if isinstance(found, Refusal):
         return found
+    if listens(visit.peer, "tariffs"):
+        ids, now = [str(row["tariff_id"]) for row in found.rows], visit.means.clock.now()
+        await note_shown(visit.means.spine, visit.peer, Kind.TARIFF, ids, now)
     items = tuple(words.tariff.write(tariff_of(row)).value for row in found.rows)
     return Listing(items, visit.list_url, found.total, found.place)
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 import msgspec
 
 from elstrada.model.ids import PartyId
+from elstrada.model.location import Location
 from elstrada.model.party import Party, Peer, Role
+from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
+from elstrada.ocpi.editions import with_room
 from elstrada.ocpi.endpoints import Side
 from elstrada.ocpi.language import Language
 from elstrada.ocpi.patch import without_identity
 from elstrada.ocpi.scalars import party, same
 from elstrada.ocpi.server import Call, Refusal, Result
 from elstrada.ocpi.versions import LANGUAGES, module_url
-from elstrada.roaming.visibility import parties_of
+from elstrada.roaming.agreement import (
+    Terms,
+    agreeing,
+    as_text,
+    hides_nothing,
+    seeing,
+    shown,
+    shows_tariff,
+)
+from elstrada.roaming.visibility import EMSP_LIKE, behind, may_see_location, parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.holders import token_of_contract
@@ -43,6 +55,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     call: Call
     side: Side = Side.NONE
     """Of the market, if the address is one side's (2.1.1)."""
+    terms: Terms
+    """What is agreed with the caller."""
 
     @property
     def owner(self) -> str:
@@ -79,10 +93,54 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         return min(self.parties(*roles), default=None)
 
     def parties(self, *roles: Role) -> frozenset[PartyId]:
-        """The caller's parties in some of the roles: all, or the one its headers select among them (T18)."""
-        registered = parties_of(self.peer, roles)
-        chosen = self.call.routing.from_party
-        return registered if chosen is None else registered & {chosen}
+        """The caller's parties in some of the roles with which the module is agreed: all, or the one its headers
+        select among them (T18)."""
+        return self.speakers(roles)
+
+    def speakers(self, roles: Iterable[Role], chosen: bool = True) -> frozenset[PartyId]:
+        """As ``parties``, of several roles.
+
+        Args:
+            chosen: only the one that the headers select, if they do.
+        """
+        registered, named = parties_of(self.peer, roles), self.call.routing.from_party
+        speaking = registered & {named} if chosen and named is not None else registered
+        endpoint = self.call.endpoint
+        return agreeing(self.terms, speaking, endpoint.module, endpoint.interface.value)
+
+    def seen(self, location: Location) -> Location | None:
+        """A location of ours as the caller is shown it; None: for the caller there is no such."""
+        if not may_see_location(self.peer, location):
+            return None
+        parties = seeing(self.terms, self._viewers(), location)
+        return with_room(self.peer, shown(self.terms, parties, location)) if parties else None
+
+    @property
+    def sees_all(self) -> bool:
+        """Is every location that is for the caller's roles shown to it just as it is?"""
+        whole = not self.peer.has(PeerQuirk.EDITION_1)
+        return whole and hides_nothing(self.terms, self._viewers())
+
+    @property
+    def view(self) -> str:
+        """The same for whoever is shown the same, in the same words."""
+        quirks = ",".join(sorted(quirk.value for quirk in self.peer.quirks))
+        return f"{self.version} {quirks} {as_text(self.terms, self._viewers())}"
+
+    def may_see_tariff(self, tariff_id: str) -> bool:
+        return shows_tariff(self.terms, self._viewers(), tariff_id)
+
+    def _viewers(self) -> frozenset[PartyId]:
+        """For whom the caller looks; a header that names a party of another role selects nobody among these."""
+        meant = self.call.routing.from_party in parties_of(self.peer, EMSP_LIKE)
+        endpoint = self.call.endpoint
+        hub = agreeing(self.terms, behind(self.peer), endpoint.module, endpoint.interface.value)
+        return self.speakers(EMSP_LIKE, chosen=meant) or hub
+
+    async def place(self, party: PartyId, location_id: str) -> Location | None:
+        """Where a session or CDR of the caller's own driver was, if its version embeds that, at its own tariffs."""
+        found = await self.stock.embedded(self.words, self.own.id, party, location_id)
+        return found if found is None or party != self.own.id else shown(self.terms, self._viewers(), found)
 
     def between(self) -> Between:
         """The dates that a list asks for."""
