@@ -176,7 +176,7 @@ async def test_r39_a_page_is_filled_with_what_the_caller_may_have_and_no_more_is
     assert [one["id"] for one in await _walk(world, LOCATIONS, 2, nothing)] == seen
 
 
-@pytest.mark.rule(66)
+@pytest.mark.roaming_rule(66)
 @aio
 async def test_r66_a_page_is_filled_past_the_tariffs_that_the_caller_would_misread() -> None:
     world = await furnished()
