@@ -14,7 +14,16 @@ from elstrada.model.device import CommandResult, ConnectorStatus
 from elstrada.model.ids import PartyId, agreement_stream, peer_stream, station_stream
 from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.party import PeerState
-from elstrada.roaming.news import MODULE_OF, Kind, PeerNews, ProfileNews, SessionNews, StatusNews, news
+from elstrada.roaming.news import (
+    MODULE_OF,
+    Kind,
+    PeerNews,
+    ProfileNews,
+    SessionNews,
+    StartNews,
+    StatusNews,
+    news,
+)
 from elstrada.roaming.patience import REFUSED_S, UNREACHABLE_S, pause
 
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
@@ -36,7 +45,7 @@ LIMITED = Notice(kind=NoticeKind.CHARGING_LIMIT, at=NOW, status="Limited")
         (f.ConnectorStatusChanged(2, 1, ConnectorStatus.FAULTED, NOW), StatusNews(ELS, "CP/1", 2)),
         (f.CommandAnswered("C1", CommandResult.ACCEPTED, "", "{}"), ProfileNews(ELS, "CP/1", "C1")),
         (f.CommandAnswered("C1", CommandResult.REJECTED, "", "{}"), None),
-        (f.CommandAnswered("C1", CommandResult.ACCEPTED), None),
+        (f.CommandAnswered("C1", CommandResult.ACCEPTED), StartNews(ELS, "C1")),
         (f.StationNoticed(LIMITED), ProfileNews(ELS, "CP/1", None)),
     ],
 )

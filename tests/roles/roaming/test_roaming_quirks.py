@@ -232,7 +232,8 @@ async def test_modules_that_are_misnamed_are_counted_and_read_after_marking():
 )
 def test_a_marked_peer_is_not_told_of_a_role_it_refuses(quirks: tuple[PeerQuirk, ...], roles: list[str]):
     own = Party(ELS, (Role.CPO, Role.PTP), BusinessDetails("E"))
-    told = write_credentials(own, "t", "https://x.example", V, quirks)
+    pays = PeerEndpoint("payments", "RECEIVER", "https://y.example/payments")
+    told = write_credentials(own, "t", "https://x.example", V, endpoints=(pays,), quirks=quirks)
     assert isinstance(told, Credentials)
     assert [entry.role for entry in told.roles] == roles
 
