@@ -82,3 +82,5 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[PartyRole, ...] = ()
     endpoints: tuple[PeerEndpoint, ...] = ()
     changed_at: datetime
+    hub: PartyId | None = None
+    """The peer's own party as a hub, through which others are reached; None: it is none."""

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     LOCATION = "location"
     TARIFF = "tariff"
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
+    COPY = "copy"
+    """What another party told to all through a hub of ours."""
     PULL = "pull"
     """The other way round: we lack what the peer has of the module that is the object's id."""
 

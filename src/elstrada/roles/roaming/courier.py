@@ -42,6 +42,7 @@ _ORDER = {
     Kind.TARIFF: 0,
     Kind.LOCATION: 0,
     Kind.TOKEN: 0,
+    Kind.COPY: 0,
     Kind.EVSE: 1,
     Kind.SESSION: 1,
     Kind.CDR: 2,

@@ -13,11 +13,13 @@ from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Interface, Side
 from elstrada.ocpi.headers import plain_token_of, token_of
+from elstrada.ocpi.hub import is_routed
 from elstrada.ocpi.registration import CREDENTIALS, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
 from elstrada.roaming.visibility import EMSP_LIKE, parties_of
+from elstrada.roles.hub.switch import Switch
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.conduct import note_findings, source
@@ -56,8 +58,9 @@ class Office:
         registrar: Registrar,
         callbacks: Callbacks,
         commander: Commander,
+        switch: Switch,
     ) -> None:
-        self._means, self._peers, self._stock = means, peers, stock
+        self._means, self._peers, self._stock, self._switch = means, peers, stock, switch
         self._registrar, self._callbacks, self._commander = registrar, callbacks, commander
 
     async def handle(self, request: HttpRequest, remote: str) -> HttpResponse:
@@ -67,6 +70,8 @@ class Office:
         address = versions.locate(request.path)
         try:
             caller = await self._caller(request, address)
+            if caller is not None and address is not None and self._is_passed_on(address, caller):
+                return await self._pass_on(request, address, caller)
             if caller is None:
                 result: Result = Refusal(Why.UNAUTHORIZED, "no valid credentials token")
             else:
@@ -79,6 +84,20 @@ class Office:
         outcome = result.why.name.lower() if isinstance(result, Refusal) else "done"
         self._means.tally.answered(_version_in(address), outcome)
         return respond(request, result, self._means.clock.now(), call)
+
+    def _is_passed_on(self, address: versions.Address, caller: Caller) -> bool:
+        """Is it asked of a hub of ours, by one of those behind it, and for another?"""
+        is_spoken = address.version in self._means.versions and address.path and is_routed(address.path)
+        is_registered = caller.peer.state is PeerState.ACTIVE and Role.HUB in caller.own.roles
+        return bool(is_spoken and is_registered)
+
+    async def _pass_on(self, request: HttpRequest, address: versions.Address, caller: Caller) -> HttpResponse:
+        response, refusal = await self._switch.handle(request, address, caller)
+        if refusal is not None:
+            who = source(caller.peer.owner, caller.peer.id)
+            self._means.findings.note(who, f"OCPI {refusal.why.name}", refusal.message)
+        self._means.tally.answered(address.version, refusal.why.name.lower() if refusal else "done")
+        return response
 
     async def _caller(self, request: HttpRequest, address: versions.Address | None) -> Caller | None:
         """Who calls. In 2.1.1 a token is shown as it is, elsewhere in base64 (R-01, R-02)."""

@@ -22,6 +22,7 @@ from elstrada.roaming.visibility import (
     parties_of,
 )
 from elstrada.roles.findings import Findings
+from elstrada.roles.hub.copy_parcels import CopyParcels
 from elstrada.roles.roaming.conduct import note_losses
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.marks import Mark
@@ -54,7 +55,15 @@ Bring = Callable[[Peer, Mark], Awaitable[Brought]]
 class Parcels:
     """Brings objects to peers."""
 
-    def __init__(self, peers: Peers, stock: Stock, line: Line, puller: Puller, findings: Findings) -> None:
+    def __init__(
+        self,
+        peers: Peers,
+        stock: Stock,
+        line: Line,
+        puller: Puller,
+        findings: Findings,
+        copies: CopyParcels,
+    ) -> None:
         self._peers, self._stock, self._line, self._puller = peers, stock, line, puller
         self._findings = findings
         self._ways: dict[Kind, Bring] = {
@@ -64,6 +73,7 @@ class Parcels:
             Kind.LOCATION: self._location,
             Kind.TARIFF: self._tariff,
             Kind.TOKEN: self._token,
+            Kind.COPY: copies.bring,
             Kind.PULL: self._pull,
         }
 

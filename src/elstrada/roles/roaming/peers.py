@@ -112,7 +112,7 @@ class Peers:
         }
         stored = await self._row(peer.owner, peer.id)
         row |= self._sealed(peer, secrets, stored)
-        expected: Row = {} if before is None else {"document": msgspec.json.encode(before).decode()}
+        expected: Row = {} if before is None else {"document": _as_stored(stored, before)}
         stream = peer_stream(peer.owner, peer.id)
         version = (await spine.load(stream)).version
         fact = PeerChanged(
@@ -148,6 +148,13 @@ class Peers:
 
     async def _row(self, owner: PartyId, peer_id: str) -> Row | None:
         return await self._means.spine.get(t.peer, owner=str(owner), peer_id=peer_id)
+
+
+def _as_stored(stored: Row | None, before: Peer) -> Cell:
+    """The text of a state; an older release may have written it without fields that have come since."""
+    if stored is not None and _peer(stored) == before:
+        return stored["document"]
+    return msgspec.json.encode(before).decode()
 
 
 def _peer(row: Row) -> Peer:

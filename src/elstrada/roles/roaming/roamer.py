@@ -21,6 +21,7 @@ from elstrada.roaming.visibility import (
     may_see_tariffs,
     may_see_tokens,
 )
+from elstrada.roles.hub.copies import Copies
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -39,8 +40,8 @@ _PULLED = {Role.CPO: ("tokens",), Role.EMSP: ("locations", "tariffs")}
 class Roamer:
     """Turns facts into marks."""
 
-    def __init__(self, means: Means, peers: Peers, stock: Stock) -> None:
-        self._means, self._peers, self._stock = means, peers, stock
+    def __init__(self, means: Means, peers: Peers, stock: Stock, copies: Copies) -> None:
+        self._means, self._peers, self._stock, self._copies = means, peers, stock, copies
 
     async def handle(self, facts: list[Recorded]) -> Work:
         """The follower's step: the marks of a batch, and locations whose EVSEs have news (R-35)."""
@@ -150,6 +151,9 @@ class Roamer:
             async for row in self._rows(t.token, ours):
                 yield mark(peer, Kind.TOKEN, str(row["uid"]), str(row["type"]), position=position, now=now)
         own = await self._peers.party(peer.owner)
+        if own is not None and Role.HUB in own.roles:
+            for put in await self._copies.everything(peer, position):
+                yield put
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)
 
