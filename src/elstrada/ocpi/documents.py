@@ -99,8 +99,8 @@ def _changed(
     lists: list[Json] = (
         [after if one is entry else one for one in known] if entry is not None else [*known, after]
     )
-    raised: Json = str(Instant(max(written_at(before), at)))
-    return before | {listed: lists, "last_updated": raised}
+    raised: Object = {listed: lists, "last_updated": str(Instant(max(written_at(before), at)))}
+    return before | raised
 
 
 def _entry(document: Object, listed: str, key: str, wanted: str) -> Object | None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from elstrada.model.ids import PartyId
 from elstrada.model.party import BusinessDetails, Party, PartyRole, PeerEndpoint, PeerState, Role
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
@@ -30,6 +31,7 @@ from elstrada.ocpi.v211 import credentials as v211
 from elstrada.ocpi.v221 import common
 from elstrada.ocpi.v221.credentials import Credentials, CredentialsRole
 from elstrada.ocpi.v221.versions import EndpointUrl, Version, VersionDetails
+from elstrada.ocpi.v230 import credentials as v230
 
 CREDENTIALS = "credentials"
 SIDES: dict[Role, Side] = {
@@ -143,8 +145,29 @@ def read_roles(credentials: AnyCredentials, roles: Iterable[Role] = ()) -> tuple
     return tuple(found)
 
 
-def write_credentials(own: Party, token: str, versions_url: str, version: str = "2.2.1") -> AnyCredentials:
-    """Our credentials for a peer: the token it must show us."""
+def hub_of(credentials: AnyCredentials, roles: Iterable[PartyRole]) -> PartyId | None:
+    """The party of a platform as a hub: as 2.3.0 names it, or in 2.2.1 by its role; None: it is no hub."""
+    named = credentials.hub_party_id if isinstance(credentials, v230.Credentials) else None
+    if named:
+        try:
+            return party(named[:2], named[2:])
+        except ValueError:
+            return None
+    return next((entry.party for entry in roles if entry.role is Role.HUB), None)
+
+
+def write_credentials(
+    own: Party,
+    token: str,
+    versions_url: str,
+    version: str = "2.2.1",
+    reached: Iterable[PartyRole] = (),
+) -> AnyCredentials:
+    """Our credentials for a peer: the token it must show us.
+
+    Args:
+        reached: the parties behind us, if we are a hub; from 2.3.0 on they are named.
+    """
     business = common.BusinessDetails(own.business.name, own.business.website)
     if versions.language(version).sided:
         return v211.Credentials(
@@ -154,15 +177,18 @@ def write_credentials(own: Party, token: str, versions_url: str, version: str = 
             party_id=own.id.party_id,
             country_code=own.id.country_code,
         )
-    roles = tuple(
-        CredentialsRole(
-            role=role.value,
-            business_details=business,
-            party_id=own.id.party_id,
-            country_code=own.id.country_code,
+    roles = tuple(_written(own.id, role, business) for role in own.roles)
+    if Role.HUB in own.roles and version == "2.3.0":
+        behind = (
+            _written(
+                entry.party, entry.role, common.BusinessDetails(entry.business.name, entry.business.website)
+            )
+            for entry in reached
         )
-        for role in own.roles
-    )
+        # It must have one at least: a hub with nobody behind it names itself.
+        roles = tuple(behind)[:_MAX_ROLES] or roles
+        hub = own.id.country_code + own.id.party_id
+        return v230.Credentials(token=token, url=versions_url, roles=roles, hub_party_id=hub)
     return Credentials(token=token, url=versions_url, roles=roles)
 
 
@@ -172,6 +198,8 @@ def credentials_of(received: Received, version: str) -> AnyCredentials:
     Raises:
         Mismatch: another shape.
     """
+    if version == "2.3.0":
+        return object_of(received, v230.Credentials)
     return object_of(received, v211.Credentials if versions.language(version).sided else Credentials)
 
 
@@ -256,6 +284,12 @@ def _interface(module: str, side: Side) -> str:
 def _unusable(what: str, answer: Outcome) -> Refusal:
     kind = Unanswered if isinstance(answer, Silent) else Refusal
     return kind(Why.CANNOT_USE_CLIENT, f"{what}: {describe(answer)}")
+
+
+def _written(of: PartyId, role: Role, business: common.BusinessDetails) -> CredentialsRole:
+    return CredentialsRole(
+        role=role.value, business_details=business, party_id=of.party_id, country_code=of.country_code
+    )
 
 
 def _flat_roles(credentials: v211.Credentials, roles: Iterable[Role]) -> tuple[PartyRole, ...] | Refusal:

@@ -39,6 +39,8 @@ def may_see_location(peer: Peer, location: Location) -> bool:
     An unpublished one is for drivers it names: their eMSP needs it, open data does not. One that names
     nobody, such as a private charge point, goes to no peer.
     """
+    if peer.hub is not None:
+        return location.publish  # It is told to all who are behind the hub.
     roles = {entry.role for entry in peer.roles} & EMSP_LIKE
     if location.publish:
         return bool(roles)
@@ -46,16 +48,20 @@ def may_see_location(peer: Peer, location: Location) -> bool:
 
 
 def may_see_tariffs(peer: Peer) -> bool:
-    return any(entry.role in EMSP_LIKE for entry in peer.roles)
+    return peer.hub is not None or any(entry.role in EMSP_LIKE for entry in peer.roles)
 
 
 def may_see_sessions_of(peer: Peer, token_party: PartyId | None) -> bool:
     """May the peer have sessions and CDRs of tokens that this party issued?"""
-    return token_party is not None and token_party in parties_of(peer, (Role.EMSP,))
+    if token_party is None:
+        return False
+    named = parties_of(peer, (Role.EMSP,))
+    # A hub of 2.2.1 names itself alone; it refuses what is for nobody behind it.
+    return token_party in named or (peer.hub is not None and not named and token_party != peer.owner)
 
 
 def may_see_tokens(peer: Peer) -> bool:
-    return any(entry.role is Role.CPO for entry in peer.roles)
+    return peer.hub is not None or any(entry.role is Role.CPO for entry in peer.roles)
 
 
 def shown_to(location: Location, token: Token | None) -> bool:

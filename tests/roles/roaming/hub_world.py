@@ -34,6 +34,14 @@ class HubWorld:
         for party, name in ((ELS, "els"), (NOR, "nor"), (RET, "ret"), (DAN, "dan")):
             self.at[party] = self._node(name, ((others or {}).get(name, version),))
 
+    @property
+    def els(self) -> Node:
+        return self.at[ELS]
+
+    @property
+    def ret(self) -> Node:
+        return self.at[RET]
+
     def _node(self, name: str, versions: tuple[str, ...]) -> Node:
         return Node(self.net, self.clock, f"{name}.example", MemorySpine(self.clock), Waits(), versions)
 
@@ -46,6 +54,7 @@ class HubWorld:
             await self.at[party].party(party, Role.EMSP)
         for party in (ELS, NOR, RET, DAN):
             await self.join(party)
+        await self.settle()
         self.net.sent.clear()
         return self
 

@@ -62,7 +62,8 @@ async def test_r71_nobody_speaks_for_a_party_that_is_not_its_own():
     assert (in_path.status, in_path.code) == (404, 2000)
     assert (in_body.status, in_body.code) == (200, 2001)
     assert world.net.sent == []
-    assert {line["outcome"] for line in await world.log()} == {"invalid", "not_found"}
+    refused = [line["outcome"] for line in await world.log() if line["outcome"] != "done"]
+    assert refused == ["invalid", "not_found", "invalid"]
 
 
 @aio
@@ -260,8 +261,9 @@ async def test_r68_a_slow_receiver_delays_nobody_else():
 
     world.answers(RET, sleeps)
     stuck = [asyncio.ensure_future(world.ask(ELS, "PUT", L9, PLACE, to=RET)) for _ in range(40)]
-    while len(world.to_party(RET)) < 16:
+    for _ in range(1_000):
         await asyncio.sleep(0)
+    assert len(world.to_party(RET)) == 16
     assert (await world.ask(ELS, "PUT", L9, PLACE, to=DAN)).code == 1000
     release.set()
     codes = [answer.code for answer in await asyncio.gather(*stuck)]

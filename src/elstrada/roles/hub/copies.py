@@ -69,7 +69,10 @@ class Copies:
 
     async def page(self, passing: Passing) -> Result:
         """A page of all objects that are kept of a module, those that changed longest ago first (R-70)."""
-        window = read_window(passing.request.query)
+        try:
+            window = read_window(passing.request.query)
+        except ValueError as problem:
+            return Refusal(Why.INVALID, str(problem))
         where: Where = {
             "owner": str(passing.hub),
             "module": passing.place.module,

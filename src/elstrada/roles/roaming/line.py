@@ -38,12 +38,14 @@ class Line:
         body: object = None,
         url: str | None = None,
         timeout_s: float | None = None,
+        openly: bool = False,
     ) -> Outcome:
         """Send one request to a peer's endpoint.
 
         Args:
             name: of the endpoint in the version's table.
-            to: the peer's party that is meant; by default its first.
+            to: the peer's party that is meant; by default its first, of a hub itself.
+            openly: a hub shall find for whom it is (open routing).
             url: an address the peer gave, instead of its endpoint's.
             timeout_s: for the whole response; by default ``Waits.peer_s``.
         """
@@ -55,7 +57,8 @@ class Line:
             return Silent(
                 f"the peer offers no {endpoint.module} {endpoint.interface.value.lower()} interface"
             )
-        receiver = to or (peer.roles[0].party if peer.roles else None)
+        receiver = to or peer.hub or (peer.roles[0].party if peer.roles else None)
+        receiver = None if openly and peer.hub is not None else receiver
         sending = Sending(
             endpoint=endpoint,
             base=base,

@@ -20,6 +20,7 @@ from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, re
 from elstrada.ocpi.v221.versions import Version, VersionDetails
 from elstrada.roaming.visibility import EMSP_LIKE, parties_of
 from elstrada.roles.hub.switch import Switch
+from elstrada.roles.roaming.behind import speaking, without_sender
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.conduct import note_findings, source
@@ -137,12 +138,23 @@ class Office:
         call = read(request, path, versions.ROUTERS[version])
         if isinstance(call, Refusal):
             return None, call
+        if caller.peer.hub is not None and call.endpoint.side is not Side.NONE:
+            spoken = await speaking(self._peers, caller.peer, call)
+            if isinstance(spoken, Refusal):
+                return call, spoken
+            heard = call if call.routing.from_party != caller.peer.hub else without_sender(call)
+            caller = Caller(caller.own, spoken)
+            return call, await self._placed(caller, address, heard)
+        return call, await self._placed(caller, address, call)
+
+    async def _placed(self, caller: Caller, address: versions.Address, call: Call) -> Result:
+        """Serve a caller, if it is where it may be."""
         refusal = _out_of_place(caller, call)
         if refusal is not None:
-            return call, refusal
+            return refusal
         if call.body is not None:
             note_findings(self._means.findings, caller.peer.owner, caller.peer.id, call.body)
-        return call, await self._handled(caller, address, call)
+        return await self._handled(caller, address, call)
 
     async def _handled(self, caller: Caller, address: versions.Address, call: Call) -> Result:
         visit = Visit(

@@ -170,7 +170,7 @@ class Parcels:
         return await self._line.tell(
             peer,
             "put_token",
-            to=_first(parties_of(peer, (Role.CPO,))),
+            to=peer.hub or _first(parties_of(peer, (Role.CPO,))),
             path=_owned(mark.owner, token_uid=uid),
             query={"type": kind} if words.typed_addresses else {},
             body=self._noted(peer, "Token", words.token.write(token)),
@@ -212,7 +212,8 @@ def _owned(owner: PartyId, **ids: str) -> dict[str, str]:
 
 
 def _emsp(peer: Peer) -> PartyId | None:
-    return _first(parties_of(peer, (Role.EMSP,)))
+    """To whom a peer is told what all may know: a hub itself, which tells all behind it."""
+    return peer.hub or _first(parties_of(peer, (Role.EMSP,)))
 
 
 def _first(parties: frozenset[PartyId]) -> PartyId | None:

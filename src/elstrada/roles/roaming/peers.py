@@ -61,6 +61,13 @@ class Peers:
         rows = await self._means.spine.find(t.peer, where, limit=_MOST_PEERS)
         return [_peer(row) for row in rows]
 
+    async def direct(self, hub: Peer) -> frozenset[PartyId]:
+        """The parties that are connected to us by themselves, and so do not come through a hub."""
+        others = await self.of(hub.owner)
+        return frozenset(
+            entry.party for peer in others if peer.id != hub.id and peer.hub is None for entry in peer.roles
+        )
+
     async def by_token(self, token: str | None) -> Caller | None:
         """Who shows this token (R-10: identity is the token, never an address).
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from elstrada.model.ids import PartyId
-from elstrada.model.party import Party, PartyRole, Peer, PeerState
+from elstrada.model.party import Party, PartyRole, Peer, PeerState, Role
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Received, Sending, Silent, describe
@@ -22,6 +22,7 @@ from elstrada.ocpi.registration import (
     credentials_of,
     discover,
     endpoint_url,
+    hub_of,
     may,
     read_roles,
     roles_met,
@@ -154,7 +155,7 @@ class Registrar:
         """
         token = await self._peers.token_in(peer)
         assert token is not None, "a caller has been given a token"
-        return Found(write_credentials(own, token, self._means.versions_url_at(side), version))
+        return Found(await self._ours(own, peer, token, self._means.versions_url_at(side), version))
 
     async def met(
         self, own: Party, peer: Peer, method: str, credentials: AnyCredentials, version: str, side: Side
@@ -172,9 +173,13 @@ class Registrar:
         roles = read_roles(credentials, roles_met(sides))
         if isinstance(roles, Refusal):
             return roles
-        refusal = await self._impersonation(peer, roles, credentials.url)
+        hub = hub_of(credentials, roles)
+        refusal = await self._impersonation(peer, roles, credentials.url, hub)
         if refusal is not None:
             return refusal
+        if peer.state is PeerState.ACTIVE and hub != peer.hub:
+            # Who may speak for others was agreed on when it was invited.
+            return Refusal(Why.INVALID, "roles: a hub becomes one, or another, by registering anew")
         found = await self._line.converse(discover(credentials.url, (version,), sides), credentials.token)
         if isinstance(found, Refusal):
             return found
@@ -189,6 +194,7 @@ class Registrar:
             roles=narrowed,
             endpoints=found.endpoints,
             changed_at=self._means.clock.now(),
+            hub=hub,
         )
         # Token A is void from now (R-05); a renewed token's former one until the new one is shown (R-07).
         secrets = Secrets(token_c, credentials.token, overlap=method == "PUT")
@@ -196,7 +202,7 @@ class Registrar:
             await self._store(met, secrets, peer, method)
         except NotRegistered as meanwhile:
             return Refusal(Why.NOT_ALLOWED, str(meanwhile))
-        return Found(write_credentials(own, token_c, self._means.versions_url_at(side), version))
+        return Found(await self._ours(own, peer, token_c, self._means.versions_url_at(side), version))
 
     async def left(self, peer: Peer) -> Done | Refusal:
         """A peer ends the connection."""
@@ -227,7 +233,7 @@ class Registrar:
         sending = Sending(
             endpoint=endpoint,
             base=url,
-            body=write_credentials(own, token_b, ours, peer.version),
+            body=await self._ours(own, peer, token_b, ours, peer.version),
             plain=words.plain_token,
         )
         outcome = await self._line.say(sending, token)
@@ -242,24 +248,45 @@ class Registrar:
             raise NotRegistered(f"credentials: {unusable.message}")
         return theirs
 
-    async def _impersonation(self, peer: Peer, roles: tuple[PartyRole, ...], url: str) -> Refusal | None:
+    async def _ours(self, own: Party, peer: Peer, token: str, url: str, version: str) -> AnyCredentials:
+        """Our credentials; those of a hub name who is behind it, in a version that wants them to (2.3.0)."""
+        reached: tuple[PartyRole, ...] = ()
+        if Role.HUB in own.roles:
+            others = (other for other in await self._peers.of(own.id) if other.id != peer.id)
+            reached = tuple(dict.fromkeys(role for other in others for role in other.roles))
+        return write_credentials(own, token, url, version, reached)
+
+    async def _impersonation(
+        self, peer: Peer, roles: tuple[PartyRole, ...], url: str, hub: PartyId | None
+    ) -> Refusal | None:
         """Does a platform claim a party that is ours, or that another platform speaks for (R-09)?
 
         A party that moves to another platform ends its old connection first. Several connections of
-        one platform may share a party (R-10).
+        one platform may share a party (R-10). A hub names whom it reaches, which may be us and whoever is
+        connected to us anyway; that it speaks for them is believed nowhere.
         """
+        if hub is not None:
+            return Refusal(Why.INVALID, f"roles: {hub} is ours") if hub == peer.owner else None
         claimed = {role.party for role in roles}
         if peer.owner in claimed:
             return Refusal(Why.INVALID, f"roles: {peer.owner} is ours")
         for other in await self._peers.of(peer.owner):
             taken = claimed & {role.party for role in other.roles}
-            if other.id != peer.id and taken and not same_host(other.versions_url or "", url):
+            if (
+                other.id != peer.id
+                and other.hub is None
+                and taken
+                and not same_host(other.versions_url or "", url)
+            ):
                 return Refusal(Why.INVALID, f"roles: another platform speaks for {min(taken)}")
         return None
 
     async def _settle(self, own: Party, peer: Peer, theirs: AnyCredentials, secrets: Secrets) -> Peer:
         roles = read_roles(theirs, roles_met(sides_of(own.roles), peer.endpoints))
-        refusal = roles if isinstance(roles, Refusal) else await self._impersonation(peer, roles, theirs.url)
+        hub = None if isinstance(roles, Refusal) else hub_of(theirs, roles)
+        refusal = (
+            roles if isinstance(roles, Refusal) else await self._impersonation(peer, roles, theirs.url, hub)
+        )
         if refusal is not None or isinstance(roles, Refusal):
             raise NotRegistered(f"credentials: {refusal.message if refusal else ''}")
         active = msgspec.structs.replace(
@@ -268,6 +295,7 @@ class Registrar:
             versions_url=theirs.url,
             roles=roles,
             changed_at=self._means.clock.now(),
+            hub=hub,
         )
         await self._store(active, secrets, peer, "registered")
         return active

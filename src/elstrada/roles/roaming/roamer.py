@@ -110,11 +110,14 @@ class Roamer:
         self, peers: Iterable[Peer], kind: Kind, object_id: str, token_party: PartyId | None, position: int
     ) -> list[Put]:
         now = self._means.clock.now()
-        return [
-            mark(peer, kind, object_id, position=position, now=now)
+        seeing = [
+            peer
             for peer in peers
             if listens(peer, MODULE_OF[kind]) and may_see_sessions_of(peer, token_party)
         ]
+        # Whoever is connected by itself is not told through a hub as well.
+        told = [peer for peer in seeing if peer.hub is None] or seeing
+        return [mark(peer, kind, object_id, position=position, now=now) for peer in told]
 
     async def _of_status(self, told: StatusNews, peers: list[Peer], position: int) -> AsyncIterator[Put]:
         """News of an EVSE, or of all of a station's (EVSE 0)."""

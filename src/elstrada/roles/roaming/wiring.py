@@ -56,7 +56,7 @@ def wire(means: Means, post: Post, reachable: Reachable = registered) -> Roaming
     """
     peers, stock = Peers(means), Stock(means)
     line = Line(means, peers)
-    registrar, puller = Registrar(means, peers, line), Puller(means, line)
+    registrar, puller = Registrar(means, peers, line), Puller(means, peers, line)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     book, relays = Book(peers, means.public_url, reachable), Relays(means)
     forwarder, copies = Forwarder(means, book, Carrier(means, peers), relays), Copies(means, book)
