@@ -63,6 +63,7 @@ _CROWDED = (
     t.location,
     t.tariff,
     t.peer,
+    t.hub_exchange,
     t.finding,
     t.firmware_image,
     t.transfer,
@@ -76,7 +77,7 @@ _CROWDED = (
 
 def fill(connection: Connection, count: int) -> None:
     """Fill all tables that lists are of with ``count`` rows and the few, written as they stand."""
-    own = Party(OWNER, (Role.CPO, Role.EMSP), BusinessDetails("Elstrada"))
+    own = Party(OWNER, (Role.CPO, Role.EMSP, Role.HUB), BusinessDetails("Elstrada"))
     connection.execute(t.party.insert(), {"party": str(OWNER), "document": _json(own)})
     for table in _CROWDED:
         rows = crowd(table, count)
@@ -129,6 +130,8 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"kind": (ItemKind.VARIABLE if few else ItemKind.MONITOR).value}
         case "peer":
             return {"peer_id": f"{number:08d}", "state": "ACTIVE"}
+        case "hub_exchange":
+            return {"sender": str(OWNER), "receiver": "SE*RET" if few else "SE*XXX"}
         case "reservation":
             return {"state": "HELD", "ended_at": None} if few else {"state": "USED", "ended_at": ended}
         case "roamed_reservation":

@@ -176,6 +176,7 @@ class Node:
         self._run(self.findings.run(looks.findings_s))
         if Part.ROAMER in self.parts:
             self._follow(roamer.FOLLOWER, self.roaming.roamer.handle)
+            self._run(self.roaming.switch.journal.run(looks.findings_s))
             self.leader.lead("roamer:courier", partial(self.roaming.courier.run, looks.marks_s))
             self.leader.lead("roamer:callbacks", partial(self.roaming.callbacks.run, looks.callbacks_s))
         if Part.RATER in self.parts:

@@ -64,6 +64,7 @@ SAMPLES: dict[str, object] = {
     "issuer": str(OWNER),
     "ended": True,
     "partner": WANTED["peer_id"],
+    "about": "SE*RET",
 }
 """A value for whatever narrows a list; the few rows that fit are the oldest of all."""
 OF_A_LIST: dict[str, dict[str, object]] = {

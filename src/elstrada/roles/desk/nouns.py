@@ -8,6 +8,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "firmware": ("firmware", "Firmware for stations."),
     "session": ("sessions", "Charging at stations of ours."),
     "partner": ("partners", "Roaming connections with other parties."),
+    "hub": ("hub", "A roaming hub of ours, and who is behind it."),
     "token": ("tokens", "Cards and apps of drivers."),
     "customer": ("retail", "Customers of the retailer."),
     "contract": ("retail", "Customers' contracts."),
