@@ -42,6 +42,12 @@ class HubWorld:
     def ret(self) -> Node:
         return self.at[RET]
 
+    def restart_hub(self) -> None:
+        """A new process of the hub, with what the old one has written."""
+        self.at[HUB] = self.hub = Node(
+            self.net, self.clock, "hub.example", self.hub.spine, Waits(), self.hub.means.versions
+        )
+
     def _node(self, name: str, versions: tuple[str, ...]) -> Node:
         return Node(self.net, self.clock, f"{name}.example", MemorySpine(self.clock), Waits(), versions)
 
