@@ -584,6 +584,8 @@ hub_copy = _record(
     Column("document", Text, nullable=False),  # JSON, with all fields that were pushed.
     Column("last_updated", Moment, nullable=False),
     Column("recorded_at", Moment, nullable=False),
+    Column("contract_id", Text),  # Of a token, in small letters.
+    Index("hub_copy_by_contract", "owner", "contract_id", "party", "object_id"),
     Index("hub_copy_by_update", "owner", "module", "last_updated", "party", "object_id"),
     Index("hub_copy_by_object", "owner", "module", "object_id"),
 )

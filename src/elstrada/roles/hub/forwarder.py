@@ -10,29 +10,31 @@ from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer
 from elstrada.ocpi import hub as wire
 from elstrada.ocpi.codes import Why
-from elstrada.ocpi.headers import Ids, Routing
+from elstrada.ocpi.headers import Ids, Routing, read_ids
 from elstrada.ocpi.paging import next_link
 from elstrada.ocpi.server import Refusal
 from elstrada.ocpi.versions import language, routed_url
 from elstrada.roles.hub.book import Book
+from elstrada.roles.hub.bridge import Asker, Bridge
 from elstrada.roles.hub.carrier import Carrier
 from elstrada.roles.hub.passing import Passing
 from elstrada.roles.hub.relays import PLACE, RESULT, Relay, Relays
 from elstrada.roles.roaming.conduct import source
 from elstrada.roles.roaming.line import belongs_to
 from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.peers import Caller
 
 RESPONSE_URL = "response_url"
 _KEPT_OF_ANSWER = ("content-type", "x-total-count", "x-limit", "retry-after")
-_GET = "GET"
 VIA = "via"
 
 
 class Forwarder:
     """Carries requests between parties."""
 
-    def __init__(self, means: Means, book: Book, carrier: Carrier, relays: Relays) -> None:
-        self._means, self._book, self._carrier, self._relays = means, book, carrier, relays
+    def __init__(self, means: Means, book: Book, carrier: Carrier, relays: Relays, bridge: Bridge) -> None:
+        self._means, self._book, self._carrier = means, book, carrier
+        self._relays, self._bridge = relays, bridge
 
     async def forward(self, passing: Passing, sender: PartyId, receiver: PartyId) -> HttpResponse | Refusal:
         """Carry a request from one party to another."""
@@ -43,9 +45,10 @@ class Forwarder:
         peer, base = found
         if peer.id == passing.caller.peer.id:
             return Refusal(Why.HUB, f"OCPI-to: {receiver} is on your own platform")
-        if peer.version != passing.version:
-            return Refusal(Why.HUB, f"{receiver} speaks OCPI {peer.version}")
-        going = await self._with_relay(passing, sender, peer, receiver)
+        going = await self._worded(passing, peer, sender)
+        if isinstance(going, Refusal):
+            return going
+        going = await self._with_relay(passing, going, Routing(receiver, sender), peer)
         if isinstance(going, Refusal):
             return going
         headers = self._headers(passing, Routing(receiver, sender), peer)
@@ -57,10 +60,22 @@ class Forwarder:
         answer = await self._carrier.carry(peer, outgoing, wait_s)
         if isinstance(answer, Refusal):
             return answer
+        if peer.version != passing.version:
+            told = await self._bridge.back(passing, peer, receiver, answer)
+            if isinstance(told, Refusal):
+                return told
+            answer = told
         return await self._back(passing, Routing(receiver, sender), peer, base, answer)
 
+    def result(self, relay: Relay, peer: Peer, request: HttpRequest, version: str) -> HttpRequest | Refusal:
+        """A command's result as whoever gave the command has it."""
+        if relay.module != "commands" or peer.version == version:
+            return request
+        body = self._bridge.result(request.body, language(version), language(peer.version))
+        return body if isinstance(body, Refusal) else _with_body(request, body)
+
     async def use(
-        self, relay: Relay, peer: Peer, request: HttpRequest, ids: Ids, version: str
+        self, relay: Relay, peer: Peer, request: HttpRequest, caller: Caller, version: str
     ) -> HttpResponse | Refusal:
         """Carry a request to the address that a relay stands for.
 
@@ -68,12 +83,21 @@ class Forwarder:
             peer: the platform behind it.
             version: in which it was called.
         """
+        ids = read_ids(request)
         routing = Routing(relay.party, relay.user)
         headers = wire.passed_on(request.headers) | self._fresh(ids) | _routed(routing, peer)
         outgoing = HttpRequest(request.method, relay.url, request.query, headers, request.body)
         answer = await self._carrier.carry(peer, outgoing, self._means.waits.passed_on_s)
         if isinstance(answer, Refusal):
             return answer
+        if relay.kind == PLACE and peer.version != version:
+            asker = Asker(relay.hub, caller.peer)
+            told = await self._bridge.answered(
+                answer, "", relay.module, language(peer.version), language(version), relay.party, asker
+            )
+            if isinstance(told, Refusal):
+                return told
+            answer = told
         kept = {name: answer.headers[name] for name in _KEPT_OF_ANSWER if name in answer.headers}
         following = next_link(answer.headers)
         if following is not None:
@@ -86,33 +110,43 @@ class Forwarder:
 
     # --- there ------------------------------------------------------------------------------------------
 
+    async def _worded(self, passing: Passing, peer: Peer, sender: PartyId) -> HttpRequest | Refusal:
+        """The request as the receiver's version has it."""
+        if peer.version == passing.version:
+            return passing.request
+        body = await self._bridge.there(passing, peer, sender)
+        if isinstance(body, Refusal):
+            return body
+        request, query = passing.request, self._bridge.query(passing, peer)
+        return _with_body(HttpRequest(request.method, request.path, query, request.headers), body)
+
     async def _with_relay(
-        self, passing: Passing, sender: PartyId, peer: Peer, receiver: PartyId
+        self, passing: Passing, going: HttpRequest, routing: Routing, peer: Peer
     ) -> HttpRequest | Refusal:
         """The request with the address for its result, if it brings one, replaced by one at the hub."""
-        request = passing.request
         in_body = wire.text_at(passing.document, RESPONSE_URL)
-        url = in_body or request.query.get(RESPONSE_URL)
-        if url is None or request.method == "PATCH":
-            return request
+        url = in_body or going.query.get(RESPONSE_URL)
+        if url is None or going.method == "PATCH":
+            return going
         if not belongs_to(passing.caller.peer, url):
             return Refusal(Why.INVALID, f"{RESPONSE_URL}: not at a host you registered with (T16)")
+        assert routing.from_party is not None
+        assert routing.to_party is not None
         relay = Relay(
             hub=passing.hub,
             kind=RESULT,
             user_peer=peer.id,
-            user=receiver,
+            user=routing.to_party,
             peer_id=passing.caller.peer.id,
-            party=sender,
+            party=routing.from_party,
             module=passing.place.module,
             url=url,
         )
         ours = await self._relays.made(relay, peer.version or passing.version)
         if in_body is not None:
-            body = wire.with_text(request.body, RESPONSE_URL, ours)
-            return HttpRequest(request.method, request.path, request.query, request.headers, body)
-        query = {**request.query, RESPONSE_URL: ours}
-        return HttpRequest(request.method, request.path, query, request.headers, request.body)
+            return _with_body(going, wire.with_text(going.body, RESPONSE_URL, ours))
+        query = {**going.query, RESPONSE_URL: ours}
+        return HttpRequest(going.method, going.path, query, going.headers, going.body)
 
     def _headers(self, passing: Passing, routing: Routing, peer: Peer) -> dict[str, str]:
         going = wire.passed_on(passing.request.headers) | self._fresh(passing.ids) | _routed(routing, peer)
@@ -186,6 +220,10 @@ def _name(hub: PartyId) -> str:
 def _routed(routing: Routing, peer: Peer) -> dict[str, str]:
     """Who speaks to whom, in a version that can say so."""
     return {} if language(peer.version).sided else routing.headers()
+
+
+def _with_body(request: HttpRequest, body: bytes) -> HttpRequest:
+    return HttpRequest(request.method, request.path, request.query, request.headers, body)
 
 
 def _at(relay: Relay, url: str) -> Relay:

@@ -142,6 +142,14 @@ def _ids(passing: Passing) -> Object:
     return ids | ({"uid": tail[2], "type": _type(passing)} if module == _TOKENS else {"id": tail[2]})
 
 
+def _contract(passing: Passing, document: Object) -> str | None:
+    """By which sessions of 2.1.1 name a token."""
+    if passing.place.module != _TOKENS:
+        return None
+    found = text_at(document, "contract_id") or text_at(document, "auth_id")
+    return None if found is None else found.casefold()
+
+
 def _type(passing: Passing) -> str:
     """A token's type: as the address says, RFID if it does not, or as the token says where addresses have none."""
     said = passing.request.query.get("type")
@@ -164,5 +172,6 @@ def _put(passing: Passing, document: Object, row: Row | None, now: datetime) -> 
         "document": text.decode(),
         "last_updated": documents.written_at(document),
         "recorded_at": now,
+        "contract_id": _contract(passing, document),
     }
     return Put(t.hub_copy, made, {} if row is None else {"document": row["document"]})

@@ -30,6 +30,7 @@ from elstrada.roles.hub.book import Book
 from elstrada.roles.hub.copies import Copies
 from elstrada.roles.hub.forwarder import Forwarder, has_been_here
 from elstrada.roles.hub.journal import Entry, Journal
+from elstrada.roles.hub.known import Known
 from elstrada.roles.hub.passing import Passing
 from elstrada.roles.hub.relays import PLACE, RESULT, Relays
 from elstrada.roles.hub.routes import Routes
@@ -57,7 +58,7 @@ class Switch:
         self._means, self._peers, self._book = means, peers, book
         self._forwarder, self._relays, self._copies = forwarder, relays, copies
         self._routes = Routes(means)
-        self._searching = Searching(means.spine, book, self._routes)
+        self._searching = Searching(Known(means.spine), book, self._routes)
         self.journal = Journal(means)
 
     async def handle(
@@ -147,9 +148,14 @@ class Switch:
         peer = await self._peers.get(hub, relay.peer_id)
         if peer is None:
             return Refusal(Why.UNKNOWN_RECEIVER, f"{relay.party} is no longer known here")
-        if relay.kind == RESULT and not await self._relays.claim(hub, address_id):
-            return _NOT_HERE
-        return await self._forwarder.use(relay, peer, request, read_ids(request), address.version)
+        if relay.kind == RESULT:
+            told = self._forwarder.result(relay, peer, request, address.version)
+            if isinstance(told, Refusal):
+                return told
+            request = told
+            if not await self._relays.claim(hub, address_id):
+                return _NOT_HERE
+        return await self._forwarder.use(relay, peer, request, caller, address.version)
 
     def _page(self, passing: Passing, sender: PartyId, result: Result) -> HttpResponse | Result:
         """A page with its headers."""

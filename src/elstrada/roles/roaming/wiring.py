@@ -5,10 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from elstrada.roles.hub.book import Book, Reachable, registered
+from elstrada.roles.hub.bridge import Bridge
 from elstrada.roles.hub.carrier import Carrier
 from elstrada.roles.hub.copies import Copies
 from elstrada.roles.hub.copy_parcels import CopyParcels
 from elstrada.roles.hub.forwarder import Forwarder
+from elstrada.roles.hub.known import Known
 from elstrada.roles.hub.relays import Relays
 from elstrada.roles.hub.switch import Switch
 from elstrada.roles.roaming.authorizer import Authorizer
@@ -59,7 +61,10 @@ def wire(means: Means, post: Post, reachable: Reachable = registered) -> Roaming
     registrar, puller = Registrar(means, peers, line), Puller(means, peers, line)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     book, relays = Book(peers, means.public_url, reachable), Relays(means)
-    forwarder, copies = Forwarder(means, book, Carrier(means, peers), relays), Copies(means, book)
+    forwarder, copies = (
+        Forwarder(means, book, Carrier(means, peers), relays, Bridge(means, Known(means.spine))),
+        Copies(means, book),
+    )
     switch = Switch(means, peers, book, forwarder, relays, copies)
     copy_parcels = CopyParcels(means.spine, line, means.findings)
     return Roaming(

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("last_updated", Moment(), nullable=False),
         sa.Column("recorded_at", Moment(), nullable=False),
+        sa.Column("contract_id", sa.Text()),
     )
     op.create_table(
         "hub_address",
@@ -64,6 +65,7 @@ def upgrade() -> None:
     )
     for table, name, columns in (
         ("hub_copy", "hub_copy_by_update", "owner module last_updated party object_id"),
+        ("hub_copy", "hub_copy_by_contract", "owner contract_id party object_id"),
         ("hub_copy", "hub_copy_by_object", "owner module object_id"),
         ("hub_address", "hub_address_by_expiry", "owner expires_at"),
         ("hub_route", "hub_route_by_time", "owner seen_at"),
