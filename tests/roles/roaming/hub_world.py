@@ -13,6 +13,7 @@ from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer, Role
 from elstrada.model.waits import Waits
+from elstrada.ocpi.endpoints import Side
 from elstrada.ocpi.headers import Routing
 from elstrada.spine import tables as t
 from elstrada.spine.memory import MemorySpine
@@ -66,7 +67,11 @@ class HubWorld:
 
     async def join(self, party: PartyId) -> None:
         token_a = await self.hub.roaming.registrar.invite(HUB, party.party_id.lower())
-        await self.at[party].roaming.registrar.register(party, "hub", self.hub.versions_url, token_a)
+        url = self.hub.versions_url
+        if self.at[party].means.versions == ("2.1.1",):
+            # It meets the hub on one side of the market, as which one its address says.
+            url = self.hub.means.versions_url_at(Side.EMSP if party in (ELS, NOR) else Side.CPO)
+        await self.at[party].roaming.registrar.register(party, "hub", url, token_a)
 
     async def settle(self) -> None:
         for node in self.at.values():

@@ -18,6 +18,7 @@ _OF_MODULE = {
     "sessions": "session",
     "cdrs": "cdr",
 }
+_VERBS = frozenset({"get", "show", "put", "post"})
 HELD = frozenset({"session", "cdr"})
 NOUNS = frozenset({"location", "evse", "connector", "tariff", "token"}) | HELD
 
@@ -27,7 +28,7 @@ def kind_of(name: str, module: str) -> str | None:
     verb, _, kind = name.partition("_")
     if verb == "list" or not name:
         return _OF_MODULE.get(module)
-    return kind if kind in NOUNS else None
+    return kind if kind in NOUNS and verb in _VERBS else None
 
 
 class Turning:
