@@ -103,18 +103,14 @@ NOT_YET: dict[int, str] = {
     48: "our eMSP judges a token without knowing the place",
     56: "no session of ours is PENDING",
     59: "charging preferences are not served",
-    68: "there is no hub",
-    69: "there is no hub",
-    70: "there is no hub",
-    71: "there is no hub",
-    72: "there is no hub",
+    72: "a hub does not ask whether those behind it are still there",
 }
 """Sentences that no test proves, and why."""
 
 NOT_WHOLE: dict[int, str] = {
     2: "no peer can be marked",
     3: "no peer can be marked",
-    21: "fields that are not known are passed on with CDRs alone",
+    21: "fields that are not known are passed on with CDRs, and by a hub where both speak one version",
 }
 """What the tests of a sentence leave out."""
 
