@@ -185,8 +185,8 @@ def write_credentials(
             )
             for entry in reached
         )
-        # It must have one at least: a hub with nobody behind it names itself.
-        roles = tuple(behind)[:_MAX_ROLES] or roles
+        # It must have one at least, and this version has no word for a hub's own role.
+        roles = tuple(behind)[:_MAX_ROLES] or (_written(own.id, Role.OTHER, business),)
         hub = own.id.country_code + own.id.party_id
         return v230.Credentials(token=token, url=versions_url, roles=roles, hub_party_id=hub)
     return Credentials(token=token, url=versions_url, roles=roles)

@@ -55,9 +55,10 @@ def may_see_sessions_of(peer: Peer, token_party: PartyId | None) -> bool:
     """May the peer have sessions and CDRs of tokens that this party issued?"""
     if token_party is None:
         return False
-    named = parties_of(peer, (Role.EMSP,))
-    # A hub of 2.2.1 names itself alone; it refuses what is for nobody behind it.
-    return token_party in named or (peer.hub is not None and not named and token_party != peer.owner)
+    # Whom a hub reaches changes while it is up; it refuses what is for nobody behind it.
+    return token_party in parties_of(peer, (Role.EMSP,)) or (
+        peer.hub is not None and token_party != peer.owner
+    )
 
 
 def may_see_tokens(peer: Peer) -> bool:

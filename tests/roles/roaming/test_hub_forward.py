@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hub_world import DAN, ELS, HUB, NOR, PLACE, RET, HubWorld, envelope
 from roaming_world import aio
-from wire_documents import CDR, CDR_TOKEN, SESSION, but
+from wire_documents import CDR, SESSION, TOKEN, but
 
 from elstrada.model.http import HttpRequest, HttpResponse, Late, Unreachable
 from elstrada.model.ids import PartyId
@@ -177,14 +177,14 @@ async def test_r70_a_next_page_elsewhere_at_the_party_is_reached_and_one_at_anot
 
     async def pages(request: HttpRequest) -> HttpResponse | None:
         if request.path == "/cursor/77":
-            return HttpResponse(200, {}, envelope(["last"]))
-        return HttpResponse(200, {"link": f'<{link}>; rel="next"'}, envelope(["first"]))
+            return HttpResponse(200, {}, envelope([but(PLACE, id="last")]))
+        return HttpResponse(200, {"link": f'<{link}>; rel="next"'}, envelope([PLACE]))
 
     world.answers(ELS, pages)
     page = await world.ask(RET, "GET", f"{C}/locations", to=ELS)
     ours = page.headers["link"].removeprefix("<https://hub.example/ocpi/2.2.1/").partition(">")[0]
     last = await world.ask(RET, "GET", ours, to=ELS)
-    assert last.data == ["last"]
+    assert [one["id"] for one in last.data] == ["last"]
     assert world.to_party(ELS)[-1].path == link
     assert (await world.ask(DAN, "GET", ours, to=ELS)).status == 404, "another's address is none"
     link = "https://evil.example/steal"
@@ -277,7 +277,7 @@ async def test_r68_sessions_go_to_whose_token_it_is_and_queries_are_kept():
     answer = await world.ask(ELS, "PUT", f"{E}/sessions/SE/ELS/S9", SESSION, to=RET)
     assert answer.status == 201
     token = {"type": "RFID"}
-    await world.ask(RET, "PUT", f"{C}/tokens/SE/RET/AABB CC", CDR_TOKEN, to=ELS, query=token)
+    await world.ask(RET, "PUT", f"{C}/tokens/SE/RET/AABB CC", but(TOKEN, uid="AABB CC"), to=ELS, query=token)
     (sent,) = world.to_party(ELS)
     assert sent.path == "https://els.example/ocpi/2.2.1/cpo/tokens/SE/RET/AABB%20CC?type=RFID"
 

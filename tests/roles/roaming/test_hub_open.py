@@ -30,11 +30,11 @@ async def test_r68_an_authorization_finds_the_tokens_issuer_who_answers_in_its_o
     await world.ask(RET, "PUT", f"{C}/tokens/SE/RET/AABBCCDD", TOKEN, to=HUB)
 
     async def allows(request: HttpRequest) -> HttpResponse | None:
-        return HttpResponse(200, {}, envelope({"allowed": "ALLOWED"}))
+        return HttpResponse(200, {}, envelope({"allowed": "ALLOWED", "token": TOKEN}))
 
     world.answers(RET, allows)
     answer = await world.ask(ELS, "POST", f"{E}/tokens/aabbccdd/authorize", query={"type": "RFID"})
-    assert answer.data == {"allowed": "ALLOWED"}
+    assert answer.data == {"allowed": "ALLOWED", "token": TOKEN}
     assert answer.headers["ocpi-from-party-id"] == "RET"
     (asked,) = world.to_party(RET, "POST")
     assert asked.headers["ocpi-to-party-id"] == "RET"

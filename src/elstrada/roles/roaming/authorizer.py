@@ -167,11 +167,10 @@ async def _best(asked: Sequence[asyncio.Future[Verdict | str]], question: AskPar
 
 def _issues(peer: Peer, party: PartyId | None) -> bool:
     """Could this peer have issued the token, and does it authorize in real time?"""
-    parties = parties_of(peer, (Role.EMSP,))
     answers = endpoint_url(peer.endpoints, "tokens", "SENDER") is not None
-    if peer.hub is not None:
-        return answers and (party is None or not parties or party in parties)
-    return answers and (bool(parties) if party is None else party in parties)
+    parties = parties_of(peer, (Role.EMSP,))
+    issues = bool(parties) if party is None else party in parties
+    return answers and (issues or peer.hub is not None)
 
 
 def _says_unknown(outcome: Outcome, words: Language) -> bool:
