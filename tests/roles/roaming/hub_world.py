@@ -27,8 +27,15 @@ PLACE = but(LOCATION, x_unknown={"kept": ["as", 1.50]})
 class HubWorld:
     """A hub; CPOs ELS and NOR, eMSPs RET and DAN, all of one version unless told otherwise."""
 
-    def __init__(self, version: str = "2.2.1", others: dict[str, str] | None = None) -> None:
-        self.net, self.clock = Net(), Clock()
+    def __init__(
+        self,
+        version: str = "2.2.1",
+        others: dict[str, str] | None = None,
+        *,
+        net: Net | None = None,
+        waits: Waits | None = None,
+    ) -> None:
+        self.net, self.clock, self.waits = net or Net(), Clock(), waits or Waits()
         self.hub = self._node("hub", ("2.1.1", "2.2.1", "2.3.0"))
         self.version = version
         self.at = {HUB: self.hub}
@@ -46,11 +53,11 @@ class HubWorld:
     def restart_hub(self) -> None:
         """A new process of the hub, with what the old one has written."""
         self.at[HUB] = self.hub = Node(
-            self.net, self.clock, "hub.example", self.hub.spine, Waits(), self.hub.means.versions
+            self.net, self.clock, "hub.example", self.hub.spine, self.waits, self.hub.means.versions
         )
 
     def _node(self, name: str, versions: tuple[str, ...]) -> Node:
-        return Node(self.net, self.clock, f"{name}.example", MemorySpine(self.clock), Waits(), versions)
+        return Node(self.net, self.clock, f"{name}.example", MemorySpine(self.clock), self.waits, versions)
 
     async def open(self) -> HubWorld:
         """All registered with the hub, which invited them."""
