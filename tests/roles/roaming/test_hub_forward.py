@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 
 import msgspec
 import pytest
@@ -282,7 +283,7 @@ async def test_r68_sessions_go_to_whose_token_it_is_and_queries_are_kept():
     assert sent.path == "https://els.example/ocpi/2.2.1/cpo/tokens/SE/RET/AABB%20CC?type=RFID"
 
 
-def _parties(headers: dict[str, str]) -> tuple[str, ...]:
+def _parties(headers: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(
         headers[f"ocpi-{side}-{part}"] for side in ("to", "from") for part in ("country-code", "party-id")
     )
