@@ -10,13 +10,17 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, SmallInteger, Table
 
 from elstrada.model.allowance import Allowance
+from elstrada.model.booking import BookingLocation, BookingPlan, BookingState, Calendar, Period, Timeslot
 from elstrada.model.device import Station
 from elstrada.model.ids import PartyId
 from elstrada.model.location import GeoLocation, Location
 from elstrada.model.mirror import ItemKind, Variable
 from elstrada.model.notices import Notice, NoticeKind
-from elstrada.model.party import BusinessDetails, Party, Peer, PeerState, Role
+from elstrada.model.party import BusinessDetails, ConnectionStatus, Party, Peer, PeerState, Role
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.tariff import Tariff
+from elstrada.model.terminal import Terminal, TerminalSession
+from elstrada.model.terminal_payment import TapState, TerminalPayment
 from elstrada.model.token import Token, Whitelist
 from elstrada.model.web_payment import PaymentState, WebPayment
 from elstrada.spine import tables as t
@@ -48,12 +52,21 @@ PASSED: dict[str, Cell] = {
     "firmware_id": "F2",
     "peer_id": "P2",
 }
+_CALENDAR = Calendar(
+    id="1",
+    begin_from=NOON,
+    end_before=NOON + timedelta(days=1),
+    available_timeslots=(Timeslot(Period(NOON, NOON + timedelta(hours=1))),),
+    last_updated=NOON,
+)
 _CROWDED = (
     t.session,
     t.station_notice,
     t.stray,
     t.command,
     t.cdr,
+    t.invoice_record,
+    t.invoiced_cdr,
     t.bill_line,
     t.connector_state,
     t.station_item,
@@ -71,13 +84,22 @@ _CROWDED = (
     t.station_certificate,
     t.reservation,
     t.roamed_reservation,
+    t.roamed_profile,
+    t.booking,
+    t.booking_location,
+    t.roamed_booking,
     t.web_payment,
+    t.client,
+    t.terminal,
+    t.terminal_session,
+    t.terminal_payment,
 )
 
 
 def fill(connection: Connection, count: int) -> None:
     """Fill all tables that lists are of with ``count`` rows and the few, written as they stand."""
-    own = Party(OWNER, (Role.CPO, Role.EMSP, Role.HUB), BusinessDetails("Elstrada"))
+    roles = (Role.CPO, Role.EMSP, Role.PTP, Role.HUB)  # All lists are of one party.
+    own = Party(OWNER, roles, BusinessDetails("Elstrada"))
     connection.execute(t.party.insert(), {"party": str(OWNER), "document": _json(own)})
     for table in _CROWDED:
         rows = crowd(table, count)
@@ -119,7 +141,11 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
         case "connector_state":
             return {"status": "Faulted" if few else "Available"}
         case "cdr":
-            return {"cost": None}
+            return {"cost": None, "token_party": "SE*RET"}
+        case "invoice_record":
+            return {"invoice_id": "I1" if few else "I2", "to_party": "SE*RET", "ended_at": None}
+        case "invoiced_cdr":
+            return {"record_id": f"{number:08d}", "ended_at": None}
         case "location":
             return {"source": "irve" if few else "own"}
         case "unknown_station":
@@ -137,10 +163,35 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
         case "roamed_reservation":
             # None is over by its time.
             return {"state": "ACCEPTED" if few else "CANCELED", "expires_at": ended + timedelta(days=365)}
+        case "roamed_profile":
+            return {"wanted": None, "active": None}
+        case "client":
+            status = ConnectionStatus.OFFLINE if few else ConnectionStatus.CONNECTED
+            party = f"SE*{_three(number)}"
+            told = {"reason": "TOLD", "role": "EMSP", "hub": "hub"}
+            return {**told, "status": status.value, "party": party}
+        case "booking" | "roamed_booking":
+            state: Cell = (BookingState.RESERVED if few else BookingState.NO_SHOW).value
+            own: dict[str, Cell] = {"state": state, "location_id": "L1" if few else "L2"}
+            return own | {"ended_at": None if few else ended} if table.name == "booking" else own
+        case "booking_location":
+            # Of ours and of a partner's, some of each.
+            mine = number % 2 == 0
+            return {
+                "location_id": "L1" if few else "L2",
+                "peer_id": "" if mine else WANTED["peer_id"] if few else PASSED["peer_id"],
+                "plan": _json(BookingPlan(evse_uids=("E1",), time_zone="Europe/Stockholm")),
+            }
         case "web_payment":
             going_on = PaymentState.OPEN if number else PaymentState.STARTED
             over = PaymentState.SETTLED
             return {"payment_id": f"p{number:08d}", "evse_id": 1, "state": (going_on if few else over).value}
+        case "terminal":
+            return {"terminal_id": f"T{number:08d}", "state": "READY" if few else "ACTIVE", "cpo": str(OWNER)}
+        case "terminal_session":
+            return {"reference": f"R{number:08d}", "state": "SHORT" if few else "PAID"}
+        case "terminal_payment":
+            return {"terminal_id": "TERM-1" if few else "TERM-2", "state": "DUE" if few else "SETTLED"}
         case "station_report":
             return {"kind": (ItemKind.VARIABLE if few else ItemKind.MONITOR).value, "parts": "[0]"}
         case "firmware_image":
@@ -149,6 +200,12 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"purpose": "LOG", "state": "DONE"}
         case _:
             return {}
+
+
+def _three(number: int) -> str:
+    """A party's letters, of its own for each number below 46656."""
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return digits[number // 1296 % 36] + digits[number // 36 % 36] + digits[number % 36]
 
 
 def _cell(kind: object, number: int) -> Cell:
@@ -193,8 +250,22 @@ def _document(table: Table, row: Row) -> str:
             time_zone="Europe/Stockholm",
             last_updated=NOON,
         ),
+        "booking_location": lambda: BookingLocation(
+            party=OWNER,
+            id=str(row["booking_location_id"]),
+            location_id=str(row["location_id"]),
+            calendars=(_CALENDAR,),
+            last_updated=NOON,
+        ),
         "tariff": lambda: Tariff(
             party=OWNER, id=str(row["tariff_id"]), currency="SEK", elements=(), last_updated=NOON
+        ),
+        "invoice_record": lambda: InvoiceRecord(
+            party=OWNER,
+            id=str(row["record_id"]),
+            invoice_id=str(row["invoice_id"]),
+            cdrs=(str(row["record_id"]), "unknown"),
+            last_updated=NOON,
         ),
         "web_payment": lambda: WebPayment(
             payment_id=str(row["payment_id"]),
@@ -205,7 +276,30 @@ def _document(table: Table, row: Row) -> str:
             state=PaymentState(str(row["state"])),
             created_at=NOON,
         ),
-        "peer": lambda: Peer(owner=OWNER, id=str(row["peer_id"]), state=PeerState.ACTIVE, changed_at=NOON),
+        "peer": lambda: Peer(
+            owner=OWNER,
+            id=str(row["peer_id"]),
+            state=PeerState.ACTIVE,
+            changed_at=NOON,
+            hub=PartyId("SE", "HUB") if row["peer_id"] == "00000000" else None,
+        ),
+        "terminal": lambda: Terminal(terminal_id=str(row["terminal_id"]), last_updated=NOON),
+        "terminal_session": lambda: TerminalSession(
+            reference=str(row["reference"]), location_id="L1", evse_uid="E1"
+        ),
+        "terminal_payment": lambda: TerminalPayment(
+            payment_id=str(row["payment_id"]),
+            terminal_id=str(row["terminal_id"]),
+            peer_id="P1",
+            cpo=OWNER,
+            location_id="L1",
+            evse_uid="E1",
+            connector_id="1",
+            amount=Decimal(50),
+            currency="SEK",
+            state=TapState(str(row["state"])),
+            created_at=NOON,
+        ),
     }
     return _json(made[table.name]()) if table.name in made else "{}"
 

@@ -99,8 +99,13 @@ def test_every_setting_can_be_named_in_the_environment(monkeypatch: pytest.Monke
 
 def test_the_waits_are_those_of_the_limits_and_have_the_same_defaults() -> None:
     assert load().config.waits == Waits()
-    limits = {"limits.authorize_s": "3", "limits.command_s": "4", "limits.peer_s": "5"}
-    assert load(limits).config.waits == Waits(authorize_s=3, command_s=4, peer_s=5)
+    limits = {
+        "limits.authorize_s": "3",
+        "limits.command_s": "4",
+        "limits.peer_s": "5",
+        "limits.silence_s": "60",
+    }
+    assert load(limits).config.waits == Waits(authorize_s=3, command_s=4, peer_s=5, silence_s=60)
     assert "limits.command_s" in problems(overrides={"limits.command_s": "301"})[0]
 
 

@@ -29,7 +29,7 @@ SENTENCES: dict[str, dict[int, str]] = {
     "Messages": {
         14: "Every request has an id of its own, and every response echoes both ids.",
         15: "Every functional request carries the four routing headers, also from the background.",
-        16: "Versions and credentials need no routing headers.",
+        16: "Versions, credentials and hub client info need no routing headers.",
         17: "`timestamp` is the time of the response, in UTC, with Z.",
         18: "A time without a zone is UTC, and offsets are understood; what is written ends in Z.",
         19: "`data` is an object for an object and a list for a list.",
@@ -99,18 +99,13 @@ SENTENCES: dict[str, dict[int, str]] = {
     },
 }
 
-NOT_YET: dict[int, str] = {
-    48: "our eMSP judges a token without knowing the place",
-    56: "no session of ours is PENDING",
-    59: "charging preferences are not served",
-    72: "a hub does not ask whether those behind it are still there",
-}
+NOT_YET: dict[int, str] = {}
 """Sentences that no test proves, and why."""
 
 NOT_WHOLE: dict[int, str] = {
     2: "no peer can be marked",
     3: "no peer can be marked",
-    21: "fields that are not known are passed on with CDRs, and by a hub where both speak one version",
+    21: "of what is pulled from a partner's list, and by a hub between two versions, unknown fields are not kept",
 }
 """What the tests of a sentence leave out."""
 

@@ -99,7 +99,12 @@ class Config(BaseSettings):
     def waits(self) -> Waits:
         """How long we wait for others."""
         limits = self.limits
-        return Waits(authorize_s=limits.authorize_s, command_s=limits.command_s, peer_s=limits.peer_s)
+        return Waits(
+            authorize_s=limits.authorize_s,
+            command_s=limits.command_s,
+            peer_s=limits.peer_s,
+            silence_s=limits.silence_s,
+        )
 
     @property
     def sqlite_file(self) -> Path:

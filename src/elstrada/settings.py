@@ -426,6 +426,8 @@ class LimitsSection(Section):
     """For a station's answer to a command; peers are told to wait 5 s more."""
     peer_s: Seconds = 10
     """For any other HTTP response of a peer; three times as long for pages of lists and in the handshake."""
+    silence_s: Annotated[int, Field(ge=10, le=86_400)] = 300
+    """For a sign of life of a party that is connected to us as its hub, before it is asked for one."""
     stop_s: Seconds = 10
     """For work in hand when the server stops."""
     lame_duck_s: Annotated[float, Field(ge=0, le=600)] = 2.0

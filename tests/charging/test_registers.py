@@ -98,6 +98,15 @@ def test_a_queue_told_at_once_by_a_clock_that_is_not_believed_counts_all_the_sam
     assert session(0, 8_004_000, sample(100, 8_000_000), told_at_once=True).energy_wh == 4_000
 
 
+@pytest.mark.rule(23)
+@pytest.mark.parametrize("order", list(permutations((1_000, 1_600, 2_300))))
+def test_a_false_0_told_out_of_order_by_a_clock_that_is_not_believed_counts_from_the_lowest(
+    order: tuple[int, ...],
+) -> None:
+    told = [sample(100 + number, 8_000_000 + wh) for number, wh in enumerate(order)]
+    assert session(0, 8_002_300, *told, told_at_once=True).energy_wh == 1_300
+
+
 @pytest.mark.rule(22)
 def test_a_session_that_ended_before_it_began_counts_from_its_first_news_to_its_end() -> None:
     desk = Desk()

@@ -62,8 +62,14 @@ class Desk:
             self.log.append((fact, now))
         return decision
 
+    def happen(self, fact: f.StationFact, now: datetime) -> None:
+        self.state = evolve(self.state, fact, now)
+
     def told(self, kind: type) -> list[f.StationFact]:
         return [fact for fact, _ in self.log if isinstance(fact, kind)]
+
+
+ONLINE = f.StationConnected("ocpp2.0.1", "c1")
 
 
 def start16(seconds: float = 0, **changes: object) -> asks.StartSession:
@@ -174,6 +180,24 @@ def test_rule_17_a_stop_with_a_wrong_transaction_belongs_to_the_one_open_session
     desk.ask(start16(), at(0))
     desk.ask(stop16(name, 60, token=CARD), at(60))
     assert len(desk.told(f.SessionCompleted)) == 1
+
+
+@pytest.mark.rule(17)
+@pytest.mark.parametrize("said_at", [None, "1970-01-01T00:03:42.996Z"], ids=["right clock", "wrong clock"])
+def test_a_stop_that_names_no_session_ends_no_other_when_it_is_sent_again(said_at: str | None) -> None:
+    def stop(heard: float) -> asks.EndSession:
+        when = 60 if said_at is None else heard
+        return stop16("-1", when, token=CARD, said_at=said_at, clock_suspect=said_at is not None)
+
+    desk = Desk()
+    desk.ask(start16(0), at(0))
+    desk.ask(stop(60), at(60))
+    desk.ask(start16(120, meter_wh=6000), at(120))
+    again = desk.ask(stop(180), at(180))
+    assert again.facts == ()
+    assert [fact.session_id for fact in desk.told(f.SessionEnded) if isinstance(fact, f.SessionEnded)] == [
+        "id-101"
+    ]
 
 
 @pytest.mark.rule(17)
@@ -329,6 +353,7 @@ def test_p3_any_order_and_any_repetition_end_in_the_same_session(
 @pytest.mark.rule(19)
 def test_missing_numbers_are_waited_for_and_then_named() -> None:
     desk = Desk()
+    desk.happen(ONLINE, at(0))
     for event in (e for i, e in enumerate(events201()) if i != 2):
         desk.ask(event, at(200))
     assert desk.told(f.SessionCompleted) == []
@@ -340,8 +365,34 @@ def test_missing_numbers_are_waited_for_and_then_named() -> None:
     assert completed.gaps == (2,)
 
 
+@pytest.mark.rule(19)
+def test_missing_messages_are_waited_for_while_their_station_is_away() -> None:
+    """They may lie in its queue; once it is back it has as long as any other."""
+    desk = Desk()
+    desk.ask(events201()[4], at(200))
+    desk.ask(asks.Tick(), at(200) + 10 * GRACE)
+    desk.happen(ONLINE, at(200) + 10 * GRACE)
+    desk.ask(asks.Tick(), at(200) + 11 * GRACE - timedelta(seconds=1))
+    assert desk.told(f.SessionCompleted) == []
+    desk.ask(events201()[0], at(200) + 11 * GRACE)
+    desk.ask(asks.Tick(), at(200) + 11 * GRACE)
+    (completed,) = desk.told(f.SessionCompleted)
+    assert isinstance(completed, f.SessionCompleted)
+    assert (completed.started_at, completed.gaps) == (at(0), (1, 2, 3))
+
+
+def test_a_station_that_never_comes_back_is_not_waited_for_longer_than_a_day() -> None:
+    desk = Desk()
+    desk.ask(events201()[4], at(200))
+    desk.ask(asks.Tick(), at(200) + LONGEST - timedelta(seconds=1))
+    assert desk.told(f.SessionCompleted) == []
+    desk.ask(asks.Tick(), at(200) + LONGEST)
+    assert len(desk.told(f.SessionCompleted)) == 1
+
+
 def test_an_end_whose_start_never_came_is_completed_with_a_note() -> None:
     desk = Desk()
+    desk.happen(ONLINE, at(0))
     desk.ask(events201()[4], at(200))
     desk.ask(asks.Tick(), at(200) + GRACE)
     (completed,) = desk.told(f.SessionCompleted)
@@ -471,6 +522,7 @@ def test_rule_17_meter_values_of_an_unknown_transaction_begin_no_session() -> No
 @pytest.mark.rule(14)
 def test_news_after_the_completion_is_kept_and_changes_nothing_that_was_told() -> None:
     desk = Desk()
+    desk.happen(ONLINE, at(0))
     ended = asks.EndSession(transaction_id="tx-77", at=at(180), seq_no=2)
     desk.ask(events201()[0], at(0))
     desk.ask(ended, at(180))

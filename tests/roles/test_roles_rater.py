@@ -97,6 +97,7 @@ def put_location(one: Location) -> Put:
         "latitude": one.coordinates.latitude,
         "longitude": one.coordinates.longitude,
         "evses": len(one.evses),
+        "audience": "public",
         "document": msgspec.json.encode(one).decode(),
         "last_updated": one.last_updated,
     }

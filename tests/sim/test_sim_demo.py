@@ -8,11 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 
+from elstrada.model.party import Peer, PeerState
 from elstrada.roles.keys import derived_keys
-from elstrada.sim.demo import living
+from elstrada.sim.demo import LivingNetwork, living
 from elstrada.sim.demo_engines import EngineRoom, engine_room
+from elstrada.sim.demo_neighbours import DIJK, NAVIGATION
 from elstrada.sim.demo_network import CPO, EPOCH, RETAILER, demo_network
 from elstrada.spine import tables as t
 
@@ -74,6 +77,18 @@ def test_each_party_has_only_its_own_records():
     assert retailer == {"customer", "plan", "contract", "token"}
 
 
+async def _billed_everywhere(network: LivingNetwork) -> bool:
+    """At home, at a neighbour's stations, and a neighbour's driver at ours; and the navigator has the map."""
+    ours = await network.house.node.hands.spine.find(t.bill_line)
+    _, app = (door.house.node.hands.spine for door in network.neighbours.result())
+    charged_at = {line["cdr_party"] for line in ours}
+    return (
+        charged_at == {str(CPO), str(DIJK.id)}
+        and bool(await app.find(t.bill_line))
+        and bool(await app.find(t.location, {"owner": str(NAVIGATION.id)}))
+    )
+
+
 async def _until_billed(folder: Path, room: EngineRoom) -> None:
     began = time.monotonic()
     async with living(folder, room, seed=1, speed=300, stations=16, port=0) as network:
@@ -82,17 +97,27 @@ async def _until_billed(folder: Path, room: EngineRoom) -> None:
             assert (await http.get(network.house.http_url + "/")).status_code == 200
         spine = network.house.node.hands.spine
         async with asyncio.timeout(60):
-            while not await spine.find(t.bill_line):  # noqa: ASYNC110  A page would ask again, too.
+            await network.neighbours
+            while not await _billed_everywhere(network):  # noqa: ASYNC110  A page would ask again, too.
                 await asyncio.sleep(0.2)
         assert all(station.online for station in network.stations)
         assert network.clock.now() > EPOCH
         protocols = await spine.count(t.station_state, by=("protocol",))
         assert {row["protocol"] for row in protocols} == {"ocpp1.6", "ocpp2.0.1"}
-        [peer] = await spine.find(t.peer, {"owner": str(RETAILER)})
-        assert peer["state"] == "ACTIVE"
-        line, *_ = await spine.find(t.bill_line)
-        assert line["owner"] == str(RETAILER)
-        assert line["quantity_kwh"] > 0
+        peers = [msgspec.json.decode(row["document"], type=Peer) for row in await spine.find(t.peer)]
+        assert {(str(one.owner), one.id): one.version for one in peers} == {
+            ("SE*RET", "ELS"): "2.3.0",
+            ("SE*RET", "DIJ"): "2.1.1",
+            ("SE*ELS", "RET"): "2.3.0",
+            ("SE*ELS", "APP"): "2.3.0",
+            ("SE*ELS", "NAV"): "2.3.0",
+        }
+        assert all(one.state is PeerState.ACTIVE for one in peers)
+        dijk = network.neighbours.result()[0].house.node.hands.spine
+        assert {row["protocol"] for row in await dijk.count(t.station_state, by=("protocol",))} == {"ocpp2.1"}
+        for line in await spine.find(t.bill_line):
+            assert line["owner"] == str(RETAILER)
+            assert line["quantity_kwh"] > 0
     assert len(asyncio.all_tasks()) == 1, "nothing goes on when the demo has ended"
 
 

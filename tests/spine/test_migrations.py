@@ -65,6 +65,23 @@ def test_identities_are_kept_under_the_party_that_gave_out_the_uid(tmp_path: Pat
         ]
 
 
+def test_what_a_cdr_gives_back_is_read_from_those_there_are(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}", poolclass=NullPool)
+    rows = [
+        ("SE*ELS", "SE*ELS", "C1", '{"id":"C1"}'),
+        ("SE*ELS", "SE*ELS", "K1", '{"id":"K1","credit":true,"credit_reference_id":"C1"}'),
+    ]
+    with engine.begin() as connection:
+        subject.upgrade(connection, "0022")
+        for row in rows:
+            connection.exec_driver_sql(
+                "INSERT INTO cdr (owner, party, cdr_id, document) VALUES (?, ?, ?, ?)", row
+            )
+        subject.upgrade(connection)
+        found = connection.exec_driver_sql("SELECT cdr_id, credits FROM cdr ORDER BY cdr_id").all()
+        assert found == [("C1", None), ("K1", "C1")]
+
+
 def _schema(database: Path) -> list[tuple[str]]:
     connection = sqlite3.connect(database)
     names = connection.execute("SELECT name FROM sqlite_master ORDER BY name").fetchall()

@@ -13,15 +13,19 @@ from web_world import CPO, NOW
 from elstrada.model.device import ConnectorStatus, EvsePlace
 from elstrada.model.location import EvseStatus
 from elstrada.model.node import NodeState
+from elstrada.model.party import ConnectionStatus, PeerState
 from elstrada.web.operator.nodes import SHOWN, Nodes
 from elstrada.web.operator.overview import evse_counts, overview, place_name
 from elstrada.web.operator.rows import (
     BillLineRow,
+    ClientTally,
     EvseTally,
     FindingRow,
     MarkTally,
     NodeRow,
+    PeerRow,
     PlaceDocument,
+    PulseRow,
     Rows,
     SessionRow,
     StationDocument,
@@ -35,7 +39,7 @@ def rows(**given: object) -> Rows:
     nothing: dict[str, object] = {
         name: [] for name in ("away", "evses", "faults", "fault_stations", "running", "cdrs", "bill_lines")
     }
-    nothing |= {name: [] for name in ("findings", "peers", "marks", "unknown", "nodes")}
+    nothing |= {name: [] for name in ("findings", "peers", "marks", "pulses", "clients", "unknown", "nodes")}
     nothing |= {name: {} for name in ("cdr_states", "stations", "places")}
     nothing |= {name: 0 for name in Rows.__struct_fields__ if name not in nothing}
     return Rows(**(nothing | given))  # type: ignore[arg-type]
@@ -202,3 +206,27 @@ def test_nodes_are_judged_by_the_machines_clock_whatever_the_worlds_is() -> None
     # A node whose clock is ahead of ours was seen now.
     ahead = overview(rows(nodes=[node("n1", -3), node("n2")]), NOW).nodes
     assert {line.unseen_s for line in ahead.lines} == {0}
+
+
+def test_a_hub_shows_who_is_behind_it_and_a_peer_of_ours_whether_it_answers() -> None:
+    def peer(name: str) -> PeerRow:
+        document = '{"version":"2.2.1","roles":[]}'
+        return PeerRow(owner=OWNER, peer_id=name, state=PeerState.ACTIVE, document=document, changed_at=NOW)
+
+    def told(hub: str, status: ConnectionStatus, count: int) -> ClientTally:
+        return ClientTally(owner=OWNER, hub=hub, status=status, count=count)
+
+    given = rows(
+        peers=[peer("navet"), peer("quiet")],
+        clients=[
+            told("navet", ConnectionStatus.CONNECTED, 3),
+            told("navet", ConnectionStatus.OFFLINE, 1),
+            told("", ConnectionStatus.CONNECTED, 9),
+        ],
+        pulses=[
+            PulseRow(owner=OWNER, peer_id="navet", problem=None),
+            PulseRow(owner=OWNER, peer_id="quiet", problem="no answer"),
+        ],
+    )
+    partners = overview(given, NOW).partners
+    assert [(one.behind, one.away, one.silent) for one in partners] == [(4, 1, False), (0, 0, True)]

@@ -95,6 +95,7 @@ def location(id: str, name: str, city: str, country: str) -> Put:
         "latitude": "59.3",
         "longitude": "18.0",
         "evses": 2,
+        "audience": "public",
         "document": text(value),
         "last_updated": NOW,
     }

@@ -32,12 +32,14 @@ def cdr_of(
     periods: tuple[ChargingPeriod, ...],
     cost: Cost,
     issued_at: datetime,
+    booking_id: str | None = None,
 ) -> Cdr:
     """Make the CDR. The same facts make the same CDR, whenever and wherever (P3, P4).
 
     Args:
         periods: as priced: the trace's, cut where a price changes.
         issued_at: when the session's completion was recorded.
+        booking_id: of the booking that it fulfilled.
     """
     parking = [volume for period in periods if (volume := _volume(period, "PARKING_TIME")) is not None]
     return Cdr(
@@ -64,6 +66,7 @@ def cdr_of(
         total_parking_time=sum(parking, Decimal(0)) if parking else None,
         total_parking_cost=cost.parking,
         total_reservation_cost=cost.reservation,
+        booking_id=booking_id,
         remark="; ".join(told.notes)[:255] or None,
         last_updated=issued_at,
     )

@@ -41,7 +41,7 @@ def count(
 
     Args:
         end: at the session's end, or the latest one while it runs.
-        rise: the earliest above 0.
+        rise: the earliest above 0; the lowest, where the times are not the station's own.
         peaks: the highest that were shown; one of them stands for an end that cannot be.
         timed: are the times the station's own?
     """

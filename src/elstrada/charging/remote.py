@@ -99,7 +99,8 @@ def _requested(ask: Command, fresh: Fresh) -> f.CommandRequested:
         asked_by=ask.asked_by,
         evse_id=ask.evse_id,
         connector_id=ask.connector_id,
-        session_id=ask.session_id,
+        # Partners are told of the session before it begins, so that it has its id already.
+        session_id=fresh.id if ask.name is CommandName.START else ask.session_id,
         token_ref=(ask.token.ref or None) if ask.token else None,
         token_party=ask.token.known.party if ask.token and ask.token.known else None,
         authorization_reference=ask.authorization_reference,

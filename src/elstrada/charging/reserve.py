@@ -67,6 +67,7 @@ def wished(state: StationState, ask: Command, now: datetime, fresh: Fresh) -> Re
         session_id=before.session_id if before is not None else fresh.id,
         reserved_at=now,
         expires_at=wish.expires_at,
+        booking_id=wish.booking_id,
     )
 
 

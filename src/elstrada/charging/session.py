@@ -16,7 +16,7 @@ from elstrada.charging.allowance import limit_of, limited
 from elstrada.charging.decision import Decision
 from elstrada.charging.reckoning import reckoned
 from elstrada.charging.registers import believable
-from elstrada.charging.state import SessionState, StationState, content_key, evolve, metered
+from elstrada.charging.state import PendingCommand, SessionState, StationState, content_key, evolve, metered
 from elstrada.model import answers, asks
 from elstrada.model import facts as f
 from elstrada.model.answers import AskParty, SessionNoted
@@ -33,9 +33,9 @@ QUIET = timedelta(seconds=30)
 FRESH_END = timedelta(seconds=60)
 """An end reported within this time of its happening did not wait in an offline queue."""
 GRACE = timedelta(minutes=5)
-"""How long missing numbers are waited for; OCPP 2.0.1 E04.FR.07 lets stations drop some for ever."""
+"""How long a connected station's missing messages are waited for; OCPP 2.0.1 E04.FR.07 lets it drop some for ever."""
 LONGEST = timedelta(days=1)
-"""How long they are waited for at most, while the station says that it has some of them in its queue (rule 19)."""
+"""How long they are waited for at most, while the station is away or says that it has them in its queue (rule 19)."""
 
 
 def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -> Decision:
@@ -54,12 +54,13 @@ def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -
         return Decision(questions=(verdict,))
     reserved = _reserved(state, ask, verdict, ask.evse_id, now)
     verdict = _referring(verdict, reserved)
-    session_id = fresh.id if reserved is None else reserved.session_id
+    command = _command_of(state, ask, now)
+    session_id = _awaited(state, command) or fresh.id if reserved is None else reserved.session_id
     session_id = session_id if known is None else known.session_id
     transaction_id = ask.transaction_id or str(fresh.number)
     # A token that was refused does not take a session from one that was accepted before.
     named = None if taken and (verdict is None or verdict.allowed is not Allowed.ALLOWED) else verdict
-    started = _started(ask, named, _command_of(state, ask, now), session_id, transaction_id, key)
+    started = _started(ask, named, command and command.command_id, session_id, transaction_id, key)
     facts: tuple[f.StationFact, ...] = (*(unended.reopened(known, now) if known else ()), started)
     facts += reserve.used(reserved, session_id, ask.at)
     if ask.token is not None and verdict is not None and ask.verdict is not None:
@@ -139,6 +140,7 @@ def _end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> D
         offline=ask.offline,
         trigger=ask.trigger,
         clock_suspect=ask.clock_suspect,
+        end_key=_end_key(ask) if ask.transaction_id != session.transaction_id else "",
     )
     decision = Decision(SessionNoted(ask.transaction_id), (*facts, *sampled, *more, ended))
     return _completing(state, decision, session.session_id, now, already=len(facts))
@@ -190,7 +192,7 @@ def _is_missing(session: SessionState) -> bool:
 
 def complete_waiting(state: StationState, now: datetime, ends: EndRules) -> tuple[f.StationFact, ...]:
     """The completions that have become due by the passing of time."""
-    due = (session for session in state.sessions.values() if session.waiting and _is_due(session, now))
+    due = (session for session in state.sessions.values() if session.waiting and _is_due(state, session, now))
     return tuple(_completion(session) for session in (*due, *unended.lapsed(state, now, ends)))
 
 
@@ -202,6 +204,12 @@ def start_key(ask: StartSession) -> str:
     # A time not believed became the time of receipt, which a resend does not share; what was said it does.
     at = ask.said_at or ask.at.isoformat()
     return f"{ask.connector_id}|{ask.evse_id}|{token}|{at}|{ask.meter_wh}"
+
+
+def _end_key(ask: EndSession) -> str:
+    """What names this end again when it is resent, where it names no session (rule 13)."""
+    token = ask.token.ref if ask.token else ""
+    return f"{token}|{ask.said_at or ask.at.isoformat()}|{ask.meter_wh}"
 
 
 # --- parts ------------------------------------------------------------------------------------------
@@ -287,13 +295,19 @@ def _tariff_of(token: asks.PresentedToken | None, verdict: Verdict | None) -> st
     return token.allowance.tariff_id or None
 
 
-def _command_of(state: StationState, ask: StartSession, now: datetime) -> str | None:
+def _command_of(state: StationState, ask: StartSession, now: datetime) -> PendingCommand | None:
     """The remote start that led to this session: by its number, else by its token."""
     for command in state.commands.values():
         if command.name is CommandName.START and command.remote_start_id == ask.remote_start_id is not None:
-            return command.command_id
-    found = ask.token and authorize.remote_start_of(state, ask.token, ask.evse_id, now)
-    return found.command_id if found else None
+            return command
+    return authorize.remote_start_of(state, ask.token, ask.evse_id, now) if ask.token else None
+
+
+def _awaited(state: StationState, command: PendingCommand | None) -> str | None:
+    """The id that partners know already for the session of a remote start; a second session has its own."""
+    if command is None or command.started or command.session_id in state.sessions:
+        return None
+    return command.session_id
 
 
 def _seen(ask: UpdateSession | EndSession, fresh: Fresh) -> f.SessionSeen:
@@ -389,9 +403,13 @@ def _the_one_meant(state: StationState, ask: EndSession) -> SessionState | None:
     """Rule 17: a stop for transaction -1, 0 or unknown belongs to the one open session that it fits.
 
     By its token; of several of one token by the register; of several still by the connectors' status.
+    Sent again, it belongs to the one that it ended, whatever runs by then.
     """
     if ask.seq_no is not None:
         return None
+    key = _end_key(ask)
+    if told := next((session for session in state.sessions.values() if session.end_key == key), None):
+        return told
     running = [session for session in state.sessions.values() if session.open]
     if ask.token is not None:
         running = [session for session in running if session.token_ref == ask.token.ref]
@@ -484,12 +502,12 @@ def _completing(
     if not decision.facts or not (ends or (known is not None and known.waiting)):
         return decision
     session = _after(state, decision.facts[already:], now).sessions[session_id]
-    if not (session.waiting and _is_due(session, now)):
+    if not (session.waiting and _is_due(state, session, now)):
         return decision
     return msgspec.structs.replace(decision, facts=(*decision.facts, _completion(session)))
 
 
-def _is_due(session: SessionState, now: datetime) -> bool:
+def _is_due(state: StationState, session: SessionState, now: datetime) -> bool:
     """Is all known, or the wait over?"""
     assert session.ended_at is not None
     assert session.ended_recorded_at is not None
@@ -501,7 +519,8 @@ def _is_due(session: SessionState, now: datetime) -> bool:
         # Its queue is empty; what came just before it said so may not be recorded yet.
         return now - session.queue_told_at >= QUIET
     if missing:
-        return waited >= GRACE
+        since = state.connected_at
+        return waited >= LONGEST if since is None else min(waited, now - since) >= GRACE
     came_late = session.ended_recorded_at - session.ended_at > FRESH_END
     # Without sequence numbers nobody can tell that a queue has run empty: wait until it is quiet.
     return not (came_late and session.sequence is None) or waited >= QUIET

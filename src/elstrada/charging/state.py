@@ -98,6 +98,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     presumed_at: datetime | None = None
     presumed_wh: int | None = None
     """The end that was presumed last, if one ever was."""
+    end_key: str = ""
+    """Names its end, if its station did not name it (rule 17)."""
     ended_late: bool = False
     """Its true end came after it was completed with a presumed one."""
     meter_start_wh: int | None = None
@@ -109,6 +111,9 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     rise_wh: int | None = None
     """The earliest register above 0."""
     rise_at: datetime | None = None
+    low_wh: int | None = None
+    """The lowest above 0."""
+    low_at: datetime | None = None
     peaks: tuple[Shown, ...] = ()
     """The highest registers within it, the highest first."""
     clock_suspect: bool = False
@@ -165,7 +170,12 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         if self.meter_stop_wh is not None:
             end = shown(self.meter_stop_wh, self.ended_at)
         return count(
-            begin, end, shown(meter.rise_wh, meter.rise_at), meter.peaks, timed=not meter.clock_suspect
+            begin,
+            end,
+            # The first to come need not have been shown first.
+            meter.low if meter.clock_suspect else shown(meter.rise_wh, meter.rise_at),
+            meter.peaks,
+            timed=not meter.clock_suspect,
         )
 
     @property
@@ -177,6 +187,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             self.last_wh_at,
             self.rise_wh,
             self.rise_at,
+            shown(self.low_wh, self.low_at),
             None,
             self.peaks,
             self.clock_suspect,
@@ -217,6 +228,8 @@ class PendingCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     asked_by: PartyId | None = None
     reservation: Reservation | None = None
     """RESERVE, CANCEL_RESERVATION."""
+    session_id: str | None = None
+    """START: of the session that shall come of it."""
 
 
 GRANT_HOLDS = timedelta(minutes=10)
@@ -232,6 +245,7 @@ class Meter(NamedTuple):
     last_at: datetime | None
     rise_wh: int | None
     rise_at: datetime | None
+    low: Shown | None
     power_w: int | None
     peaks: tuple[Shown, ...]
     clock_suspect: bool
@@ -509,6 +523,8 @@ def _sampled(state: StationState, fact: f.MeterSampled, at: datetime) -> Station
         last_wh_at=meter.last_at,
         rise_wh=meter.rise_wh,
         rise_at=meter.rise_at,
+        low_wh=meter.low.wh if meter.low else None,
+        low_at=meter.low.at if meter.low else None,
         peaks=meter.peaks,
         clock_suspect=meter.clock_suspect,
         power_w=meter.power_w,
@@ -544,7 +560,7 @@ def metered(session: SessionState, fact: f.MeterSampled) -> Meter:
     first, first_at = session.first_wh, session.first_wh_at
     last, last_at = session.last_wh, session.last_wh_at
     rise, rise_at = session.rise_wh, session.rise_at
-    power, peaks = session.power_w, session.peaks
+    power, peaks, low = session.power_w, session.peaks, shown(session.low_wh, session.low_at)
     for sample in fact.samples:
         if sample.energy_wh is not None:
             if first_at is None or sample.at < first_at:
@@ -553,11 +569,13 @@ def metered(session: SessionState, fact: f.MeterSampled) -> Meter:
                 last, last_at = sample.energy_wh, sample.at
             if sample.energy_wh > 0 and (rise_at is None or sample.at < rise_at):
                 rise, rise_at = sample.energy_wh, sample.at
+            if sample.energy_wh > 0 and (low is None or (sample.energy_wh, sample.at) < low):
+                low = Shown(sample.energy_wh, sample.at)
             peaks = with_peak(peaks, Shown(sample.energy_wh, sample.at))
         if sample.power_w is not None and (last_at is None or sample.at >= last_at):
             power = sample.power_w
     suspect = session.clock_suspect or any(sample.clock_suspect for sample in fact.samples)
-    return Meter(first, first_at, last, last_at, rise, rise_at, power, peaks, suspect)
+    return Meter(first, first_at, last, last_at, rise, rise_at, low, power, peaks, suspect)
 
 
 def _told(known: MeterTold, samples: Iterable[MeterSample]) -> MeterTold:
@@ -580,6 +598,7 @@ def _ended(state: StationState, fact: f.SessionEnded, at: datetime) -> StationSt
         charging=False,
         power_w=0,
         presumed=fact.presumed,
+        end_key=fact.end_key,
     )
     if fact.presumed is not None:
         session = _with(session, presumed_at=fact.at, presumed_wh=fact.energy_wh)
@@ -676,6 +695,7 @@ def _requested(state: StationState, fact: f.CommandRequested, at: datetime) -> S
         remote_start_id=fact.remote_start_id,
         asked_by=fact.asked_by if fact.reservation is not None else None,
         reservation=fact.reservation,
+        session_id=fact.session_id if fact.name is CommandName.START else None,
     )
     # Accepted remote starts whose lapse nobody recorded, as before it was, are forgotten here.
     old = at - REMOTE_START_KEPT

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
+from elstrada.model.ids import PartyId
+
 
 class LimitKind(StrEnum):
     """What there may be no more of."""
@@ -69,5 +71,7 @@ class Allowance(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     holds: tuple[Hold, ...] = ()
     tariff_id: str = ""
     """By which of our tariffs its sessions are priced, wherever they are; empty: by their connector's."""
+    ordered_by: PartyId | None = None
+    """The payment terminal provider whose order bounds the token; None: an operator or a payment of ours does."""
     transfer: tuple[str, ...] = ()
     """Ways of energy transfer that its sessions may have, in OCPP's words; none: nobody said, so charging alone."""

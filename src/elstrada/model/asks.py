@@ -170,6 +170,8 @@ class EndSession(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, 
     reason: str | None = None
     offline: bool = False
     trigger: str | None = None
+    said_at: str | None = None
+    """Likewise."""
     clock_suspect: bool = False
     reckoning: Reckoning | None = None
     """Likewise; the last word on it."""
@@ -401,6 +403,8 @@ class EndCommand(msgspec.Struct, frozen=True, tag=True):
     result: str
     """In OCPI's words."""
     detail: str
+    document: str = ""
+    """What it brings besides, as JSON: the charging profile that was asked for."""
 
 
 class DrainNode(msgspec.Struct, frozen=True, tag=True):

@@ -87,4 +87,6 @@ class Cdr(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     credit: bool = False
     credit_reference_id: str | None = None
     home_charging_compensation: bool = False
+    booking_id: str | None = None
+    """Of the booking that the session fulfilled."""
     last_updated: datetime

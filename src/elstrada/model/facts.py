@@ -14,6 +14,7 @@ import msgspec
 from elstrada.model.admission import Admission, AdmittedBy, Make
 from elstrada.model.allowance import LimitedBy, LimitKind, SessionLimit
 from elstrada.model.asks import StationEvent
+from elstrada.model.booking import Booked
 from elstrada.model.cdr import Cdr
 from elstrada.model.certificates import ContractStatus
 from elstrada.model.cost import Cost
@@ -22,12 +23,15 @@ from elstrada.model.ids import PartyId
 from elstrada.model.invoice import BillLine
 from elstrada.model.metering import MeterLack
 from elstrada.model.notices import Notice
-from elstrada.model.party import PeerState
+from elstrada.model.party import ClientInfo, ClientReason, PeerState
+from elstrada.model.preferences import ChargingPreferences, PreferencesAnswer
 from elstrada.model.quantity import MeterSample
 from elstrada.model.reckoning import Reckoning
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.security import PasswordStep, SecuredBy, SecurityProfile
 from elstrada.model.session import Session
+from elstrada.model.terminal import Advice, Terminal, TerminalState
 from elstrada.model.token import Allowed, AuthMethod
 from elstrada.model.unended import Presumed
 
@@ -195,6 +199,8 @@ class SessionEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     clock_suspect: bool = False
     presumed: Presumed | None = None
     """By what; None: its station reported it."""
+    end_key: str = ""
+    """What names this end when its station sends it again without naming the session (rule 17)."""
 
 
 class SessionReopened(msgspec.Struct, frozen=True, tag=True):
@@ -291,6 +297,7 @@ class CommandRequested(msgspec.Struct, frozen=True, omit_defaults=True, tag=True
     evse_id: int | None = None
     connector_id: int | None = None
     session_id: str | None = None
+    """STOP: which; START: the one that shall come of it, None in facts from before it had an id this early."""
     token_ref: str | None = None
     token_party: PartyId | None = None
     authorization_reference: str | None = None
@@ -399,6 +406,18 @@ class StationAdmitted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True)
     """The rule's, or the operator's in words."""
 
 
+# --- a session of ours, in a stream of its own: partners write to it, so it is not its station's ---------
+
+
+class SessionPreferred(msgspec.Struct, frozen=True, tag=True):
+    """A driver's eMSP told what he wants of a session, and was told what becomes of it."""
+
+    session_id: str
+    by: PartyId
+    preferences: ChargingPreferences
+    answer: PreferencesAnswer
+
+
 # --- roaming --------------------------------------------------------------------------------------
 
 
@@ -412,10 +431,54 @@ class PeerChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     note: str = ""
 
 
+class ClientInfoChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """How a hub is connected to a party has changed: we are the hub, or our hub told us."""
+
+    client: ClientInfo
+    hub: str = ""
+    """Our name for the hub that told it; empty: we are the hub."""
+    reason: ClientReason = ClientReason.TOLD
+
+
 class RoamedSessionChanged(msgspec.Struct, frozen=True, tag=True):
     """Another party told us the state of one of our drivers' sessions."""
 
     session: Session
+
+
+class RoamedSessionLapsed(msgspec.Struct, frozen=True, tag=True):
+    """One of our drivers' sessions was PENDING for too long at another party, which said no more: we hold it INVALID."""
+
+    session: Session
+    """As it was last told, but for its status: whatever is told later counts."""
+    waited_s: int
+    """From when we last heard of it."""
+
+
+class TerminalChanged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A payment terminal is known anew, at its provider or at the CPO whose drivers pay at it."""
+
+    terminal: Terminal
+    state: TerminalState
+    cpo: PartyId
+    peer_id: str
+    """The other side's platform."""
+
+
+class PaymentAdvised(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """A payment terminal provider said what it took for a session; at the provider: what we took."""
+
+    advice: Advice
+    cpo: PartyId
+    peer_id: str
+    content_hash: str = ""
+    """SHA-256 of what was received, hexadecimal; empty: it is of our own making."""
+
+
+class BookingChanged(msgspec.Struct, frozen=True, tag=True):
+    """A booking at a location of ours was made, rejected, changed, cancelled, used, or came to its end."""
+
+    booked: Booked
 
 
 # --- the CDR, at the party that issues it and at the one that pays -------------------------------------
@@ -449,6 +512,49 @@ class CdrChecked(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
 
     accepted: bool
     findings: tuple[str, ...] = ()
+
+
+# --- which CDRs an invoice covers, at the party that sent it and at the one that got it -----------------
+
+
+class InvoiceRecordIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """We said, first or anew, which CDRs an invoice of ours covers."""
+
+    record: InvoiceRecord
+    to_party: PartyId
+    """Who got the invoice."""
+    dropped: tuple[str, ...] = ()
+    """CDRs that stood in it before and do no more."""
+
+
+class InvoiceRecordDelivered(msgspec.Struct, frozen=True, tag=True):
+    """A peer took the record as it was then."""
+
+    peer_id: str
+
+
+class InvoiceRecordWithdrawn(msgspec.Struct, frozen=True, tag=True):
+    """We took a record of ours back: it was an error, and its CDRs are free for another."""
+
+    to_party: PartyId
+    cdrs: tuple[str, ...]
+
+
+class InvoiceRecordReceived(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """Another party told us which CDRs an invoice of theirs covers."""
+
+    record: InvoiceRecord
+    peer_id: str
+    content_hash: str
+    """SHA-256 of the body as received, hexadecimal."""
+    dropped: tuple[str, ...] = ()
+
+
+class InvoiceRecordRemoved(msgspec.Struct, frozen=True, tag=True):
+    """Its sender took a record back."""
+
+    peer_id: str
+    cdrs: tuple[str, ...]
 
 
 # --- a customer's contract -------------------------------------------------------------------------------
@@ -495,12 +601,23 @@ Fact = (
     | StationCertificateRefused
     | StationCertificateTaken
     | StationCertificateUsed
+    | SessionPreferred
     | StationAdmitted
     | PeerChanged
+    | ClientInfoChanged
     | RoamedSessionChanged
+    | RoamedSessionLapsed
+    | TerminalChanged
+    | PaymentAdvised
+    | BookingChanged
     | CdrIssued
     | CdrDelivered
     | CdrReceived
     | CdrChecked
+    | InvoiceRecordIssued
+    | InvoiceRecordDelivered
+    | InvoiceRecordWithdrawn
+    | InvoiceRecordReceived
+    | InvoiceRecordRemoved
     | BillLineAdded
 )

@@ -60,6 +60,11 @@ def station_security_stream(owner: PartyId, station_id: str) -> str:
     return f"station-security/{owner}/{station_id}"
 
 
+def session_stream(owner: PartyId, session_id: str) -> str:
+    """The stream of what others than its station say of one of our sessions."""
+    return f"session/{owner}/{session_id}"
+
+
 def station_address(node: str, owner: PartyId, station_id: str, connection_id: str) -> str:
     """Where one socket of a station is reached by post: at the node that holds it, and nowhere else.
 
@@ -74,9 +79,29 @@ def roamed_session_stream(owner: PartyId, of: PartyId, session_id: str) -> str:
     return f"roamed-session/{owner}/{of}/{session_id}"
 
 
+def bookings_stream(owner: PartyId, location_id: str) -> str:
+    """The stream of all bookings at one location of ours."""
+    return f"bookings/{owner}/{location_id}"
+
+
 def cdr_stream(owner: PartyId, of: PartyId, cdr_id: str) -> str:
     """The stream of one CDR as ``owner`` knows it; ``of`` is the party that issued it."""
     return f"cdr/{owner}/{of}/{cdr_id}"
+
+
+def invoice_record_stream(owner: PartyId, of: PartyId, record_id: str) -> str:
+    """The stream of one invoice reconciliation record as ``owner`` knows it; ``of`` is the party that sent the invoice."""
+    return f"invoice-record/{owner}/{of}/{record_id}"
+
+
+def terminal_stream(owner: PartyId, of: PartyId, terminal_id: str) -> str:
+    """The stream of one payment terminal of the provider ``of``, as ``owner`` knows it; its id in upper case."""
+    return f"terminal/{owner}/{of}/{terminal_id.upper()}"
+
+
+def advice_stream(owner: PartyId, of: PartyId, advice_id: str) -> str:
+    """The stream of what the provider ``of`` says it took in one payment, likewise."""
+    return f"advice/{owner}/{of}/{advice_id.upper()}"
 
 
 def contract_stream(owner: PartyId, contract_id: str) -> str:
@@ -87,6 +112,15 @@ def contract_stream(owner: PartyId, contract_id: str) -> str:
 def peer_stream(owner: PartyId, peer_id: str) -> str:
     """The stream of a roaming connection: registered, renewed, ended."""
     return f"peer/{owner}/{peer_id}"
+
+
+def client_stream(owner: PartyId, of: PartyId, hub: str = "") -> str:
+    """The stream of how a hub is connected to a party.
+
+    Args:
+        hub: our name for the hub that tells of it; empty: ``owner`` is the hub.
+    """
+    return f"client/{owner}/{of}/{hub}" if hub else f"client/{owner}/{of}"
 
 
 def owner_of(stream: str) -> PartyId:

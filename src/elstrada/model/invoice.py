@@ -56,6 +56,27 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Anläggnings-id: GSRN of 18 digits in Sweden."""
     valid_from: date
     valid_to: date | None = None
+    countries: tuple[str, ...] = ()
+    """Where it may be used, ISO 3166-1 alpha-3; empty, as ``locations``: everywhere."""
+    locations: tuple[str, ...] = ()
+    """At which of partners' locations it may be used as well, such as SE*ELS/L1."""
+
+    @property
+    def is_restricted(self) -> bool:
+        """May it be used at some places alone?"""
+        return bool(self.countries or self.locations)
+
+    def is_good_at(self, cpo: PartyId, location_id: str, country: str) -> bool:
+        """May it be used at this place?
+
+        Args:
+            country: ISO 3166-1 alpha-3.
+        """
+        if not self.is_restricted:
+            return True
+        # OCPI compares ids without case.
+        place = f"{cpo}/{location_id}".casefold()
+        return country.upper() in self.countries or any(place == one.casefold() for one in self.locations)
 
 
 class BillLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

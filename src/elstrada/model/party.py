@@ -59,6 +59,43 @@ class PartyRole(msgspec.Struct, frozen=True):
     business: BusinessDetails
 
 
+class ConnectionStatus(StrEnum):
+    """How a hub is connected to a party of its. Source: OCPI 2.2.1 mod_hub_client_info."""
+
+    CONNECTED = "CONNECTED"
+    OFFLINE = "OFFLINE"
+    PLANNED = "PLANNED"
+    """It has never been connected yet."""
+    SUSPENDED = "SUSPENDED"
+    """It is no longer active."""
+
+
+class ClientInfo(msgspec.Struct, frozen=True):
+    """What a hub tells of one role of a party that is connected to it."""
+
+    party: PartyId
+    role: Role
+    status: ConnectionStatus
+    last_updated: datetime
+
+
+class ClientReason(StrEnum):
+    """Why a party's status at a hub is as it is."""
+
+    REGISTERED = "REGISTERED"
+    ENDED = "ENDED"
+    """Its registration ended, or it is no longer among its platform's roles."""
+    HEARD = "HEARD"
+    SILENT = "SILENT"
+    """It did not answer when it was asked whether it lives."""
+    OPERATOR = "OPERATOR"
+    """An operator ordered it, so that nothing else changes it."""
+    TOLD = "TOLD"
+    """The hub said so."""
+    UNLISTED = "UNLISTED"
+    """The hub's list no longer has it."""
+
+
 class PeerState(StrEnum):
     """Where a registration stands (one direction implies the other: OCPI registers both at once)."""
 

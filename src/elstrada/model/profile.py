@@ -81,6 +81,8 @@ class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     start: datetime | None = None
     duration_s: int | None = None
     """None: it has no end of its own."""
+    min_rate: Decimal | None = None
+    """Below this the car charges badly; in the same unit."""
 
 
 class Profile(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -190,6 +192,17 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def duration_s(self) -> int | None:
         return None if self.until is None else int((self.until - self.start).total_seconds())
+
+
+class SessionProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits over time that we set for one session."""
+
+    profile_id: int
+    evse_id: int
+    transaction_id: str
+    stack_level: int
+    schedule: Schedule
+    """Begins when it says so; else with the session's charging."""
 
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,6 +44,8 @@ class ReservationWish(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     """By which the partner who asks knows it, upper case: OCPI's reservation_id, a CiString."""
     replaces: int | None = None
     """The number of the reservation that this one shall replace."""
+    booking_id: str | None = None
+    """Of the booking for whose period it is."""
 
 
 class Reservation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -68,3 +70,5 @@ class Reservation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """Of the session that uses it, once there is one; until then partners know the reservation by it."""
     reserved_at: datetime
     expires_at: datetime
+    booking_id: str | None = None
+    """Of the booking for whose period it is."""

@@ -62,6 +62,8 @@ class TariffRestrictions(msgspec.Struct, frozen=True, omit_defaults=True):
     """MONDAY to SUNDAY, local."""
     reservation: str | None = None
     """RESERVATION or RESERVATION_EXPIRES."""
+    booking: str | None = None
+    """BOOKING, BOOKING_EXPIRES, BOOKING_CANCELLATION_FEES or BOOKING_OVERTIME; the element is of a booking's price."""
 
 
 class TariffElement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -88,6 +90,8 @@ class Tariff(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     tariff_alt_url: str | None = None
     min_price: PriceLimit | None = None
     max_price: PriceLimit | None = None
+    preauthorize_amount: Decimal | None = None
+    """What a payment terminal reserves for a session, with taxes; only 2.3.0 with payments tells it."""
     elements: tuple[TariffElement, ...]
     tax_included: TaxIncluded = TaxIncluded.NO
     start_date_time: datetime | None = None

@@ -14,6 +14,8 @@ class Waits(msgspec.Struct, frozen=True, kw_only=True):
     """For a station's answer to a command."""
     peer_s: int = 10
     """For any other HTTP response of a peer."""
+    silence_s: int = 300
+    """For a sign of life of a party that is connected to us as its hub, before it is asked for one."""
 
     @property
     def long_answer_s(self) -> int:
@@ -48,5 +50,7 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     """For what is to be brought to peers."""
     callbacks_s: float = 2.0
     """For results of commands that are still owed to peers."""
+    pulse_s: float = 2.0
+    """For parties of a hub that came, went or fell silent."""
     findings_s: float = 1.0
     """Between two times that findings are written down."""

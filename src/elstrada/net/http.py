@@ -5,58 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
-from typing import Any
-from urllib.parse import parse_qsl
+from collections.abc import Awaitable, Callable, Generator, Sequence
 
-import msgspec
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.net.certificates import Certificates, following
-from elstrada.net.entrance import joined_headers
-from elstrada.net.face import HttpHandler, Strayed, unheard
+from elstrada.net.face import Strayed, unheard
+from elstrada.net.http_protocol import bounded
+from elstrada.net.mounts import TOO_LARGE, HttpLimits, Message, Mount, remote, request_of, said_length
 
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 """An ASGI 3 application."""
-
-_QUERY_FIELDS = 100
-
-
-class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a caller may use (T13)."""
-
-    head_bytes: int = 32 * 1024
-    """Request line and headers."""
-    head_s: float = 5.0
-    """From connecting, or from the first byte of a later request, to the end of the headers."""
-    body_bytes: int = 1024 * 1024
-    body_s: float = 20.0
-    stalled_s: float = 60.0
-    """For so long a caller may take none of what waits for it."""
-    idle_s: int = 15
-    """Between two requests on one connection."""
-    connections: int = 2_000
-    """Beyond it, 503."""
-    stopping_s: int = 5
-    """For requests in hand when the server stops; event streams end with it."""
-
-
-class Mount(msgspec.Struct, frozen=True):
-    """A part of the address space that a handler serves by itself."""
-
-    prefix: str
-    """Such as ``/ocpi``; it and everything below it."""
-    handler: HttpHandler
-    body_bytes: int | None = None
-    """Largest body; None: as ``HttpLimits`` says."""
-
-    def serves(self, path: str) -> bool:
-        return path == self.prefix or path.startswith(self.prefix.rstrip("/") + "/")
 
 
 class HttpServer:
@@ -123,7 +85,7 @@ async def serve_http(
     limits = limits or HttpLimits()
     config = uvicorn.Config(
         dispatch(mounts, pages, limits, strayed),
-        http=_bounded(limits, strayed),
+        http=bounded(mounts, limits, strayed),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -146,13 +108,13 @@ def dispatch(mounts: Sequence[Mount], pages: App, limits: HttpLimits, strayed: S
         if scope["type"] == "http" and mount is not None:
             request = await _whole_request(mount, scope, receive, limits)
             if isinstance(request, HttpRequest):
-                await respond(send, await mount.handler.handle(request, _remote(scope)))
+                await respond(send, await mount.handler.handle(request, remote(scope)))
             else:
                 await respond(_counting(send, scope, strayed), request)
         elif scope["type"] == "http":
             send = _counting(send, scope, strayed)
-            if _said_length(scope) > limits.body_bytes:
-                await respond(send, HttpResponse(413, {"connection": "close"}))
+            if said_length(scope["headers"]) > limits.body_bytes:
+                await respond(send, TOO_LARGE)
             else:
                 await pages(scope, _bounded_receive(receive, limits), send)
         else:
@@ -166,7 +128,7 @@ def _counting(send: Send, scope: Message, strayed: Strayed) -> Send:
 
     async def counting(message: Message) -> None:
         if message["type"] == "http.response.start" and 400 <= message["status"] < 500:
-            strayed(_remote(scope), f"HTTP {message['status']}", f"{scope['method']} {scope['path']}")
+            strayed(remote(scope), f"HTTP {message['status']}", f"{scope['method']} {scope['path']}")
         await send(message)
 
     return counting
@@ -177,25 +139,14 @@ async def _whole_request(
 ) -> HttpRequest | HttpResponse:
     """Read one whole request, or the refusal of what is too big or too slow for any handler to see."""
     most = mount.body_bytes or limits.body_bytes
-    if _said_length(scope) > most:
-        return HttpResponse(413, {"connection": "close"})
-    try:
-        query = dict(_query(scope["query_string"]))
-    except ValueError:
-        return HttpResponse(400)
+    if said_length(scope["headers"]) > most:
+        return TOO_LARGE
     try:
         async with asyncio.timeout(limits.body_s):
             body = await _whole_body(receive, most)
     except TimeoutError:
         return HttpResponse(408, {"connection": "close"})
-    if body is None:
-        return HttpResponse(413, {"connection": "close"})
-    return HttpRequest(scope["method"], scope["path"], query, _headers(scope), body)
-
-
-def _remote(scope: Message) -> str:
-    """Address of the caller, without the port."""
-    return str((scope.get("client") or ("?",))[0])
+    return TOO_LARGE if body is None else request_of(scope, body)
 
 
 async def _whole_body(receive: Receive, limit: int) -> bytes | None:
@@ -243,22 +194,6 @@ async def respond(send: Send, response: HttpResponse) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
-def _query(raw: bytes) -> list[tuple[str, str]]:
-    """Fields of a query. Raises ValueError when there are too many, or bytes outside ASCII."""
-    return parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=_QUERY_FIELDS)
-
-
-def _headers(scope: Message) -> dict[str, str]:
-    return joined_headers(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-    )
-
-
-def _said_length(scope: Message) -> int:
-    """What ``Content-Length`` says; the parser has already refused what is no number."""
-    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
-
-
 class _GuestServer(uvicorn.Server):
     """uvicorn as a guest in somebody else's loop: signals and exits are the host's."""
 
@@ -273,75 +208,3 @@ class _GuestServer(uvicorn.Server):
             raise RuntimeError(
                 "the HTTP application failed to start; its own message says why"
             ) from exit_code
-
-
-def _bounded(limits: HttpLimits, strayed: Strayed) -> type[asyncio.Protocol]:
-    """uvicorn's protocol with what it lacks: an end to headers, in bytes and in time, and to not reading (T13)."""
-
-    class Bounded(HttpToolsProtocol):
-        _head_bytes = 0
-        _head_timer: asyncio.TimerHandle | None = None
-        _stalled_timer: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._head_timer = self.loop.call_later(limits.head_s, transport.abort)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._head_ended()
-            self._reads_again()
-            super().connection_lost(exc)
-
-        def pause_writing(self) -> None:
-            self._stalled_timer = self.loop.call_later(limits.stalled_s, self.transport.abort)
-            super().pause_writing()
-
-        def resume_writing(self) -> None:
-            self._reads_again()
-            super().resume_writing()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self._head_timer is not None:
-                # The parser keeps an unfinished header to itself, however long.
-                self._head_bytes += len(data)
-                self._check_head()
-
-        def on_message_begin(self) -> None:
-            self._head_bytes = 0
-            if self._head_timer is None:
-                self._head_timer = self.loop.call_later(limits.head_s, self.transport.abort)
-            super().on_message_begin()
-
-        def on_header(self, name: bytes, value: bytes) -> None:
-            self._head_bytes += len(name) + len(value)
-            self._check_head()
-            super().on_header(name, value)
-
-        def on_headers_complete(self) -> None:
-            self._head_ended()
-            super().on_headers_complete()
-
-        def _check_head(self) -> None:
-            if self._head_bytes > limits.head_bytes:
-                strayed(self._caller(), "HTTP 431", f"a head of more than {limits.head_bytes} bytes")
-                self.transport.abort()
-
-        def send_400_response(self, msg: str) -> None:
-            strayed(self._caller(), "HTTP 400", "no HTTP/1.1")
-            super().send_400_response(msg)
-
-        def _caller(self) -> str:
-            return self.client[0] if self.client else "?"
-
-        def _reads_again(self) -> None:
-            if self._stalled_timer is not None:
-                self._stalled_timer.cancel()
-                self._stalled_timer = None
-
-        def _head_ended(self) -> None:
-            if self._head_timer is not None:
-                self._head_timer.cancel()
-                self._head_timer = None
-
-    return Bounded

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias, TypeVar
 
@@ -32,6 +32,8 @@ T = TypeVar("T")
 # A string that never ends runs to the end of the text, so that no input makes the search go back.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _NO_BRACKET = bytes(sorted(set(range(256)) - set(b"[]{}")))
+# All of the text that may not be stored is written by an escape of these two kinds; most escapes are of others.
+_MAYBE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class BadJson(ValueError):
@@ -58,7 +60,7 @@ def parse(body: bytes, *, limit: int = MAX_BODY) -> Json:
         raise BadJson(f"body is not UTF-8 at byte {problem.start}") from None
     except json.JSONDecodeError as problem:
         raise BadJson(f"body is not JSON: {problem.msg} at character {problem.pos}") from None
-    if b"\\u" in body and any(_unstorable(text) for text in _texts(value)):
+    if _MAYBE_UNSTORABLE.search(body) and any(_unstorable(text) for text in _texts(value)):
         raise BadJson("body has text with NUL or half a surrogate pair")
     return value
 
@@ -68,16 +70,21 @@ def encode(value: object) -> bytes:
     return _ENCODER.encode(value)
 
 
-def shape(value: Json, kind: type[T]) -> T:
+def shape(value: Json, kind: type[T], *, nulls: bool = True) -> T:
     """Fit a document into a wire struct. Unknown fields are passed over (R-21).
 
-    A null member means the same as an absent one (R-46).
+    A null member means the same as an absent one (R-46). A struct that knows ``renewed`` is given what that makes
+    of the document: former names of its fields.
 
+    Args:
+        nulls: there may be some.
     Raises:
         Mismatch: a field is missing or of another type.
     """
+    renewed: Callable[[Json], Json] | None = getattr(kind, "renewed", None)
+    value = value if renewed is None else renewed(value)
     try:
-        return msgspec.convert(_without_nulls(value), kind, dec_hook=_decode_hook)
+        return msgspec.convert(_without_nulls(value) if nulls else value, kind, dec_hook=_decode_hook)
     except msgspec.ValidationError as problem:
         raise Mismatch(str(problem)) from None
 
@@ -89,8 +96,13 @@ def plain(struct: msgspec.Struct) -> Object:
 
 def _check_depth(body: bytes) -> None:
     """Refuse nesting before a recursive parser sees it; brackets inside strings do not count."""
+    # Where no quote is escaped, every second part between quotes is outside strings.
+    outside = _STRING.sub(b"", body) if b'\\"' in body else b"".join(body.split(b'"')[::2])
+    brackets = outside.translate(None, _NO_BRACKET)
+    if brackets.count(b"{") + brackets.count(b"[") <= MAX_DEPTH:
+        return
     depth = 0
-    for bracket in _STRING.sub(b"", body).translate(None, _NO_BRACKET):
+    for bracket in brackets:
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise BadJson(f"body is nested deeper than {MAX_DEPTH}")

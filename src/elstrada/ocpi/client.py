@@ -43,6 +43,8 @@ class Received(msgspec.Struct, frozen=True):
     location: str | None = None
     next: str | None = None
     total: int | None = None
+    message: str = ""
+    """What the peer said beside it."""
 
 
 class Declined(msgspec.Struct, frozen=True):
@@ -108,6 +110,7 @@ def read_response(response: HttpResponse) -> Outcome:
         response.headers.get("location"),
         next_link(response.headers),
         total_count(response.headers),
+        opened.status_message[:500],
     )
 
 

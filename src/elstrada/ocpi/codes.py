@@ -20,6 +20,8 @@ class Why(Enum):
     NOT_FOUND = (404, 2000)
     """No such address, or an object that the caller may not know of (T18)."""
     UNKNOWN_TOKEN = (404, 2004)
+    NOT_CAPABLE = (404, 2001)
+    """The EVSE is not one at which this can be asked for (R-59)."""
     NOT_ALLOWED = (405, 2000)
     """Another method, or a registration in the wrong state (R-06)."""
     TOO_LARGE = (413, 2000)

@@ -28,6 +28,7 @@ class Side(StrEnum):
     NONE = ""
     CPO = "cpo"
     EMSP = "emsp"
+    PTP = "ptp"
 
 
 class Reply(StrEnum):
@@ -60,6 +61,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What ``data`` holds, or each entry of it."""
     routed: bool = True
     """Carries the four OCPI-to/from headers (R-15, R-16)."""
+    at_hub: bool | None = None
+    """Whether hubs have it, or all others; None: whoever has the side."""
 
     @property
     def paged(self) -> bool:
@@ -80,7 +83,11 @@ class Router:
     """Finds endpoints by method and path below ``/ocpi/<version>``. Built once per version."""
 
     def __init__(self, table: Table) -> None:
-        self._routes = [(_segments(_address(endpoint)), endpoint) for endpoint in table]
+        self._routes: dict[tuple[str, int], list[tuple[tuple[str, ...], Endpoint]]] = {}
+        """By first segment, which is never a value, and how many there are."""
+        for endpoint in table:
+            template = _segments(_address(endpoint))
+            self._routes.setdefault((template[0], len(template)), []).append((template, endpoint))
 
     def match(self, method: str, path: str) -> Match | Why:
         """The endpoint of a request.
@@ -92,7 +99,8 @@ class Router:
         """
         wanted = _segments(path)
         problem = Why.NOT_FOUND
-        for template, endpoint in self._routes:
+        first = wanted[0] if wanted else ""
+        for template, endpoint in self._routes.get((first, len(wanted)), ()):
             values = _fit(template, wanted)
             if values is None:
                 continue

@@ -47,10 +47,15 @@ def seal(
 
 
 def success(
-    now: datetime, *, http: int = 200, data: object = msgspec.UNSET, headers: Mapping[str, str] | None = None
+    now: datetime,
+    *,
+    http: int = 200,
+    data: object = msgspec.UNSET,
+    message: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """A response that says 1000."""
-    return seal(http, SUCCESS, now, data=data, headers=headers)
+    return seal(http, SUCCESS, now, data=data, message=message or None, headers=headers)
 
 
 def open_envelope(body: bytes) -> Opened:

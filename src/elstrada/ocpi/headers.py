@@ -72,7 +72,7 @@ def _shown(headers: Mapping[str, str]) -> str:
 
 
 def _believable(token: str) -> str | None:
-    printable = all("!" <= character <= "~" for character in token)
+    printable = token.isascii() and token.isprintable() and " " not in token
     return token if token and printable and len(token) <= _MAX_TOKEN else None
 
 

@@ -176,7 +176,9 @@ def _placed(
 ) -> Place | Why:
     match = ROUTERS[version].match(method, path)
     if isinstance(match, Match):
-        return Place(*found, tail, match.endpoint, _owner(match))
+        # Where both interfaces of a module have one address, the method tells which is meant.
+        endpoint = match.endpoint
+        return Place(endpoint.module, endpoint.interface, endpoint.side, tail, endpoint, _owner(match))
     # A CDR stands wherever its receiver has put it, and a list's next page likewise.
     return Place(*found, tail, None, None) if method == "GET" else match
 

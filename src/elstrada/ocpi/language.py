@@ -12,11 +12,15 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
+from elstrada.model.booking import Booking, BookingLocation, BookingRequest, Calendar
 from elstrada.model.cdr import Cdr
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Connector, DisplayText, Evse, Location
+from elstrada.model.party import ClientInfo
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.session import Session
 from elstrada.model.tariff import Tariff
+from elstrada.model.terminal import AdviceText, Terminal
 from elstrada.model.token import Token, TokenIdentity
 from elstrada.ocpi.body import Json, Mismatch, Object, plain, shape
 from elstrada.ocpi.findings import Translated
@@ -196,6 +200,19 @@ class Authorizing(msgspec.Struct, frozen=True, kw_only=True):
     """Is there a code for a token that nobody knows (2004)?"""
 
 
+class Bookings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version speaks of bookings."""
+
+    location: Noun[BookingLocation]
+    calendar: Noun[Calendar]
+    booking: Noun[Booking]
+    read_request: Callable[[msgspec.Struct], BookingRequest]
+    """Raises: Mismatch."""
+    write_request: Callable[[BookingRequest], msgspec.Struct]
+    renewed: Callable[[Json], Json]
+    """A document, or some of its fields, as the edition we speak has them."""
+
+
 class Language(msgspec.Struct, frozen=True, kw_only=True):
     """All that differs between versions about the objects that parties share."""
 
@@ -207,18 +224,31 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     token: Noun[Token]
     session: Held[Session]
     cdr: Held[Cdr]
+    invoice: Noun[InvoiceRecord] | None = None
+    """Which CDRs an invoice covers; None where a version does not tell."""
     commands: Commands
     authorizing: Authorizing
+    client: Noun[ClientInfo] | None = None
+    """What a hub tells of its parties; None: the version knows no hubs."""
+    terminal: Noun[Terminal] | None = None
+    """None, as of the next: the version has no payment terminals."""
+    advice: Noun[AdviceText] | None = None
+    bookings: Bookings | None = None
+    """None: the version has none."""
     appended: frozenset[str] = frozenset()
     """Lists of a session that a PATCH adds to (R-37)."""
     plain_token: bool = False
     """A credentials token stands in its header as it is, and not in base64 (R-02)."""
     sided: bool = False
     """No role stands with an endpoint or in credentials: each side of the market has addresses of its own."""
+    tells_all: bool = False
+    """A location that it tells is shown to everybody: it has no word for one that is not published (R-39)."""
     embeds: bool = False
     """Sessions and CDRs hold their location."""
     dated_patches: bool = True
     """A PATCH says its date (R-33)."""
+    steers: bool = True
+    """Are there charging preferences and charging profiles?"""
     typed_addresses: bool = True
     """The address of a token says its type, RFID if absent (R-44)."""
 

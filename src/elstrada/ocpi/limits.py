@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 import msgspec
 
-from elstrada.ocpi.findings import Finding, Limits, examine
+from elstrada.ocpi.findings import Checks, Finding, Limits, checks, examine, is_clean
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.v211 import cdrs as cdrs_211
 from elstrada.ocpi.v211 import sessions as sessions_211
@@ -21,7 +22,13 @@ LIMITS: Mapping[type[msgspec.Struct], Limits] = {**V211, **V221, **V230}
 
 def validate(struct: msgspec.Struct) -> tuple[Finding, ...]:
     """Where a wire struct is not as its version of OCPI demands, however leniently it was read."""
-    return (*examine(struct, LIMITS), *_sense(struct), *_used(struct))
+    told = () if is_clean(struct, _checks) else examine(struct, LIMITS)
+    return (*told, *_sense(struct), *_used(struct))
+
+
+@cache
+def _checks(kind: type[msgspec.Struct]) -> Checks:
+    return checks(kind, LIMITS)
 
 
 def _sense(struct: msgspec.Struct) -> Iterator[Finding]:

@@ -73,14 +73,15 @@ def page_headers(url: str, window: Window, *, count: int, total: int, place: str
     """The headers of a page. The last page has no Link at all (R-27).
 
     Args:
-        url: of the list, as the public knows it, without a query.
+        url: of the list, as the public knows it, with what of its query is the list's own.
         count: objects on this page.
         total: objects that match, whatever the offset and limit.
         place: where the next page begins, if there is one and it has a place.
     """
     headers = {"x-total-count": str(total), "x-limit": str(MAX_LIMIT)}
     if place or (count and window.offset + count < total):
-        headers["link"] = f'<{url}?{urlencode(window.after(count, place).query())}>; rel="next"'
+        more = "&" if "?" in url else "?"
+        headers["link"] = f'<{url}{more}{urlencode(window.after(count, place).query())}>; rel="next"'
     return headers
 
 

@@ -34,20 +34,26 @@ from elstrada.ocpi.v221.versions import EndpointUrl, Version, VersionDetails
 from elstrada.ocpi.v230 import credentials as v230
 
 CREDENTIALS = "credentials"
-SIDES: dict[Role, Side] = {
-    Role.CPO: Side.CPO,
-    Role.EMSP: Side.EMSP,
-    Role.NSP: Side.EMSP,
-    Role.NAP: Side.EMSP,
-    Role.OTHER: Side.EMSP,
+PAYMENTS = "payments"
+SIDES: dict[Role, tuple[Side, ...]] = {
+    Role.CPO: (Side.CPO,),
+    Role.EMSP: (Side.EMSP,),
+    Role.NSP: (Side.EMSP,),
+    Role.NAP: (Side.EMSP,),
+    Role.OTHER: (Side.EMSP,),
+    Role.PTP: (Side.EMSP, Side.PTP),
 }
-"""Which interfaces a role has. NSP, NAP and OTHER receive as an eMSP does (OCPI 2.2.1, broadcast push)."""
+"""Which interfaces a role has. NSP, NAP and OTHER receive as an eMSP does (OCPI 2.2.1, broadcast push), and so
+does a PTP, which has payment terminals besides (OCPI 2.3.0 mod_payments)."""
+MARKET = (Side.CPO, Side.EMSP)
+"""The two sides that 2.1.1 knows, each with addresses of its own."""
 _FACED: dict[Side, Side] = {Side.CPO: Side.EMSP, Side.EMSP: Side.CPO}
 _ROLES: dict[Side, Role] = {Side.CPO: Role.CPO, Side.EMSP: Role.EMSP}
 _SEGMENTS: dict[Side, frozenset[str]] = {Side.CPO: frozenset({"cpo"}), Side.EMSP: frozenset({"emsp", "msp"})}
 """By which an address names its side, as those of the standard's examples do."""
 _OF_EMSP = frozenset({"tokens", "commands"})
 """Modules whose objects are the eMSP's; all others of 2.1.1 are the CPO's."""
+_ALIASES = {"booking": "bookings"}
 _MAX_VERSIONS, _MAX_ENDPOINTS, _MAX_ROLES = 50, 200, 1000
 
 
@@ -107,9 +113,15 @@ def endpoint_url(endpoints: Iterable[PeerEndpoint], module: str, role: str) -> s
     """
     for candidate in endpoints:
         same_role = module == CREDENTIALS or candidate.role.upper() == role.upper()
-        if candidate.identifier.lower() == module.lower() and same_role:
+        if module_named(candidate.identifier) == module.lower() and same_role:
             return candidate.url
     return None
+
+
+def module_named(identifier: str) -> str:
+    """A module's identifier as we write it, in lower case. The text of bookings calls theirs ``Booking``."""
+    told = identifier.lower()
+    return _ALIASES.get(told, told)
 
 
 def may(method: str, state: PeerState) -> Refusal | None:
@@ -162,11 +174,13 @@ def write_credentials(
     versions_url: str,
     version: str = "2.2.1",
     reached: Iterable[PartyRole] = (),
+    endpoints: Iterable[PeerEndpoint] = (),
 ) -> AnyCredentials:
     """Our credentials for a peer: the token it must show us.
 
     Args:
         reached: the parties behind us, if we are a hub; from 2.3.0 on they are named.
+        endpoints: of the peer, by which it is known what words it takes.
     """
     business = common.BusinessDetails(own.business.name, own.business.website)
     if versions.language(version).sided:
@@ -177,7 +191,7 @@ def write_credentials(
             party_id=own.id.party_id,
             country_code=own.id.country_code,
         )
-    roles = tuple(_written(own.id, role, business) for role in own.roles)
+    roles = tuple(_written(own.id, role, business) for role in _told_roles(own.roles, endpoints))
     if Role.HUB in own.roles and version == "2.3.0":
         behind = (
             _written(
@@ -185,11 +199,21 @@ def write_credentials(
             )
             for entry in reached
         )
-        # It must have one at least, and this version has no word for a hub's own role.
+        # It must have one at least, and HUB is none there: a hub with nobody behind it names itself as OTHER.
         roles = tuple(behind)[:_MAX_ROLES] or (_written(own.id, Role.OTHER, business),)
         hub = own.id.country_code + own.id.party_id
         return v230.Credentials(token=token, url=versions_url, roles=roles, hub_party_id=hub)
     return Credentials(token=token, url=versions_url, roles=roles)
+
+
+def _told_roles(roles: Iterable[Role], endpoints: Iterable[PeerEndpoint]) -> tuple[Role, ...]:
+    """Our roles in words that the peer takes: no edition's enum has PTP, so only who serves PTPs is told it.
+
+    Everybody else hears OTHER, which is what the enum has for a role that it does not name.
+    """
+    takes_ptp = endpoint_url(endpoints, PAYMENTS, Interface.RECEIVER.value) is not None
+    told = (Role.OTHER if role is Role.PTP and not takes_ptp else role for role in roles)
+    return tuple(dict.fromkeys(told))
 
 
 def credentials_of(received: Received, version: str) -> AnyCredentials:
@@ -222,7 +246,17 @@ def sides_of(roles: Iterable[Role]) -> tuple[Side, ...]:
     named = tuple(roles)
     if Role.HUB in named:
         return tuple(side for side in Side if side is not Side.NONE)
-    return tuple(dict.fromkeys(SIDES[role] for role in named if role in SIDES))
+    return tuple(dict.fromkeys(side for role in named for side in SIDES.get(role, ())))
+
+
+def lacking(roles: Iterable[Role]) -> frozenset[str]:
+    """Modules of its sides that a party with these roles has no use for: a PTP issues no tokens."""
+    return frozenset({"tokens"}) if set(roles) == {Role.PTP} else frozenset()
+
+
+def hub_or_not(roles: Iterable[Role]) -> frozenset[bool]:
+    """Whether a party with these roles is a hub (True), something else (False), or both."""
+    return frozenset(role is Role.HUB for role in roles)
 
 
 def _choose(answer: Outcome, spoken: tuple[str, ...]) -> Version | Refusal:
@@ -255,7 +289,7 @@ def _details(answer: Outcome, words: Language, sides: tuple[Side, ...]) -> Disco
 
 
 def _named(entry: EndpointUrl, role: str) -> PeerEndpoint:
-    return PeerEndpoint(entry.identifier.lower(), role.upper(), entry.url)
+    return PeerEndpoint(module_named(entry.identifier), role.upper(), entry.url)
 
 
 def _unsided(entry: EndpointUrl, sides: Iterable[Side]) -> tuple[PeerEndpoint, ...]:

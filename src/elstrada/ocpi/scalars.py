@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from elstrada.model.ids import PartyId
 
@@ -12,6 +14,8 @@ _LENIENT = re.compile(
     r"^(\d{4})-(\d{1,2})-(\d{1,2})[Tt ](\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?\s*([Zz]|[+-]\d{2}:?\d{2})?$",
     re.ASCII,
 )
+_STRICT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+"""As most write it, and ``datetime`` reads it."""
 _DECIMALS = 4  # OCPI 2.2.1 types, number.
 
 
@@ -38,9 +42,10 @@ class Instant:
         return f"Instant({self})"
 
     def __str__(self) -> str:
-        utc = self.at.astimezone(UTC)
-        millis = utc.microsecond // 1000
-        return utc.strftime("%Y-%m-%dT%H:%M:%S") + (f".{millis:03d}Z" if millis else "Z")
+        at = self.at if self.at.tzinfo is UTC else self.at.astimezone(UTC)
+        # Both cut what they do not show.
+        spec = "milliseconds" if at.microsecond >= 1000 else "seconds"
+        return at.replace(tzinfo=None).isoformat(timespec=spec) + "Z"
 
     @classmethod
     def parse(cls, text: str) -> Instant:
@@ -49,6 +54,9 @@ class Instant:
         Raises:
             ValueError: not a date and time, or one that does not exist.
         """
+        if len(text) == 20 and _STRICT.fullmatch(text):
+            with contextlib.suppress(ValueError):  # The lenient way says what is wrong.
+                return cls(datetime.fromisoformat(text))
         found = _LENIENT.match(text.strip())
         if found is None:
             raise ValueError(f"expected a date and time like 2026-01-31T17:00:00Z, got {text[:32]!r}")
@@ -99,6 +107,7 @@ def whole(value: Decimal) -> int:
     return int(value.to_integral_value(ROUND_HALF_EVEN))
 
 
+@lru_cache(1_000)
 def party(country_code: str, party_id: str) -> PartyId:
     """A party from its two fields, in any case (R-22).
 

@@ -31,6 +31,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body: msgspec.Struct | None = None
     patch: Object = {}
     """Set for PATCH."""
+    document: Object = {}
+    """The body as it was read, with what its struct has no place for."""
     raw: bytes = b""
     """The body as it came."""
     routing: Routing = Routing()
@@ -40,6 +42,8 @@ class Found(msgspec.Struct, frozen=True):
     """One object."""
 
     data: object
+    message: str = ""
+    """What is to be said beside it."""
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -108,8 +112,8 @@ def write(
     """
     headers = ids.headers() | routing.headers()
     match result:
-        case Found(data):
-            return envelope.success(now, data=data, headers=headers)
+        case Found(data, message):
+            return envelope.success(now, data=data, message=message, headers=headers)
         case Listing(items, url, total, place):
             if window is not None:
                 headers |= page_headers(url, window, count=len(items), total=total, place=place)
@@ -145,8 +149,9 @@ def _call(request: HttpRequest, match: Match) -> Call:
         path=dict(match.path),
         query={name: value for name, value in request.query.items() if name in endpoint.query},
         window=read_window(request.query) if endpoint.paged else None,
-        body=body.shape(document, endpoint.body) if endpoint.body and document is not None else None,
+        body=_body(request, document, endpoint.body),
         patch=_patch(document) if endpoint.patches else {},
+        document=document if isinstance(document, dict) else {},
         raw=request.body,
         routing=read_routing(request.headers) if endpoint.routed else Routing(),
     )
@@ -161,6 +166,12 @@ def _document(request: HttpRequest, endpoint: Endpoint) -> Json:
     if not isinstance(document, dict):
         raise Mismatch(f"Expected `object`, got `{type(document).__name__}` - at `$`")
     return document
+
+
+def _body(request: HttpRequest, document: Json, kind: type[msgspec.Struct] | None) -> msgspec.Struct | None:
+    if kind is None or document is None:
+        return None
+    return body.shape(document, kind, nulls=b"null" in request.body)
 
 
 def _patch(document: Json) -> Object:

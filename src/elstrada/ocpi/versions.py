@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -102,7 +102,12 @@ def best_mutual(offered: Iterable[str], spoken: Iterable[str]) -> str | None:
 
 
 def endpoint_urls(
-    version: str, public_url: str, sides: Iterable[Side], at: Side = Side.NONE
+    version: str,
+    public_url: str,
+    sides: Iterable[Side],
+    at: Side = Side.NONE,
+    hub: Collection[bool] = (False,),
+    without: frozenset[str] = frozenset(),
 ) -> tuple[EndpointUrl, ...]:
     """The endpoints we offer, for our version details.
 
@@ -110,12 +115,16 @@ def endpoint_urls(
         public_url: scheme and host under which peers reach us.
         sides: those of the roles that our party has.
         at: the side whose details are asked for, in a version that has such.
+        hub: whether our party is a hub, another, or both; see ``registration.hub_or_not``.
+        without: modules that our party has nothing of.
     """
     wanted = {Side.NONE, *(side for side in sides if at in (Side.NONE, side))}
     offered = {
         (found.module, found.interface, module_url(found, version, public_url, at)): None
         for found in TABLES[version]
         if found.side in wanted
+        and (found.at_hub is None or found.at_hub in hub)
+        and found.module not in without
     }
     sided = LANGUAGES[version].sided
     if sided:

@@ -9,7 +9,17 @@ import msgspec
 
 from elstrada.model.mirror import Attribute, Cleared, Item, ItemKind, Variable
 from elstrada.model.needs import PlannedProfile
-from elstrada.model.profile import Abilities, Limit, Period, Profile, ProfileKind, Purpose, RateUnit, Schedule
+from elstrada.model.profile import (
+    Abilities,
+    Limit,
+    Period,
+    Profile,
+    ProfileKind,
+    Purpose,
+    RateUnit,
+    Schedule,
+    SessionProfile,
+)
 from elstrada.ocpp.faults import Finding
 from elstrada.ocpp.wire import Wire
 
@@ -41,6 +51,8 @@ class ProfileWords(msgspec.Struct, frozen=True, kw_only=True):
 
     limited: Callable[[Limit], Wire]
     """The SetChargingProfile that sets a limit."""
+    steered: Callable[[SessionProfile], Wire]
+    """The SetChargingProfile that limits a session over time."""
     again: Callable[[Profile], dict[str, object]]
     """The fields of a SetChargingProfile that sets a profile as it was."""
     cleared: Callable[[int], Wire]

@@ -88,7 +88,8 @@ class Outbound(msgspec.Struct, frozen=True):
     """How an order is put, and what the station's reply means."""
 
     action: str
-    to_request: Callable[[StationOrder], Wire | Unsendable]
+    to_request: Callable[[StationOrder], Wire | Sendable | Unsendable]
+    """Sendable: by another action."""
     reader: Reader[Any]
     """Of the response."""
     results: Mapping[str, CommandResult]
@@ -160,7 +161,7 @@ def learnt_as_before(row: Learning, messages: tuple[type[Wire], type[Wire]]) -> 
 
 def order(
     action: str,
-    to_request: Callable[[StationOrder], Wire | Unsendable],
+    to_request: Callable[[StationOrder], Wire | Sendable | Unsendable],
     response: type[Wire],
     results: Mapping[str, CommandResult],
     status: Callable[[Any], str] = attrgetter("status"),

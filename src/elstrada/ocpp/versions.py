@@ -126,7 +126,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             return self.write_call(order.action or "", (order.payload or "").encode())
         row = self.outbound[order.name]
         request = row.to_request(order)
-        return request if isinstance(request, Unsendable) else Sendable(row.action, encode(request))
+        if isinstance(request, Sendable | Unsendable):
+            return request
+        return Sendable(row.action, encode(request))
 
     def write_call(self, action: str, payload: bytes) -> Sendable | Unsendable:
         """A call with fields of somebody's choice: sent as it is if it conforms to the letter, else not at all."""

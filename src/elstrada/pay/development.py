@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from decimal import Decimal
 
-from elstrada.pay.face import Order, Reserved
+from elstrada.pay.face import CaptureRefused, Order, Reserved
 
 MOST = 10_000
 """Payments remembered."""
@@ -19,6 +19,8 @@ class DevelopmentProvider:
     def __init__(self) -> None:
         self._decided: OrderedDict[str, bool] = OrderedDict()
         self.captured: dict[str, Decimal] = {}
+        self._ordered: OrderedDict[str, Decimal] = OrderedDict()
+        self._empty: OrderedDict[str, None] = OrderedDict()
 
     def decide(self, payment_id: str, *, pays: bool) -> None:
         """The driver pressed a button; the first time counts."""
@@ -27,7 +29,16 @@ class DevelopmentProvider:
             gone, _ = self._decided.popitem(last=False)
             self.captured.pop(gone, None)
 
+    def fail(self, payment_id: str) -> None:
+        """Let the card prove to be empty when the money is to be taken."""
+        self._empty[payment_id] = None
+        if len(self._empty) > MOST:
+            self._empty.popitem(last=False)
+
     async def begin(self, order: Order) -> str:
+        self._ordered[order.payment_id] = order.amount
+        if len(self._ordered) > MOST:
+            self._ordered.popitem(last=False)
         return order.return_url
 
     async def state(self, payment_id: str) -> Reserved:
@@ -35,6 +46,12 @@ class DevelopmentProvider:
         return Reserved(f"dev-{payment_id}" if pays else None, refused=pays is False)
 
     async def capture(self, payment_id: str, amount: Decimal, currency: str) -> str:
+        if payment_id in self._empty:
+            raise CaptureRefused("the card is empty")
+        if self._decided.get(payment_id) is False:
+            raise CaptureRefused("nothing is reserved")
+        if amount > self._ordered.get(payment_id, amount):
+            raise CaptureRefused("more than was reserved")
         self.captured[payment_id] = amount
         return ""
 

@@ -12,6 +12,10 @@ class ProviderAway(Exception):
     """The provider cannot be asked, or did not say; the text says why. Nothing is known to have been done."""
 
 
+class CaptureRefused(Exception):
+    """The provider does not give the money, and will not; the text says why."""
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a driver is asked to have reserved."""
 
@@ -58,6 +62,7 @@ class Provider(Protocol):
         Returns:
             Where the receipt is; empty: there is none.
         Raises:
+            CaptureRefused: it is never had.
             ProviderAway.
         """
         ...

@@ -8,6 +8,7 @@ Source: OCPI 2.2.1 topology, mod_locations (publish); R-39.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location, PublishToken
@@ -16,6 +17,10 @@ from elstrada.model.token import Token
 
 EMSP_LIKE = frozenset({Role.EMSP, Role.NSP, Role.NAP, Role.OTHER, Role.PTP})
 """They receive locations and tariffs."""
+INVOICED = frozenset({Role.CPO, Role.EMSP})
+"""They invoice each other for sessions: the CPO (direct billing) or the eMSP (reverse billing)."""
+PAYERS = frozenset({Role.EMSP, Role.PTP})
+"""Who answers for what is charged: by tokens that they issue, or for cards shown at their terminals."""
 _PUBLIC_ONLY = frozenset({Role.NSP, Role.NAP, Role.OTHER})
 """They tell everybody what they receive."""
 
@@ -27,24 +32,58 @@ def listens(peer: Peer, module: str) -> bool:
     )
 
 
+def hears_profiles(peer: Peer) -> bool:
+    """Is the peer registered, and does it want to hear what limits sessions that it has a say in?"""
+    return peer.state is PeerState.ACTIVE and any(
+        endpoint.identifier == "chargingprofiles" and endpoint.role == "SENDER" for endpoint in peer.endpoints
+    )
+
+
+def hears_of_bookable(peer: Peer) -> bool:
+    """Is the peer told what can be booked? A hub is not: only locations, tariffs and tokens are for all behind it."""
+    return peer.hub is None and listens(peer, "bookings")
+
+
 def parties_of(peer: Peer, roles: Iterable[Role]) -> frozenset[PartyId]:
     """The peer's parties that have one of these roles."""
     wanted = frozenset(roles)
     return frozenset(entry.party for entry in peer.roles if entry.role in wanted)
 
 
-def may_see_location(peer: Peer, location: Location) -> bool:
-    """May the peer have this location of ours?
+def is_hub(peer: Peer) -> bool:
+    """Does the peer route for others, and may it tell us of them?"""
+    return peer.hub is not None
 
-    An unpublished one is for drivers it names: their eMSP needs it, open data does not. One that names
-    nobody, such as a private charge point, goes to no peer.
-    """
-    if peer.hub is not None:
-        return location.publish  # It is told to all who are behind the hub.
-    roles = {entry.role for entry in peer.roles} & EMSP_LIKE
+
+class Audience(StrEnum):
+    """Whom a location is for. It stands in a column of its record, so that a list need not look at the others."""
+
+    PUBLIC = "public"
+    NAMED = "named"
+    """Unpublished, for drivers it names: their eMSP needs it, open data does not."""
+    NOBODY = "nobody"
+    """Unpublished, and names nobody, such as a private charge point: it goes to no peer."""
+
+
+def audience_of(location: Location) -> Audience:
     if location.publish:
-        return bool(roles)
-    return bool(roles - _PUBLIC_ONLY) and bool(location.publish_allowed_to)
+        return Audience.PUBLIC
+    return Audience.NAMED if location.publish_allowed_to else Audience.NOBODY
+
+
+def audiences_of(peer: Peer) -> tuple[Audience, ...]:
+    """Whose locations the peer may have: what ``may_see_location`` says of one."""
+    if peer.hub is not None:
+        return (Audience.PUBLIC,)  # It is told to all who are behind the hub.
+    roles = {entry.role for entry in peer.roles} & EMSP_LIKE
+    if not roles:
+        return ()
+    return (Audience.NAMED, Audience.PUBLIC) if roles - _PUBLIC_ONLY else (Audience.PUBLIC,)
+
+
+def may_see_location(peer: Peer, location: Location) -> bool:
+    """May the peer have this location of ours?"""
+    return audience_of(location) in audiences_of(peer)
 
 
 def may_see_tariffs(peer: Peer) -> bool:
@@ -56,9 +95,12 @@ def may_see_sessions_of(peer: Peer, token_party: PartyId | None) -> bool:
     if token_party is None:
         return False
     # Whom a hub reaches changes while it is up; it refuses what is for nobody behind it.
-    return token_party in parties_of(peer, (Role.EMSP,)) or (
-        peer.hub is not None and token_party != peer.owner
-    )
+    return token_party in parties_of(peer, PAYERS) or (peer.hub is not None and token_party != peer.owner)
+
+
+def may_see_invoices_to(peer: Peer, party: PartyId) -> bool:
+    """May the peer have what invoices to this party cover? Either side may invoice the other."""
+    return party in parties_of(peer, INVOICED)
 
 
 def may_see_tokens(peer: Peer) -> bool:

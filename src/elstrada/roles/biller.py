@@ -77,8 +77,9 @@ class Biller:
     ) -> None:
         owner, cdr = owner_of(stream), fact.cdr
         token = await self._token(owner, cdr.token_ref)
+        at_terminal = await self._paid_at_terminal(owner, cdr)
         known = Known(
-            token=token is not None,
+            token=token is not None or at_terminal,
             now=now,
             blocked_since=token.last_updated if token and not token.valid else None,
             billed_as=await self._billed_as(owner, cdr, pen),
@@ -86,9 +87,16 @@ class Biller:
             earlier_hash=earlier,
         )
         findings, line = await self._judged(owner, cdr, known, token and token.contract_id)
-        await pen.write(stream, CdrChecked(line is not None, tuple(str(finding) for finding in findings)))
+        accepted = line is not None or (at_terminal and may_be_billed(findings))
+        await pen.write(stream, CdrChecked(accepted, tuple(str(finding) for finding in findings)))
         if line is not None:
             await pen.write(contract_stream(owner, line.contract_id), BillLineAdded(line))
+
+    async def _paid_at_terminal(self, owner: PartyId, cdr: Cdr) -> bool:
+        """Did its driver pay at a terminal of ours? Then nobody's bill has a line of it."""
+        payment_id = (cdr.authorization_reference or "").lower()
+        row = await self._spine.get(t.terminal_payment, owner=str(owner), payment_id=payment_id)
+        return row is not None
 
     async def _judged(
         self, owner: PartyId, cdr: Cdr, known: Known, contract_id: str | None

@@ -51,6 +51,7 @@ from elstrada.roles.node import Hands, Node
 from elstrada.roles.outbound import outbound_rules
 from elstrada.roles.payments.door import MOST_BODY, PayDoor
 from elstrada.roles.payments.door import PREFIX as PAY_PREFIX
+from elstrada.roles.payments.taps import Taps
 from elstrada.roles.payments.till import Till
 from elstrada.roles.presence import Presence
 from elstrada.roles.quirks.table import load_quirks
@@ -91,6 +92,9 @@ class House:
         self._secret = config.desk.secret.get_secret_value() if config.desk.secret else ground.chance.secret()
         self.failure: str | None = None
         """Why this node must end; None: it need not."""
+        takes = config.web_payments.provider != "none"
+        self._provider = DevelopmentProvider() if takes else None
+        """Who takes drivers' money."""
         self.told_to_leave = asyncio.Event()
         """Set when somebody asked for the end: the operator by post, or another process of the same name."""
         self.addresses: list[str] = []
@@ -274,7 +278,8 @@ class House:
             # Both are ASGI 3; each library writes its types in its own way.
             pages = cast(App, app)
             self.addresses.append(f"pages     {self.http_url}/")
-            if self._config.web_payments.provider != "none":
+            if self._provider is not None:
+                self._look_after_terminals()
                 mounts.append(self._pay_door(zone))
                 self.addresses.append(f"payments  {self._pay_url}/  (development: no money is taken)")
         server = await serve_http(mounts, pages, listening, strayed=node.findings.note_caller)
@@ -285,12 +290,26 @@ class House:
     def _pay_door(self, zone: ZoneInfo) -> Mount:
         """Where drivers pay, and one node that looks after their payments."""
         desk, findings = self._desk(), self.node.findings
-        till = Till(desk, DevelopmentProvider(), findings)
+        assert self._provider is not None, "there is a provider"
+        till = Till(desk, self._provider, findings)
         self.node.leader.lead("payments:till", till.run)
         files = assets.load()
         renderers = {code: Renderer(code, files, zone) for code in languages.LANGUAGES}
         door = PayDoor(till, renderers, self._config.web_payments.amount, findings.note_caller)
         return Mount(PAY_PREFIX, door, MOST_BODY)
+
+    def _taps(self) -> Taps | None:
+        """Payments at terminals of ours."""
+        if self._provider is None:
+            return None
+        roaming = self.node.roaming
+        return Taps(roaming.means, roaming.peers, roaming.commander, self._provider, self._pay_url)
+
+    def _look_after_terminals(self) -> None:
+        """One node of an installation does."""
+        taps = self._taps()
+        if taps is not None:
+            self.node.leader.lead("payments:taps", taps.run)
 
     @property
     def _pay_url(self) -> str:
@@ -365,6 +384,9 @@ class House:
             post=node.post,
             registrar=node.roaming.registrar,
             commander=node.roaming.commander,
+            steersman=node.roaming.steersman,
+            terminals=node.roaming.terminals,
+            taps=self._taps(),
             versions_url=f"{node.hands.public_url}{versions.PREFIX}/versions",
             waits=self._config.waits,
             wall=ground.wall,

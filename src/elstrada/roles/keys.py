@@ -73,7 +73,7 @@ class Keys(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         return AESGCM(self.sealing).decrypt(sealed[:12], sealed[12:], row.encode()).decode()
 
     def _hash(self, content: bytes) -> bytes:
-        return hmac.new(self.pepper, content, hashlib.sha256).digest()
+        return hmac.digest(self.pepper, content, hashlib.sha256)
 
 
 def derived_keys(seed: str) -> Keys:

@@ -33,7 +33,7 @@ from elstrada.roles.leading import Leader, report
 from elstrada.roles.message_keys import Signer
 from elstrada.roles.quirks.table import load_quirks
 from elstrada.roles.rater import Rater
-from elstrada.roles.roaming import roamer
+from elstrada.roles.roaming import cashier, roamer
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import Roaming, wire
 from elstrada.roles.signing.signers import Signers
@@ -177,8 +177,11 @@ class Node:
         if Part.ROAMER in self.parts:
             self._follow(roamer.FOLLOWER, self.roaming.roamer.handle)
             self._run(self.roaming.switch.journal.run(looks.findings_s))
+            self._follow(cashier.FOLLOWER, self.roaming.cashier.handle)
             self.leader.lead("roamer:courier", partial(self.roaming.courier.run, looks.marks_s))
+            self.leader.lead("roamer:pulse", partial(self.roaming.watch.run, looks.pulse_s))
             self.leader.lead("roamer:callbacks", partial(self.roaming.callbacks.run, looks.callbacks_s))
+            self.leader.lead("roamer:keeper", partial(self.roaming.keeper.run, looks.callbacks_s))
         if Part.RATER in self.parts:
             self._follow(rater.NAME, self.rater.handle)
         if Part.BILLER in self.parts:
@@ -243,4 +246,5 @@ def _means(hands: Hands, findings: Findings) -> Means:
         public_url=hands.public_url,
         versions=hands.ocpi_versions,
         waits=hands.waits,
+        quirks=hands.quirks,
     )

@@ -75,7 +75,7 @@ class _TracedSpine:
         self.start, self.close, self.load, self.facts = spine.start, spine.close, spine.load, spine.facts
         self.read, self.waiting, self.cursor = spine.read, spine.waiting, spine.cursor
         self.get, self.find, self.count = spine.get, spine.find, spine.count
-        self.watch, self.rebuild = spine.watch, spine.rebuild
+        self.watch, self.rebuild, self.edition = spine.watch, spine.rebuild, spine.edition
 
     @property
     def shards(self) -> int:

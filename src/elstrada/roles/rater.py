@@ -20,6 +20,7 @@ from elstrada.model.cost import Cost
 from elstrada.model.facts import CdrIssued, SessionCompleted, StationNoticed
 from elstrada.model.ids import PartyId, cdr_stream, owner_of
 from elstrada.model.notices import NoticeKind
+from elstrada.model.terminal import InvoiceCreator, TerminalSession, key_of
 from elstrada.roles.rating import UNPRICED, Rating
 from elstrada.roles.settlements import DIFFERS, paid_otherwise, session_settled, settlements
 from elstrada.roles.side_by_side import side_by_side
@@ -89,6 +90,7 @@ class Rater:
         source: Row = {"source": source_of(owner, session_id), "code": CODE}
         mended = await self._spine.get(t.finding, **source) is not None
         writes: tuple[Put | Delete, ...] = (Delete(t.finding, source),) if mended else ()
+        issued = await self._invoiced(owner, issued)
         told = reckoned and reckoned.cost
         differs = told and disagreement(told, issued.cost)
         if differs:
@@ -97,6 +99,21 @@ class Rater:
         writes += (paid,) if paid else ()
         # Expecting version 0 makes it exactly one, should two raters ever work at once.
         return Work((Append(stream, 0, (issued,)),), writes)
+
+    async def _invoiced(self, owner: PartyId, issued: CdrIssued) -> CdrIssued:
+        """The CDR of a session that was paid at a provider's terminal names the invoice, if that is ours to write."""
+        cdr = issued.cdr
+        if cdr.token_party is None or cdr.authorization_reference is None:
+            return issued
+        key = {"owner": str(owner), "party": str(cdr.token_party)}
+        row = await self._spine.get(t.terminal_session, **key, reference=key_of(cdr.authorization_reference))
+        if row is None:
+            return issued
+        ordered = msgspec.json.decode(str(row["document"]), type=TerminalSession)
+        if ordered.invoice_creator is not InvoiceCreator.CPO:
+            return issued
+        cdr = msgspec.structs.replace(cdr, invoice_reference_id=ordered.reference)
+        return msgspec.structs.replace(issued, cdr=cdr)
 
     async def _settled(self, one: Recorded) -> Work:
         """A payment was settled: if its session has its CDR, do they agree?"""

@@ -33,6 +33,7 @@ from elstrada.model.location import Location
 from elstrada.model.notices import NoticeKind
 from elstrada.model.reckoning import MOST_TARIFFS, Reckoning
 from elstrada.model.tariff import Tariff
+from elstrada.roles.roaming.booking_books import booking_of_session
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Recorded, Row, Spine
 from elstrada.tariffs.choose import choose
@@ -70,6 +71,7 @@ class _Priced(msgspec.Struct, frozen=True):
     tariff: Tariff
     usage: Usage
     cost: Cost
+    booking_id: str | None
 
 
 class Rated(NamedTuple):
@@ -114,6 +116,7 @@ class Rating:
             periods=priced.usage.periods,
             cost=priced.cost,
             issued_at=done.at,
+            booking_id=priced.booking_id,
         )
         notices = (one.fact.notice for one in recorded if isinstance(one.fact, StationNoticed))
         settled = any(notice.kind is NoticeKind.SETTLEMENT for notice in notices)
@@ -163,13 +166,15 @@ class Rating:
         place = await self._place(owner, str(session["station_id"]), evse_id, connector_id)
         return await self._chosen(owner, place, started_at, ad_hoc=session["token_party"] is None)
 
-    async def ad_hoc_tariff(self, owner: PartyId, station_id: str, evse_id: int, at: datetime) -> Tariff:
-        """The tariff of whoever pays on the spot at an EVSE's first connector.
+    async def ad_hoc_tariff(
+        self, owner: PartyId, station_id: str, evse_id: int, at: datetime, connector_id: int = 1
+    ) -> Tariff:
+        """The tariff of whoever pays on the spot at an EVSE's connector.
 
         Raises:
             NotPriced, Unplaced: there is none.
         """
-        place = await self._place(owner, station_id, evse_id, 1)
+        place = await self._place(owner, station_id, evse_id, connector_id)
         return await self._chosen(owner, place, at, ad_hoc=True)
 
     async def completion(self, owner: PartyId, session_id: str) -> Recorded | None:
@@ -216,7 +221,12 @@ class Rating:
             tariff = await self._chosen(owner, place, told.start, ad_hoc=told.token_party is None)
         off = was_called_off(told, facts)
         by = compiled(without_prices(tariff) if off else tariff)
+        place_of_it = (place.location.id, place.evse.uid)
+        booked = await booking_of_session(
+            self._spine, owner, told.session_id, place_of_it, told.token_ref, told.start
+        )
         usage = Usage(
+            booked=booked is not None,
             start=told.start,
             end=told.end,
             time_zone=place.location.time_zone,
@@ -227,7 +237,7 @@ class Rating:
         cost = _noted(price_with(usage, [by], self._policy), by, told)
         if off:
             cost = msgspec.structs.replace(cost, notes=(*cost.notes, NOTE))
-        return _Priced(told, place, tariff, usage, cost)
+        return _Priced(told, place, tariff, usage, cost, booked and booked.id)
 
     async def _own(self, owner: PartyId, tariff_id: str | None, at: datetime) -> Tariff | None:
         """The tariff of a session's token; None: it has none of its own.

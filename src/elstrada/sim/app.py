@@ -30,10 +30,11 @@ async def start_session(node: Node, emsp: PartyId, cpo: PartyId, token_uid: str,
         for evse in location.evses
         if evse.uid == evse_uid
     ]
-    if not (tokens and places and peers):
+    known = [msgspec.json.decode(cast(str, row["document"]), type=Peer) for row in peers]
+    peer = next((one for one in known if any(role.party == cpo for role in one.roles)), None)
+    if not (tokens and places and peer):
         return "the eMSP does not know the place yet"
     token = msgspec.json.decode(cast(str, tokens[0]["document"]), type=Token)
-    peer = msgspec.json.decode(cast(str, peers[0]["document"]), type=Peer)
     location, evse = places[0]
     ended = await node.roaming.commander.start(peer, cpo, token, location.id, evse, evse.connectors[0].id)
     return f"{ended.result} {ended.detail}".strip()

@@ -1,8 +1,9 @@
 """``elstrada demo``: a network living on this machine, everything real but the cars.
 
-A CPO and an electricity retailer, who talk OCPI to each other over HTTP on loopback; stations on real
-WebSockets; drivers from the distribution of real sessions. One process with SQLite, or several nodes on
-PostgreSQL and NATS: then this process is the node for everything but the stations' sockets.
+A CPO and an electricity retailer, and neighbours of theirs, who talk OCPI to each other over HTTP on loopback; stations
+on real WebSockets; drivers from the distribution of real sessions. One process with SQLite, or several nodes on
+PostgreSQL and NATS: then this process is the node for everything but the stations' sockets. The neighbours have
+SQLite each.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from elstrada.roles.ground import Ground
 from elstrada.roles.house import House
 from elstrada.roles.keys import Keys, load_keys
 from elstrada.roles.serve import settle, told_to_stop
-from elstrada.settings import HealthSection, HttpSection, OutboundSection, StationsSection
+from elstrada.settings import HealthSection, HttpSection, OcpiSection, StationsSection
 from elstrada.sim.clock import SimClock
 from elstrada.sim.demo_drivers import DemoDrivers
 from elstrada.sim.demo_engines import EngineRoom, engine_room
+from elstrada.sim.demo_neighbours import LOOPBACK, Door, introduce, neighbourhood
 from elstrada.sim.demo_network import CPO, EPOCH, PARTIES, RETAILER, DemoNetwork, Post, demo_network
 from elstrada.sim.habits import Habits
 from elstrada.sim.real_wire import RealDial
 from elstrada.sim.servers import ServersMissing
 from elstrada.sim.sockets import Socket
-from elstrada.sim.station16 import Station16
-from elstrada.sim.station201 import Station201
+from elstrada.sim.station_kinds import KINDS
 from elstrada.sim.stations import VirtualStation
 from elstrada.spine.ending import ended
 from elstrada.spine.face import Put, Work
@@ -72,7 +73,11 @@ async def _show(folder: Path, room: EngineRoom, seed: int, speed: float, station
         _say(
             f"The world's clock began at {EPOCH:%Y-%m-%d %H:%M} UTC and runs {speed:g} times as fast. Ctrl-C ends it."
         )
-        await stop.wait()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, network.neighbours}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.done():
+            _say(*(f"{one.neighbour.name:9} {one.house.http_url}/" for one in network.neighbours.result()))
+        await stopping
 
 
 class LivingNetwork:
@@ -89,6 +94,29 @@ class LivingNetwork:
         self.house, self.clock, self.stations, self.drivers = house, clock, stations, drivers
         self.gateways = gateways
         """What nodes of their own say of where they are."""
+        self.neighbours: asyncio.Future[list[Door]] = asyncio.get_running_loop().create_future()
+        """Done when they are there, which the page does not wait for."""
+
+    async def welcome(self, folder: Path, seed: int) -> None:
+        """Open the neighbours, and let drivers come to them, until cancelled."""
+        try:
+            async with neighbourhood(self.house, folder, self.clock, seed) as doors:
+                stations = [one for door in doors for one in _guests(door, self.clock, seed)]
+                try:
+                    self.drivers.welcome([door.neighbour.network for door in doors], stations)
+                    await _switch_on(stations)
+                    self.neighbours.set_result(doors)
+                    await asyncio.Event().wait()
+                finally:
+                    await asyncio.gather(*(one.retire() for one in stations), return_exceptions=True)
+        except Exception as failure:
+            if self.neighbours.done():
+                raise
+            self.neighbours.set_exception(failure)  # Whoever waits for them is told.
+
+
+def _guests(door: Door, clock: SimClock, seed: int) -> list[VirtualStation]:
+    return _stations(door.neighbour.network, [door.house.stations_url], clock, seed)
 
 
 @asynccontextmanager
@@ -112,15 +140,16 @@ async def living(
         stack.push_async_callback(ended, opening)
         house = await _opened(folder, room, engines, keys, clock, chance, port)
         stack.push_async_callback(house.close)
-        await _shake_hands(house)
+        await introduce(house, RETAILER, house, CPO)
         gateways = await opening
-        doors = [gateway.stations_url for gateway in gateways] or [house.stations_url]
-        virtual = _stations(network, doors, clock, seed)
+        urls = [gateway.stations_url for gateway in gateways] or [house.stations_url]
+        virtual = _stations(network, urls, clock, seed)
         drivers = DemoDrivers(network, virtual, house.node, clock, seed)
-        living_tasks = [asyncio.create_task(_switch_on(virtual)), asyncio.create_task(drivers.come())]
-        stack.push_async_callback(_retire, virtual, living_tasks)
         told = [f"{gateway.name:9} {gateway.stations_url}<station id>" for gateway in gateways]
-        yield LivingNetwork(house, clock, virtual, drivers, told)
+        alive = LivingNetwork(house, clock, virtual, drivers, told)
+        doing = (_switch_on(virtual), drivers.come(), alive.welcome(folder, seed))
+        stack.push_async_callback(_retire, virtual, [asyncio.create_task(one) for one in doing])
+        yield alive
 
 
 def _puts(network: DemoNetwork, keys: Keys) -> tuple[Put, ...]:
@@ -163,24 +192,17 @@ async def _opened(
 
 
 def _config(folder: Path, room: EngineRoom, port: int) -> Config:
-    loopback = OutboundSection.model_validate({"networks": ["127.0.0.0/8"], "http": True})
     return Config(
         data_dir=folder,
         http=HttpSection(port=port, zone="Europe/Stockholm"),
         health=HealthSection(port=0),
         stations=StationsSection(port=0),
-        outbound=loopback,
+        outbound=LOOPBACK,
+        ocpi=OcpiSection(versions=("2.1.1", "2.2.1", "2.3.0")),
         roles=room.roles,
         database=room.database,
         nats=room.nats,
     )
-
-
-async def _shake_hands(house: House) -> None:
-    """The retailer invites the CPO, which registers with it over OCPI."""
-    registrar = house.node.roaming.registrar
-    token_a = await registrar.invite(RETAILER, "ELS")
-    await registrar.register(CPO, "RET", f"{house.http_url}/ocpi/versions", token_a)
 
 
 # --- stations -----------------------------------------------------------------------------------------------
@@ -197,7 +219,6 @@ def _stations(network: DemoNetwork, urls: list[str], clock: SimClock, seed: int)
 
 
 def _station(post: Post, dial: RealDial, clock: SimClock, chance: random.Random) -> VirtualStation:
-    kind = Station16 if post.version == "1.6" else Station201
     # However fast the world, a real second has room for so many messages only.
     habits = Habits(
         sample_every_s=max(60.0, 5.0 * clock.speed),
@@ -213,6 +234,7 @@ def _station(post: Post, dial: RealDial, clock: SimClock, chance: random.Random)
         )
         for number, power_w in enumerate(post.sockets_w, 1)
     )
+    kind = KINDS[post.version]
     return kind(post.station.id, post.password, sockets, habits=habits, dial=dial, clock=clock, chance=chance)
 
 

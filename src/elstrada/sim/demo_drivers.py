@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from elstrada.model.ids import PartyId
 from elstrada.roles.node import Node
 from elstrada.sim.app import start_session
 from elstrada.sim.clock import SimClock
-from elstrada.sim.demo_network import CPO, FIXED_PRICE, RETAILER, SWEDEN, DemoNetwork, Post
+from elstrada.sim.demo_lands import SWEDEN
+from elstrada.sim.demo_network import FIXED_PRICE, RETAILER, DemoNetwork, Post
 from elstrada.sim.distribution import Visit, real_sessions
 from elstrada.sim.drivers import visit
 from elstrada.sim.sockets import Car
@@ -37,6 +39,7 @@ class _Place(msgspec.Struct, frozen=True):
     evse_id: int
     evse_uid: str
     zone: ZoneInfo
+    cpo: PartyId
     abroad: bool
     """Outside the retailer's country."""
 
@@ -49,8 +52,7 @@ class DemoDrivers:
     ) -> None:
         self._node, self._clock, self._stations = node, clock, stations
         self._chance = random.Random(f"drivers/{seed}")  # noqa: S311  Repeating is its purpose.
-        by_id = {station.station_id: station for station in stations}
-        self._places = [place for post in network.posts for place in _places(post, by_id)]
+        self._places = _all_places(network, stations)
         abroad = {contract.id for contract in network.contracts if contract.plan_id == FIXED_PRICE.id}
         self._waiting: defaultdict[tuple[bool, bool], deque[str]] = defaultdict(deque)
         """Tokens nobody charges with at present, by (app, abroad); the one used longest ago comes first."""
@@ -59,17 +61,27 @@ class DemoDrivers:
         self._errands: dict[asyncio.Task[None], None] = {}
         self._distribution = real_sessions()
 
+    def welcome(self, networks: list[DemoNetwork], stations: list[VirtualStation]) -> None:
+        """Neighbours have come: their sites are there for all, and their customers charge here, with cards."""
+        places = [place for network in networks for place in _all_places(network, stations)]
+        self._places += places
+        cards = [token.uid for network in networks for token in network.tokens if token.type == "RFID"]
+        self._waiting[False, False].extendleft(cards)
+        self._visit_first(places)
+        self._visit_first([place for place in self._places if not place.abroad])
+
     async def come(self) -> None:
         """Let drivers come until cancelled."""
         try:
-            await asyncio.gather(self._first(), self._rest(), self._mishaps())
+            self._visit_first(self._places)
+            await asyncio.gather(self._rest(), self._mishaps())
         finally:
             for errand in list(self._errands):
                 errand.cancel()
             await asyncio.gather(*self._errands, return_exceptions=True)
 
-    async def _first(self) -> None:
-        for place in self._chance.sample(self._places, int(len(self._places) * FIRST)):
+    def _visit_first(self, places: list[_Place]) -> None:
+        for place in self._chance.sample(places, int(len(places) * FIRST)):
             self._send(self._charge(place, self._chance.uniform(0, _HOUR_S / 2)))
 
     async def _rest(self) -> None:
@@ -118,7 +130,7 @@ class DemoDrivers:
             place.station.wait_for_remote_start(place.evse_id, car, 60 * self._clock.speed)
         )
         try:
-            await start_session(self._node, RETAILER, CPO, token_uid, place.evse_uid)
+            await start_session(self._node, RETAILER, place.cpo, token_uid, place.evse_uid)
             if await waiting:
                 await self._clock.sleep(car.stay_s)
         finally:
@@ -134,7 +146,15 @@ class DemoDrivers:
         task.add_done_callback(lambda done: self._errands.pop(done, None))
 
 
+def _all_places(network: DemoNetwork, stations: list[VirtualStation]) -> list[_Place]:
+    by_id = {station.station_id: station for station in stations}
+    return [place for post in network.posts for place in _places(post, by_id)]
+
+
 def _places(post: Post, stations: dict[str, VirtualStation]) -> list[_Place]:
     station, zone = stations[post.station.id], ZoneInfo(post.time_zone)
     abroad = post.time_zone != SWEDEN.time_zone
-    return [_Place(station, place.evse_id, place.evse_uid, zone, abroad) for place in post.station.places]
+    cpo = post.station.owner
+    return [
+        _Place(station, place.evse_id, place.evse_uid, zone, cpo, abroad) for place in post.station.places
+    ]

@@ -80,7 +80,14 @@ class Hardening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SELDOM = Looks(
-    roll_s=10.0, lists_s=10.0, custody_s=4.0, ends_s=4.0, marks_s=3.0, callbacks_s=10.0, findings_s=30.0
+    roll_s=10.0,
+    lists_s=10.0,
+    custody_s=4.0,
+    ends_s=4.0,
+    marks_s=3.0,
+    callbacks_s=10.0,
+    pulse_s=30.0,
+    findings_s=30.0,
 )
 """Looks that find nothing were two thirds of a world's cost. What one finds has waited longer, and more comes at once."""
 

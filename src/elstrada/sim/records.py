@@ -13,6 +13,8 @@ from elstrada.model.location import Location
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Token
 from elstrada.roles.keys import Keys
+from elstrada.roles.roaming.rows import location_row
+from elstrada.roles.roaming.stock import OWN
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put
 
@@ -30,19 +32,7 @@ def put_station(station: Station, password: str, keys: Keys, at: datetime) -> Pu
 
 def put_location(location: Location) -> Put:
     """A location of our own."""
-    row = {
-        "owner": str(location.party),
-        "party": str(location.party),
-        "location_id": location.id,
-        "source": "own",
-        "country": location.country,
-        "latitude": location.coordinates.latitude,
-        "longitude": location.coordinates.longitude,
-        "evses": len(location.evses),
-        "document": _document(location),
-        "last_updated": location.last_updated,
-    }
-    return Put(t.location, row)
+    return Put(t.location, location_row(location.party, location, OWN))
 
 
 def put_tariff(tariff: Tariff) -> Put:

@@ -8,6 +8,7 @@ from datetime import datetime
 from elstrada.model.device import EvsePlace, Station
 from elstrada.model.location import Location
 from elstrada.sim import demo_network as demo
+from elstrada.sim.demo_lands import SWEDEN
 from elstrada.sim.plans import StationPlan, WorldPlan
 
 
@@ -30,7 +31,7 @@ def small_network(plan: WorldPlan, at: datetime) -> demo.DemoNetwork:
 
 
 def _station(number: int, plan: StationPlan, at: datetime) -> tuple[Location, demo.Post]:
-    land, town = demo.SWEDEN, demo.SWEDEN.towns[0]
+    land, town = SWEDEN, SWEDEN.towns[0]
     evses = tuple(
         demo.evse(f"E{number:03d}{n}", f"SE*ELS*E{number:03d}{n}", power_w, land, at)
         for n, power_w in enumerate(plan.sockets_w, 1)

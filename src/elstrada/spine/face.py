@@ -247,6 +247,14 @@ class Spine(Protocol):
         """
         ...
 
+    def edition(self, tables: Sequence[Table]) -> tuple[int, ...] | None:
+        """Another value whenever rows of these records may have been written, before their writer knows.
+
+        Returns:
+            None: others write to this store too, so that nobody here can tell.
+        """
+        ...
+
     def watch(self) -> asyncio.Event:
         """An event that is set whenever facts have been committed, by whichever node; the caller clears it."""
         ...

@@ -143,6 +143,9 @@ class MemorySpine:
         self._check_up()
         return matching.counts_where(table, self.store.tables.rows(table), where or {}, by, most)
 
+    def edition(self, tables: Sequence[Table]) -> tuple[int, ...] | None:
+        return tuple(self.store.tables.edition(table) for table in tables)
+
     def watch(self) -> asyncio.Event:
         return self._watchers.watch()
 

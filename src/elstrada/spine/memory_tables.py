@@ -21,6 +21,11 @@ class MemoryTables:
     def __init__(self) -> None:
         self._rows: dict[Table, _Rows] = {}
         self._unique: dict[Index, dict[Key, Key]] = {}
+        self._editions: dict[Table, int] = {}
+
+    def edition(self, table: Table) -> int:
+        """How often a row of the table was written."""
+        return self._editions.get(table, 0)
 
     def rows(self, table: Table) -> Iterable[Row]:
         return self._rows.get(table, {}).values()
@@ -34,6 +39,7 @@ class MemoryTables:
 
     def set(self, table: Table, key: Key, row: Row | None) -> None:
         """Put a row in its place, or with None remove it."""
+        self._editions[table] = self.edition(table) + 1
         old = self._rows.setdefault(table, {}).pop(key, None)
         for index, values in _unique_values(table, old):
             del self._unique[index][values]

@@ -173,6 +173,9 @@ class PostgresSpine:
     ) -> list[Row]:
         return await self._opened().readers.rows(queries.counts_where(table, where or {}, by, most))
 
+    def edition(self, tables: Sequence[Table]) -> tuple[int, ...] | None:
+        return None  # Other nodes write too.
+
     def watch(self) -> asyncio.Event:
         return self._watchers.watch()
 

@@ -69,7 +69,7 @@ class Readers:
             result = connection.execute(query.select, query.values)
             # Plain names: SQLAlchemy's own are a kind of str that strict readers of a row refuse.
             names = [str(name) for name in result.keys()]  # noqa: SIM118  A result is no mapping.
-            return [dict(zip(names, row, strict=True)) for row in result]
+            return [dict(zip(names, row, strict=True)) for row in result.all()]
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._address, uri=True, isolation_level=None, check_same_thread=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -45,6 +46,7 @@ class SqliteSpine:
         self._path, self._clock = path, clock
         self._watchers = Watchers()
         self._open: _Open | None = None
+        self._editions: dict[Table, int] = {}
 
     async def start(self) -> None:
         """Lock the database, bring its tables up to date, and open it.
@@ -78,7 +80,19 @@ class SqliteSpine:
 
     def commit(self, work: Work) -> asyncio.Future[int]:
         check_work(work, self.shards)
-        return self._opened().writer.do(written(work))
+        done = self._opened().writer.do(written(work))
+        if work.writes:
+            # The first to be told of it; whatever became of it, since that may be unknown.
+            done.add_done_callback(partial(self._wrote, frozenset(write.table for write in work.writes)))
+        return done
+
+    def _wrote(self, tables: Iterable[Table], _: object) -> None:
+        for table in tables:
+            self._editions[table] = self._editions.get(table, 0) + 1
+
+    def edition(self, tables: Sequence[Table]) -> tuple[int, ...] | None:
+        # One process alone writes to the file, and one spine in it.
+        return tuple(self._editions.get(table, 0) for table in tables)
 
     async def load(self, stream: str) -> Loaded:
         return await self._ask(lambda connection: logbook.loaded(connection, stream))

@@ -239,6 +239,15 @@ command = _view(
     Column("detail", Text),
     Column("requested_at", Moment),
     Column("answered_at", Moment),
+    # START: whose session shall come of it, and where; until when it was awaited.
+    Column("token_ref", Text),
+    Column("token_party", Text),
+    Column("evse_id", Integer),
+    Column("connector_id", Integer),
+    Column("authorization_reference", Text),
+    Column("led_to", Text),  # The session that came of it.
+    Column("awaited_until", Moment),
+    Index("command_by_session", "owner", "session_id", "command_id"),
     Index("command_by_station", "owner", "station_id", "requested_at", "command_id"),
     Index("command_by_answer", "owner", "name", "answered_at", "command_id"),
     _some("command_open", "owner", "requested_at", "command_id", only="result IS NULL"),
@@ -272,6 +281,43 @@ reservation = _view(
     Index("reservation_by_change", "owner", "changed_at"),
     Index("reservation_by_issuer", "owner", "token_party", "reserved_at", "station_id", "number"),
 )
+session_preference = _view(
+    "session_preference",  # What a driver wants of a session of ours; the latest.
+    _key("session_id"),
+    Column("party", Text, nullable=False),  # His eMSP.
+    Column("answer", Text, nullable=False),  # model.preferences.PreferencesAnswer
+    Column("document", Text, nullable=False),  # model.preferences.ChargingPreferences
+    Column("at", Moment, nullable=False),
+)
+booking = _view(
+    "booking",  # At locations of ours.
+    _key("booking_id"),
+    Column("state", Text, nullable=False),  # model.booking.BookingState
+    Column("request_id", Text, nullable=False),  # Upper case: a CiString.
+    Column("made_for", Text, nullable=False),
+    Column("booking_location_id", Text, nullable=False),
+    Column("location_id", Text, nullable=False),
+    Column("evse_uid", Text),  # None: it was rejected.
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("opens_at", Moment, nullable=False),
+    Column("token_ref", Text),
+    Column("session_id", Text),
+    Column("says", Text, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("ended_at", Moment),  # None while it keeps its EVSE.
+    Column("last_updated", Moment, nullable=False),
+    Column("document", Text, nullable=False),  # model.Booked
+    Index("booking_by_request", "owner", "made_for", "request_id"),
+    Index("booking_by_partner", "owner", "made_for", "made_at", "booking_id"),
+    Index("booking_by_start", "owner", "starts_at", "booking_id"),
+    Index("booking_by_state", "owner", "state", "starts_at", "booking_id"),
+    Index("booking_by_location", "owner", "location_id", "starts_at", "booking_id"),
+    Index("booking_by_location_and_state", "owner", "location_id", "state", "starts_at", "booking_id"),
+    Index("booking_by_evse", "owner", "location_id", "evse_uid", "opens_at"),
+    Index("booking_by_session", "owner", "session_id"),
+    _some("booking_living", "opens_at", "owner", "booking_id", only="ended_at IS NULL"),
+)
 roamed_session = _view(
     "roamed_session",
     _key("party"),
@@ -282,7 +328,53 @@ roamed_session = _view(
     Column("started_at", Moment, nullable=False),
     Column("last_updated", Moment, nullable=False),
     Column("document", Text, nullable=False),  # model.Session
+    Column("recorded_at", Moment),  # When we last heard of it; None: before that was kept.
+    _some("roamed_session_pending", "recorded_at", "owner", "party", "session_id", only="status = 'PENDING'"),
     Index("roamed_session_by_start", "owner", "started_at"),
+)
+client = _view(
+    "client",  # How hubs are connected to their parties.
+    _key("hub"),  # Our name for the hub that told it; empty: the owner is the hub.
+    _key("party"),
+    _key("role"),
+    Column("status", Text, nullable=False),  # model.party.ConnectionStatus
+    Column("reason", Text, nullable=False),  # model.party.ClientReason
+    Column("last_updated", Moment, nullable=False),
+    Index("client_by_update", "owner", "hub", "last_updated"),
+    Index("client_by_status", "owner", "status", "hub", "party", "role"),
+)
+terminal = _view(
+    "terminal",  # Payment terminals, of ours or of partners.
+    _key("party"),  # The provider.
+    _key("terminal_id"),  # In upper case.
+    Column("cpo", Text, nullable=False),
+    Column("peer_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # model.terminal.TerminalState
+    Column("reference", Text),  # The provider's, in upper case.
+    Column("made_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("document", Text, nullable=False),  # model.Terminal
+    Index("terminal_by_making", "owner", "made_at", "party", "terminal_id"),
+    Index("terminal_by_state", "owner", "state", "made_at", "party", "terminal_id"),
+    Index("terminal_by_peer", "owner", "peer_id", "made_at", "party", "terminal_id"),
+    Index("terminal_by_peer_and_state", "owner", "peer_id", "state", "made_at", "party", "terminal_id"),
+    Index("terminal_by_cpo", "owner", "cpo", "made_at", "party", "terminal_id"),
+    Index("terminal_by_reference", "owner", "reference"),
+)
+advice = _view(
+    "advice",  # What payment terminal providers took, as they say, or as we do.
+    _key("party"),  # The provider.
+    _key("advice_id"),  # In upper case.
+    Column("cpo", Text, nullable=False),
+    Column("peer_id", Text, nullable=False),
+    Column("reference", Text, nullable=False),  # Of the authorization, in upper case.
+    Column("state", Text, nullable=False),  # model.terminal.CaptureStatus
+    Column("made_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("content_hash", Text),
+    Column("document", Text, nullable=False),  # model.Advice
+    Index("advice_by_reference", "owner", "party", "reference"),
+    Index("advice_by_cpo", "owner", "cpo", "made_at", "party", "advice_id"),
 )
 cdr = _view(
     "cdr",
@@ -305,11 +397,44 @@ cdr = _view(
     Column("delivered_to", Text),
     Column("delivered_url", Text),
     Column("recorded_at", Moment),
+    Column("credits", Text),  # The CDR that it gives back.
+    _some("cdr_by_credited", "owner", "credits", "party", only="credits IS NOT NULL"),
     Index("cdr_by_record", "owner", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_state", "owner", "state", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_token_party", "owner", "token_party", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_id", "owner", "cdr_id", "party"),
     Index("cdr_by_session", "owner", "party", "session_id"),
+)
+invoice_record = _view(
+    "invoice_record",
+    _key("party"),  # Who sent the invoice.
+    _key("record_id"),
+    Column("state", Text),  # ISSUED, DELIVERED, WITHDRAWN; RECEIVED, REMOVED.
+    Column("invoice_id", Text),
+    Column("to_party", Text),  # Who got the invoice.
+    Column("peer_id", Text),  # Who took the record, or sent it; None: it was not brought to anybody yet.
+    Column("cdrs", Integer),
+    Column("document", Text),  # model.InvoiceRecord
+    Column("content_hash", Text),
+    Column("recorded_at", Moment),
+    Column("updated_at", Moment),
+    Column("ended_at", Moment),  # None while it stands.
+    Index("invoice_record_by_record", "owner", "recorded_at", "party", "record_id"),
+    Index("invoice_record_by_state", "owner", "state", "recorded_at", "party", "record_id"),
+    Index("invoice_record_by_invoice", "owner", "invoice_id", "recorded_at", "party", "record_id"),
+    _some(
+        "invoice_record_standing",
+        *("owner", "party", "to_party", "recorded_at", "record_id"),
+        only="ended_at IS NULL",
+    ),
+)
+invoiced_cdr = _view(
+    "invoiced_cdr",
+    _key("party"),
+    _key("record_id"),
+    _key("cdr_id"),
+    Column("ended_at", Moment),  # None while the record lists it.
+    _some("invoiced_cdr_standing", "owner", "cdr_id", "party", "record_id", only="ended_at IS NULL"),
 )
 bill_line = _view(
     "bill_line",
@@ -445,6 +570,51 @@ web_payment = _record(
     Index("web_payment_by_station", "owner", "station_id", "changed_at", "payment_id"),
     Index("web_payment_by_station_and_state", "owner", "station_id", "state", "changed_at", "payment_id"),
 )
+terminal_session = _record(
+    "terminal_session",  # At the CPO: a start that a payment terminal provider ordered, and how it was paid.
+    _key("owner"),
+    _key("party"),  # The provider.
+    _key("reference"),  # Of the authorization, in upper case.
+    Column("peer_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # model.terminal.SessionPaid
+    Column("session_id", Text),
+    Column("asked_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("document", Text, nullable=False),  # model.TerminalSession
+    Index("terminal_session_by_time", "owner", "asked_at", "party", "reference"),
+    Index("terminal_session_by_state", "owner", "state", "asked_at", "party", "reference"),
+    Index("terminal_session_by_peer", "owner", "peer_id", "asked_at", "party", "reference"),
+    Index(
+        "terminal_session_by_peer_and_state",
+        "owner",
+        "peer_id",
+        "state",
+        "asked_at",
+        "party",
+        "reference",
+    ),
+)
+terminal_payment = _record(
+    "terminal_payment",  # At the provider: a driver's payment at a terminal.
+    _key("owner"),
+    _key("payment_id"),
+    Column("terminal_id", Text, nullable=False),  # In upper case.
+    Column("state", Text, nullable=False),  # model.terminal_payment.TapState
+    Column("created_at", Moment, nullable=False),
+    Column("document", Text, nullable=False),  # model.TerminalPayment
+    Index("terminal_payment_by_time", "owner", "created_at", "payment_id"),
+    Index("terminal_payment_by_state", "owner", "state", "created_at", "payment_id"),
+    Index("terminal_payment_by_terminal", "owner", "terminal_id", "created_at", "payment_id"),
+    Index(
+        "terminal_payment_by_terminal_and_state",
+        "owner",
+        "terminal_id",
+        "state",
+        "created_at",
+        "payment_id",
+    ),
+)
 unknown_station = _record(
     "unknown_station",
     Column("station_id", String(48), primary_key=True),
@@ -487,10 +657,11 @@ location = _record(
     Column("latitude", Text, nullable=False),
     Column("longitude", Text, nullable=False),
     Column("evses", Integer, nullable=False),
+    Column("audience", Text, nullable=False, server_default="nobody"),  # roaming.visibility.Audience
     Column("document", Text, nullable=False),  # model.Location
     Column("last_updated", Moment, nullable=False),
-    Index("location_by_update", "owner", "party", "last_updated"),
-    Index("location_by_source", "owner", "source", "party", "location_id"),
+    # Peers read by id, which stays as it is while statuses change; the rest is there to be looked at.
+    Index("location_by_source", "owner", "source", "party", "location_id", "audience", "last_updated"),
 )
 tariff = _record(
     "tariff",
@@ -499,7 +670,7 @@ tariff = _record(
     _key("tariff_id"),
     Column("document", Text, nullable=False),  # model.Tariff
     Column("last_updated", Moment, nullable=False),
-    Index("tariff_by_update", "owner", "party", "last_updated"),
+    Index("tariff_by_party", "owner", "party", "tariff_id", "last_updated"),
 )
 former_tariff = _record(
     "former_tariff",  # What a tariff of ours was before: a session keeps the price it began with (R-43).
@@ -543,6 +714,70 @@ roamed_reservation = _record(
         "roamed_reservation_by_peer_and_state", "owner", "peer_id", "state", "expires_at", "reservation_id"
     ),
 )
+booking_location = _record(
+    "booking_location",
+    _key("owner"),  # Who keeps this copy.
+    _key("party"),  # Whose it is.
+    _key("booking_location_id"),
+    Column("location_id", Text, nullable=False),
+    Column("peer_id", Text, nullable=False),  # From whom it came; empty: it is ours.
+    Column("document", Text, nullable=False),  # model.BookingLocation
+    Column("plan", Text),  # model.BookingPlan, of ours.
+    Column("last_updated", Moment, nullable=False),
+    Index("booking_location_by_update", "owner", "party", "last_updated"),
+    Index("booking_location_by_location", "owner", "party", "location_id", "booking_location_id"),
+    Index("booking_location_by_peer", "owner", "peer_id", "party", "booking_location_id"),
+    Index(
+        "booking_location_by_peer_and_location",
+        *("owner", "peer_id", "location_id", "party", "booking_location_id"),
+    ),
+    Index("booking_location_at", "owner", "location_id", "party", "booking_location_id"),
+)
+booking_paper = _record(
+    "booking_paper",  # What of a booking of ours is personal: its tokens, plates and codes, as the eMSP has it too.
+    _key("owner"),
+    _key("made_for"),  # The eMSP, of whose request_id there is one booking alone.
+    _key("request_id"),  # Upper case: a CiString.
+    Column("booking_id", Text, nullable=False),
+    Column("document", Text, nullable=False),  # model.Booking
+    Column("hold", Text),  # roles.roaming.keeper.Hold: does the station keep its EVSE? None: not yet.
+    Column("hold_next_at", Moment),  # When to try again.
+    Column("hold_until", Moment),  # Until when the station keeps it.
+    Column("station_id", Text),
+    Column("command_id", Text),  # By which the station was asked to keep it last.
+    Column("number", Integer),  # By which the station knows it.
+    Column("ended_at", Moment),  # None while it keeps its EVSE.
+    Index("booking_paper_by_id", "owner", "booking_id"),
+    Index("booking_paper_by_end", "ended_at"),
+    Index("booking_paper_by_hold", "hold", "hold_next_at"),
+)
+roamed_booking = _record(
+    "roamed_booking",  # Those that we, the eMSP, have made at partners' locations.
+    _key("owner"),
+    _key("party"),  # The CPO.
+    _key("request_id"),
+    Column("booking_id", Text),  # The CPO's; None until it answers.
+    Column("peer_id", Text, nullable=False),
+    Column("location_id", Text, nullable=False),
+    Column("booking_location_id", Text, nullable=False),
+    Column("token_ref", Text, nullable=False),
+    Column("state", Text, nullable=False),  # model.booking.BookingState, or ASKED.
+    Column("detail", Text, nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("request", Text, nullable=False),  # model.BookingRequest, as it was sent last.
+    Column("document", Text),  # model.Booking, as the CPO told it last.
+    Column("last_updated", Moment),  # Of the document.
+    Column("changed_at", Moment, nullable=False),
+    Index("roamed_booking_by_id", "owner", "party", "booking_id"),
+    Index("roamed_booking_by_start", "owner", "starts_at", "party", "request_id"),
+    Index("roamed_booking_by_state", "owner", "state", "starts_at", "party", "request_id"),
+    Index("roamed_booking_by_peer", "owner", "peer_id", "starts_at", "party", "request_id"),
+    Index(
+        "roamed_booking_by_peer_and_state", "owner", "peer_id", "state", "starts_at", "party", "request_id"
+    ),
+    Index("roamed_booking_by_age", "owner", "ends_at"),
+)
 reserver = _record(
     "reserver",  # To whom we, the CPO, must say that his reservation came to nothing.
     _key("owner"),
@@ -560,18 +795,61 @@ callback = _record(
     Column("asked_by", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("due_at", Moment, nullable=False),
+    Column("kind", Text),  # roles.roaming.results.ResultKind; None: of a command.
+    Column("station_id", Text),  # Of what concerns a session's profile, as the next two.
+    Column("session_id", Text),
+    Column("since", Integer),  # Its station's answer stands behind this version of the station's stream.
+)
+steering = _record(
+    "steering",  # Who has a say in how a session of ours charges, and how often it has spoken.
+    _key("owner"),
+    _key("session_id"),
+    _key("party"),
+    Column("peer_id", Text, nullable=False),
+    Column("set_at", Moment),  # When the station last took a profile of its; None: never, or it took it back.
+    Column("window_at", Moment, nullable=False),  # Since when it is counted how often it asks.
+    Column("asked", Integer, nullable=False),
+    Index("steering_by_window", "owner", "window_at"),
+)
+roamed_profile = _record(
+    "roamed_profile",  # How our drivers' sessions at partners' stations may charge, as far as we have a say.
+    _key("owner"),
+    _key("party"),  # The CPO.
+    _key("session_id"),
+    Column("peer_id", Text, nullable=False),
+    Column(
+        "state", Text, nullable=False
+    ),  # What became of our last wish, in OCPI's words, ASKED, or CLEARED.
+    Column("wanted", Text),  # model.Schedule, as we asked for it; None: nothing.
+    Column("active", Text),  # model.Schedule, as the CPO told; None: it did not.
+    Column("active_at", Moment),  # When the station reckoned it.
+    Column("changed_at", Moment, nullable=False),
+    Index("roamed_profile_by_change", "owner", "changed_at", "party", "session_id"),
+    Index("roamed_profile_by_peer", "owner", "peer_id", "changed_at", "party", "session_id"),
 )
 mark = _record(
     "mark",  # "The peer lacks the state as of this log position."
     _key("owner"),
     _key("peer_id"),
-    _key("kind"),  # session, cdr, evse, location, tariff, token
+    _key("kind"),  # roaming.news.Kind
     _key("object_id"),
     Column("position", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", Moment, nullable=False),
     Column("error", Text),
+    Column("held_for", Text),  # The party behind a hub for whose return it waits; None: it is brought.
     Index("mark_due", "next_at"),
+    _some("mark_held", "owner", "peer_id", "held_for", only="held_for IS NOT NULL"),
+)
+pulse = _record(
+    "pulse",  # When a hub last heard of each of its peers.
+    _key("owner"),
+    _key("peer_id"),
+    Column("heard_at", Moment),
+    Column("asked_at", Moment),  # When it was last asked whether it lives.
+    Column("problem", Text),  # Why that failed; None: it answered.
+    Column("due_at", Moment, nullable=False),  # When it is asked next, unless it is heard before.
+    Index("pulse_due", "due_at"),
 )
 hub_copy = _record(
     "hub_copy",  # What parties have pushed to all others through a hub of ours: the latest state (R-70).
@@ -717,6 +995,20 @@ transfer = _record(
     Index("transfer_by_station", "owner", "station_id", "created_at", "transfer_id"),
     Index("transfer_by_firmware", "owner", "firmware_id", "created_at", "transfer_id"),
     Index("transfer_by_creation", "created_at"),
+)
+surplus = _record(
+    "surplus",  # What peers' objects say beyond what we know of their kind.
+    _key("owner"),
+    _key("party"),
+    _key("kind"),  # location, tariff, token, session
+    _key("object_id"),
+    Column("version", Text, nullable=False),  # Of OCPI.
+    Column("document", Text, nullable=False),  # ocpi.surplus
+)
+invoicing = _record(
+    "invoicing",  # Whose turn it is to say what an invoice covers, so that no CDR is put into two at once.
+    _key("owner"),
+    Column("turn", Integer, nullable=False),
 )
 setting = _record("setting", _key("name"), Column("value", Text, nullable=False))
 

@@ -14,7 +14,11 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.model import facts as f
+from elstrada.model.booking import LIVING as LIVING_BOOKINGS
+from elstrada.model.device import CommandName
 from elstrada.model.reservation import LIVING
+from elstrada.model.session import Session
+from elstrada.model.terminal import key_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import Cell, Recorded
 
@@ -172,6 +176,9 @@ def _(fact: f.SessionStarted, at: Recorded, owner: str, station: str) -> Iterabl
         charging=fact.charging,
     )
     yield _session(at, owner, station, fact.session_id, columns)
+    if fact.command_id is not None:
+        led: dict[str, Cell] = {"led_to": fact.session_id, "awaited_until": at.at}
+        yield Change(t.command, (owner, fact.command_id), led, first={"station_id": station})
 
 
 @_on(f.SessionSeen)
@@ -237,6 +244,14 @@ def _(fact: f.CommandRequested, at: Recorded, owner: str, station: str) -> Itera
         "session_id": fact.session_id,
         "requested_at": at.at,
     }
+    if fact.name is CommandName.START:
+        columns |= {
+            "token_ref": fact.token_ref,
+            "token_party": fact.token_party and str(fact.token_party),
+            "evse_id": fact.evse_id,
+            "connector_id": fact.connector_id,
+            "authorization_reference": fact.authorization_reference,
+        }
     yield Change(t.command, (owner, fact.command_id), columns, first={"station_id": station})
 
 
@@ -270,9 +285,48 @@ def _(fact: f.ReservationChanged, at: Recorded, owner: str, station: str) -> Ite
 
 
 @_on(f.RemoteStartLapsed)
-def _(fact: f.RemoteStartLapsed, _: Recorded, owner: str, station: str) -> Iterable[Change]:
-    columns: dict[str, Cell] = {"detail": f"accepted, but no session began within {fact.waited_s} s"}
+def _(fact: f.RemoteStartLapsed, at: Recorded, owner: str, station: str) -> Iterable[Change]:
+    says = f"accepted, but no session began within {fact.waited_s} s"
+    columns: dict[str, Cell] = {"detail": says, "awaited_until": at.at}
     yield Change(t.command, (owner, fact.command_id), columns, first={"station_id": station})
+
+
+@_on(f.SessionPreferred)
+def _(fact: f.SessionPreferred, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns: dict[str, Cell] = {
+        "party": str(fact.by),
+        "answer": fact.answer.value,
+        "document": _document(fact.preferences),
+        "at": at.at,
+    }
+    yield Change(t.session_preference, (owner, fact.session_id), columns)
+
+
+# --- bookings ---------------------------------------------------------------------------------------
+
+
+@_on(f.BookingChanged)
+def _(fact: f.BookingChanged, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    one = fact.booked
+    columns: dict[str, Cell] = {
+        "state": one.state.value,
+        "request_id": one.request_id.upper(),
+        "made_for": str(one.made_for),
+        "booking_location_id": one.booking_location_id,
+        "location_id": one.location_id,
+        "evse_uid": one.evse_uid,
+        "starts_at": one.period.start,
+        "ends_at": one.period.end,
+        "opens_at": one.opens_at,
+        "token_ref": one.token_refs[0] if one.token_refs else None,
+        "session_id": one.session_id,
+        "says": one.says,
+        "made_at": one.made_at,
+        "ended_at": None if one.state in LIVING_BOOKINGS else one.last_updated,
+        "last_updated": one.last_updated,
+        "document": _document(one),
+    }
+    yield Change(t.booking, (owner, one.id), columns)
 
 
 # --- roaming, CDRs, bills ---------------------------------------------------------------------------
@@ -280,16 +334,67 @@ def _(fact: f.RemoteStartLapsed, _: Recorded, owner: str, station: str) -> Itera
 
 @_on(f.RoamedSessionChanged)
 def _(fact: f.RoamedSessionChanged, at: Recorded, owner: str, _: str) -> Iterable[Change]:
-    session = fact.session
+    yield from _roamed(fact.session, at, owner)
+
+
+@_on(f.RoamedSessionLapsed)
+def _(fact: f.RoamedSessionLapsed, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    yield from _roamed(fact.session, at, owner)
+
+
+def _roamed(session: Session, at: Recorded, owner: str) -> Iterable[Change]:
     columns: dict[str, Cell] = {
         "status": session.status.value,
         "token_ref": session.token_ref,
         "kwh": session.kwh,
         "started_at": session.start_date_time,
         "last_updated": session.last_updated,
+        "recorded_at": at.at,
         "document": _document(session),
     }
     yield Change(t.roamed_session, (owner, str(session.party), session.id), columns)
+
+
+@_on(f.ClientInfoChanged)
+def _(fact: f.ClientInfoChanged, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    client = fact.client
+    columns: dict[str, Cell] = {
+        "status": client.status.value,
+        "reason": fact.reason.value,
+        "last_updated": client.last_updated,
+    }
+    yield Change(t.client, (owner, fact.hub, str(client.party), client.role.value), columns)
+
+
+@_on(f.TerminalChanged)
+def _(fact: f.TerminalChanged, at: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, terminal_id = rest.split("/", 1)
+    reference = fact.terminal.reference
+    columns: dict[str, Cell] = {
+        "cpo": str(fact.cpo),
+        "peer_id": fact.peer_id,
+        "state": fact.state.value,
+        "reference": reference and key_of(reference),
+        "updated_at": fact.terminal.last_updated,
+        "document": _document(fact.terminal),
+    }
+    yield Change(t.terminal, (owner, party, terminal_id), columns, {"made_at": at.at})
+
+
+@_on(f.PaymentAdvised)
+def _(fact: f.PaymentAdvised, at: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, advice_id = rest.split("/", 1)
+    advice = fact.advice
+    columns: dict[str, Cell] = {
+        "cpo": str(fact.cpo),
+        "peer_id": fact.peer_id,
+        "reference": key_of(advice.authorization_reference),
+        "state": advice.capture_status_code.value,
+        "updated_at": advice.last_updated,
+        "content_hash": fact.content_hash or None,
+        "document": _document(advice),
+    }
+    yield Change(t.advice, (owner, party, advice_id), columns, {"made_at": at.at})
 
 
 def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: str) -> dict[str, Cell]:
@@ -306,6 +411,7 @@ def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: str) -> dict[st
         "total_before_taxes": cdr.total_cost.before_taxes,
         "total_after_taxes": cdr.total_cost.after_taxes,
         "document": _document(cdr),
+        "credits": cdr.credit_reference_id if cdr.credit else None,
         "recorded_at": at.at,
     }
 
@@ -337,6 +443,73 @@ def _(fact: f.CdrChecked, _: Recorded, owner: str, rest: str) -> Iterable[Change
         "findings": "\n".join(fact.findings),
     }
     yield Change(t.cdr, (owner, party, cdr_id), columns)
+
+
+@_on(f.InvoiceRecordIssued)
+def _(fact: f.InvoiceRecordIssued, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns = _invoice_record(fact, at, "ISSUED") | {"to_party": str(fact.to_party)}
+    yield from _invoiced(fact, at, owner, columns)
+
+
+@_on(f.InvoiceRecordReceived)
+def _(fact: f.InvoiceRecordReceived, at: Recorded, owner: str, _: str) -> Iterable[Change]:
+    columns = _invoice_record(fact, at, "RECEIVED") | {
+        "to_party": owner,
+        "peer_id": fact.peer_id,
+        "content_hash": fact.content_hash,
+    }
+    yield from _invoiced(fact, at, owner, columns)
+
+
+def _invoice_record(
+    fact: f.InvoiceRecordIssued | f.InvoiceRecordReceived, at: Recorded, state: str
+) -> dict[str, Cell]:
+    record = fact.record
+    return {
+        "state": state,
+        "invoice_id": record.invoice_id,
+        "cdrs": len(record.cdrs),
+        "document": _document(record),
+        "updated_at": at.at,
+        "ended_at": None,
+    }
+
+
+def _invoiced(
+    fact: f.InvoiceRecordIssued | f.InvoiceRecordReceived, at: Recorded, owner: str, columns: dict[str, Cell]
+) -> Iterable[Change]:
+    """The record, and each CDR that it lists, or did."""
+    party, record_id = str(fact.record.party), fact.record.id
+    yield Change(t.invoice_record, (owner, party, record_id), columns, first={"recorded_at": at.at})
+    for cdr_id in dict.fromkeys(fact.record.cdrs):
+        yield Change(t.invoiced_cdr, (owner, party, record_id, cdr_id), {"ended_at": None})
+    for cdr_id in fact.dropped:
+        yield Change(t.invoiced_cdr, (owner, party, record_id, cdr_id), {"ended_at": at.at})
+
+
+@_on(f.InvoiceRecordDelivered)
+def _(fact: f.InvoiceRecordDelivered, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, record_id = rest.split("/", 1)
+    columns: dict[str, Cell] = {"state": "DELIVERED", "peer_id": fact.peer_id}
+    yield Change(t.invoice_record, (owner, party, record_id), columns)
+
+
+@_on(f.InvoiceRecordWithdrawn)
+def _(fact: f.InvoiceRecordWithdrawn, at: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    yield from _uninvoiced(fact.cdrs, at, owner, rest, "WITHDRAWN")
+
+
+@_on(f.InvoiceRecordRemoved)
+def _(fact: f.InvoiceRecordRemoved, at: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    yield from _uninvoiced(fact.cdrs, at, owner, rest, "REMOVED")
+
+
+def _uninvoiced(cdrs: tuple[str, ...], at: Recorded, owner: str, rest: str, state: str) -> Iterable[Change]:
+    party, record_id = rest.split("/", 1)
+    columns: dict[str, Cell] = {"state": state, "updated_at": at.at, "ended_at": at.at}
+    yield Change(t.invoice_record, (owner, party, record_id), columns)
+    for cdr_id in dict.fromkeys(cdrs):
+        yield Change(t.invoiced_cdr, (owner, party, record_id, cdr_id), {"ended_at": at.at})
 
 
 @_on(f.BillLineAdded)

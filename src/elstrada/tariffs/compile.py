@@ -53,6 +53,8 @@ class PriceList(msgspec.Struct, frozen=True):
     edges: Edges
     banded: bool
     """Some price depends on power or current."""
+    bookings: tuple[int, ...] = ()
+    """Elements that say what a booking costs, which nobody here prices."""
 
     @property
     def name(self) -> str:
@@ -68,6 +70,8 @@ def compiled(tariff: Tariff) -> PriceList:
     offers = tuple(
         offer for index, element in enumerate(tariff.elements) for offer in _offers(index, element)
     )
+    bookings = tuple(dict.fromkeys(offer.element for offer in offers if _is_of_booking(offer)))
+    offers = tuple(offer for offer in offers if not _is_of_booking(offer))
     for_session = [o for o in offers if _reservation(o) is None]
     if_used = [o for o in offers if _reservation(o) == "RESERVATION"]
     # Rule 15: an expired reservation falls back to RESERVATION for a dimension it lacks.
@@ -84,6 +88,7 @@ def compiled(tariff: Tariff) -> PriceList:
             energies=tuple(sorted({e for rule in rules for e in rule.energies})),
         ),
         banded=any(_has_band(offer.limits) for offer in for_session),
+        bookings=bookings,
     )
 
 
@@ -119,6 +124,10 @@ def _by_dimension(offers: Iterable[Offer]) -> Offers:
 
 def _reservation(offer: Offer) -> str | None:
     return offer.limits.reservation if offer.limits else None
+
+
+def _is_of_booking(offer: Offer) -> bool:
+    return offer.limits is not None and offer.limits.booking is not None
 
 
 def _has_band(limits: TariffRestrictions | None) -> bool:

@@ -14,7 +14,7 @@ from elstrada.tariffs.charge import Charge, stepped
 from elstrada.tariffs.choose import is_valid
 from elstrada.tariffs.compile import Offers, PriceList, best, compiled
 from elstrada.tariffs.policy import EXACT, OCPI_2_3_0, Policy
-from elstrada.tariffs.refusals import NoTariff, WrongCurrency
+from elstrada.tariffs.refusals import NoTariff, UnusableTariff, WrongCurrency
 from elstrada.tariffs.restrictions import Situation, doubts
 from elstrada.tariffs.segment import first_change
 from elstrada.tariffs.total import summed
@@ -52,6 +52,7 @@ def price_with(usage: Usage, lists: Sequence[PriceList], policy: Policy = OCPI_2
     """As ``price``, by tariffs compiled before: for pricing many sessions."""
     with localcontext(EXACT):
         valid = _valid(usage, lists)
+        _refuse_bookings(usage, valid)
         notes: list[str] = []
         charges = stepped(list(_charges(usage, valid, policy, notes)))
         return summed(charges, valid[0], policy, notes)
@@ -72,6 +73,17 @@ def _valid(usage: Usage, lists: Sequence[PriceList]) -> list[PriceList]:
             "nothing is converted (rule 16)"
         )
     return valid
+
+
+def _refuse_bookings(usage: Usage, valid: Sequence[PriceList]) -> None:
+    """What a booking costs is not priced here, and must not be left out in silence (OCPI bookings 1.1)."""
+    for one in valid if usage.booked else ():
+        if one.bookings:
+            elements = ", ".join(str(index + 1) for index in one.bookings)
+            raise UnusableTariff(
+                f"tariff {one.name} prices bookings (element {elements}), and the session fulfils one; "
+                "prices of bookings cannot be reckoned here"
+            )
 
 
 def _named(tariff_id: str, valid: Sequence[PriceList], usage: Usage) -> PriceList:

@@ -46,6 +46,9 @@ Overseas territories have country codes of their own; Spain and Portugal, with i
 zone under the same code, are left out.
 """
 
+_OF_BOOKINGS = frozenset({"RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
+"""Dimensions of OCPI's bookings."""
+
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a session or CDR that its price depends on."""
@@ -61,6 +64,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """In time order; each lasts until the next or the end."""
     reservation_expired: bool = False
     """The reservation was never used (the CDR itself cannot say so)."""
+    booked: bool = False
+    """It fulfils a booking, or is what one costs."""
 
     def stretches(self) -> Iterator[tuple[ChargingPeriod, datetime]]:
         """Each period with its end."""
@@ -87,7 +92,12 @@ def usage_of(cdr: Cdr, *, time_zone: str | None = None, reservation_expired: boo
         currency=cdr.currency,
         periods=cdr.charging_periods,
         reservation_expired=reservation_expired,
+        booked=cdr.booking_id is not None or any(map(_is_of_booking, cdr.charging_periods)),
     )
+
+
+def _is_of_booking(period: ChargingPeriod) -> bool:
+    return any(one.type in _OF_BOOKINGS for one in period.dimensions)
 
 
 def zone_named(name: str) -> ZoneInfo:

@@ -20,6 +20,9 @@ from desk_book import StepClock
 from asked import FEWER, Asked, assert_same_work, crowds, on
 from crowd import NOON, OWNER, WANTED
 from elstrada.model.mirror import ItemKind
+from elstrada.model.party import ConnectionStatus
+from elstrada.model.terminal import SessionPaid, TerminalState
+from elstrada.model.terminal_payment import TapState
 from elstrada.model.web_payment import PaymentState
 from elstrada.net.chance import SeededChance
 from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Refusal
@@ -31,6 +34,7 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Row, Spine, Work
 
 WHOLE = {
+    "finding makes": "sums of all findings, of which there are 10,000 kinds at most",
     "station certificates": "which of a station's certificates counts is seen from all of them",
     "party list": "there are as many as the installation acts for",
     "node list": "there are as many as the installation has machines",
@@ -45,6 +49,7 @@ CARDS: dict[str, dict[str, object]] = {
 """Verbs on one thing that look for what belongs to it."""
 SAMPLES: dict[str, object] = {
     "station": "S1",
+    "code": "strayed",
     "running": True,
     "state": "HELD",
     "since": NOON,
@@ -65,11 +70,18 @@ SAMPLES: dict[str, object] = {
     "ended": True,
     "partner": WANTED["peer_id"],
     "about": "SE*RET",
+    "invoice": "I1",
+    "location": "L1",
 }
 """A value for whatever narrows a list; the few rows that fit are the oldest of all."""
 OF_A_LIST: dict[str, dict[str, object]] = {
     "location list": {"source": "irve"},
+    "client list": {"status": ConnectionStatus.OFFLINE},
+    "booking places": {"location": "L1"},
     "payment list": {"state": PaymentState.OPEN},
+    "terminal list": {"state": TerminalState.READY},
+    "terminal sessions": {"state": SessionPaid.SHORT},
+    "terminal payments": {"state": TapState.DUE, "terminal": "Term-1"},
     "station items": {"kind": ItemKind.VARIABLE},
     "station reports": {"kind": ItemKind.VARIABLE},
 }

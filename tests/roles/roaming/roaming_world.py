@@ -18,6 +18,7 @@ from openapi import judge
 from elstrada.model import facts as f
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
+from elstrada.model.booking import BookingLocation, BookingPlan, BookingTerms
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost, Price, TaxAmount
 from elstrada.model.device import CommandResult, ConnectorStatus, EvsePlace, Station
@@ -39,7 +40,14 @@ from elstrada.roles.keys import derived_keys
 from elstrada.roles.roaming.changes import marks_of_change
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.roamer import FOLLOWER
-from elstrada.roles.roaming.rows import identity_of, identity_row, location_row, tariff_row, token_row
+from elstrada.roles.roaming.rows import (
+    booking_location_row,
+    identity_of,
+    identity_row,
+    location_row,
+    tariff_row,
+    token_row,
+)
 from elstrada.roles.roaming.wiring import Roaming, wire
 from elstrada.spine import tables as t
 from elstrada.spine.face import Advance, Append, Put, Spine, Work
@@ -101,7 +109,14 @@ class Node:
     """One installation: its spine, its actors, its address."""
 
     def __init__(
-        self, net: Net, clock: Clock, host: str, spine: Spine, waits: Waits, versions: tuple[str, ...]
+        self,
+        net: Net,
+        clock: Clock,
+        host: str,
+        spine: Spine,
+        waits: Waits,
+        versions: tuple[str, ...],
+        scheme: str = "https",
     ) -> None:
         self.net, self.clock, self.host = net, clock, host
         self.spine = spine
@@ -113,7 +128,7 @@ class Node:
             keys=derived_keys(host),
             http=net,
             findings=Findings(self.spine, clock),
-            public_url=f"https://{host}",
+            public_url=f"{scheme}://{host}",
             waits=waits,
             versions=versions,
         )
@@ -426,6 +441,24 @@ async def issue(world: World, cdr_id: str = "C1") -> None:
 
 async def at_station(world: World, *facts: f.Fact) -> None:
     await world.els.happen(station_stream(ELS, STATION), *facts)
+
+
+async def bookable(world: World, plan: BookingPlan | None = None, **terms: Any) -> None:
+    """Let partners book the CPO's EVSE."""
+    plan = plan or BookingPlan(evse_uids=("E1",), time_zone="Europe/Stockholm")
+    told = {
+        "supported_access_methods": ("OPEN",),
+        "noshow_timeout": Decimal(20),
+        "change_until_minutes": Decimal(0),
+        "cancel_until_minutes": Decimal(30),
+    } | terms
+    place = BookingLocation(
+        party=ELS, id="BL1", location_id="L1", terms=BookingTerms(**told), last_updated=START
+    )
+    row = {**booking_location_row(ELS, place), "plan": json_text(plan)}
+    await world.els.put(
+        Put(t.booking_location, row), *await world.els.changed(ELS, Kind.BOOKING_LOCATION, "BL1")
+    )
 
 
 class StationDouble:

@@ -24,8 +24,8 @@ from elstrada.model import facts as f
 from elstrada.model.device import CommandName, CommandResult
 from elstrada.model.ids import PartyId
 from elstrada.ocpi.v221.commands import ResponseType, ResultType
-from elstrada.roles.roaming.callbacks import RESULTS
 from elstrada.roles.roaming.commander import Ended
+from elstrada.roles.roaming.results import RESULTS
 from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
 

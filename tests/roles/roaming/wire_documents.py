@@ -79,6 +79,14 @@ SESSION: Document = {
     "status": "ACTIVE",
     "last_updated": "2026-02-03T10:30:00Z",
 }
+INVOICE: Document = {
+    "country_code": "SE",
+    "party_id": "ELS",
+    "id": "R9",
+    "invoice_id": "2026-02",
+    "cdrs": ["C9"],
+    "last_updated": "2026-02-03T12:00:00Z",
+}
 CDR: Document = {
     "country_code": "SE",
     "party_id": "ELS",
@@ -116,3 +124,66 @@ def but(document: Document, **changes: Any) -> Document:
     """A copy with other values; ``None`` takes a field away."""
     result = copy.deepcopy(document) | changes
     return {name: value for name, value in result.items() if value is not None}
+
+
+BOOKING_REQUEST: Document = {
+    "country_code": "SE",
+    "party_id": "RET",
+    "request_id": "R-1",
+    "location_id": "L1",
+    "booking_location_id": "BL1",
+    "tokens": [
+        {
+            "country_code": "SE",
+            "party_id": "RET",
+            "uid": "04A1B2C3D4E5F6",
+            "type": "RFID",
+            "contract_id": "SERETC00000017",
+        }
+    ],
+    "period": {"start_date_time": "2026-02-03T14:00:00Z", "end_date_time": "2026-02-03T15:00:00Z"},
+    "authorization_reference": "ref-b1",
+}
+BOOKING: Document = {
+    "id": "B9",
+    "country_code": "SE",
+    "party_id": "ELS",
+    "request_id": "R-9",
+    "booking_option": {"evse_uid": "E1"},
+    "location_id": "L1",
+    "booking_tokens": BOOKING_REQUEST["tokens"],
+    "period": BOOKING_REQUEST["period"],
+    "reservation_status": "RESERVED",
+    "authorization_reference": "ref-b9",
+    "booking_terms": {
+        "supported_access_methods": ["OPEN"],
+        "change_until_minutes": 30,
+        "cancel_until_minutes": 0,
+    },
+    "booking_requests": [
+        {
+            "request_status": "ACCEPTED",
+            "booking_request": BOOKING_REQUEST | {"request_id": "R-9"},
+            "request_received": "2026-02-03T12:00:00Z",
+        }
+    ],
+    "last_updated": "2026-02-03T12:00:00Z",
+}
+CALENDAR: Document = {
+    "id": "C1",
+    "begin_from": "2026-02-03T00:00:00Z",
+    "end_before": "2026-02-10T00:00:00Z",
+    "timeslot_increment": 15,
+    "available_timeslots": [
+        {"start_date_time": "2026-02-03T14:00:00Z", "end_date_time": "2026-02-03T18:00:00Z"}
+    ],
+    "last_updated": "2026-02-03T12:00:00Z",
+}
+BOOKING_LOCATION: Document = {
+    "country_code": "SE",
+    "party_id": "ELS",
+    "id": "BL9",
+    "location_id": "L9",
+    "calendars": [CALENDAR],
+    "last_updated": "2026-02-03T12:00:00Z",
+}

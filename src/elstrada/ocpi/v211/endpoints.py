@@ -35,7 +35,8 @@ _OWN: dict[type[msgspec.Struct] | None, type[msgspec.Struct]] = {
     commands.CommandResponse: CommandResponse,
     commands.CommandResult: CommandResponse,
 }
-_LATER = frozenset({"cancel_reservation"})
+_LATER = frozenset({"cancel_reservation", "put_preferences", "list_clients", "get_client", "put_client"})
+_LATER_MODULES = frozenset({"chargingprofiles"})
 _PATCH_TARIFF = Endpoint(
     name="patch_tariff",
     module="tariffs",
@@ -50,6 +51,10 @@ _PATCH_TARIFF = Endpoint(
 """Only here: from 2.2 on a tariff is always put whole."""
 
 
+def _is_later(endpoint: Endpoint) -> bool:
+    return endpoint.name in _LATER or endpoint.module in _LATER_MODULES
+
+
 def _of_this_version(endpoint: Endpoint) -> Endpoint:
     return msgspec.structs.replace(
         endpoint,
@@ -61,6 +66,6 @@ def _of_this_version(endpoint: Endpoint) -> Endpoint:
 
 
 ENDPOINTS: Table = (
-    *(_of_this_version(endpoint) for endpoint in V221 if endpoint.name not in _LATER),
+    *(_of_this_version(endpoint) for endpoint in V221 if not _is_later(endpoint)),
     _PATCH_TARIFF,
 )

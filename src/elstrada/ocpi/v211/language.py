@@ -32,7 +32,9 @@ LANGUAGE = Language(
     appended=sessions.APPENDED,
     plain_token=True,
     sided=True,
+    tells_all=True,
     embeds=True,
     dated_patches=False,
+    steers=False,
     typed_addresses=False,
 )

@@ -99,6 +99,7 @@ AUTH_METHODS = frozenset(method.value for method in AuthMethod)
 DIMENSIONS = frozenset(
     {"CURRENT", "ENERGY", "ENERGY_EXPORT", "ENERGY_IMPORT", "MAX_CURRENT", "MIN_CURRENT", "MAX_POWER"}
     | {"MIN_POWER", "PARKING_TIME", "POWER", "RESERVATION_TIME", "STATE_OF_CHARGE", "TIME"}
+    | {"RESERVATION_EXPIRES", "RESERVATION_OVERTIME"}  # Of 2.3.0 with bookings.
 )
 ADDRESS, STATE = 45, 20
 """CdrLocation keeps the short fields that Location has outgrown."""

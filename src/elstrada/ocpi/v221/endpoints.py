@@ -15,8 +15,18 @@ from elstrada.ocpi.v221.commands import (
     UnlockConnector,
 )
 from elstrada.ocpi.v221.credentials import Credentials
+from elstrada.ocpi.v221.hubclientinfo import MODULE as CLIENTS
+from elstrada.ocpi.v221.hubclientinfo import ClientInfo
 from elstrada.ocpi.v221.locations import Connector, Evse, Location
-from elstrada.ocpi.v221.sessions import Session
+from elstrada.ocpi.v221.profiles import (
+    ActiveChargingProfile,
+    ActiveChargingProfileResult,
+    ChargingProfileResponse,
+    ChargingProfileResult,
+    ClearProfileResult,
+    SetChargingProfile,
+)
+from elstrada.ocpi.v221.sessions import ChargingPreferences, Session
 from elstrada.ocpi.v221.tariffs import Tariff
 from elstrada.ocpi.v221.tokens import AuthorizationInfo, LocationReferences, Token
 
@@ -108,6 +118,51 @@ def _command(command: str, body: type) -> Endpoint:
     )
 
 
+def _profile(name: str, method: str, *query: str, body: type | None = None) -> Endpoint:
+    """A request about the charging profile of a session at the CPO."""
+    return Endpoint(
+        name=name,
+        module="chargingprofiles",
+        interface=R,
+        side=CPO,
+        method=method,
+        template="{session_id}",
+        query=query,
+        body=body,
+        reply=OBJECT,
+        data=ChargingProfileResponse,
+    )
+
+
+def _profile_result(kind: str, body: type) -> Endpoint:
+    """Ours to choose: handed out as response_url, unique per request; two of the three bodies look alike."""
+    return Endpoint(
+        name=f"{kind}_profile_result",
+        module="chargingprofiles",
+        interface=S,
+        side=EMSP,
+        method="POST",
+        template=f"{kind}/{{request_id}}",
+        body=body,
+    )
+
+
+def _client(name: str, method: str) -> Endpoint:
+    """What a hub tells all others of one party."""
+    return Endpoint(
+        name=name,
+        module=CLIENTS,
+        interface=R,
+        method=method,
+        template="{country_code}/{party_id}",
+        body=ClientInfo if method == "PUT" else None,
+        reply=OBJECT if method == "GET" else Reply.NONE,
+        data=ClientInfo,
+        routed=False,
+        at_hub=False,
+    )
+
+
 ENDPOINTS: Table = (
     _credentials("get_credentials", "GET", sends=False),
     _credentials("register", "POST"),
@@ -125,6 +180,17 @@ ENDPOINTS: Table = (
     *_pushed("tariff", "tariffs", EMSP, "{tariff_id}", Tariff, "GET", "PUT", "DELETE"),
     # Sessions and CDRs: CPO to eMSP.
     _listed("sessions", CPO, Session),
+    Endpoint(
+        name="put_preferences",
+        module="sessions",
+        interface=S,
+        side=CPO,
+        method="PUT",
+        template="{session_id}/charging_preferences",
+        body=ChargingPreferences,
+        # A word by itself: ChargingPreferencesResponse.
+        reply=OBJECT,
+    ),
     *_pushed("session", "sessions", EMSP, "{session_id}", Session, "GET", "PUT", "PATCH"),
     _listed("cdrs", CPO, Cdr),
     Endpoint(name="post_cdr", module="cdrs", interface=R, side=EMSP, method="POST", body=Cdr),
@@ -171,4 +237,34 @@ ENDPOINTS: Table = (
         template="{command}/{command_id}",
         body=CommandResult,
     ),
+    # Charging profiles: eMSP or SCSP to CPO, the later results back, and news of what is active.
+    _profile("set_profile", "PUT", body=SetChargingProfile),
+    _profile("get_profile", "GET", "duration", "response_url"),
+    _profile("clear_profile", "DELETE", "response_url"),
+    _profile_result("active", ActiveChargingProfileResult),
+    _profile_result("set", ChargingProfileResult),
+    _profile_result("clear", ClearProfileResult),
+    Endpoint(
+        name="put_active_profile",
+        module="chargingprofiles",
+        interface=S,
+        side=EMSP,
+        method="PUT",
+        template="{session_id}",
+        body=ActiveChargingProfile,
+    ),
+    # Which parties a hub is connected to: hub to all others, without routing headers (R-16).
+    Endpoint(
+        name="list_clients",
+        module=CLIENTS,
+        interface=S,
+        method="GET",
+        query=QUERY,
+        reply=LIST,
+        data=ClientInfo,
+        routed=False,
+        at_hub=True,
+    ),
+    _client("get_client", "GET"),
+    _client("put_client", "PUT"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from elstrada.ocpi.language import Language, held, noun, part
-from elstrada.ocpi.v221 import cdrs, locations, sessions, tariffs, tokens, translate
+from elstrada.ocpi.v221 import cdrs, hubclientinfo, locations, sessions, tariffs, tokens, translate
 from elstrada.ocpi.v221.talk import AUTHORIZING, COMMANDS
 
 LANGUAGE = Language(
@@ -17,5 +17,6 @@ LANGUAGE = Language(
     cdr=held(cdrs.Cdr, translate.cdr_from_wire, translate.cdr_to_wire),
     commands=COMMANDS,
     authorizing=AUTHORIZING,
+    client=noun(hubclientinfo.ClientInfo, translate.client_from_wire, translate.client_to_wire),
     appended=sessions.APPENDED,
 )

@@ -7,7 +7,18 @@ from collections.abc import Mapping
 import msgspec
 
 from elstrada.ocpi.findings import Limits
-from elstrada.ocpi.v221 import cdrs, commands, common, credentials, locations, sessions, tariffs, tokens
+from elstrada.ocpi.v221 import (
+    cdrs,
+    commands,
+    common,
+    credentials,
+    hubclientinfo,
+    locations,
+    profiles,
+    sessions,
+    tariffs,
+    tokens,
+)
 
 LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     **common.LIMITS,
@@ -18,4 +29,6 @@ LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     **sessions.LIMITS,
     **cdrs.LIMITS,
     **commands.LIMITS,
+    **profiles.LIMITS,
+    **hubclientinfo.LIMITS,
 }

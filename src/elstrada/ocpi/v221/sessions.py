@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from elstrada.model.preferences import ProfileType
 from elstrada.model.session import SessionStatus
 from elstrada.ocpi.findings import Limits
 from elstrada.ocpi.scalars import Instant
@@ -47,6 +48,16 @@ class Session(SessionOf[Price], frozen=True, omit_defaults=True, kw_only=True):
     pass
 
 
+class ChargingPreferences(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a driver wants of a session that goes on."""
+
+    profile_type: str
+    departure_time: Instant | None = None
+    energy_need: Decimal | None = None
+    """kWh."""
+    discharge_allowed: bool = False
+
+
 SESSION = Limits(
     lengths=OWNER
     | {"id": 36, "authorization_reference": 36, "location_id": 36, "evse_uid": 36, "connector_id": 36}
@@ -54,4 +65,5 @@ SESSION = Limits(
     # The prose of 2.2.1 says RESERVED once; the enum has RESERVATION.
     values={"auth_method": AUTH_METHODS, "status": frozenset(status.value for status in SessionStatus)},
 )
-LIMITS: Mapping[type[msgspec.Struct], Limits] = {Session: SESSION}
+PREFERENCES = Limits(values={"profile_type": frozenset(ProfileType)})
+LIMITS: Mapping[type[msgspec.Struct], Limits] = {Session: SESSION, ChargingPreferences: PREFERENCES}

@@ -38,6 +38,8 @@ class TariffRestrictions(msgspec.Struct, frozen=True, omit_defaults=True, kw_onl
     max_duration: Decimal | None = None
     day_of_week: tuple[str, ...] = ()
     reservation: str | None = None
+    booking: str | None = None
+    """Of 2.3.0 with bookings alone; nothing is written of it elsewhere."""
 
 
 class TariffElement(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -70,6 +72,7 @@ class Tariff(TariffOf[Price], frozen=True, omit_defaults=True, kw_only=True):
 
 DAYS = frozenset({"MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"})
 TYPES = frozenset({"AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST", "PROFILE_GREEN", "REGULAR"})
+BOOKING_PRICES = frozenset({"BOOKING", "BOOKING_EXPIRES", "BOOKING_CANCELLATION_FEES", "BOOKING_OVERTIME"})
 
 LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     Tariff: Limits(
@@ -81,6 +84,10 @@ LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     PriceComponent: Limits(values={"type": frozenset(dimension.value for dimension in Dimension)}),
     TariffRestrictions: Limits(
         lengths={"start_time": 5, "end_time": 5, "start_date": 10, "end_date": 10},
-        values={"day_of_week": DAYS, "reservation": frozenset({"RESERVATION", "RESERVATION_EXPIRES"})},
+        values={
+            "day_of_week": DAYS,
+            "reservation": frozenset({"RESERVATION", "RESERVATION_EXPIRES"}),
+            "booking": BOOKING_PRICES,
+        },
     ),
 }

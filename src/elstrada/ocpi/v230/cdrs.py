@@ -13,7 +13,8 @@ from elstrada.ocpi.v230.tariffs import Tariff
 
 
 class Cdr(v221.CdrOf[Price, Tariff], frozen=True, omit_defaults=True, kw_only=True):
-    pass
+    booking_id: str | None = None
+    """Of the bookings module."""
 
 
-LIMITS: Mapping[type[msgspec.Struct], Limits] = {Cdr: v221.CDR}
+LIMITS: Mapping[type[msgspec.Struct], Limits] = {Cdr: v221.CDR.also(booking_id=36)}

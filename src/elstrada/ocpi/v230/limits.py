@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from elstrada.ocpi.findings import Limits
-from elstrada.ocpi.v230 import cdrs, credentials, locations, sessions, tariffs
+from elstrada.ocpi.v230 import bookings, cdrs, credentials, invoices, locations, payments, sessions, tariffs
 
 LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     **credentials.LIMITS,
@@ -15,4 +15,7 @@ LIMITS: Mapping[type[msgspec.Struct], Limits] = {
     **tariffs.LIMITS,
     **sessions.LIMITS,
     **cdrs.LIMITS,
+    **invoices.LIMITS,
+    **payments.LIMITS,
+    **bookings.LIMITS,
 }

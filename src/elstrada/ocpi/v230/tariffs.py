@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import msgspec
 
@@ -15,6 +16,8 @@ from elstrada.ocpi.v230.common import PriceLimit
 class Tariff(v221.TariffOf[PriceLimit], frozen=True, omit_defaults=True, kw_only=True):
     tax_included: str | None = None
     """Demanded; a sample of the standard leaves it out."""
+    preauthorize_amount: Decimal | None = None
+    """Of the payments extension."""
 
 
 LIMITS: Mapping[type[msgspec.Struct], Limits] = {

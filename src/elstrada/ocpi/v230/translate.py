@@ -9,19 +9,24 @@ import msgspec
 from elstrada.model import cdr as m_cdr
 from elstrada.model import cost as m_cost
 from elstrada.model import location as m_location
+from elstrada.model import reconciliation as m_reconciliation
 from elstrada.model import session as m_session
 from elstrada.model import tariff as m_tariff
+from elstrada.model import terminal as m_terminal
 from elstrada.model import token as m_token
+from elstrada.model.ids import PartyId
+from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.findings import Loss, Translated
 from elstrada.ocpi.language import RefOf
-from elstrada.ocpi.scalars import number
+from elstrada.ocpi.scalars import Instant, number
+from elstrada.ocpi.v221 import common as v221_common
 from elstrada.ocpi.v221 import translate as v221
 from elstrada.ocpi.v221.translate import cdrs as v221_cdrs
 from elstrada.ocpi.v221.translate import locations as v221_locations
 from elstrada.ocpi.v221.translate import sessions as v221_sessions
 from elstrada.ocpi.v221.translate import tariffs as v221_tariffs
-from elstrada.ocpi.v221.translate.values import closed, maybe, number_or_none
-from elstrada.ocpi.v230 import cdrs, common, locations, sessions, tariffs
+from elstrada.ocpi.v221.translate.values import closed, maybe, number_or_none, party_of
+from elstrada.ocpi.v230 import cdrs, common, invoices, locations, payments, sessions, tariffs
 
 # --- locations --------------------------------------------------------------------------------------
 
@@ -78,6 +83,7 @@ def tariff_from_wire(wire: tariffs.Tariff) -> Translated[m_tariff.Tariff]:
     value = msgspec.structs.replace(
         v221_tariffs.tariff_of(wire, _limit_from_wire),
         tax_included=closed(m_tariff.TaxIncluded, told, "/tax_included"),
+        preauthorize_amount=wire.preauthorize_amount,
     )
     return Translated(value)
 
@@ -86,6 +92,7 @@ def tariff_to_wire(tariff: m_tariff.Tariff) -> Translated[tariffs.Tariff]:
     value = msgspec.structs.replace(
         v221_tariffs.tariff_as(tariffs.Tariff, tariff, _limit_to_wire),
         tax_included=tariff.tax_included.value,
+        preauthorize_amount=number_or_none(tariff.preauthorize_amount),
     )
     return Translated(value, tuple(v221_tariffs.component_losses(tariff)))
 
@@ -123,7 +130,7 @@ def cdr_from_wire(wire: cdrs.Cdr, ref_of: RefOf) -> tuple[Translated[m_cdr.Cdr],
     cdr, identity = v221_cdrs.cdr_of(
         wire, ref_of, price_from_wire, lambda tariff: tariff_from_wire(tariff).value
     )
-    return Translated(cdr), identity
+    return Translated(msgspec.structs.replace(cdr, booking_id=wire.booking_id)), identity
 
 
 def cdr_to_wire(cdr: m_cdr.Cdr, identity: m_token.TokenIdentity) -> Translated[cdrs.Cdr]:
@@ -131,8 +138,42 @@ def cdr_to_wire(cdr: m_cdr.Cdr, identity: m_token.TokenIdentity) -> Translated[c
     value = v221_cdrs.cdr_as(
         cdrs.Cdr, cdr, identity, price_to_wire, tuple(tariff.value for tariff in written)
     )
+    value = msgspec.structs.replace(value, booking_id=cdr.booking_id)
     losses = (*v221_cdrs.write_losses(cdr, written), *_price_losses(cdr.total_cost, "/total_cost"))
     return Translated(value, losses)
+
+
+# --- invoices ---------------------------------------------------------------------------------------
+
+
+def invoice_record_from_wire(
+    wire: invoices.InvoiceReconciliationRecord,
+) -> Translated[m_reconciliation.InvoiceRecord]:
+    record = m_reconciliation.InvoiceRecord(
+        party=party_of(wire.country_code, wire.party_id),
+        id=wire.id,
+        invoice_id=wire.invoice_id,
+        cdrs=wire.cdrs,
+        last_updated=wire.last_updated.at,
+    )
+    return Translated(record)
+
+
+def invoice_record_to_wire(
+    record: m_reconciliation.InvoiceRecord,
+) -> Translated[invoices.InvoiceReconciliationRecord]:
+    wire = invoices.InvoiceReconciliationRecord(
+        country_code=record.party.country_code,
+        party_id=record.party.party_id,
+        id=record.id,
+        invoice_id=record.invoice_id,
+        cdrs=record.cdrs,
+        last_updated=Instant(record.last_updated),
+    )
+    return Translated(wire)
+
+
+# --- prices -----------------------------------------------------------------------------------------
 
 
 def price_from_wire(wire: common.Price) -> m_cost.Price:
@@ -158,3 +199,90 @@ def price_to_wire(price: m_cost.Price) -> common.Price:
 def _price_losses(price: m_cost.Price | None, pointer: str) -> Iterator[Loss]:
     if price is not None and price.taxes is None:
         yield Loss(f"{pointer}/taxes", "a tax that is not known looks like none in 2.3.0")
+
+
+# --- payment terminals ------------------------------------------------------------------------------
+
+
+def terminal_from_wire(wire: payments.Terminal) -> Translated[m_terminal.Terminal]:
+    """A terminal.
+
+    Raises:
+        Mismatch: it has no id, or no date; or half a party.
+    """
+    if not wire.terminal_id or wire.last_updated is None:
+        lacks = "last_updated" if wire.terminal_id else "terminal_id"
+        raise Mismatch(f"Object missing required field `{lacks}`")
+    if (wire.party_id is None) != (wire.country_code is None):
+        raise Mismatch("party_id and country_code name a party together - at `$.party_id`")
+    same = ("customer_reference", "address", "city", "postal_code", "state", "country", "coordinates")
+    rest = ("invoice_base_url", "reference", "location_ids", "evse_uids")
+    value = m_terminal.Terminal(
+        terminal_id=wire.terminal_id,
+        party=None if wire.party_id is None else party_of(wire.country_code or "", wire.party_id),
+        invoice_creator=maybe(
+            lambda told: closed(m_terminal.InvoiceCreator, told, "/invoice_creator"), wire.invoice_creator
+        ),
+        last_updated=wire.last_updated.at,
+        **{name: getattr(wire, name) for name in (*same, *rest)},
+    )
+    return Translated(value)
+
+
+def terminal_to_wire(terminal: m_terminal.Terminal) -> Translated[payments.Terminal]:
+    return Translated(terminal_as(payments.Terminal, terminal))
+
+
+def terminal_as(kind: type[payments.Terminal], terminal: m_terminal.Terminal) -> payments.Terminal:
+    fields = {name: getattr(terminal, name) for name in terminal.__struct_fields__}
+    of: PartyId | None = fields.pop("party")
+    creator = terminal.invoice_creator
+    fields |= {
+        "party_id": None if of is None else of.party_id,
+        "country_code": None if of is None else of.country_code,
+        "invoice_creator": None if creator is None else creator.value,
+        "last_updated": Instant(terminal.last_updated),
+    }
+    return kind(**fields)
+
+
+def advice_from_wire(
+    wire: payments.FinancialAdviceConfirmation,
+) -> Translated[m_terminal.AdviceText]:
+    """A financial advice confirmation, and beside it what it says of the card."""
+    advice = m_terminal.Advice(
+        id=wire.id,
+        authorization_reference=wire.authorization_reference,
+        total_costs=_advised_price(wire.total_costs),
+        currency=wire.currency,
+        capture_status_code=closed(
+            m_terminal.CaptureStatus, wire.capture_status_code, "/capture_status_code"
+        ),
+        capture_status_message=wire.capture_status_message,
+        last_updated=wire.last_updated.at,
+    )
+    return Translated(m_terminal.AdviceText(advice, wire.eft_data))
+
+
+def advice_to_wire(told: m_terminal.AdviceText) -> Translated[payments.FinancialAdviceConfirmation]:
+    advice = told.advice
+    price = price_to_wire(advice.total_costs)
+    wire = payments.FinancialAdviceConfirmation(
+        id=advice.id,
+        authorization_reference=advice.authorization_reference,
+        total_costs=payments.AdvicePrice(before_taxes=price.before_taxes, taxes=price.taxes),
+        currency=advice.currency,
+        eft_data=told.eft_data,
+        capture_status_code=advice.capture_status_code.value,
+        capture_status_message=advice.capture_status_message,
+        last_updated=Instant(advice.last_updated),
+    )
+    return Translated(wire, tuple(_price_losses(advice.total_costs, "/total_costs")))
+
+
+def _advised_price(wire: payments.AdvicePrice) -> m_cost.Price:
+    if wire.before_taxes is not None:
+        return price_from_wire(common.Price(before_taxes=wire.before_taxes, taxes=wire.taxes))
+    if wire.excl_vat is None:
+        raise Mismatch("Object missing required field `before_taxes` - at `$.total_costs`")
+    return v221.price_from_wire(v221_common.Price(wire.excl_vat, wire.incl_vat))

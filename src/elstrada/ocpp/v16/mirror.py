@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from elstrada.model.mirror import Attribute, Item, ItemKind, Learned, Variable
 from elstrada.ocpp.mirror import item, words
 from elstrada.ocpp.table import Learning, learn
+from elstrada.ocpp.v16 import contracts, profiles
 from elstrada.ocpp.v16 import messages as m
-from elstrada.ocpp.v16 import profiles
 
 _SET = frozenset({"Accepted", "RebootRequired"})
 _TOLD = frozenset({"Accepted", "NotFound"})
@@ -60,6 +60,7 @@ def _certificate_key(hashes: m.CertificateHashDataType) -> str:
 FROM_ANSWERS: Mapping[str, Learning] = {
     **profiles.FROM_ANSWERS,
     "ChangeConfiguration": learn(m.ChangeConfigurationRequest, m.ChangeConfigurationResponse, _changed),
+    "DataTransfer": learn(m.DataTransferRequest, m.DataTransferResponse, contracts.learned),
     "DeleteCertificate": learn(m.DeleteCertificateRequest, m.DeleteCertificateResponse, _deleted),
     "GetConfiguration": learn(m.GetConfigurationRequest, m.GetConfigurationResponse, _configuration),
     "GetInstalledCertificateIds": learn(

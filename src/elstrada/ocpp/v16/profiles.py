@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from elstrada.model.mirror import Learned
-from elstrada.model.profile import OURS, Limit, Period, Profile, Purpose, RateUnit, Schedule
+from elstrada.model.profile import OURS, Limit, Period, Profile, Purpose, RateUnit, Schedule, SessionProfile
 from elstrada.ocpp.faults import Refusal
 from elstrada.ocpp.mirror import words
 from elstrada.ocpp.profiles import KIND, ProfileWords, Where, cleared, in_order, item
@@ -90,6 +90,7 @@ def _schedule(told: m.ChargingSchedule) -> Schedule:
         periods=in_order(periods),
         start=read_plan_time(told.start_schedule),
         duration_s=told.duration,
+        min_rate=told.min_charging_rate,
     )
 
 
@@ -114,6 +115,36 @@ def _limited(limit: Limit) -> Wire:
                 duration=limit.duration_s,
             ),
         ),
+    )
+
+
+def _steered(profile: SessionProfile) -> Wire:
+    """§3.13.1: a TxProfile names its transaction. Without a start it is relative to the session's."""
+    schedule, kinds = profile.schedule, m.ChargingProfileKind
+    begins = None if schedule.start is None else wire_time(schedule.start)
+    return m.SetChargingProfileRequest(
+        connector_id=profile.evse_id,
+        cs_charging_profiles=m.ChargingProfile(
+            charging_profile_id=profile.profile_id,
+            stack_level=profile.stack_level,
+            charging_profile_purpose=m.ChargingProfilePurpose.TX_PROFILE,
+            charging_profile_kind=kinds.RELATIVE if begins is None else kinds.ABSOLUTE,
+            transaction_id=int(profile.transaction_id),
+            charging_schedule=m.ChargingSchedule(
+                charging_rate_unit=schedule.unit,
+                charging_schedule_period=tuple(_period(one) for one in schedule.periods),
+                start_schedule=begins,
+                duration=schedule.duration_s,
+                min_charging_rate=schedule.min_rate,
+            ),
+        ),
+    )
+
+
+def _period(period: Period) -> m.ChargingSchedulePeriod:
+    assert period.limit is not None, "what we set limits"
+    return m.ChargingSchedulePeriod(
+        start_period=period.start_s, limit=period.limit, number_phases=period.phases
     )
 
 
@@ -154,6 +185,7 @@ _KEYS = Where(
 )
 WORDS = ProfileWords(
     limited=_limited,
+    steered=_steered,
     again=_again,
     cleared=_clear,
     asked=_asked,

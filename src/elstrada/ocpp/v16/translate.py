@@ -11,15 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from elstrada.model import answers, asks
 from elstrada.model.admission import Admission
+from elstrada.model.certificates import V2G
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, StationOrder
 from elstrada.model.quantity import MeterSample
 from elstrada.model.token import NO_AUTHORIZATION, Verdict
 from elstrada.ocpp.intake import Intake
 from elstrada.ocpp.meter import ENERGY, OUTLET, PERIODIC, Value, in_base_unit, read_number, samples_of
 from elstrada.ocpp.notices import transfer
-from elstrada.ocpp.table import Inbound, Outbound, Unsendable, ask, order
+from elstrada.ocpp.schema import Reader
+from elstrada.ocpp.table import Inbound, Outbound, Sendable, Unsendable, ask, order
 from elstrada.ocpp.times import wire_time
-from elstrada.ocpp.v16 import locallist, notices, reservations
+from elstrada.ocpp.v16 import contracts, locallist, notices, reservations
 from elstrada.ocpp.v16 import messages as m
 from elstrada.ocpp.v16.tokens import AUTHORIZATION, MAX_ID_TAG
 from elstrada.ocpp.wire import Wire
@@ -120,6 +122,7 @@ def _stop(message: m.StopTransactionRequest, intake: Intake) -> asks.EndSession:
         samples=tuple(_samples(message.transaction_data or (), intake, "/transactionData")),
         # 1.6 §6.49: no reason means Local.
         reason=message.reason or m.Reason.LOCAL.value,
+        said_at=message.timestamp[:64] if suspect else None,
         clock_suspect=suspect,
     )
 
@@ -156,12 +159,16 @@ def _noted(_: answers.Noted) -> Wire:
     return m.StatusNotificationResponse()
 
 
-def _transfer(message: m.DataTransferRequest, intake: Intake) -> asks.TransferData:
+def _transfer(message: m.DataTransferRequest, intake: Intake) -> asks.StationCall | None:
+    if message.vendor_id == contracts.VENDOR:
+        return contracts.asked(message, intake)
     data = "" if message.data is None else json.dumps(message.data)
     return transfer(message.vendor_id, message.message_id, data, intake)
 
 
-def _transferred(answer: answers.Transferred) -> Wire:
+def _transferred(answer: answers.Transferred | contracts.Answer) -> Wire:
+    if not isinstance(answer, answers.Transferred):
+        return contracts.told(answer)
     status = m.DataTransferStatus
     return m.DataTransferResponse(status=status.ACCEPTED if answer.known else status.UNKNOWN_VENDOR_ID)
 
@@ -179,7 +186,7 @@ INBOUND: Mapping[str, Inbound] = {
     **notices.INBOUND,
     "Authorize": ask(m.AuthorizeRequest, _authorize, _judged),
     "BootNotification": ask(m.BootNotificationRequest, _boot, _registered),
-    "DataTransfer": ask(m.DataTransferRequest, _transfer, _transferred),
+    "DataTransfer": Inbound(Reader(m.DataTransferRequest), _transfer, _transferred, contracts.unread),
     "Heartbeat": ask(m.HeartbeatRequest, _beat, _the_time),
     "MeterValues": ask(m.MeterValuesRequest, _meter_values, _metered, m.MeterValuesResponse()),
     "SignCertificate": ask(m.SignCertificateRequest, _sign_certificate, _certificate_judged),
@@ -264,9 +271,11 @@ def _unlock(order: StationOrder) -> Wire | Unsendable:
     return m.UnlockConnectorRequest(connector_id=order.evse_id)
 
 
-def _trigger(order: StationOrder) -> Wire | Unsendable:
+def _trigger(order: StationOrder) -> Wire | Sendable | Unsendable:
+    if order.message == contracts.SIGN_V2G:
+        return contracts.triggered()
     if order.message not in _TRIGGERS:
-        return Unsendable(f"OCPP 1.6 triggers {', '.join(sorted(_TRIGGERS))}")
+        return Unsendable(f"OCPP 1.6 triggers {', '.join(sorted({*_TRIGGERS, contracts.SIGN_V2G}))}")
     return m.TriggerMessageRequest(requested_message=order.message, connector_id=order.evse_id or None)
 
 
@@ -278,9 +287,11 @@ def _change_availability(order: StationOrder) -> Wire | Unsendable:
     return m.ChangeAvailabilityRequest(connector_id=order.evse_id or 0, type=kind)
 
 
-def _install_signed(order: StationOrder) -> Wire | Unsendable:
+def _install_signed(order: StationOrder) -> Wire | Sendable | Unsendable:
     if order.certificate is None:
         return Unsendable("there is no certificate to give")
+    if order.certificate.kind in V2G:
+        return contracts.given(order.certificate)
     return m.CertificateSignedRequest(certificate_chain=order.certificate.chain)
 
 
@@ -295,6 +306,11 @@ _DONE: Mapping[str, CommandResult] = {
     "Scheduled": CommandResult.SCHEDULED,
     "Rejected": CommandResult.REJECTED,
 }
+_STRANGE: Mapping[str, CommandResult] = {
+    "UnknownVendorId": CommandResult.NOT_SUPPORTED,
+    "UnknownMessageId": CommandResult.NOT_SUPPORTED,
+}
+"""What a station says that knows nothing of what a DataTransfer holds."""
 OUTBOUND: Mapping[CommandName, Outbound] = {
     **locallist.OUTBOUND,
     **reservations.OUTBOUND,
@@ -316,14 +332,19 @@ OUTBOUND: Mapping[CommandName, Outbound] = {
     CommandName.TRIGGER: order(
         "TriggerMessage",
         _trigger,
-        m.TriggerMessageResponse,
-        {**_DONE, "NotImplemented": CommandResult.NOT_SUPPORTED},
+        contracts.Reply,
+        {**_DONE, **_STRANGE, "NotImplemented": CommandResult.NOT_SUPPORTED},
+        contracts.status_of,
     ),
     CommandName.CHANGE_AVAILABILITY: order(
         "ChangeAvailability", _change_availability, m.ChangeAvailabilityResponse, _DONE
     ),
     CommandName.INSTALL_SIGNED: order(
-        "CertificateSigned", _install_signed, m.CertificateSignedResponse, _DONE
+        "CertificateSigned",
+        _install_signed,
+        contracts.Reply,
+        {**_DONE, **_STRANGE},
+        contracts.status_of,
     ),
     CommandName.CHANGE_PASSWORD: order(
         "ChangeConfiguration",

@@ -11,7 +11,7 @@ import msgspec
 
 from elstrada.model.mirror import Cleared, Expected, Item, Learned, Part
 from elstrada.model.needs import PlannedProfile
-from elstrada.model.profile import OURS, Limit, Period, Profile, Purpose, RateUnit, Schedule
+from elstrada.model.profile import OURS, Limit, Period, Profile, Purpose, RateUnit, Schedule, SessionProfile
 from elstrada.ocpp.faults import Refusal
 from elstrada.ocpp.intake import Intake
 from elstrada.ocpp.mirror import words
@@ -192,6 +192,7 @@ def schedule_of(told: m.ChargingScheduleType) -> Schedule:
         periods=_periods(told.charging_schedule_period),
         start=read_plan_time(told.start_schedule),
         duration_s=told.duration,
+        min_rate=told.min_charging_rate,
     )
 
 
@@ -240,23 +241,41 @@ def _planned(plan: PlannedProfile) -> Wire:
     )
 
 
+def _steered(profile: SessionProfile) -> Wire:
+    """K01: a TxProfile that names its transaction. Without a start it is relative to the session's."""
+    return m.SetChargingProfileRequest(
+        evse_id=profile.evse_id,
+        charging_profile=_profile(
+            profile.profile_id, Purpose.TX, profile.stack_level, profile.transaction_id, profile.schedule
+        ),
+    )
+
+
 def _absolute(
     number: int, purpose: Purpose, level: int, transaction_id: str | None, schedule: Schedule
 ) -> m.ChargingProfileType:
     assert schedule.start is not None, "absolute profiles say when they begin (rule 29)"
+    return _profile(number, purpose, level, transaction_id, schedule)
+
+
+def _profile(
+    number: int, purpose: Purpose, level: int, transaction_id: str | None, schedule: Schedule
+) -> m.ChargingProfileType:
+    kinds, start = m.ChargingProfileKindEnumType, schedule.start
     return m.ChargingProfileType(
         id=number,
         stack_level=level,
         charging_profile_purpose=purpose.value,
-        charging_profile_kind=m.ChargingProfileKindEnumType.ABSOLUTE,
+        charging_profile_kind=kinds.RELATIVE if start is None else kinds.ABSOLUTE,
         transaction_id=transaction_id,
         charging_schedule=(
             m.ChargingScheduleType(
                 id=number,
                 charging_rate_unit=schedule.unit,
                 charging_schedule_period=tuple(_period(one) for one in schedule.periods),
-                start_schedule=wire_time(schedule.start),
+                start_schedule=None if start is None else wire_time(start),
                 duration=schedule.duration_s,
+                min_charging_rate=schedule.min_rate,
             ),
         ),
     )
@@ -320,6 +339,7 @@ _ABILITIES = tuple(
 )
 WORDS = ProfileWords(
     limited=_limited,
+    steered=_steered,
     again=_again,
     cleared=_clear,
     asked=_asked,

@@ -21,7 +21,14 @@ from elstrada.spine.face import Row, Spine
 from elstrada.spine.post import Post
 
 if TYPE_CHECKING:
+    from elstrada.model.booking import BookingRequest
+    from elstrada.model.preferences import ChargingPreferences
+    from elstrada.model.profile import Schedule
+    from elstrada.roles.payments.taps import Taps
+    from elstrada.roles.roaming.booker import Asked
     from elstrada.roles.roaming.commander import Ended, Wish
+    from elstrada.roles.roaming.steersman import AtPartner, Preferred, Steered
+    from elstrada.roles.roaming.terminals import Terminals
 
 
 class Kind(StrEnum):
@@ -98,6 +105,30 @@ class Commander(Protocol):
         """Have the reservation of this record cancelled."""
         ...
 
+    async def book(self, peer: Peer, cpo: PartyId, request: BookingRequest, before: Row | None) -> Asked:
+        """Ask for a booking, another form of it, or none any more; ``before`` is its record, if there is one."""
+        ...
+
+
+class Steersman(Protocol):
+    """Has a say in how our drivers' sessions charge at partners' stations (``roles.roaming.steersman``)."""
+
+    async def prefer(self, at: AtPartner, wanted: ChargingPreferences) -> Preferred:
+        """Tell what a driver wants."""
+        ...
+
+    async def set(self, at: AtPartner, wanted: Schedule) -> Steered:
+        """Have a session limited over time."""
+        ...
+
+    async def clear(self, at: AtPartner) -> Steered:
+        """Have our limits taken back."""
+        ...
+
+    async def get(self, at: AtPartner, duration_s: int) -> Steered:
+        """Ask what the station allows."""
+        ...
+
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """What verbs act on. The living parts are there only inside a serving node."""
@@ -109,6 +140,11 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     post: Post | None = None
     registrar: Registrar | None = None
     commander: Commander | None = None
+    steersman: Steersman | None = None
+    terminals: Terminals | None = None
+    """Speaks with providers of payment terminals, and as one."""
+    taps: Taps | None = None
+    """Takes payments at terminals of ours; None: there is no payment provider."""
     versions_url: str = ""
     """Where peers find our OCPI versions; known to a serving node only."""
     waits: Waits = Waits()
@@ -130,6 +166,8 @@ class Part(StrEnum):
     POST = "post"
     REGISTRAR = "registrar"
     COMMANDER = "commander"
+    STEERSMAN = "steersman"
+    TERMINALS = "terminals"
 
 
 Params = TypeVar("Params", bound=msgspec.Struct)

@@ -75,7 +75,7 @@ async def reserve(desk: Desk, params: ReserveAtPartner) -> PartnerReservation:
     assert desk.commander is not None, "the table says that this verb needs the commander"
     expires_at = time_of(desk, params.until, params.minutes)
     owner = (await own_party(desk, params.party, Role.EMSP)).id
-    peer = await _peer(desk, str(owner), params.partner)
+    peer = await active_peer(desk, str(owner), params.partner)
     cpos = sorted({str(one.party) for one in peer.roles if one.role is Role.CPO})
     if params.cpo is not None:
         cpos = [cpo for cpo in cpos if cpo == str(party_id(params.cpo, pointer="/cpo"))]
@@ -90,7 +90,7 @@ async def reserve(desk: Desk, params: ReserveAtPartner) -> PartnerReservation:
         raise Refused(Kind.MISSING, says, pointer="/evse")
     wish = Wish(
         cpo=party_id(cpos[0]),
-        token=await _token(desk, str(owner), params.token),
+        token=await own_token(desk, str(owner), params.token),
         location_id=params.location,
         evse_uid=params.evse,
         expires_at=expires_at,
@@ -110,7 +110,7 @@ async def cancel(desk: Desk, params: CancelAtPartner) -> PartnerReservation:
     row = await needed(desk, t.roamed_reservation, what, hint, owner=owner, reservation_id=params.reservation)
     if row["state"] not in _LIVING:
         raise Refused(Kind.CONFLICT, f"{what} is not kept: {row['state']}", hint, "/reservation")
-    peer = await _peer(desk, owner, str(row["peer_id"]))
+    peer = await active_peer(desk, owner, str(row["peer_id"]))
     ended = await desk.commander.cancel(peer, row)
     if ended.result is not ResultType.ACCEPTED:
         raise _refused(peer.id, "CANCEL_RESERVATION", ended, hint)
@@ -130,7 +130,7 @@ async def list_reservations(desk: Desk, params: ListAtPartners) -> Page[PartnerR
     return rows.lines(lambda row: line_of(PartnerReservation, row))
 
 
-async def _peer(desk: Desk, owner: str, name: str) -> Peer:
+async def active_peer(desk: Desk, owner: str, name: str) -> Peer:
     hint = "see `elstrada partner list`"
     row = await needed(desk, t.peer, f"partner {name[:40]!r} of {owner}", hint, owner=owner, peer_id=name)
     peer = msgspec.json.decode(str(row["document"]), type=Peer)
@@ -139,7 +139,7 @@ async def _peer(desk: Desk, owner: str, name: str) -> Peer:
     return peer
 
 
-async def _token(desk: Desk, owner: str, uid: str) -> Token:
+async def own_token(desk: Desk, owner: str, uid: str) -> Token:
     """A token that we have issued, and that may charge: we authorize it by giving it to the CPO."""
     where = {"owner": owner, "party": owner, "ref": desk.keys.token_ref(uid)}
     rows = await desk.spine.find(t.token, where, limit=1)

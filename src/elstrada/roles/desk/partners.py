@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from elstrada.model.party import Peer, PeerState
-from elstrada.roles.desk import partner_reservations
+from elstrada.roles.desk import partner_bookings, partner_profiles, partner_reservations
 from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
 from elstrada.roles.desk.lookups import own_party, plain_id
 from elstrada.roles.desk.paging import After, Page, owners, page_of
@@ -146,4 +146,6 @@ VERBS = (
         reads=True,
     ),
     *partner_reservations.VERBS,
+    *partner_profiles.VERBS,
+    *partner_bookings.VERBS,
 )

@@ -47,6 +47,17 @@ class PutContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     party: _Retailer = None
     valid_from: Annotated[date | None, Meta(description="First day; by default today.")] = None
     valid_to: Annotated[date | None, Meta(description="Last day.")] = None
+    country: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[A-Z]{3}$")], ...],
+        Meta(max_length=300, description="May be used in this country alone, such as SWE; may be repeated."),
+    ] = ()
+    location: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[A-Z]{2}[*][A-Z0-9]{3}/.{1,36}$")], ...],
+        Meta(
+            max_length=1000,
+            description="May be used at this location alone, such as SE*ELS/L1; may be repeated.",
+        ),
+    ] = ()
 
 
 async def put_customer(desk: Desk, params: PutCustomer) -> Customer:
@@ -98,6 +109,8 @@ async def put_contract(desk: Desk, params: PutContract) -> Contract:
         supply_point_id=_supply_point(params.supply_point),
         valid_from=params.valid_from or desk.clock.now().date(),
         valid_to=params.valid_to,
+        countries=params.country,
+        locations=params.location,
     )
     if contract.valid_to is not None and contract.valid_to < contract.valid_from:
         says = f"the last day {contract.valid_to} is before the first, {contract.valid_from}"

@@ -9,9 +9,11 @@ import msgspec
 from cryptography import x509
 from msgspec import Meta
 
-from elstrada.model.device import Protocol
+from elstrada.model.device import CommandResult, Protocol
 from elstrada.model.party import Role
 from elstrada.net.reading import UNREADABLE
+from elstrada.ocpp.results import RESULT_OF_STATUS
+from elstrada.ocpp.v16.contracts import status_within, wrapped
 from elstrada.roles.desk.calls import CallEnd, CallStation, call_station
 from elstrada.roles.desk.calls import shown as shown_call
 from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
@@ -34,15 +36,14 @@ class Use(StrEnum):
     OEM = "oem"
 
 
-_WORDS_16 = {Use.SERVER: "CentralSystemRootCertificate", Use.MANUFACTURER: "ManufacturerRootCertificate"}
+_CARS = {Use.V2G: "V2GRootCertificate", Use.MO: "MORootCertificate"}
 _WORDS_2X = {
     Use.SERVER: "CSMSRootCertificate",
     Use.MANUFACTURER: "ManufacturerRootCertificate",
-    Use.V2G: "V2GRootCertificate",
-    Use.MO: "MORootCertificate",
+    **_CARS,
 }
 _WORDS = {
-    Protocol.OCPP16.value: _WORDS_16,
+    Protocol.OCPP16.value: {**_WORDS_2X, Use.SERVER: "CentralSystemRootCertificate"},
     Protocol.OCPP201.value: _WORDS_2X,
     Protocol.OCPP21.value: {**_WORDS_2X, Use.OEM: "OEMRootCertificate"},
 }
@@ -65,29 +66,45 @@ class TrustRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 async def trust_root(desk: Desk, params: TrustRoot) -> CallEnd:
     """Install an authority's certificate in a station, or delete it by its OCSP hashes (M04, M05)."""
+    owner = (await own_party(desk, params.party, Role.CPO)).id
+    state = await desk.spine.get(t.station_state, owner=str(owner), station_id=params.station)
+    protocol = str(state["protocol"]) if state is not None else ""
     if params.remove:
         action, fields = "DeleteCertificate", _deletion(params)
     else:
-        action, fields = "InstallCertificate", await _installation(desk, params)
-    payload = msgspec.json.encode(fields).decode()
-    call = CallStation(
+        action, fields = "InstallCertificate", _installation(desk, params, protocol)
+    if protocol == Protocol.OCPP16 and params.use in _CARS:
+        call = _call(params, "DataTransfer", wrapped(action, msgspec.json.encode(fields)))
+        return _within(await call_station(desk, call))
+    return await call_station(desk, _call(params, action, msgspec.json.encode(fields)))
+
+
+def _call(params: TrustRoot, action: str, payload: bytes) -> CallStation:
+    return CallStation(
         station=params.station,
         action=action,
-        payload=payload,
+        payload=payload.decode(),
         party=params.party,
         deadline_s=params.deadline_s,
     )
-    return await call_station(desk, call)
 
 
-async def _installation(desk: Desk, params: TrustRoot) -> dict[str, object]:
+def _within(end: CallEnd) -> CallEnd:
+    """The end of a call, by what its answer holds."""
+    answer = msgspec.json.decode(end.response)
+    status = status_within(answer.get("data")) if end.result is CommandResult.ACCEPTED else None
+    if status is None:
+        return end
+    result = RESULT_OF_STATUS.get(status, CommandResult.FAILED)
+    return msgspec.structs.replace(end, result=result, detail=f"{end.detail}: {status}")
+
+
+def _installation(desk: Desk, params: TrustRoot, protocol: str) -> dict[str, object]:
     certificate = _read(params.certificate, "/certificate")
     if certificate.not_valid_after_utc <= desk.clock.now():
         says = f"the certificate ended on {certificate.not_valid_after_utc:%Y-%m-%d}"
         raise Refused(Kind.INVALID, says, "nothing was sent", "/certificate")
-    owner = (await own_party(desk, params.party, Role.CPO)).id
-    state = await desk.spine.get(t.station_state, owner=str(owner), station_id=params.station)
-    words = _WORDS.get(str(state["protocol"]) if state is not None else "", _WORDS_2X)
+    words = _WORDS.get(protocol, _WORDS_2X)
     if params.use not in words:
         says = f"the station's OCPP version knows no authority for {params.use.value}"
         raise Refused(Kind.USAGE, says, f"it knows {', '.join(use.value for use in words)}", "/use")

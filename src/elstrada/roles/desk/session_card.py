@@ -15,6 +15,7 @@ from elstrada.model.allowance import LimitedBy, LimitKind, SessionLimit
 from elstrada.model.cost import Cost
 from elstrada.model.facts import SessionLimited, SessionLimitReached
 from elstrada.model.ids import PartyId, station_stream
+from elstrada.model.preferences import ChargingPreferences, PreferencesAnswer
 from elstrada.model.reckoning import Reckoning, StationCost
 from elstrada.model.settlement import Settlement
 from elstrada.roles.desk.face import Desk, Verb
@@ -32,10 +33,22 @@ from elstrada.roles.settlements import paid_otherwise, settlements
 from elstrada.spine import tables as t
 from elstrada.spine.face import Recorded, Row, Spine
 
+_MOST_SAYS = 100
+
 
 class ShowSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     session: OurSession
     party: OurParty = None
+
+
+class DriversWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a driver wants of a session, and what was answered."""
+
+    party: str
+    """His eMSP."""
+    wanted: ChargingPreferences
+    answer: PreferencesAnswer
+    at: datetime
 
 
 class SessionCard(CarCharging, frozen=True, kw_only=True):
@@ -76,6 +89,10 @@ class SessionCard(CarCharging, frozen=True, kw_only=True):
     """Its payments at the station's terminal."""
     paid_otherwise: str | None
     """How what was paid departs from our price."""
+    preferences: DriversWish | None
+    """What its driver's eMSP told last that he wants."""
+    steered_by: tuple[str, ...]
+    """Partners whose charging profiles its station has taken."""
 
 
 async def show_session(desk: Desk, params: ShowSession) -> SessionCard:
@@ -100,9 +117,25 @@ async def show_session(desk: Desk, params: ShowSession) -> SessionCard:
         "station_cost": told.cost,
         "settlements": paid,
         "paid_otherwise": paid_otherwise(paid, cost) if cost else None,
+        "preferences": await _wish(desk.spine, owner, params.session),
+        "steered_by": await _steered_by(desk.spine, owner, params.session),
         "disagreement": disagreement(told.cost, cost) if told.cost and cost else None,
     }
     return msgspec.convert(card, SessionCard)
+
+
+async def _wish(spine: Spine, owner: PartyId, session_id: str) -> DriversWish | None:
+    row = await spine.get(t.session_preference, owner=str(owner), session_id=session_id)
+    if row is None:
+        return None
+    wanted = msgspec.json.decode(str(row["document"]), type=ChargingPreferences)
+    answer = PreferencesAnswer(str(row["answer"]))
+    return DriversWish(party=str(row["party"]), wanted=wanted, answer=answer, at=cast(datetime, row["at"]))
+
+
+async def _steered_by(spine: Spine, owner: PartyId, session_id: str) -> tuple[str, ...]:
+    rows = await spine.find(t.steering, {"owner": str(owner), "session_id": session_id}, limit=_MOST_SAYS)
+    return tuple(str(row["party"]) for row in rows if row["set_at"] is not None)
 
 
 async def station_said(spine: Spine, owner: PartyId, session: Row) -> Reckoning | None:
@@ -135,10 +168,19 @@ def _paid(one: Settlement) -> str:
     return f"{one.psp_ref}: {one.status} {one.amount}" + (f", receipt {receipt}" if receipt else "")
 
 
+def _wished(wish: DriversWish) -> str:
+    wanted = wish.wanted
+    parts = [wanted.profile_type.value]
+    parts += [] if wanted.energy_need_kwh is None else [f"{wanted.energy_need_kwh:f} kWh"]
+    parts += [] if wanted.departure_time is None else [f"until {wanted.departure_time:%F %TZ}"]
+    parts += ["may give back"] if wanted.discharge_allowed else []
+    return f"{', '.join(parts)}, told by {wish.party}; answered {wish.answer.value}"
+
+
 def _shown(card: SessionCard) -> str:
     plain = (
         *("limit", "station_limit", "limits_reached", "station_cost", "station_tariffs", "disagreement"),
-        *("settlements", "paid_otherwise"),
+        *("settlements", "paid_otherwise", "preferences", "steered_by"),
     )
     others = {*plain, *CarCharging.__struct_fields__}
     told = {name: getattr(card, name) for name in card.__struct_fields__ if name not in others}
@@ -156,6 +198,10 @@ def _shown(card: SessionCard) -> str:
     if card.station_cost is not None:
         lines += reckoned_lines(card.station_cost, None)
     lines += [f"payment: {_paid(one)}" for one in card.settlements]
+    if card.preferences is not None:
+        lines.append(f"preferences: {_wished(card.preferences)}")
+    if card.steered_by:
+        lines.append(f"charging profile set by: {', '.join(card.steered_by)}")
     lines += [f"Note: {note}" for note in (card.disagreement, card.paid_otherwise) if note is not None]
     lines += car_lines(card)
     return "\n".join(in_one_line(line) for line in lines)

@@ -35,6 +35,8 @@ def lacks(desk: Desk | None, verb: AnyVerb) -> Refusal | None:
         Part.POST: desk and desk.post,
         Part.REGISTRAR: desk and desk.registrar,
         Part.COMMANDER: desk and desk.commander,
+        Part.STEERSMAN: desk and desk.steersman,
+        Part.TERMINALS: desk and desk.terminals,
     }
     if verb.needs is None or parts[verb.needs] is not None:
         return None

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from elstrada.model.ids import PartyId
-from elstrada.model.party import Peer, PeerState
+from elstrada.model.party import Peer
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.registration import endpoint_url
 from elstrada.ocpi.server import Refusal
 from elstrada.roaming.routing import servers
+from elstrada.roles.roaming.clients import is_connected
 from elstrada.roles.roaming.line import same_host
 from elstrada.roles.roaming.peers import Peers
-
-Reachable = Callable[[Peer], bool]
-"""Is the platform connected, as far as is known? Asked before each request to it."""
-
-
-def registered(peer: Peer) -> bool:
-    """It is, as long as it has not ended its registration."""
-    return peer.state is PeerState.ACTIVE
+from elstrada.spine.face import Spine
 
 
 class Book:
     """Knows the platforms of parties."""
 
-    def __init__(self, peers: Peers, public_url: str, reachable: Reachable = registered) -> None:
-        self._peers, self._public_url, self._reachable = peers, public_url, reachable
+    def __init__(self, spine: Spine, peers: Peers, public_url: str) -> None:
+        self._spine, self._peers, self._public_url = spine, peers, public_url
 
     async def platforms(self, hub: PartyId) -> list[Peer]:
         """All platforms that are registered with a hub."""
@@ -46,7 +38,7 @@ class Book:
         peer = await self.platform(hub, party)
         if peer is None:
             return Refusal(Why.UNKNOWN_RECEIVER, f"OCPI-to: {party} is not known here")
-        if not self._reachable(peer):
+        if not await is_connected(self._spine, peer, party):
             return Refusal(Why.NOT_CONNECTED, f"{party} is not connected")
         held = {entry.role for entry in peer.roles if entry.party == party}
         base = endpoint_url(peer.endpoints, module, interface)

@@ -205,7 +205,10 @@ def _errand(passing: Passing) -> Errand:
 
 def _borrowed(passing: Passing, sender: PartyId) -> Refusal | None:
     """Does an object that is pushed say that it is another party's (R-71)?"""
-    pushes = passing.place.interface == "RECEIVER" and passing.request.method != "GET"
+    place = passing.place
+    # What a payment terminal names is its CPO, and not the provider that has it.
+    owns = place.interface == "RECEIVER" and place.module != "payments"
+    pushes = owns and passing.request.method != "GET"
     said = wire.party_at(passing.document)
     if pushes and said not in (None, sender):
         return Refusal(

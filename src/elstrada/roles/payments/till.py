@@ -22,7 +22,7 @@ from elstrada.model.cost import Cost
 from elstrada.model.device import CommandName, CommandResult
 from elstrada.model.ids import PartyId
 from elstrada.model.web_payment import PaymentState, WebPayment
-from elstrada.pay.face import Order, Provider, ProviderAway
+from elstrada.pay.face import CaptureRefused, Order, Provider, ProviderAway
 from elstrada.roles.desk.calling import called
 from elstrada.roles.desk.commands import given
 from elstrada.roles.desk.face import Desk
@@ -216,7 +216,12 @@ class Till:
         if taken < owed:
             why = f"the session cost {owed} {cost.currency}, and {payment.amount} were reserved"
             self._findings.note(f"session:{owner}/{sessions[0]['session_id']}", SHORT, why)
-        receipt = await self.provider.capture(payment.payment_id, taken, payment.currency)
+        try:
+            receipt = await self.provider.capture(payment.payment_id, taken, payment.currency)
+        except CaptureRefused as refused:
+            why = f"the provider does not give it: {refused}"
+            self._findings.note(f"session:{owner}/{sessions[0]['session_id']}", SHORT, why)
+            return await self._release(owner, payment, why, self._unbound(owner, payment))
         over = replace(payment, state=PaymentState.SETTLED, taken=taken, receipt_url=receipt[:2000], why=why)
         await self._write(owner, over, payment, self._unbound(owner, payment))
         return over

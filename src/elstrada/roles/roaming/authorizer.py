@@ -141,10 +141,18 @@ class Authorizer:
             await self._means.spine.commit(Work(writes=writes))
 
     async def _place(self, owner: PartyId, question: AskParty) -> wire.LocationReferences | None:
-        if question.station_id is None or not question.evse_id:
+        """Where the driver is, always told when it is known: an eMSP may demand it (R-48).
+
+        A station need not say at which of its EVSEs; then the location is told alone, if it stands at one.
+        """
+        if question.station_id is None:
             return None
-        key = await self._stock.place(owner, question.station_id, question.evse_id)
-        return None if key is None else wire.LocationReferences(key[0], (key[1],))
+        places = await self._stock.places_of(owner, question.station_id)
+        if question.evse_id:
+            key = places.get(question.evse_id)
+            return None if key is None else wire.LocationReferences(key[0], (key[1],))
+        locations = {location_id for location_id, _ in places.values()}
+        return wire.LocationReferences(locations.pop()) if len(locations) == 1 else None
 
 
 async def _best(asked: Sequence[asyncio.Future[Verdict | str]], question: AskParty) -> Verdict:

@@ -52,7 +52,7 @@ def _role(hub: Peer, one: PartyId, role: Role) -> PartyRole:
 
 def _faced(call: Call) -> Role:
     """The role in which a party must speak at the endpoint, if it is not known."""
-    if call.endpoint.side is Side.EMSP:
+    if call.endpoint.side in (Side.EMSP, Side.PTP):
         return Role.CPO
     return Role.OTHER if call.endpoint.module in _OPEN_MODULES else Role.EMSP
 

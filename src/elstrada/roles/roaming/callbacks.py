@@ -15,17 +15,17 @@ import msgspec
 
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
-from elstrada.model.device import CommandName, CommandResult
-from elstrada.model.ids import PartyId
-from elstrada.model.location import DisplayText
+from elstrada.model.device import CommandResult
+from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.party import Peer
-from elstrada.ocpi.v221.commands import ResultType
-from elstrada.ocpi.versions import language
 from elstrada.roles.gateway import reach
+from elstrada.roles.roaming import steering
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
+from elstrada.roles.roaming.reaper import Reaper
 from elstrada.roles.roaming.reservers import Reservers
+from elstrada.roles.roaming.results import ResultKind, answered, kind_of, telling
 from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Row, RowMoved, SpineDown, Work
 from elstrada.spine.post import NobodyThere, NoReply, Post
@@ -33,20 +33,6 @@ from elstrada.spine.post import NobodyThere, NoReply, Post
 _POST_SPARE_S, _RESULT_SPARE_S = 3, 5
 """Beyond what a station has (``Waits.command_s``): for its node to answer, and for the result to reach the peer."""
 _MOST_OWED = 1000
-
-RESULTS: dict[CommandResult, ResultType] = {
-    CommandResult.ACCEPTED: ResultType.ACCEPTED,
-    CommandResult.SCHEDULED: ResultType.ACCEPTED,
-    CommandResult.REJECTED: ResultType.REJECTED,
-    CommandResult.NOT_SUPPORTED: ResultType.NOT_SUPPORTED,
-    CommandResult.UNKNOWN: ResultType.REJECTED,
-    CommandResult.OCCUPIED: ResultType.EVSE_OCCUPIED,
-    CommandResult.INOPERATIVE: ResultType.EVSE_INOPERATIVE,
-    # Nothing was sent to the station, so nothing will come of it.
-    CommandResult.OFFLINE: ResultType.FAILED,
-    CommandResult.TIMEOUT: ResultType.TIMEOUT,
-    CommandResult.FAILED: ResultType.FAILED,
-}
 
 
 class Callbacks:
@@ -60,10 +46,15 @@ class Callbacks:
         """What we tell the peer: the result comes by then."""
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self.reservers = Reservers(means, peers, line)
+        self.reaper = Reaper(means, peers)
 
-    async def take(self, peer: Peer, station_id: str, command: Command, url: str) -> None:
+    async def take(
+        self, peer: Peer, station_id: str, command: Command, url: str, kind: ResultKind | None = None
+    ) -> None:
         """Owe the peer a result, and have the command done in the background.
 
+        Args:
+            kind: of the result; None: a command's.
         Raises:
             SpineDown: nothing was taken.
         """
@@ -77,15 +68,28 @@ class Callbacks:
             "asked_by": str(command.asked_by),
             "url": url,
             "due_at": due_at,
+            **(await self._concern(peer, station_id, command, kind)),
         }
         writes = [Put(t.callback, owed, {})]
         if command.reservation is not None:
-            told = {name: value for name, value in owed.items() if name != "due_at"}
+            told = {name: owed[name] for name in ("owner", "command_id", "peer_id", "asked_by", "url")}
             writes.append(Put(t.reserver, {**told, "expires_at": command.reservation.expires_at}, {}))
         await self._means.spine.commit(Work(writes=tuple(writes)))
         task = asyncio.ensure_future(self._do(peer, station_id, command, owed))
         self._under_way[command.command_id] = task
         task.add_done_callback(lambda _: self._under_way.pop(command.command_id, None))
+
+    async def _concern(self, peer: Peer, station_id: str, command: Command, kind: ResultKind | None) -> Row:
+        """What a result of this kind needs beside how the command ends."""
+        if kind is None:
+            return {"kind": None, "station_id": None, "session_id": None, "since": None}
+        since = (await self._means.spine.load(station_stream(peer.owner, station_id))).version
+        return {
+            "kind": kind.value,
+            "station_id": station_id,
+            "session_id": command.session_id,
+            "since": since,
+        }
 
     async def settle(self) -> None:
         """Pay what a former life of this node still owes: the station's answer, or TIMEOUT once due."""
@@ -93,6 +97,7 @@ class Callbacks:
             if str(owed["command_id"]) not in self._under_way:
                 await self._settle(owed)
         await self.reservers.settle()
+        await self.reaper.reap()
 
     async def run(self, every_s: float) -> None:
         """Settle until cancelled."""
@@ -110,7 +115,7 @@ class Callbacks:
         # While the store is down nothing can be done or claimed: ``settle`` tells it later.
         with contextlib.suppress(SpineDown):
             answer = await self._answer(peer, station_id, command)
-            await self._tell(peer, owed, command.name, answer.result, answer.detail)
+            await self._tell(peer, owed, command.name, answer)
 
     async def _answer(self, peer: Peer, station_id: str, command: Command) -> CommandDone:
         try:
@@ -137,28 +142,18 @@ class Callbacks:
             return
         known = await self._means.spine.get(t.command, owner=str(owner), command_id=owed["command_id"])
         if known is not None and known["result"] is not None:
-            name = str(known["name"])
-            await self._tell(
-                peer, owed, name, CommandResult(str(known["result"])), str(known["detail"] or "")
-            )
+            await self._tell(peer, owed, str(known["name"]), await answered(self._means, owed, known))
         elif isinstance(due_at := owed["due_at"], datetime) and due_at <= self._means.clock.now():
-            await self._tell(peer, owed, "", CommandResult.TIMEOUT, "")
+            await self._tell(peer, owed, "", CommandDone(CommandResult.TIMEOUT))
 
-    async def _tell(self, peer: Peer, owed: Row, name: str, result: CommandResult, detail: str) -> None:
+    async def _tell(self, peer: Peer, owed: Row, name: str, done: CommandDone) -> None:
+        told = await telling(self._means, peer, owed, name, done)
+        if told.accepted and kind_of(owed) is ResultKind.SET:
+            await steering.took(self._means, owed)
         if not await self._claim(owed):
             return
-        message = (DisplayText("en", detail[:512]),) if detail else ()
-        said = RESULTS[result]
-        if result is CommandResult.UNKNOWN and name == CommandName.CANCEL_RESERVATION:
-            said = ResultType.UNKNOWN_RESERVATION
-        body = language(peer.version).commands.write_result(said.value, message)
-        await self._line.tell(
-            peer,
-            "command_result",
-            to=PartyId.parse(str(owed["asked_by"])),
-            url=str(owed["url"]),
-            body=body,
-        )
+        to, url = PartyId.parse(str(owed["asked_by"])), str(owed["url"])
+        await self._line.tell(peer, told.endpoint, to=to, url=url, body=told.body)
 
     async def _claim(self, owed: Row) -> bool:
         """Take the debt away; only who succeeds may pay it. Commands are never retried (DESIGN 5.4)."""

@@ -15,6 +15,7 @@ import msgspec
 
 from elstrada.model.answers import Noted
 from elstrada.model.asks import EndCommand
+from elstrada.model.booking import BookingRequest
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Evse
 from elstrada.model.party import Peer
@@ -28,6 +29,7 @@ from elstrada.ocpi.v221 import commands as wire
 from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.v221.commands import ResponseType, ResultType, StopSession
 from elstrada.ocpi.versions import endpoint, language, module_url
+from elstrada.roles.roaming.booker import Asked, Booker
 from elstrada.roles.roaming.conduct import source
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
@@ -79,14 +81,25 @@ class Commander:
 
     def __init__(self, means: Means, line: Line, post: Post) -> None:
         self._means, self._line, self._post = means, line, post
+        self._booker = Booker(means, line)
         self._under_way = 0
 
     async def start(
-        self, peer: Peer, cpo: PartyId, token: Token, location_id: str, evse: Evse, connector_id: str
+        self,
+        peer: Peer,
+        cpo: PartyId,
+        token: Token,
+        location_id: str,
+        evse: Evse,
+        connector_id: str,
+        reference: str | None = None,
     ) -> Ended:
         """Have a session started. The token is ours and we have authorized it.
 
         The connector is named wherever the version can, because some EVSEs demand it (R-60).
+
+        Args:
+            reference: of the authorization; by default a new one.
         """
         return await self._command(
             peer,
@@ -99,7 +112,7 @@ class Commander:
                     location_id=location_id,
                     evse_uid=evse.uid,
                     connector_id=connector_id,
-                    authorization_reference=self._means.chance.uuid(),
+                    authorization_reference=reference or self._means.chance.uuid(),
                 )
             ),
         )
@@ -168,6 +181,10 @@ class Commander:
         elif ended.result is ResultType.UNKNOWN_RESERVATION:
             await self._became(row, ended.result.value, ended.detail)
         return ended
+
+    async def book(self, peer: Peer, cpo: PartyId, request: BookingRequest, before: Row | None) -> Asked:
+        """Ask for a booking, another form of it, or none any more."""
+        return await self._booker.request(peer, cpo, request, before)
 
     async def _forgotten(self, owner: str) -> list[Delete]:
         """Those that are over for so long that nobody will ask for them."""

@@ -15,22 +15,33 @@ from itertools import groupby
 
 import msgspec
 
-from elstrada.model.facts import CdrDelivered
-from elstrada.model.ids import PartyId, cdr_stream
+from elstrada.model.facts import CdrDelivered, Fact, InvoiceRecordDelivered
+from elstrada.model.ids import PartyId, cdr_stream, invoice_record_stream
 from elstrada.model.party import Peer, PeerState
 from elstrada.ocpi.client import Received, describe, is_peers_fault
-from elstrada.roaming.news import Kind
+from elstrada.ocpi.endpoints import Interface
+from elstrada.ocpi.registration import endpoint_url, hub_or_not
+from elstrada.roaming.news import MODULE_OF, Kind
 from elstrada.roaming.patience import GIVE_UP_AFTER, REFUSED_S, UNREACHABLE_S, pause
+from elstrada.roaming.visibility import is_hub
+from elstrada.roles.roaming.clients import away
 from elstrada.roles.roaming.conduct import source
-from elstrada.roles.roaming.marks import Mark, read_mark
+from elstrada.roles.roaming.marks import Mark, mark, read_mark
 from elstrada.roles.roaming.means import Means
-from elstrada.roles.roaming.parcels import Brought, Parcels, Withheld
+from elstrada.roles.roaming.parcels import Brought, Held, Parcels, Withheld
 from elstrada.roles.roaming.peers import Peers
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Between, Delete, Put, RowMoved, SpineDown, StreamMoved, Where, Work
 
+_LASTING = frozenset({Kind.CDR, Kind.INVOICE, Kind.ADVICE})
+"""What is brought until it is taken (P4): nothing newer of it would come by itself."""
+_NOTED = frozenset({Kind.CDR, Kind.INVOICE})
+"""Of what it is a fact that it was taken."""
 _AT_ONCE = 200
 """Marks taken for one peer at a time."""
+
+_MOST_PEERS = 10_000
+CLIENTS = MODULE_OF[Kind.CLIENT]
 
 _OURS = "party:{}"
 """Source of what is for ourselves to mend, and no peer's doing."""
@@ -43,9 +54,16 @@ _ORDER = {
     Kind.LOCATION: 0,
     Kind.TOKEN: 0,
     Kind.COPY: 0,
+    Kind.CLIENT: 0,
     Kind.EVSE: 1,
+    Kind.BOOKING_LOCATION: 1,
+    Kind.BOOKING: 2,
     Kind.SESSION: 1,
+    Kind.PROFILE: 2,
     Kind.CDR: 2,
+    Kind.INVOICE: 3,
+    Kind.TERMINAL: 0,
+    Kind.ADVICE: 2,
 }
 """What others refer to goes before what refers to it; the rest goes side by side."""
 
@@ -69,9 +87,13 @@ class Courier:
 
     async def run(self, every_s: float) -> None:
         """Work until cancelled."""
+        begun = False
         try:
             while True:
                 with contextlib.suppress(SpineDown):
+                    if not begun:
+                        await self.begin()
+                    begun = True
                     await self.start_rounds()
                 await asyncio.sleep(every_s)
         finally:
@@ -91,6 +113,7 @@ class Courier:
     async def start_rounds(self) -> int:
         """Start a round for each peer that has something due and is not being served or left alone."""
         now = self._means.clock.now()
+        await self._release(now)
         started = 0
         for row in await self._means.spine.count(t.mark, {"next_at": _until(now)}, by=("owner", "peer_id")):
             key = (PartyId.parse(str(row["owner"])), str(row["peer_id"]))
@@ -101,6 +124,33 @@ class Courier:
             self._rounds[key].add_done_callback(lambda ended, key=key: self._ended(key, ended))
             started += 1
         return started
+
+    async def begin(self) -> None:
+        """Have the list of each hub fetched: what it told while nobody listened, nobody knows."""
+        for row in await self._means.spine.find(t.peer, {"state": PeerState.ACTIVE.value}, limit=_MOST_PEERS):
+            await self._catch_up(msgspec.json.decode(str(row["document"]), type=Peer))
+
+    async def _catch_up(self, peer: Peer) -> None:
+        """Have a hub's list fetched, if the peer is one of ours."""
+        own = await self._peers.party(peer.owner) if is_hub(peer) else None
+        if own is None or False not in hub_or_not(own.roles):
+            return
+        if endpoint_url(peer.endpoints, CLIENTS, Interface.SENDER.value) is not None:
+            position = await self._means.spine.commit(Work())
+            now = self._means.clock.now()
+            await self._commit(mark(peer, Kind.PULL, CLIENTS, position=position, now=now))
+
+    async def _release(self, now: datetime) -> None:
+        """Let go on what is held for parties whose hub is connected to them again, or is no hub of ours any more."""
+        by = ("owner", "peer_id", "held_for")
+        for row in await self._means.spine.count(t.mark, {"held_for": Between(low="")}, by=by):
+            peer = await self._peers.get(PartyId.parse(str(row["owner"])), str(row["peer_id"]))
+            party = PartyId.parse(str(row["held_for"]))
+            is_there = peer is None or peer.state is not PeerState.ACTIVE
+            if is_there or (peer and await away(self._means.spine, peer, party) is None):
+                where = {name: row[name] for name in by}
+                for held in await self._means.spine.find(t.mark, where, limit=_AT_ONCE):
+                    await self._commit(read_mark(held).released(now))
 
     def _ended(self, key: PeerKey, ended: asyncio.Task[None]) -> None:
         """A round is over; one that broke off (the store is down, or a bug) is begun again later."""
@@ -132,12 +182,13 @@ class Courier:
         key = peer.owner, peer.id
         for found in due:
             outcome = await self._parcels.bring(peer, found)
-            if not isinstance(outcome, Withheld | None) and is_peers_fault(outcome):
+            if not isinstance(outcome, Withheld | Held | None) and is_peers_fault(outcome):
                 for _ in due:
                     pass  # Nobody takes another.
                 self._leave_alone(key, describe(outcome))
                 return False
-            self._resting.pop(key, None)
+            if self._resting.pop(key, None) is not None:
+                await self._catch_up(peer)
             await self._settle(peer, found, outcome)
         return True
 
@@ -147,6 +198,8 @@ class Courier:
             await self._commit(found.done())
         elif isinstance(outcome, Received):
             await self._delivered(found, outcome)
+        elif isinstance(outcome, Held):
+            await self._commit(found.held(outcome.party))
         elif isinstance(outcome, Withheld):
             self._means.findings.note(_OURS.format(found.owner), f"withheld {found.kind.value}", outcome.why)
             await self._try_again(found, outcome.why)
@@ -156,11 +209,19 @@ class Courier:
             await self._try_again(found, error)
 
     async def _delivered(self, found: Mark, received: Received) -> None:
-        if found.kind is not Kind.CDR:
+        if found.kind not in _NOTED:
             await self._commit(found.done())
             return
-        stream = cdr_stream(found.owner, found.owner, found.object_id)
-        fact = CdrDelivered(found.peer_id, received.location)
+        fact: Fact
+        if found.kind is Kind.CDR:
+            stream = cdr_stream(found.owner, found.owner, found.object_id)
+            fact = CdrDelivered(found.peer_id, received.location)
+        elif await self._parcels.stands(found):
+            stream = invoice_record_stream(found.owner, found.owner, found.object_id)
+            fact = InvoiceRecordDelivered(found.peer_id)
+        else:
+            await self._commit(found.done())
+            return
         version = (await self._means.spine.load(stream)).version
         work = Work(appends=(Append(stream, version, (fact,)),), writes=(found.done(),))
         # If it cannot be noted, the mark stays; the peer takes the same CDR again as a success (R-41).
@@ -168,7 +229,7 @@ class Courier:
             await self._means.spine.commit(work)
 
     async def _try_again(self, found: Mark, error: str) -> None:
-        if found.attempts + 1 >= GIVE_UP_AFTER and found.kind is not Kind.CDR:
+        if found.attempts + 1 >= GIVE_UP_AFTER and found.kind not in _LASTING:
             await self._commit(found.done())
             return
         wait = pause(found.attempts + 1, self._means.chance.spread(), REFUSED_S)

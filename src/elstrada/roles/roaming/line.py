@@ -17,6 +17,7 @@ from elstrada.ocpi.client import Outcome, Sending, Silent, read_response, reques
 from elstrada.ocpi.headers import Ids, Routing
 from elstrada.ocpi.registration import Conversation, Discovered, endpoint_url
 from elstrada.ocpi.server import Refusal
+from elstrada.roles.roaming.clients import away
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 
@@ -57,6 +58,8 @@ class Line:
             return Silent(
                 f"the peer offers no {endpoint.module} {endpoint.interface.value.lower()} interface"
             )
+        if endpoint.routed and (status := await away(self._means.spine, peer, to)) is not None:
+            return Silent(f"the hub says that {to} is {status.value}")
         receiver = to or peer.hub or (peer.roles[0].party if peer.roles else None)
         receiver = None if openly and peer.hub is not None else receiver
         sending = Sending(
@@ -71,6 +74,17 @@ class Line:
         outcome = await self._send(
             sending, token, Routing(receiver, peer.owner), timeout_s or self._means.waits.peer_s
         )
+        self._means.tally.said(peer, outcome, self._means.clock.now())
+        return outcome
+
+    async def versions(self, peer: Peer) -> Outcome:
+        """Ask a peer for its versions, by which it shows that it lives."""
+        token = await self._peers.token_out(peer)
+        if peer.versions_url is None or token is None:
+            return Silent("the peer has no versions URL, or we have no token of its")
+        plain = versions.language(peer.version).plain_token
+        sending = Sending(endpoint=versions.GET_VERSIONS, base=peer.versions_url, plain=plain)
+        outcome = await self._send(sending, token, Routing(), self._means.waits.peer_s)
         self._means.tally.said(peer, outcome, self._means.clock.now())
         return outcome
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -14,6 +14,8 @@ from elstrada.spine.face import Cell, Delete, Put, Row
 
 SEPARATOR = "\n"
 """Between the parts of an object's id. No identifier of OCPI holds it: it cannot be printed."""
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When what is held falls due by itself."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -27,7 +29,8 @@ class Mark(msgspec.Struct, frozen=True):
 
     @property
     def parts(self) -> list[str]:
-        """EVSE: location id and uid; token: uid and type; pull: the module; else the id."""
+        """EVSE: location id and uid; token: uid and type; profile: session and party; client: party and role; pull: the
+        module; else the id."""
         return self.object_id.split(SEPARATOR)
 
     @property
@@ -38,6 +41,16 @@ class Mark(msgspec.Struct, frozen=True):
     def done(self) -> Delete:
         """Remove the mark, unless it has been set anew meanwhile."""
         return Delete(t.mark, self.key, {"position": self.position, "next_at": self.next_at})
+
+    def held(self, party: PartyId) -> Put:
+        """Wait until a hub is connected to a party again, unless it has been set anew meanwhile."""
+        row: dict[str, Cell] = {"next_at": _NEVER, "held_for": str(party)}
+        return Put(t.mark, self.key | row, {"position": self.position, "next_at": self.next_at})
+
+    def released(self, now: datetime) -> Put:
+        """Due at once, unless it has been set anew meanwhile."""
+        row: dict[str, Cell] = {"next_at": now, "held_for": None}
+        return Put(t.mark, self.key | row, {"position": self.position, "next_at": self.next_at})
 
     def later(self, at: datetime, error: str) -> Put:
         """Try again at a later time, unless it has been set anew meanwhile."""
@@ -58,6 +71,7 @@ def mark(peer: Peer, kind: Kind, *parts: str, position: int, now: datetime) -> P
             "attempts": 0,
             "next_at": now,
             "error": None,
+            "held_for": None,
         },
     )
 

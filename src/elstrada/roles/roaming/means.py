@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from elstrada.model.quirk import QuirkTable
 from elstrada.model.waits import Waits
 from elstrada.net.face import Chance, Clock, HttpClient
 from elstrada.ocpi import versions
 from elstrada.ocpi.endpoints import Side
 from elstrada.roles.findings import Findings
 from elstrada.roles.keys import Keys
+from elstrada.roles.quirks.table import load_quirks
 from elstrada.roles.roaming.tally import RoamingTally
 from elstrada.spine.face import Spine
 
@@ -27,6 +29,8 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[str, ...] = tuple(versions.TABLES)
     """Of OCPI, which we offer."""
     waits: Waits = Waits()
+    quirks: QuirkTable = msgspec.field(default_factory=load_quirks)
+    """Of stations, as they count in this installation."""
     tally: RoamingTally = msgspec.field(default_factory=RoamingTally)
 
     @property

@@ -14,11 +14,11 @@ from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Interface, Side
 from elstrada.ocpi.headers import plain_token_of, token_of
 from elstrada.ocpi.hub import is_routed
-from elstrada.ocpi.registration import CREDENTIALS, sides_of
+from elstrada.ocpi.registration import CREDENTIALS, MARKET, hub_or_not, lacking, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
-from elstrada.roaming.visibility import EMSP_LIKE, parties_of
+from elstrada.roaming.visibility import EMSP_LIKE, INVOICED, parties_of
 from elstrada.roles.hub.switch import Switch
 from elstrada.roles.roaming.behind import speaking, without_sender
 from elstrada.roles.roaming.callbacks import Callbacks
@@ -26,9 +26,26 @@ from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Caller, Peers
+from elstrada.roles.roaming.pulse import Pulses
 from elstrada.roles.roaming.registrar import Registrar
-from elstrada.roles.roaming.serving import cdrs, commands, credentials, locations, sessions, tariffs, tokens
+from elstrada.roles.roaming.serving import (
+    advices,
+    bookings,
+    cdrs,
+    clients,
+    commands,
+    credentials,
+    invoices,
+    locations,
+    preferences,
+    profiles,
+    sessions,
+    tariffs,
+    terminals,
+    tokens,
+)
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit
+from elstrada.roles.roaming.steersman import Steersman
 from elstrada.roles.roaming.stock import Stock
 from elstrada.spine.face import SpineDown
 
@@ -40,12 +57,21 @@ HANDLERS: Mapping[str, Handler] = {
     **sessions.HANDLERS,
     **cdrs.HANDLERS,
     **commands.HANDLERS,
+    **preferences.HANDLERS,
+    **profiles.HANDLERS,
+    **clients.HANDLERS,
+    **invoices.HANDLERS,
+    **terminals.HANDLERS,
+    **advices.HANDLERS,
+    **bookings.HANDLERS,
 }
 _FACING: dict[Side, frozenset[Role]] = {
     Side.CPO: EMSP_LIKE | {Role.SCSP},
     Side.EMSP: frozenset({Role.CPO}),
+    Side.NONE: INVOICED,
+    Side.PTP: frozenset({Role.CPO}),
 }
-"""Which roles of the caller each of our sides is there for."""
+"""Which roles of the caller each of our sides is there for, and what belongs to both."""
 
 
 class Office:
@@ -59,10 +85,14 @@ class Office:
         registrar: Registrar,
         callbacks: Callbacks,
         commander: Commander,
+        steersman: Steersman,
+        pulses: Pulses,
         switch: Switch,
     ) -> None:
         self._means, self._peers, self._stock, self._switch = means, peers, stock, switch
-        self._registrar, self._callbacks, self._commander = registrar, callbacks, commander
+        self._registrar, self._callbacks = registrar, callbacks
+        self._commander, self._steersman = commander, steersman
+        self._pulses = pulses
 
     async def handle(self, request: HttpRequest, remote: str) -> HttpResponse:
         """Answer one request, whatever it holds."""
@@ -71,11 +101,12 @@ class Office:
         address = versions.locate(request.path)
         try:
             caller = await self._caller(request, address)
-            if caller is not None and address is not None and self._is_passed_on(address, caller):
-                return await self._pass_on(request, address, caller)
             if caller is None:
                 result: Result = Refusal(Why.UNAUTHORIZED, "no valid credentials token")
             else:
+                await self._pulses.heard(caller.own, caller.peer)
+                if address is not None and self._is_passed_on(address, caller):
+                    return await self._pass_on(request, address, caller)
                 call, result = await self._serve(request, address, caller)
         except SpineDown:
             result = Refusal(Why.BUSY, "nothing can be stored now")
@@ -138,7 +169,7 @@ class Office:
         call = read(request, path, versions.ROUTERS[version])
         if isinstance(call, Refusal):
             return None, call
-        if caller.peer.hub is not None and call.endpoint.side is not Side.NONE:
+        if caller.peer.hub is not None and (call.endpoint.side is not Side.NONE or call.endpoint.routed):
             spoken = await speaking(self._peers, caller.peer, call)
             if isinstance(spoken, Refusal):
                 return call, spoken
@@ -163,6 +194,7 @@ class Office:
             registrar=self._registrar,
             callbacks=self._callbacks,
             commander=self._commander,
+            steersman=self._steersman,
             own=caller.own,
             peer=caller.peer,
             version=address.version,
@@ -178,7 +210,7 @@ class Office:
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "versions can only be read")
         # Of a party on one side of the market, all that is said without naming a side is of that one.
-        sides = sides_of(caller.own.roles)
+        sides = [met for met in sides_of(caller.own.roles) if met in MARKET]
         at = side or (sides[0] if len(sides) == 1 else Side.NONE)
         urls = (
             (version, versions.details_url(version, self._means.public_url, at))
@@ -190,7 +222,12 @@ class Office:
         if request.method != "GET":
             return Refusal(Why.NOT_ALLOWED, "version details can only be read")
         offered = versions.endpoint_urls(
-            address.version, self._means.public_url, sides_of(caller.own.roles), address.side
+            address.version,
+            self._means.public_url,
+            sides_of(caller.own.roles),
+            address.side,
+            hub_or_not(caller.own.roles),
+            lacking(caller.own.roles),
         )
         return Found(VersionDetails(address.version, offered))
 
@@ -209,9 +246,11 @@ def _may_show_plain(caller: Caller, named: str) -> bool:
 def _out_of_place(caller: Caller, call: Call) -> Refusal | None:
     """Is the caller where it may not be? Its token says who it is; headers and paths only choose (T18)."""
     endpoint = call.endpoint
-    if endpoint.side is Side.NONE:
-        return None
-    if endpoint.side not in sides_of(caller.own.roles):
+    if endpoint.at_hub is not None and endpoint.at_hub not in hub_or_not(caller.own.roles):
+        return NOT_HERE
+    if endpoint.side is Side.NONE and not endpoint.routed:
+        return None  # Versions, credentials and a hub's parties are everybody's.
+    if endpoint.side is not Side.NONE and endpoint.side not in sides_of(caller.own.roles):
         return NOT_HERE
     theirs = parties_of(caller.peer, _FACING[endpoint.side])
     to_party, from_party = call.routing.to_party, call.routing.from_party

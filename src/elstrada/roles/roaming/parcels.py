@@ -6,29 +6,39 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from elstrada.model.answers import CommandDone
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
-from elstrada.model.party import Peer, Role
+from elstrada.model.party import ConnectionStatus, Peer, Role
 from elstrada.ocpi.client import Declined, Outcome, Received, is_peers_fault
 from elstrada.ocpi.findings import Translated
+from elstrada.ocpi.registration import PAYMENTS
 from elstrada.ocpi.scalars import Instant
+from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.versions import language
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import (
+    EMSP_LIKE,
+    may_see_invoices_to,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
     may_see_tokens,
     parties_of,
 )
-from elstrada.roles.findings import Findings
+from elstrada.roles.gateway import reach
 from elstrada.roles.hub.copy_parcels import CopyParcels
 from elstrada.roles.roaming.conduct import note_losses
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.marks import Mark
+from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.puller import Puller
-from elstrada.roles.roaming.stock import Stock
+from elstrada.roles.roaming.stands import active_at, stand_of
+from elstrada.roles.roaming.stock import Stock, invoice_record_of
+from elstrada.roles.roaming.terminals import Terminals
+from elstrada.spine import tables as t
+from elstrada.spine.post import NobodyThere, NoReply, Post
 
 
 class Withheld(msgspec.Struct, frozen=True):
@@ -37,7 +47,18 @@ class Withheld(msgspec.Struct, frozen=True):
     why: str
 
 
+class Held(msgspec.Struct, frozen=True):
+    """It is for a party that its hub is not connected to now: it is brought, as it is then, when that changes."""
+
+    party: PartyId
+
+
 _NOT_YET = Withheld("its token, place or start is not known yet")
+
+
+_AHEAD_S = 900
+"""How far ahead an active profile is told: between 5 and 60 minutes (OCPI mod_charging_profiles, PUT)."""
+_POST_SPARE_S = 3
 
 
 class EvseStatusPatch(msgspec.Struct, frozen=True):
@@ -47,7 +68,7 @@ class EvseStatusPatch(msgspec.Struct, frozen=True):
     last_updated: Instant
 
 
-Brought = Outcome | Withheld | None
+Brought = Outcome | Withheld | Held | None
 """None: there is nothing to bring, or the peer may not have it."""
 Bring = Callable[[Peer, Mark], Awaitable[Brought]]
 
@@ -57,15 +78,18 @@ class Parcels:
 
     def __init__(
         self,
+        means: Means,
         peers: Peers,
         stock: Stock,
         line: Line,
         puller: Puller,
-        findings: Findings,
+        post: Post,
+        terminals: Terminals,
         copies: CopyParcels,
     ) -> None:
         self._peers, self._stock, self._line, self._puller = peers, stock, line, puller
-        self._findings = findings
+        self._means, self._post, self._findings = means, post, means.findings
+        self._terminals = terminals
         self._ways: dict[Kind, Bring] = {
             Kind.SESSION: self._session,
             Kind.CDR: self._cdr,
@@ -74,6 +98,13 @@ class Parcels:
             Kind.TARIFF: self._tariff,
             Kind.TOKEN: self._token,
             Kind.COPY: copies.bring,
+            Kind.PROFILE: self._profile,
+            Kind.CLIENT: self._client,
+            Kind.INVOICE: self._invoice,
+            Kind.TERMINAL: self._terminal,
+            Kind.ADVICE: self._advice,
+            Kind.BOOKING_LOCATION: self._booking_location,
+            Kind.BOOKING: self._booking,
             Kind.PULL: self._pull,
         }
 
@@ -88,6 +119,7 @@ class Parcels:
             return None
         if row is None:
             found = await self._stock.reserved(own, mark.object_id)
+            found = found or await self._stock.awaited(own, mark.object_id)
         else:
             found = await self._stock.session(own, row)
         if found is None:
@@ -95,6 +127,8 @@ class Parcels:
         session, identity = found
         if not may_see_sessions_of(peer, identity.party):
             return None
+        if (status := await self._stock.away(peer, identity.party)) is not None:
+            return Held(identity.party) if status is ConnectionStatus.OFFLINE else None
         words = language(peer.version)
         place = await self._stock.embedded(words, mark.owner, mark.owner, session.location_id)
         written = words.session.write(session, identity, place)
@@ -108,6 +142,40 @@ class Parcels:
             body=self._noted(peer, "Session", written),
         )
 
+    async def _profile(self, peer: Peer, mark: Mark) -> Brought:
+        """What a session's station allows it now, for a party whose profile it has taken; the station is asked."""
+        session_id, party = mark.parts
+        owner = str(mark.owner)
+        row = await self._stock.session_row(mark.owner, session_id)
+        say = await self._means.spine.get(t.steering, owner=owner, session_id=session_id, party=party)
+        stand = None if row is None else await stand_of(self._means, mark.owner, row)
+        if stand is None or say is None or say["set_at"] is None or say["peer_id"] != peer.id:
+            return None
+        question = stand.question(self._means.chance.uuid(), mark.owner, _AHEAD_S)
+        question = msgspec.structs.replace(question, asked_at=self._means.clock.now())
+        try:
+            done = await reach.command(
+                self._means.spine,
+                self._post,
+                mark.owner,
+                stand.station_id,
+                question,
+                timeout_s=question.deadline_s + _POST_SPARE_S,
+            )
+        except (NobodyThere, NoReply) as problem:
+            return Withheld(f"the station does not tell what it allows: {problem}")
+        response = done.response if isinstance(done, CommandDone) else None
+        active = await active_at(self._means, stand, response)
+        if active is None:
+            return Withheld("the station does not tell what it allows")
+        return await self._line.tell(
+            peer,
+            "put_active_profile",
+            to=PartyId.parse(party),
+            path={"session_id": session_id},
+            body=translate.active_to_wire(active),
+        )
+
     async def _cdr(self, peer: Peer, mark: Mark) -> Brought:
         found = await self._stock.cdr(mark.owner, mark.object_id)
         if found is None:
@@ -115,6 +183,8 @@ class Parcels:
         cdr, identity = found
         if not may_see_sessions_of(peer, identity.party):
             return None
+        if await self._stock.away(peer, identity.party) is not None:
+            return Held(identity.party)  # Until it is accepted, it is owed (P4).
         words = language(peer.version)
         place = await self._stock.embedded(words, mark.owner, mark.owner, cdr.cdr_location.id)
         body = self._noted(peer, "Cdr", words.cdr.write(cdr, identity, place))
@@ -176,7 +246,84 @@ class Parcels:
             body=self._noted(peer, "Token", words.token.write(token)),
         )
 
+    async def _client(self, peer: Peer, mark: Mark) -> Outcome | None:
+        """How we, the hub, are connected to a party."""
+        party, role = mark.parts
+        client = await self._stock.client(mark.owner, party, role)
+        words = language(peer.version).client
+        if client is None or words is None:
+            return None
+        path = _owned(client.party)
+        return await self._line.tell(peer, "put_client", path=path, body=words.write(client).value)
+
+    async def stands(self, mark: Mark) -> bool:
+        """Is this record of ours not withdrawn?"""
+        row = await self._stock.invoice_row(mark.owner, mark.object_id)
+        return row is not None and row["ended_at"] is None
+
+    async def _invoice(self, peer: Peer, mark: Mark) -> Brought:
+        """A new record is posted, a changed one put, and one that was an error deleted."""
+        row = await self._stock.invoice_row(mark.owner, mark.object_id)
+        noun = language(peer.version).invoice
+        if row is None or noun is None:
+            return None
+        to = PartyId.parse(str(row["to_party"]))
+        if not may_see_invoices_to(peer, to):
+            return None
+        path = _owned(mark.owner, record_id=mark.object_id)
+        if row["ended_at"] is not None:
+            gone = await self._line.tell(peer, "delete_invoice_record", to=to, path=path)
+            never_had_it = isinstance(gone, Declined) and gone.http == 404
+            return Received() if never_had_it else gone
+        body = self._noted(peer, "InvoiceReconciliationRecord", noun.write(invoice_record_of(row)))
+        if row["peer_id"] is None:
+            posted = await self._line.tell(peer, "post_invoice_record", to=to, body=body)
+            if isinstance(posted, Received) or is_peers_fault(posted):
+                return posted
+            # It may have taken an earlier state, of which its answer was lost.
+        return await self._line.tell(peer, "put_invoice_record", to=to, path=path, body=body)
+
+    async def _terminal(self, peer: Peer, mark: Mark) -> Brought:
+        """A terminal of ours that works, to the CPO that it is meant for."""
+        return await self._terminals.bring(peer, mark.owner, mark.object_id)
+
+    async def _advice(self, peer: Peer, mark: Mark) -> Brought:
+        """What we took for a session, to its CPO."""
+        return await self._terminals.bring_advice(peer, mark.owner, mark.object_id)
+
+    async def _booking_location(self, peer: Peer, mark: Mark) -> Brought:
+        """What can be booked, with its calendar as it is now. One that is gone is told as one without slots."""
+        words = language(peer.version).bookings
+        place = await self._stock.booking_location(mark.owner, mark.object_id)
+        if words is None or place is None:
+            return None
+        if await self._seen_location(peer, mark.owner, place.location_id) is None:
+            return None
+        return await self._line.tell(
+            peer,
+            "put_booking_location",
+            to=_emsp(peer),
+            path=_owned(mark.owner, booking_location_id=place.id),
+            body=words.location.write(place).value,
+        )
+
+    async def _booking(self, peer: Peer, mark: Mark) -> Brought:
+        words = language(peer.version).bookings
+        found = await self._stock.booking(mark.owner, mark.object_id)
+        if words is None or found is None or not may_see_sessions_of(peer, found[0]):
+            return None
+        made_for, booking = found
+        return await self._line.tell(
+            peer,
+            "put_booking",
+            to=made_for,
+            path=_owned(mark.owner, booking_id=booking.id),
+            body=words.booking.write(booking).value,
+        )
+
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
+        if mark.object_id == PAYMENTS:
+            return await self._terminals.pull(peer)
         return (await self._puller.pull(peer, mark.object_id)).outcome
 
     async def _seen_location(self, peer: Peer, owner: PartyId, location_id: str) -> Location | None:
@@ -212,8 +359,8 @@ def _owned(owner: PartyId, **ids: str) -> dict[str, str]:
 
 
 def _emsp(peer: Peer) -> PartyId | None:
-    """To whom a peer is told what all may know: a hub itself, which tells all behind it."""
-    return peer.hub or _first(parties_of(peer, (Role.EMSP,)))
+    """To whom a peer is told what all may know: a hub itself, which tells all behind it; else what is for eMSPs."""
+    return peer.hub or _first(parties_of(peer, (Role.EMSP,)) or parties_of(peer, EMSP_LIKE))
 
 
 def _first(parties: frozenset[PartyId]) -> PartyId | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from datetime import timedelta
+from functools import lru_cache, partial
 
 import msgspec
 
 from elstrada.model.facts import PeerChanged
 from elstrada.model.ids import PartyId, peer_stream
 from elstrada.model.party import Party, Peer, PeerState
+from elstrada.roles.roaming.kept import Kept
 from elstrada.roles.roaming.means import Means
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Cell, Put, Row, RowMoved, Work
@@ -17,6 +19,7 @@ from elstrada.spine.face import Append, Cell, Put, Row, RowMoved, Work
 INVITATION_LASTS = timedelta(days=30)
 """How long token A can be used (T17)."""
 _MOST_PEERS = 10_000
+_MOST_KEPT = 1_000
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -45,11 +48,14 @@ class Peers:
 
     def __init__(self, means: Means) -> None:
         self._means = means
+        self._callers: Kept[Caller | None] = Kept(
+            means.spine, (t.peer, t.party), _MOST_KEPT, worth=lambda caller: caller is not None
+        )
 
     async def party(self, owner: PartyId) -> Party | None:
         """One of our own parties."""
         row = await self._means.spine.get(t.party, party=str(owner))
-        return None if row is None else msgspec.json.decode(str(row["document"]), type=Party)
+        return None if row is None else _party_told(str(row["document"]))
 
     async def get(self, owner: PartyId, peer_id: str) -> Peer | None:
         row = await self._row(owner, peer_id)
@@ -71,20 +77,25 @@ class Peers:
     async def by_token(self, token: str | None) -> Caller | None:
         """Who shows this token (R-10: identity is the token, never an address).
 
-        The work is the same whether the token is known, unknown or missing: two look-ups by keyed hash.
+        The work is the same whether the token is unknown or missing: two look-ups by keyed hash. One that is
+        known is kept until any record of a peer or party is written, which is sooner for none than for others.
         """
         shown = self._means.keys.token_hash(token or "")
+        caller = await self._callers.of(shown, partial(self._shown_by, shown, bool(token)))
+        if caller is not None and caller.peer.state is PeerState.INVITED:
+            expired = self._means.clock.now() - caller.peer.changed_at > INVITATION_LASTS
+            return None if expired else caller
+        return caller
+
+    async def _shown_by(self, shown: bytes, is_token: bool) -> Caller | None:
         current = await self._means.spine.find(t.peer, {"token_in_hash": shown}, limit=1)
         former = await self._means.spine.find(t.peer, {"token_in_old_hash": shown}, limit=1)
-        rows = (current or former) if token else []
+        rows = (current or former) if is_token else []
         if not rows:
             return None
         row, peer = rows[0], _peer(rows[0])
         if current and row["token_in_old_hash"] is not None:
             await self._forget_former(row)
-        expired = self._means.clock.now() - peer.changed_at > INVITATION_LASTS
-        if peer.state is PeerState.INVITED and expired:
-            return None
         own = await self.party(peer.owner)
         return None if own is None else Caller(own, peer)
 
@@ -165,7 +176,19 @@ def _as_stored(stored: Row | None, before: Peer) -> Cell:
 
 
 def _peer(row: Row) -> Peer:
-    return msgspec.json.decode(str(row["document"]), type=Peer)
+    return _peer_told(str(row["document"]))
+
+
+# Rows are read anew for each request, so that whoever is sent away is away at once; what stands in one is
+# understood once.
+@lru_cache(_MOST_KEPT)
+def _peer_told(document: str) -> Peer:
+    return msgspec.json.decode(document, type=Peer)
+
+
+@lru_cache(_MOST_KEPT)
+def _party_told(document: str) -> Party:
+    return msgspec.json.decode(document, type=Party)
 
 
 def _seal(peer: Peer, direction: str) -> str:

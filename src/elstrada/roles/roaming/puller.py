@@ -6,27 +6,39 @@ over and counted.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import Table
 
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer, Role
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
-from elstrada.ocpi.language import Language
+from elstrada.ocpi.language import Bookings, Language
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import language
-from elstrada.roaming.visibility import parties_of
+from elstrada.roaming.news import MODULE_OF, Kind
+from elstrada.roaming.visibility import is_hub, parties_of
+from elstrada.roles.roaming.client_pages import ClientPages
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
-from elstrada.roles.roaming.rows import location_row, source_of, tariff_row
+from elstrada.roles.roaming.rows import (
+    booking_location_row,
+    location_row,
+    roamed_booking_row,
+    source_of,
+    tariff_row,
+)
+from elstrada.roles.roaming.stock import dated
 from elstrada.spine import tables as t
-from elstrada.spine.face import Cell, Put, Work
+from elstrada.spine.face import AnyOf, Cell, Put, Row, Where, Work
+from elstrada.spine.paging import pages
+from elstrada.spine.rules import key_names
 
 MOST_PAGES = 10_000
 _RESTARTS = 3
@@ -47,6 +59,8 @@ class _Page(msgspec.Struct, frozen=True):
     passed_over: int
 
 
+_Keep = Callable[[Received], Awaitable[_Page]]
+"""Keeps what a page holds."""
 _Rows = tuple[PartyId, tuple[Put, ...]]
 """Whose an object is, and the records that keep it; the first bears its date."""
 
@@ -71,6 +85,15 @@ class Puller:
         self._ways = {
             "locations": _Way("list_locations", lambda words: words.location.wire, Role.CPO, self._location),
             "tariffs": _Way("list_tariffs", lambda words: words.tariff.wire, Role.CPO, self._tariff),
+            "booking_locations": _Way(
+                "list_booking_locations",
+                lambda words: bookings_of(words).location.wire,
+                Role.CPO,
+                self._booking_location,
+            ),
+            "bookings": _Way(
+                "list_bookings", lambda words: bookings_of(words).booking.wire, Role.CPO, self._booking
+            ),
             "tokens": _Way("list_tokens", lambda words: words.token.wire, Role.EMSP, self._token),
         }
 
@@ -80,30 +103,51 @@ class Puller:
         When the number of objects changes on the way, the walk begins again, because a page may have
         moved; keeping an object twice does no harm.
         """
-        pulled = await self._walk(peer, module, date_from)
+        query = {} if date_from is None else {"date_from": str(Instant(date_from))}
+        if module == MODULE_OF[Kind.CLIENT]:
+            return await self._clients(peer, query)
+        way = self._ways[module]
+        return await self._walked(peer, way.name, query, lambda page: self._keep(peer, page, way))
+
+    async def _clients(self, peer: Peer, query: Mapping[str, str]) -> Pulled:
+        """Fetch whom a hub is connected to; a list that is whole tells as well who is there no longer."""
+        if not is_hub(peer):
+            return Pulled(Received())  # It is none any more.
+        pages = ClientPages(self._means, peer)
+
+        async def keep(page: Received) -> _Page:
+            kept, problems = await pages.keep(page)
+            self._passed_over(peer, problems)
+            return _Page((), kept, len(problems))
+
+        pulled = await self._walked(peer, "list_clients", query, keep)
+        if isinstance(pulled.outcome, Received) and not query:
+            await pages.forget_others()
+        return pulled
+
+    async def _walked(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled:
+        pulled = await self._walk(peer, name, query, keep)
         for _ in range(_RESTARTS):
             if pulled is not None:
                 return pulled
-            pulled = await self._walk(peer, module, date_from)
+            pulled = await self._walk(peer, name, query, keep)
         return pulled or Pulled(Garbled(200, "the list changes faster than it can be read"))
 
-    async def _walk(self, peer: Peer, module: str, date_from: datetime | None) -> Pulled | None:
-        way = self._ways[module]
-        query = {} if date_from is None else {"date_from": str(Instant(date_from))}
+    async def _walk(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled | None:
         url: str | None = None
         visited: set[str] = set()
         total: int | None = None
         kept = passed_over = 0
         while True:
             outcome = await self._line.tell(
-                peer, way.name, query=query, url=url, timeout_s=self._means.waits.long_answer_s
+                peer, name, query=query, url=url, timeout_s=self._means.waits.long_answer_s
             )
             if not isinstance(outcome, Received):
                 return Pulled(outcome, kept, passed_over)
             if total is not None and outcome.total is not None and outcome.total != total:
                 return None
             total = outcome.total
-            page = await self._keep(peer, outcome, way)
+            page = await keep(outcome)
             await self._means.spine.commit(Work(writes=page.writes))
             kept, passed_over = kept + page.kept, passed_over + page.passed_over
             url = outcome.next
@@ -119,9 +163,8 @@ class Puller:
         theirs = parties_of(peer, (way.role,))
         of = min(theirs, default=None)
         direct = await self._peers.direct(peer) if peer.hub is not None else frozenset[PartyId]()
-        writes: list[Put] = []
+        read: list[tuple[Put, ...]] = []
         contracts: dict[tuple[Cell, Cell], Cell] = {}
-        kept = 0
         for wire in found:
             try:
                 party, puts = await way.rows(peer, wire, of)
@@ -136,23 +179,43 @@ class Puller:
             note_findings(self._means.findings, peer.owner, peer.id, wire)
             if _contradicts(puts[0], contracts):
                 problems.append(str(TwoContracts()))
-            elif await self._is_news(puts[0]):
-                writes.extend(puts)
-                kept += 1
+            else:
+                read.append(puts)
+        news = await self._news(read)
+        self._passed_over(peer, problems)
+        return _Page(tuple(put for puts in news for put in puts), len(news), len(problems))
+
+    def _passed_over(self, peer: Peer, problems: Iterable[str]) -> None:
         for problem in problems:
             self._means.findings.note(source(peer.owner, peer.id), "object passed over", problem)
-        return _Page(tuple(writes), kept, len(problems))
 
-    async def _is_news(self, put: Put) -> bool:
-        """Is this newer than what is kept?"""
-        key = {column.name: put.row[column.name] for column in put.table.primary_key.columns}
-        known = await self._means.spine.get(put.table, **key)
-        if known is None:
-            return True
-        before, now = known["last_updated"], put.row["last_updated"]
-        assert isinstance(before, datetime)
-        assert isinstance(now, datetime)
-        return now > before
+    async def _news(self, read: Sequence[tuple[Put, ...]]) -> list[tuple[Put, ...]]:
+        """Those that are newer than what is kept; of one that stands twice on a page the newest counts (R-28)."""
+        known = await self._dates([puts[0] for puts in read])
+        news: list[tuple[Put, ...]] = []
+        for puts in read:
+            key, now = _key(puts[0].table, puts[0].row), dated(puts[0].row)
+            if key not in known or now > known[key]:
+                known[key] = now
+                news.append(puts)
+        return news
+
+    async def _dates(self, puts: Sequence[Put]) -> dict[tuple[Cell, ...], datetime]:
+        """When what is kept of a page's objects was last changed, asked all at once."""
+        if not puts:
+            return {}
+        table = puts[0].table
+        named = {name: tuple({put.row[name]: None for put in puts}) for name in key_names(table)}
+        where: Where = {
+            name: values[0] if len(values) == 1 else AnyOf(values) for name, values in named.items()
+        }
+        return {
+            _key(table, row): dated(row)
+            async for rows in pages(self._means.spine, table, where)
+            for row in rows
+            # Else it is a booking that we asked for, and of which nothing was told yet.
+            if row["last_updated"] is not None
+        }
 
     async def _location(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
         location = language(peer.version).location.read(wire, of).value
@@ -163,10 +226,35 @@ class Puller:
         tariff = language(peer.version).tariff.read(wire, of).value
         return tariff.party, (Put(t.tariff, tariff_row(peer.owner, tariff)),)
 
+    async def _booking_location(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
+        place = bookings_of(language(peer.version)).location.read(wire, of).value
+        return place.party, (Put(t.booking_location, booking_location_row(peer.owner, place, peer.id)),)
+
+    async def _booking(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
+        booking = bookings_of(language(peer.version)).booking.read(wire, of).value
+        if any(entry.request.party != peer.owner for entry in booking.requests):
+            raise Mismatch("a booking that is not ours - at `$.booking_requests`")
+        key = {"owner": str(peer.owner), "party": str(booking.party), "request_id": booking.request_id}
+        before = await self._means.spine.get(t.roamed_booking, **key)
+        now, ref_of = self._means.clock.now(), self._means.keys.token_ref
+        row = roamed_booking_row(peer.owner, peer.id, booking, ref_of, now, before)
+        return booking.party, (Put(t.roamed_booking, row),)
+
     async def _token(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
         token = language(peer.version).token.read(wire, of).value
         ref = self._means.keys.token_ref(token.uid)
         return token.party, await token_puts(self._means.spine, peer.owner, token, ref)
+
+
+def _key(table: Table, row: Row) -> tuple[Cell, ...]:
+    return tuple(row[name] for name in key_names(table))
+
+
+def bookings_of(words: Language) -> Bookings:
+    """How a version speaks of bookings; only peers of one that does are pulled."""
+    if words.bookings is None:
+        raise Mismatch(f"OCPI {words.version} has no bookings - at `$`")
+    return words.bookings
 
 
 def _contradicts(put: Put, page: dict[tuple[Cell, Cell], Cell]) -> bool:

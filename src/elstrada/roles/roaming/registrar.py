@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from elstrada.model.ids import PartyId
-from elstrada.model.party import Party, PartyRole, Peer, PeerState, Role
+from elstrada.model.party import Party, PartyRole, Peer, PeerEndpoint, PeerState, Role
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Received, Sending, Silent, describe
@@ -202,7 +202,9 @@ class Registrar:
             await self._store(met, secrets, peer, method)
         except NotRegistered as meanwhile:
             return Refusal(Why.NOT_ALLOWED, str(meanwhile))
-        return Found(await self._ours(own, peer, token_c, self._means.versions_url_at(side), version))
+        return Found(
+            await self._ours(own, peer, token_c, self._means.versions_url_at(side), version, found.endpoints)
+        )
 
     async def left(self, peer: Peer) -> Done | Refusal:
         """A peer ends the connection."""
@@ -248,13 +250,26 @@ class Registrar:
             raise NotRegistered(f"credentials: {unusable.message}")
         return theirs
 
-    async def _ours(self, own: Party, peer: Peer, token: str, url: str, version: str) -> AnyCredentials:
-        """Our credentials; those of a hub name who is behind it, in a version that wants them to (2.3.0)."""
+    async def _ours(
+        self,
+        own: Party,
+        peer: Peer,
+        token: str,
+        url: str,
+        version: str,
+        endpoints: tuple[PeerEndpoint, ...] | None = None,
+    ) -> AnyCredentials:
+        """Our credentials; those of a hub name who is behind it, in a version that wants them to (2.3.0).
+
+        Args:
+            endpoints: of the peer; by default as it registered with them.
+        """
         reached: tuple[PartyRole, ...] = ()
         if Role.HUB in own.roles:
             others = (other for other in await self._peers.of(own.id) if other.id != peer.id)
             reached = tuple(dict.fromkeys(role for other in others for role in other.roles))
-        return write_credentials(own, token, url, version, reached)
+        told = peer.endpoints if endpoints is None else endpoints
+        return write_credentials(own, token, url, version, reached, told)
 
     async def _impersonation(
         self, peer: Peer, roles: tuple[PartyRole, ...], url: str, hub: PartyId | None

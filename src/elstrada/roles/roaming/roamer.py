@@ -6,26 +6,52 @@ ever missing, and setting one twice is setting it once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
 from sqlalchemy import Table
 
+from elstrada.model.device import CommandName
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
-from elstrada.roaming.news import MODULE_OF, CdrNews, Kind, News, PeerNews, SessionNews, StatusNews, news
+from elstrada.ocpi.registration import hub_or_not
+from elstrada.ocpi.versions import language
+from elstrada.roaming.news import (
+    MODULE_OF,
+    BookingNews,
+    CdrNews,
+    ClientNews,
+    InvoiceNews,
+    Kind,
+    News,
+    PeerNews,
+    ProfileNews,
+    SessionNews,
+    StartNews,
+    StatusNews,
+    news,
+    of_its_start,
+)
 from elstrada.roaming.visibility import (
+    hears_of_bookable,
+    hears_profiles,
+    is_hub,
     listens,
+    may_see_invoices_to,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
     may_see_tokens,
+    parties_of,
 )
 from elstrada.roles.hub.copies import Copies
+from elstrada.roles.roaming.booking_books import places_at
+from elstrada.roles.roaming.clients import OURS
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.rows import location_row
+from elstrada.roles.roaming.steering import steered_at
 from elstrada.roles.roaming.stock import OWN, Stock, location_of
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
@@ -33,7 +59,11 @@ from elstrada.spine.face import Put, Recorded, Row, Where, Work
 from elstrada.spine.paging import pages
 
 FOLLOWER = "roamer"
-_PULLED = {Role.CPO: ("tokens",), Role.EMSP: ("locations", "tariffs")}
+_PULLED = {
+    Role.CPO: ("tokens", "payments"),
+    Role.EMSP: ("locations", "tariffs", "booking_locations", "bookings"),
+    Role.PTP: ("locations", "tariffs"),
+}
 """What a party in this role wants to have of its peers."""
 
 
@@ -50,6 +80,8 @@ class Roamer:
             told = news(recorded.stream, recorded.fact)
             if told is not None:
                 latest[told] = recorded.position
+            if (start := of_its_start(recorded.stream, recorded.fact)) is not None:
+                latest[start] = recorded.position
         owners = {told.owner for told in latest}
         known = {owner: await self._peers.of(owner) for owner in owners}
         parties = await self._token_parties(latest)
@@ -94,11 +126,32 @@ class Roamer:
             case SessionNews(_, session_id):
                 for put in self._of_token(peers, Kind.SESSION, session_id, parties.get(told), position):
                     yield put
+            case StartNews(owner, command_id):
+                row = await self._stock.start_row(owner, command_id)
+                if row is not None:
+                    session_id, token_party = str(row["session_id"]), _token_party(row)
+                    for put in self._of_token(peers, Kind.SESSION, session_id, token_party, position):
+                        yield put
             case CdrNews(_, cdr_id, token_party):
                 for put in self._of_token(peers, Kind.CDR, cdr_id, token_party, position):
                     yield put
+            case InvoiceNews(_, record_id, to_party):
+                for put in self._of_invoice(peers, record_id, to_party, position):
+                    yield put
             case StatusNews():
                 async for put in self._of_status(told, peers, position):
+                    yield put
+            case ProfileNews():
+                for put in await self._of_profiles(told, peers, position):
+                    yield put
+            case ClientNews(_, party, role):
+                for peer in peers:
+                    if _is_told(peer, party):
+                        yield self._of_client(peer, str(party), role.value, position)
+            case BookingNews(owner, location_id, booking_id, made_for):
+                for put in self._of_token(peers, Kind.BOOKING, booking_id, made_for, position):
+                    yield put
+                async for put in self._of_places(owner, location_id, peers, position):
                     yield put
             case PeerNews(owner, peer_id):
                 peer = await self._peers.get(owner, peer_id)
@@ -119,6 +172,16 @@ class Roamer:
         told = [peer for peer in seeing if peer.hub is None] or seeing
         return [mark(peer, kind, object_id, position=position, now=now) for peer in told]
 
+    def _of_invoice(
+        self, peers: Iterable[Peer], record_id: str, to_party: PartyId, position: int
+    ) -> list[Put]:
+        now = self._means.clock.now()
+        return [
+            mark(peer, Kind.INVOICE, record_id, position=position, now=now)
+            for peer in peers
+            if listens(peer, MODULE_OF[Kind.INVOICE]) and may_see_invoices_to(peer, to_party)
+        ]
+
     async def _of_status(self, told: StatusNews, peers: list[Peer], position: int) -> AsyncIterator[Put]:
         """News of an EVSE, or of all of a station's (EVSE 0)."""
         by_number = await self._stock.places_of(told.owner, told.station_id)
@@ -138,6 +201,47 @@ class Roamer:
                     for uid in uids:
                         yield mark(peer, Kind.EVSE, location_id, uid, position=position, now=now)
 
+    async def _of_profiles(self, told: ProfileNews, peers: list[Peer], position: int) -> list[Put]:
+        """For whoever has a say in a session there, unless it is what it asked for itself."""
+        steered = await steered_at(self._means, told.owner, told.station_id)
+        if not steered:
+            return []
+        owner, by = str(told.owner), None
+        if told.command_id is not None:
+            command = await self._means.spine.get(t.command, owner=owner, command_id=told.command_id)
+            if command is None or command["name"] not in _LIMITING:
+                return []
+            by = command["asked_by"]
+        now, known = self._means.clock.now(), {peer.id: peer for peer in peers if hears_profiles(peer)}
+        return [
+            mark(
+                known[str(row["peer_id"])],
+                Kind.PROFILE,
+                str(row["session_id"]),
+                str(row["party"]),
+                position=position,
+                now=now,
+            )
+            for row in steered
+            if row["peer_id"] in known and row["party"] != by
+        ]
+
+    def _of_client(self, peer: Peer, party: str, role: str, position: int) -> Put:
+        return mark(peer, Kind.CLIENT, party, role, position=position, now=self._means.clock.now())
+
+    async def _of_places(
+        self, owner: PartyId, location_id: str, peers: list[Peer], position: int
+    ) -> AsyncIterator[Put]:
+        """What can be booked at a location, which is not what it was."""
+        location = await self._stock.location(owner, location_id)
+        now = self._means.clock.now()
+        listening = [peer for peer in peers if hears_of_bookable(peer)]
+        for row in await places_at(self._means.spine, owner, location_id) if listening else ():
+            for peer in listening:
+                if location is not None and may_see_location(peer, location):
+                    name = str(row["booking_location_id"])
+                    yield mark(peer, Kind.BOOKING_LOCATION, name, position=position, now=now)
+
     async def _everything(self, peer: Peer, position: int) -> AsyncIterator[Put]:
         """All that a peer may have, and all that we want of it."""
         now, owner = self._means.clock.now(), str(peer.owner)
@@ -153,6 +257,21 @@ class Roamer:
         if listens(peer, "tokens") and may_see_tokens(peer):
             async for row in self._rows(t.token, ours):
                 yield mark(peer, Kind.TOKEN, str(row["uid"]), str(row["type"]), position=position, now=now)
+        async for row in self._rows(t.client, {"owner": owner, "hub": OURS}):
+            if _is_told(peer, PartyId.parse(str(row["party"]))):
+                yield self._of_client(peer, str(row["party"]), str(row["role"]), position)
+        if listens(peer, "payments"):
+            async for row in self._rows(t.terminal, {**ours, "peer_id": peer.id}):
+                yield mark(peer, Kind.TERMINAL, str(row["terminal_id"]), position=position, now=now)
+        if hears_of_bookable(peer):
+            async for row in self._rows(t.booking_location, ours):
+                name = str(row["booking_location_id"])
+                yield mark(peer, Kind.BOOKING_LOCATION, name, position=position, now=now)
+        if listens(peer, "bookings"):
+            living: Where = {"owner": owner, "ended_at": None}
+            async for row in self._rows(t.booking, living):
+                if may_see_sessions_of(peer, PartyId.parse(str(row["made_for"]))):
+                    yield mark(peer, Kind.BOOKING, str(row["booking_id"]), position=position, now=now)
         own = await self._peers.party(peer.owner)
         if own is not None and Role.HUB in own.roles:
             for put in await self._copies.everything(peer, position):
@@ -166,17 +285,43 @@ class Roamer:
                 yield row
 
 
+_LIMITING = frozenset(
+    f"{CommandName.CALL.value} {action}"
+    for action in (
+        "SetChargingProfile",
+        "ClearChargingProfile",
+        "UpdateDynamicSchedule",
+        "UsePriorityCharging",
+    )
+)
+"""Commands, as the view names them, by which a station comes to allow other than before."""
 _KEYS = {
     "mark": ("owner", "peer_id", "kind", "object_id"),
     "location": ("owner", "party", "location_id"),
 }
 
 
-def _wanted(roles: Iterable[Role], peer: Peer) -> list[str]:
+def _wanted(roles: Collection[Role], peer: Peer) -> list[str]:
     """The modules we pull from a peer: those that our roles want and it offers."""
     offered = {endpoint.identifier for endpoint in peer.endpoints if endpoint.role == "SENDER"}
-    wanted = [module for role in roles for module in _PULLED.get(role, ())]
-    return [module for module in wanted if module in offered]
+    wanted = dict.fromkeys(module for role in roles for module in _PULLED.get(role, ()))
+    if is_hub(peer):
+        # It has no list of what can be booked, or is, at all who are behind it.
+        wanted = {module: None for module in wanted if _MODULES.get(module, module) != "bookings"}
+        if False in hub_or_not(roles):
+            wanted[MODULE_OF[Kind.CLIENT]] = None
+    if language(peer.version).bookings is None:
+        offered.discard("bookings")
+    return [module for module in wanted if _MODULES.get(module, module) in offered]
+
+
+_MODULES = {"booking_locations": "bookings"}
+"""The module of a list that is not its module's only one."""
+
+
+def _is_told(peer: Peer, party: PartyId) -> bool:
+    """Is a peer told how a hub of ours is connected to a party? All others are (R-72)."""
+    return listens(peer, MODULE_OF[Kind.CLIENT]) and party not in parties_of(peer, Role)
 
 
 def _token_party(row: Row) -> PartyId | None:

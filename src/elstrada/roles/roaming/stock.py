@@ -8,20 +8,27 @@ from decimal import Decimal
 
 import msgspec
 
+from elstrada.model.booking import Booking, BookingLocation
 from elstrada.model.cdr import Cdr
-from elstrada.model.device import ConnectorStatus, Station
+from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, Station
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
-from elstrada.model.party import Party
+from elstrada.model.party import ClientInfo, ConnectionStatus, Party, Peer
+from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.session import ChargingPeriod, PeriodDimension, Session, SessionStatus
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import AuthMethod, Token, TokenIdentity
 from elstrada.ocpi.language import Language
 from elstrada.roaming.places import Condition, condition, living
+from elstrada.roles.roaming.booking_books import books_of, shown
+from elstrada.roles.roaming.booking_books import kept as kept_booking
+from elstrada.roles.roaming.clients import OURS, away, client_of
 from elstrada.roles.roaming.holders import kept_identity
+from elstrada.roles.roaming.leaves import leaves
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.rows import identity_of
+from elstrada.roles.roaming.shelf import Shelf
 from elstrada.roles.roaming.totals import Totals
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row
@@ -37,6 +44,7 @@ _MOST_CONNECTORS = 10_000
 
 EvseKey = tuple[str, str]
 """Location id and EVSE uid."""
+_NO_SEATS: Mapping[str, Seat] = {}
 
 
 class Seat(msgspec.Struct, frozen=True):
@@ -49,6 +57,8 @@ class Seat(msgspec.Struct, frozen=True):
 class _Plan(msgspec.Struct, frozen=True):
     at: datetime
     seats: Mapping[EvseKey, Seat]
+    at_location: Mapping[str, Mapping[str, Seat]]
+    """The same by location id and EVSE uid."""
 
 
 class Stock:
@@ -57,6 +67,8 @@ class Stock:
     def __init__(self, means: Means) -> None:
         self._spine, self._clock = means.spine, means.clock
         self._plans: dict[PartyId, _Plan] = {}
+        self._shelf = Shelf()
+        self.leaves = leaves(means.spine)
         self.totals = Totals(means)
 
     # --- where stations stand -----------------------------------------------------------------------
@@ -105,20 +117,36 @@ class Stock:
     async def living(self, owner: PartyId, locations: Iterable[Location]) -> list[Location]:
         """Our locations with the present condition of their EVSEs."""
         wanted = list(locations)
+        conditions = await self._conditions(owner, [location.id for location in wanted])
+        return [living(location, conditions[location.id]) for location in wanted]
+
+    async def told(self, words: Language, owner: PartyId, rows: Sequence[Row]) -> list[msgspec.Raw]:
+        """The same of their rows, as a version tells them; one that it would misread is left out."""
+        conditions = await self._conditions(owner, [str(row["location_id"]) for row in rows])
+        told = (
+            self._shelf.location(words, str(row["document"]), conditions[str(row["location_id"])])
+            for row in rows
+        )
+        return [one for one in told if one is not None]
+
+    async def _conditions(self, owner: PartyId, ids: Sequence[str]) -> dict[str, dict[str, Condition]]:
+        """The present conditions of the EVSEs of each location, as far as their stations have said."""
         plan = await self._plan(owner)
-        keys = [(location.id, evse.uid) for location in wanted for evse in location.evses]
-        stations = {plan.seats[key].station_id for key in keys if key in plan.seats}
-        said = await self._said(owner, stations)
-        conditions: dict[str, dict[str, Condition]] = {}
-        for location_id, uid in keys:
-            seat = plan.seats.get((location_id, uid))
-            if seat is None:
-                continue
+        found = {location_id: dict[str, Condition]() for location_id in ids}
+        seats = [
+            (location_id, uid, seat)
+            for location_id in found
+            for uid, seat in plan.at_location.get(location_id, _NO_SEATS).items()
+        ]
+        if not seats:
+            return found
+        said = await self._said(owner, {seat.station_id for _, _, seat in seats})
+        for location_id, uid, seat in seats:
             own, whole = said.get((seat.station_id, seat.evse_id), ()), said.get((seat.station_id, 0), ())
             now = condition(own, whole)
             if now is not None:
-                conditions.setdefault(location_id, {})[uid] = now
-        return [living(location, conditions.get(location.id, {})) for location in wanted]
+                found[location_id][uid] = now
+        return found
 
     async def tariff(self, owner: PartyId, tariff_id: str) -> Tariff | None:
         """One of our own tariffs."""
@@ -129,6 +157,15 @@ class Stock:
         """One of the tokens we issued (R-44: its key is party, uid and type)."""
         row = await self._spine.get(t.token, owner=str(owner), party=str(owner), uid=uid, type=kind)
         return None if row is None else token_of(row)
+
+    async def client(self, owner: PartyId, party: str, role: str) -> ClientInfo | None:
+        """How we, a hub, are connected to a party in one of its roles."""
+        row = await self._spine.get(t.client, owner=str(owner), hub=OURS, party=party, role=role)
+        return None if row is None else client_of(row)
+
+    async def away(self, peer: Peer, party: PartyId) -> ConnectionStatus | None:
+        """Why a party cannot be reached by way of a peer now; None: it can, as far as we know."""
+        return await away(self._spine, peer, party)
 
     async def identity(self, owner: PartyId, row: Row) -> TokenIdentity | None:
         """Whose token a session or CDR names by its pseudonym, as long as we may know it.
@@ -221,10 +258,71 @@ class Stock:
         )
         return session, identity
 
+    async def start_row(self, owner: PartyId, command_id: str) -> Row | None:
+        """The row of a remote start by whose session an eMSP is told of it before it begins (R-56)."""
+        row = await self._spine.get(t.command, owner=str(owner), command_id=command_id)
+        is_awaited = (
+            row is not None and row["name"] == CommandName.START.value and row["session_id"] is not None
+        )
+        return row if is_awaited and row is not None and row["led_to"] != row["session_id"] else None
+
+    async def awaited(self, own: Party, session_id: str) -> tuple[Session, TokenIdentity] | None:
+        """The session that shall come of a remote start: PENDING, or INVALID once it is clear that none will (R-56).
+
+        It is there as soon as the station has accepted: until then nothing was created there.
+
+        Returns:
+            None: there is no such, or its place or token is not known.
+        """
+        where = {"owner": str(own.id), "session_id": session_id, "name": CommandName.START.value}
+        rows = await self._spine.find(t.command, where, limit=1)
+        accepted = [row for row in rows if row["result"] == CommandResult.ACCEPTED.value]
+        return await self._awaited(own, accepted[0]) if accepted else None
+
+    async def _awaited(self, own: Party, row: Row) -> tuple[Session, TokenIdentity] | None:
+        identity, evse_id, answered_at = await self.identity(own.id, row), row["evse_id"], row["answered_at"]
+        if identity is None or not isinstance(evse_id, int) or not isinstance(answered_at, datetime):
+            return None
+        key = await self.place(own.id, str(row["station_id"]), evse_id)
+        if key is None:
+            return None
+        awaited_until = row["awaited_until"]
+        session = Session(
+            party=own.id,
+            id=str(row["session_id"]),
+            start_date_time=answered_at,
+            kwh=Decimal(0),
+            token_ref=str(row["token_ref"]),
+            token_party=identity.party,
+            auth_method=AuthMethod.COMMAND,
+            authorization_reference=_text(row, "authorization_reference"),
+            location_id=key[0],
+            evse_uid=key[1],
+            connector_id=await self._connector(own.id, key, row["connector_id"]),
+            currency=own.currency,
+            status=SessionStatus.PENDING if awaited_until is None else SessionStatus.INVALID,
+            last_updated=awaited_until if isinstance(awaited_until, datetime) else answered_at,
+        )
+        return session, identity
+
     async def reservation_rows(self, owner: PartyId, session_ids: Sequence[str]) -> list[Row]:
         """The rows of reservations that become these sessions."""
         where = {"owner": str(owner), "session_id": AnyOf(tuple(session_ids))}
         return await self._spine.find(t.reservation, where, limit=len(session_ids))
+
+    async def booking_location(self, owner: PartyId, name: str) -> BookingLocation | None:
+        """One of our own booking locations, with its calendar as it is now."""
+        key = {"owner": str(owner), "party": str(owner), "booking_location_id": name}
+        row = await self._spine.get(t.booking_location, **key)
+        if row is None:
+            return None
+        _, books = await books_of(self._spine, owner, str(row["location_id"]))
+        return shown(row, books, self._clock.now())
+
+    async def booking(self, owner: PartyId, booking_id: str) -> tuple[PartyId, Booking] | None:
+        """A booking at a location of ours, and whose it is."""
+        found = await kept_booking(self._spine, owner, booking_id)
+        return None if found is None else (found.booked.made_for, found.booking)
 
     async def session_row(self, owner: PartyId, session_id: str) -> Row | None:
         return await self._spine.get(t.session, owner=str(owner), session_id=session_id)
@@ -251,6 +349,11 @@ class Stock:
             return None
         cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
         return msgspec.structs.replace(cdr, last_updated=recorded_at), identity
+
+    async def invoice_row(self, owner: PartyId, record_id: str) -> Row | None:
+        """The row of one of our records of what an invoice covers, withdrawn ones too."""
+        key = {"owner": str(owner), "party": str(owner), "record_id": record_id}
+        return await self._spine.get(t.invoice_record, **key)
 
     # --- below --------------------------------------------------------------------------------------
 
@@ -295,7 +398,10 @@ class Stock:
             for station in stations
             for place in station.places
         }
-        return _Plan(now, seats)
+        at_location: dict[str, dict[str, Seat]] = {}
+        for (location_id, uid), seat in seats.items():
+            at_location.setdefault(location_id, {})[uid] = seat
+        return _Plan(now, seats, at_location)
 
 
 def told_end(row: Row) -> datetime | None:
@@ -303,6 +409,21 @@ def told_end(row: Row) -> datetime | None:
     ended_at = row["ended_at"]
     provisional = row["presumed"] is not None and row["completed_at"] is None
     return ended_at if isinstance(ended_at, datetime) and not provisional else None
+
+
+def dated(row: Row) -> datetime:
+    """When what a record holds was last changed, as its document says too."""
+    at = row["last_updated"]
+    assert isinstance(at, datetime)
+    return at
+
+
+def invoice_record_of(row: Row) -> InvoiceRecord:
+    """A record, dated by when it was recorded: that is what a peer's date filter is held against (R-26)."""
+    record = msgspec.json.decode(str(row["document"]), type=InvoiceRecord)
+    updated_at = row["updated_at"]
+    assert isinstance(updated_at, datetime)
+    return msgspec.structs.replace(record, last_updated=updated_at)
 
 
 def location_of(row: Row) -> Location:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 from sqlalchemy import Table
 
 from elstrada.roles.roaming.means import Means
 from elstrada.spine.face import Row, Where
+from elstrada.spine.paging import pages
 
 COUNTED_ANEW = 10_000
 """Up to so many objects X-Total-Count is counted for each page; more are counted once in ``COUNT_HOLDS``."""
 COUNT_HOLDS = timedelta(seconds=30)
+LOOKED_AT_ANEW = 1_000
+"""The same of objects that have to be looked at to be counted."""
 _MOST_KEPT = 100
+
+
+class Those(msgspec.Struct, frozen=True):
+    """Which rows of a list a caller may have, where no column says so."""
+
+    name: str
+    """Tells them from those of other callers."""
+    shows: Callable[[Row], bool]
 
 
 class Totals:
@@ -22,18 +34,26 @@ class Totals:
 
     def __init__(self, means: Means) -> None:
         self._spine, self._clock = means.spine, means.clock
-        self._kept: OrderedDict[tuple[str, str], tuple[datetime, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str], tuple[datetime, int]] = OrderedDict()
 
-    async def of(self, table: Table, where: Where) -> int:
-        """How many rows match."""
-        few = await self._spine.count(table, where, most=COUNTED_ANEW)
-        if (count := _number(few)) < COUNTED_ANEW:
+    async def of(self, table: Table, where: Where, those: Those | None = None) -> int:
+        """How many rows match.
+
+        Args:
+            those: which of them count, where no column says so.
+        """
+        most = COUNTED_ANEW if those is None else LOOKED_AT_ANEW
+        few = await self._spine.count(table, where, most=most)
+        if (count := _number(few)) < most and those is None:
             return count
-        key, now = (table.name, repr(sorted(where.items()))), self._clock.now()
-        kept = self._kept.get(key)
-        if kept is not None and now - kept[0] < COUNT_HOLDS:
+        key = (table.name, repr(sorted(where.items())), those.name if those else "")
+        now, kept = self._clock.now(), self._kept.get(key)
+        if count >= most and kept is not None and now - kept[0] < COUNT_HOLDS:
             return kept[1]
-        total = _number(await self._spine.count(table, where))
+        total = _number(await self._spine.count(table, where)) if those is None else 0
+        if those is not None:
+            async for rows in pages(self._spine, table, where):
+                total += sum(map(those.shows, rows))
         self._kept[key] = now, total
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST_KEPT:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from elstrada.ocpp.signed import SUFFIX, unsigned
+from elstrada.ocpp.v16.contracts import VENDOR as PNC
 from elstrada.redaction import HIDDEN, redacted, redacted_json
 
 _KINDS = {2: "call", 3: "result", 4: "error", 5: "result error", 6: "send"}
@@ -55,13 +56,18 @@ def shown(frame: bytes) -> Frame:
             return Frame(GARBLED, text=redacted_frame(frame))
         if kind == "result":
             frame, payload = _unsealed_result(frame, elements)
-            return Frame(kind, message_id, "", _status_of(payload), redacted_frame(frame))
+            return Frame(
+                kind, message_id, "", _status_of(payload), redacted_frame(_unwrapped(frame, payload))
+            )
         told = _text.decode(elements.third)[:60]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Frame(GARBLED, text=redacted_frame(frame))
     if kind in ("call", "send") and told.endswith(SUFFIX):
         whole, _ = _unsealed(frame, elements.fourth)
         return Frame(kind, message_id, told, "", redacted_frame(whole, unsigned(told)))
+    if told == "DataTransfer" and PNC.encode() in frame:
+        whole = _unwrapped(frame, elements.fourth)
+        return Frame(kind, message_id, told, "", redacted_frame(whole, _within(elements.fourth)))
     if kind in ("call", "send"):
         return Frame(kind, message_id, told, "", redacted_frame(frame, told))
     return Frame(kind, message_id, "", told, _redacted_error(frame, elements.fourth))
@@ -103,6 +109,40 @@ def _unsealed_result(frame: bytes, elements: _Elements) -> tuple[bytes, msgspec.
 
 def _decoded(part: str) -> bytes:
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+# --- messages within messages -----------------------------------------------------------------------
+
+
+class _Transfer(msgspec.Struct, rename="camel"):
+    """Of a DataTransfer or its answer."""
+
+    data: str
+    message_id: str = ""
+
+
+_transfer = msgspec.json.Decoder(_Transfer)
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _unwrapped(frame: bytes, payload: msgspec.Raw) -> bytes:
+    """A frame with the object in the place of the text that holds it: within a text little could be hidden."""
+    if b'"data"' not in frame:
+        return frame
+    try:
+        within = _object.decode(_transfer.decode(payload).data)
+        plain = _encode({**_object.decode(payload), "data": within})
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return frame
+    return frame.replace(bytes(payload), plain)
+
+
+def _within(payload: msgspec.Raw) -> str:
+    """Which message a DataTransfer holds."""
+    try:
+        return _transfer.decode(payload).message_id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def _status_of(payload: msgspec.Raw) -> str:

@@ -11,7 +11,7 @@ import msgspec
 
 from elstrada.model.device import EVSE_STATUS_OF, ConnectorStatus
 from elstrada.model.location import EvseStatus
-from elstrada.model.party import PeerState
+from elstrada.model.party import ConnectionStatus, PeerState
 from elstrada.web.operator import nodes
 from elstrada.web.operator.nodes import Nodes
 from elstrada.web.operator.rows import (
@@ -23,9 +23,7 @@ from elstrada.web.operator.rows import (
     EvseTally,
     FaultRow,
     FindingRow,
-    MarkTally,
     PeerDocument,
-    PeerRow,
     PlaceDocument,
     Rows,
     SessionRow,
@@ -171,6 +169,12 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
     waiting: int
     """Objects of which it lacks the newest state."""
+    silent: bool
+    """It did not answer when we, its hub, asked whether it lives."""
+    behind: int
+    """Roles of parties that it, a hub, is connected to or was."""
+    away: int
+    """Of these, those that it is not connected to now."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,7 +228,7 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
         strayed=tuple(_strayed(row) for row in rows.findings[:SHOWN]),
         strayed_count=sum(row.count for row in rows.findings),
         stray_count=rows.stray_count,
-        partners=tuple(_partners(rows.peers, rows.marks)),
+        partners=tuple(_partners(rows)),
         waiting=sum(mark.count for mark in rows.marks),
         unknown=tuple(rows.unknown),
         unknown_count=rows.unknown_count,
@@ -406,9 +410,11 @@ def _strayed(row: FindingRow) -> Strayed:
     return Strayed(kind=kind, name=name, code=row.code, count=row.count, sample=row.sample, at=row.last_at)
 
 
-def _partners(peers: Iterable[PeerRow], marks: Iterable[MarkTally]) -> Iterable[Partner]:
-    waiting = {(mark.owner, mark.peer_id): mark.count for mark in marks}
-    for row in peers:
+def _partners(rows: Rows) -> Iterable[Partner]:
+    waiting = {(mark.owner, mark.peer_id): mark.count for mark in rows.marks}
+    silent = {(pulse.owner, pulse.peer_id) for pulse in rows.pulses if pulse.problem is not None}
+    for row in rows.peers:
+        behind = [told for told in rows.clients if (told.owner, told.hub) == (row.owner, row.peer_id)]
         document = msgspec.json.decode(row.document, type=PeerDocument)
         yield Partner(
             owner=row.owner,
@@ -417,4 +423,7 @@ def _partners(peers: Iterable[PeerRow], marks: Iterable[MarkTally]) -> Iterable[
             version=document.version,
             roles=tuple(f"{role.party} {role.role}" for role in document.roles),
             waiting=waiting.get((row.owner, row.peer_id), 0),
+            silent=(row.owner, row.peer_id) in silent,
+            behind=sum(told.count for told in behind),
+            away=sum(told.count for told in behind if told.status is not ConnectionStatus.CONNECTED),
         )

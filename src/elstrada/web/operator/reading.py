@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.model.device import ConnectorStatus
+from elstrada.model.party import ConnectionStatus
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Between, Row, Spine, Where
 from elstrada.spine.paging import EVER
@@ -17,13 +18,16 @@ from elstrada.web.operator.rows import (
     COUNTED,
     BillLineRow,
     CdrRow,
+    ClientTally,
     EvseTally,
     FaultRow,
     FindingRow,
     MarkTally,
     NodeRow,
+    PeerDocument,
     PeerRow,
     PlaceDocument,
+    PulseRow,
     Rows,
     SessionRow,
     StationDocument,
@@ -46,6 +50,7 @@ _Key = tuple[str, str]
 
 async def read(spine: Spine) -> Rows:
     """One reading; its parts may be some commits apart, as the next reading sets right."""
+    peers = _typed(PeerRow, await spine.find(t.peer, order=("owner", "peer_id"), limit=SHOWN))
     away = await _away(spine)
     faults = await _faults(spine)
     running = await _running(spine)
@@ -67,8 +72,10 @@ async def read(spine: Spine) -> Rows:
         bill_line_count=await _count(spine, t.bill_line, most=COUNTED),
         findings=_typed(FindingRow, await spine.find(t.finding, order=("-last_at",), limit=SUMMED)),
         stray_count=await _count(spine, t.stray, most=COUNTED),
-        peers=_typed(PeerRow, await spine.find(t.peer, order=("owner", "peer_id"), limit=SHOWN)),
+        peers=peers,
         marks=_typed(MarkTally, await spine.count(t.mark, by=("owner", "peer_id"))),
+        pulses=_typed(PulseRow, await spine.find(t.pulse, order=("owner", "peer_id"), limit=SHOWN)),
+        clients=await _clients(spine, peers),
         unknown=await _unknown(spine),
         unknown_count=await _count(spine, t.unknown_station, most=COUNTED),
         nodes=_typed(NodeRow, await spine.find(t.node, order=("id",), limit=MOST_NODES)),
@@ -137,6 +144,26 @@ async def _bill_lines(spine: Spine, owners: Sequence[str]) -> list[BillLineRow]:
 
 def _latest(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: cast(datetime, row["recorded_at"]), reverse=True)[:SHOWN]
+
+
+async def _clients(spine: Spine, peers: Sequence[PeerRow]) -> list[ClientTally]:
+    """Who is behind those peers that are hubs."""
+    hubs = [peer for peer in peers if msgspec.json.decode(peer.document, type=PeerDocument).hub is not None]
+    return [
+        ClientTally(
+            owner=hub.owner,
+            hub=hub.peer_id,
+            status=status,
+            count=await _count(
+                spine,
+                t.client,
+                {"owner": hub.owner, "status": status.value, "hub": hub.peer_id},
+                most=COUNTED,
+            ),
+        )
+        for hub in hubs
+        for status in ConnectionStatus
+    ]
 
 
 async def _unknown(spine: Spine) -> list[UnknownStationRow]:

@@ -9,7 +9,7 @@ import msgspec
 
 from elstrada.model.device import ConnectorStatus, EvsePlace
 from elstrada.model.ids import PartyId
-from elstrada.model.party import PeerState
+from elstrada.model.party import ConnectionStatus, PeerState
 
 
 class StationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +115,25 @@ class MarkTally(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class PulseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the record ``pulse``: a peer of a hub of ours."""
+
+    owner: str
+    peer_id: str
+    problem: str | None
+    """Why it did not answer when it was asked whether it lives."""
+
+
+class ClientTally(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the view ``client``: how many a hub told us of."""
+
+    owner: str
+    hub: str
+    """Our name for it; empty: we are the hub."""
+    status: ConnectionStatus
+    count: int
+
+
 class UnknownStationRow(msgspec.Struct, frozen=True, kw_only=True):
     """Of the record ``unknown_station``: somebody knocked whom we do not know."""
 
@@ -169,6 +188,8 @@ class PeerDocument(msgspec.Struct, frozen=True):
 
     version: str | None = None
     roles: tuple[PeerRoleDocument, ...] = ()
+    hub: PartyId | None = None
+    """Its party as a hub; None: it is none."""
 
 
 class PeerRoleDocument(msgspec.Struct, frozen=True):
@@ -208,6 +229,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     stray_count: int
     peers: list[PeerRow]
     marks: list[MarkTally]
+    pulses: list[PulseRow]
+    clients: list[ClientTally]
     unknown: list[UnknownStationRow]
     unknown_count: int
     nodes: list[NodeRow]

@@ -102,7 +102,8 @@ def _read_losses(wire: tariffs.Tariff) -> Iterator[Loss]:
 
 
 def _of_reservation(element: m_tariff.TariffElement) -> bool:
-    return element.restrictions is not None and element.restrictions.reservation is not None
+    restrictions = element.restrictions
+    return restrictions is not None and (restrictions.reservation or restrictions.booking) is not None
 
 
 def _element_from_wire(wire: tariffs.TariffElement, pointer: str) -> m_tariff.TariffElement:

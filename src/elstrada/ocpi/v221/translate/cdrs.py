@@ -37,7 +37,8 @@ def cdr_from_wire(wire: cdrs.Cdr, ref_of: RefOf) -> tuple[Translated[m_cdr.Cdr],
 def cdr_to_wire(cdr: m_cdr.Cdr, identity: m_token.TokenIdentity) -> Translated[cdrs.Cdr]:
     written = tuple(tariff_to_wire(tariff) for tariff in cdr.tariffs)
     value = cdr_as(cdrs.Cdr, cdr, identity, price_to_wire, tuple(tariff.value for tariff in written))
-    return Translated(value, (*write_losses(cdr, written), *price_losses(cdr.total_cost, "/total_cost")))
+    losses = (*write_losses(cdr, written), *booking_losses(cdr), *price_losses(cdr.total_cost, "/total_cost"))
+    return Translated(value, losses)
 
 
 def cdr_of(
@@ -123,6 +124,12 @@ def cdr_as(
         home_charging_compensation=cdr.home_charging_compensation,
         last_updated=Instant(cdr.last_updated),
     )
+
+
+def booking_losses(cdr: m_cdr.Cdr) -> Iterator[Loss]:
+    """What a version without bookings does not say."""
+    if cdr.booking_id is not None:
+        yield Loss("/booking_id", "this version has no bookings")
 
 
 def write_losses(cdr: m_cdr.Cdr, written: Iterable[Translated[object]]) -> Iterator[Loss]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TypeVar
 
+from msgspec import structs
+
 from elstrada.model import tariff as m_tariff
 from elstrada.ocpi.findings import Loss, Translated
 from elstrada.ocpi.scalars import Instant, fits, instant, moment, number, whole
@@ -21,7 +23,7 @@ def tariff_from_wire(wire: tariffs.Tariff) -> Translated[m_tariff.Tariff]:
 
 
 def tariff_to_wire(tariff: m_tariff.Tariff) -> Translated[tariffs.Tariff]:
-    value = tariff_as(tariffs.Tariff, tariff, _limit_to_wire)
+    value = tariff_as(tariffs.Tariff, without_bookings(tariff), _limit_to_wire)
     return Translated(value, tuple(_write_losses(tariff)))
 
 
@@ -72,7 +74,31 @@ def tariff_as(
 def _write_losses(tariff: m_tariff.Tariff) -> Iterator[Loss]:
     if tariff.tax_included is m_tariff.TaxIncluded.YES:
         yield Loss("/tax_included", "2.2.1 reads every price as one without tax (R-66)", misleads=True)
+    if tariff.preauthorize_amount is not None:
+        yield Loss("/preauthorize_amount", "only 2.3.0 says how much a payment terminal reserves")
+    yield from booking_losses(tariff)
     yield from component_losses(tariff)
+
+
+def without_bookings(tariff: m_tariff.Tariff) -> m_tariff.Tariff:
+    """The tariff without what bookings cost, for a version that has none: it would be read as a session's price."""
+    kept = tuple(element for element in tariff.elements if not of_booking(element))
+    return tariff if len(kept) == len(tariff.elements) else structs.replace(tariff, elements=kept)
+
+
+def booking_losses(tariff: m_tariff.Tariff) -> Iterator[Loss]:
+    """What is left out by ``without_bookings``."""
+    for index, element in enumerate(tariff.elements):
+        if of_booking(element):
+            yield Loss(
+                f"/elements/{index}", "a price of a booking, of which this version has none, is left out"
+            )
+    if tariff.elements and all(map(of_booking, tariff.elements)):
+        yield Loss("/elements", "nothing is left of it", misleads=True)
+
+
+def of_booking(element: m_tariff.TariffElement) -> bool:
+    return element.restrictions is not None and element.restrictions.booking is not None
 
 
 def component_losses(tariff: m_tariff.Tariff) -> Iterator[Loss]:
@@ -130,6 +156,7 @@ def _restrictions_from_wire(wire: tariffs.TariffRestrictions | None) -> m_tariff
         max_duration=None if wire.max_duration is None else whole(wire.max_duration),
         day_of_week=wire.day_of_week,
         reservation=wire.reservation,
+        booking=wire.booking,
     )
 
 
@@ -153,6 +180,7 @@ def _restrictions_to_wire(
         max_duration=None if restrictions.max_duration is None else Decimal(restrictions.max_duration),
         day_of_week=restrictions.day_of_week,
         reservation=restrictions.reservation,
+        booking=restrictions.booking,
     )
 
 

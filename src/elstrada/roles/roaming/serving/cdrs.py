@@ -14,7 +14,7 @@ from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import join
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
-from elstrada.roaming.visibility import parties_of
+from elstrada.roaming.visibility import PAYERS, parties_of
 from elstrada.roles.roaming.holders import claimed_puts
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, any_of, named_token, owner_in_path
@@ -28,7 +28,7 @@ async def list_cdrs(visit: Visit) -> Result:
     where: Where = {
         "owner": visit.owner,
         "party": visit.owner,
-        "token_party": any_of(visit.parties(Role.EMSP)),
+        "token_party": any_of(visit.parties(*PAYERS)),
         "recorded_at": Between(visit.between().low or EVER.low, visit.between().high),
     }
     found = await page(visit, t.cdr, where, "token_party", ("recorded_at",))

@@ -19,13 +19,14 @@ from elstrada.ocpi.server import Done, Found, Refusal, Result, body_of
 from elstrada.ocpi.v221 import commands as wire
 from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.v221.commands import ResponseType
-from elstrada.roaming.visibility import may_see_location
+from elstrada.roaming.visibility import PAYERS, may_see_location
 from elstrada.roles.roaming.holders import TwoContracts, identity_puts
 from elstrada.roles.roaming.line import belongs_to
+from elstrada.roles.roaming.serving.at_terminal import is_terminals, ordered_puts, unpayable
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, any_of
 from elstrada.roles.roaming.stock import Seat, told_end
 from elstrada.spine import tables as t
-from elstrada.spine.face import Row, Where, Work
+from elstrada.spine.face import Row, RowMoved, Where, Work
 
 CONNECTOR_REQUIRED = "START_SESSION_CONNECTOR_REQUIRED"
 RESERVABLE = "RESERVABLE"
@@ -36,13 +37,17 @@ _MOST_ALIKE = 10
 
 async def start_session(visit: Visit) -> Result:
     """Start at an EVSE. The token is already authorized by its eMSP and is not asked about again (R-50)."""
-    emsp = visit.caller(Role.EMSP)
-    if emsp is None:
+    issuer = visit.caller(Role.EMSP) or visit.caller(Role.PTP)
+    if issuer is None:
         return NOT_HERE
-    start = visit.words.commands.read_start(visit.body, emsp)
+    start = visit.words.commands.read_start(visit.body, issuer)
     token = start.token
-    if token.party not in visit.parties(Role.EMSP):
+    if token.party not in visit.parties(*PAYERS):
         return Refusal(Why.INVALID, "token: only tokens of your own may be used")
+    at_terminal = is_terminals(visit, token)
+    wrong = unpayable(start) if at_terminal else None
+    if wrong is not None:
+        return wrong
     found = await _location(visit, start.location_id)
     if isinstance(found, Refusal):
         return found
@@ -63,7 +68,17 @@ async def start_session(visit: Visit) -> Result:
         writes = await identity_puts(visit.means.spine, visit.own.id, token, ref)
     except TwoContracts as problem:
         return Refusal(Why.INVALID, f"token: {problem}")
-    await visit.means.spine.commit(Work(writes=writes))
+    if at_terminal:
+        ordered = await ordered_puts(visit, start, found, evse, seat, connector or 1)
+        if isinstance(ordered, Refusal):
+            return ordered
+        if isinstance(ordered, str):
+            return _answer(visit, ResponseType.REJECTED, ordered)
+        writes = (*writes, *ordered)
+    try:
+        await visit.means.spine.commit(Work(writes=writes))
+    except RowMoved:
+        return Refusal(Why.BUSY, "the same was ordered at the same time")
     command = Command(
         command_id=visit.means.chance.uuid(),
         name=CommandName.START,
@@ -81,7 +96,7 @@ async def stop_session(visit: Visit) -> Result:
     """Stop one of the caller's own sessions; any other is not known to it (T8)."""
     stop = body_of(visit.call, wire.StopSession)
     row = await visit.stock.session_row(visit.own.id, stop.session_id)
-    parties = {str(party): party for party in visit.parties(Role.EMSP)}
+    parties = {str(party): party for party in visit.parties(*PAYERS)}
     asked_by = None if row is None else parties.get(str(row["token_party"]))
     if row is None or asked_by is None:
         return _answer(visit, ResponseType.UNKNOWN_SESSION)
@@ -99,7 +114,7 @@ async def stop_session(visit: Visit) -> Result:
 
 async def unlock_connector(visit: Visit) -> Result:
     unlock = body_of(visit.call, wire.UnlockConnector)
-    parties = sorted(visit.parties(Role.EMSP))
+    parties = sorted(visit.parties(*PAYERS))
     found = await _location(visit, unlock.location_id)
     if isinstance(found, Refusal):
         return found

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from elstrada.model.location import Location
 from elstrada.ocpi import nesting
+from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.patch import changes_identity
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
-from elstrada.roaming.visibility import may_see_location
+from elstrada.ocpi.surplus import at, patched_surplus, surplus_of, with_at
+from elstrada.roaming.visibility import Audience, audiences_of, may_see_location
 from elstrada.roles.roaming.rows import location_row, source_of
+from elstrada.roles.roaming.serving.pages import page
+from elstrada.roles.roaming.serving.surplus import LOCATION, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import (
     LONG_AGO,
     NOT_HERE,
@@ -19,36 +25,34 @@ from elstrada.roles.roaming.serving.visit import (
     misplaced,
     owner_in_path,
 )
-from elstrada.roles.roaming.stock import OWN, location_of
+from elstrada.roles.roaming.stock import OWN, dated, location_of
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Row, RowMoved, Where, Work
+from elstrada.spine.face import AnyOf, Put, Row, RowMoved, Where, Work
 
 _TRIES = 5
 _BUSY = "the location changes too often; try again"
-_MOST_LOCATIONS = 100_000
 Change = Callable[[Location], Location | Refusal]
 
 # --- ours (sender) ----------------------------------------------------------------------------------
 
 
 async def list_locations(visit: Visit) -> Result:
-    """A page of our locations in the order of their ids, which stays as it is while statuses change.
-
-    Whether a peer may see one stands in the document, so the page is cut after all have been looked at.
-    """
+    """A page of our locations in the order of their ids, which stays as it is while statuses change."""
+    audiences = [
+        one for one in audiences_of(visit.peer) if one is Audience.PUBLIC or not visit.words.tells_all
+    ]
     where: Where = {
         "owner": visit.owner,
-        "party": visit.owner,
+        "party": AnyOf((visit.owner,)),
         "source": OWN,
+        "audience": AnyOf(tuple(one.value for one in audiences)),
         "last_updated": visit.between(),
     }
-    rows = await visit.means.spine.find(t.location, where, order=("location_id",), limit=_MOST_LOCATIONS)
-    seen = [location for location in map(location_of, rows) if _sayable(visit, location)]
-    window = visit.call.window
-    assert window is not None
-    page = await visit.stock.living(visit.own.id, seen[window.offset : window.offset + window.limit])
-    items = tuple(visit.words.location.write(location).value for location in page)
-    return Listing(items, visit.list_url, len(seen))
+    found = await page(visit, t.location, where, "party", ("location_id",))
+    if isinstance(found, Refusal):
+        return found
+    items = await visit.stock.told(visit.words, visit.own.id, found.rows)
+    return Listing(tuple(items), visit.list_url, found.total, found.place)
 
 
 def _sayable(visit: Visit, location: Location) -> bool:
@@ -79,15 +83,34 @@ async def _shown(visit: Visit) -> Location | None:
 
 async def get_location(visit: Visit) -> Result:
     location = await _kept(visit)
-    return NOT_HERE if location is None else Found(visit.words.location.write(location).value)
+    if location is None:
+        return NOT_HERE
+    surplus = await kept_surplus(visit, LOCATION, location.party, location.id)
+    return told(visit.words.location.write(location).value, surplus)
 
 
 async def get_evse(visit: Visit) -> Result:
-    return _evse_of(visit, await _kept(visit))
+    return await _part_told(visit, _evse_of)
 
 
 async def get_connector(visit: Visit) -> Result:
-    return _connector_of(visit, await _kept(visit))
+    return await _part_told(visit, _connector_of)
+
+
+async def _part_told(visit: Visit, of: Callable[[Visit, Location | None], Result]) -> Result:
+    """A part of a location with its own surplus."""
+    location = await _kept(visit)
+    found = of(visit, location)
+    if location is None or not isinstance(found, Found) or not isinstance(found.data, msgspec.Struct):
+        return found
+    surplus = await kept_surplus(visit, LOCATION, location.party, location.id)
+    return told(found.data, at(surplus, _place_of(visit)))
+
+
+def _place_of(visit: Visit) -> list[tuple[str, str]]:
+    """Where the EVSE or connector of the path stands in its location."""
+    names = (("evses", "evse_uid"), ("connectors", "connector_id"))
+    return [(name, visit.call.path[key]) for name, key in names if key in visit.call.path]
 
 
 async def put_location(visit: Visit) -> Result:
@@ -100,10 +123,11 @@ async def put_location(visit: Visit) -> Result:
         return wrong
     for _ in range(_TRIES):
         row = await _row(visit, location.id)
-        if row is not None and location.last_updated < location_of(row).last_updated:
+        if row is not None and location.last_updated < dated(row):
             return Done()  # We know better already (R-34).
         try:
-            await _store(visit, location, row)
+            surplus = surplus_of(visit.call.document, visit.words.location.wire)
+            await _store(visit, location, row, surplus)
         except RowMoved:
             continue
         return Done(created=row is None)
@@ -201,21 +225,35 @@ async def _change(visit: Visit, change: Change, created: Callable[[], bool] = la
         row = await _row(visit)
         if row is None:
             return NOT_HERE
-        changed = change(location_of(row))
+        location = location_of(row)
+        changed = change(location)
         if isinstance(changed, Refusal):
             return changed
+        surplus = await kept_surplus(visit, LOCATION, location.party, location.id)
+        if changed != location:
+            surplus = _changed_surplus(visit, surplus)
         try:
-            await _store(visit, changed, row)
+            await _store(visit, changed, row, surplus)
         except RowMoved:
             continue
         return Done(created=created())
     return Refusal(Why.BUSY, _BUSY)
 
 
-async def _store(visit: Visit, location: Location, before: Row | None) -> None:
+def _changed_surplus(visit: Visit, surplus: Object) -> Object:
+    """The location's surplus after what the call changes of it, or of a part of it."""
+    path, data = _place_of(visit), visit.call.endpoint.data
+    assert data is not None, "these endpoints are about an object"
+    if visit.call.endpoint.patches:
+        return with_at(surplus, path, patched_surplus(at(surplus, path), visit.call.patch, data))
+    return with_at(surplus, path, surplus_of(visit.call.document, data))
+
+
+async def _store(visit: Visit, location: Location, before: Row | None, surplus: Object) -> None:
     row = location_row(visit.own.id, location, source_of(visit.peer.id))
     expected = None if before is None else {"document": before["document"]}
-    await visit.means.spine.commit(Work(writes=(Put(t.location, row, expected),)))
+    writes = surplus_writes(visit, surplus, LOCATION, location.party, location.id)
+    await visit.means.spine.commit(Work(writes=(Put(t.location, row, expected), *writes)))
 
 
 async def _kept(visit: Visit) -> Location | None:

@@ -8,16 +8,20 @@ import msgspec
 
 from elstrada.model.facts import RoamedSessionChanged
 from elstrada.model.ids import roamed_session_stream
-from elstrada.model.party import Role
 from elstrada.model.reservation import ReservationState
 from elstrada.model.session import Session
 from elstrada.model.token import TokenIdentity
+from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.findings import Translated
 from elstrada.ocpi.patch import changes_identity, once_each, patch_time
-from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
+from elstrada.ocpi.server import Done, Listing, Refusal, Result
+from elstrada.ocpi.surplus import patched_surplus, surplus_of
+from elstrada.roaming.visibility import PAYERS
 from elstrada.roles.roaming.holders import claimed_puts, kept_identity
-from elstrada.roles.roaming.serving.pages import Rows, page
+from elstrada.roles.roaming.leaves import Rows
+from elstrada.roles.roaming.serving.pages import page
+from elstrada.roles.roaming.serving.surplus import SESSION, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import (
     LONG_AGO,
     NOT_HERE,
@@ -56,14 +60,14 @@ async def list_sessions(visit: Visit) -> Result:
         return Refusal(Why.INVALID, "date_from is required (R-30)")
     where: Where = {
         "owner": visit.owner,
-        "token_party": any_of(visit.parties(Role.EMSP)),
+        "token_party": any_of(visit.parties(*PAYERS)),
         "updated_at": visit.between(),
         "started_at": _STARTED,
     }
     window = visit.call.window
     reserved: Where = {
         "owner": visit.owner,
-        "token_party": any_of(visit.parties(Role.EMSP)),
+        "token_party": any_of(visit.parties(*PAYERS)),
         "changed_at": visit.between(),
         "reserved_at": _STARTED,
         "state": _UNUSED,
@@ -96,7 +100,9 @@ async def list_sessions(visit: Visit) -> Result:
 async def get_session(visit: Visit) -> Result:
     known = await _known(visit)
     written = None if known is None else await _told(visit, *known)
-    return NOT_HERE if written is None or written.misleads else Found(written.value)
+    if known is None or written is None or written.misleads:
+        return NOT_HERE
+    return told(written.value, await kept_surplus(visit, SESSION, known[0].party, known[0].id))
 
 
 async def _told(visit: Visit, session: Session, identity: TokenIdentity) -> Translated[msgspec.Struct]:
@@ -115,7 +121,7 @@ async def put_session(visit: Visit) -> Result:
     owner = session.party
     return misplaced(
         visit, country_code=owner.country_code, party_id=owner.party_id, session_id=session.id
-    ) or await _store(visit, session, identity)
+    ) or await _store(visit, session, identity, surplus_of(visit.call.document, visit.words.session.wire))
 
 
 async def patch_session(visit: Visit) -> Result:
@@ -134,10 +140,12 @@ async def patch_session(visit: Visit) -> Result:
     session, identity = visit.words.session.patched(
         *known, patch, visit.means.keys.token_ref, visit.words.appended, known[0].party
     )
-    return await _store(visit, once_each(session), identity)
+    before = await kept_surplus(visit, SESSION, session.party, session.id)
+    surplus = patched_surplus(before, visit.call.patch, visit.words.session.wire)
+    return await _store(visit, once_each(session), identity, surplus)
 
 
-async def _store(visit: Visit, session: Session, identity: TokenIdentity) -> Result:
+async def _store(visit: Visit, session: Session, identity: TokenIdentity, surplus: Object) -> Result:
     """Record the session's new state, unless it is the one we know."""
     if identity.party != visit.own.id:
         return Refusal(Why.INVALID, "cdr_token is not of ours")
@@ -150,7 +158,10 @@ async def _store(visit: Visit, session: Session, identity: TokenIdentity) -> Res
             return Done()  # No news, or we know better already (R-34).
         work = Work(
             appends=(Append(stream, version, (RoamedSessionChanged(session),)),),
-            writes=await claimed_puts(spine, visit.own.id, identity, session.token_ref),
+            writes=(
+                *await claimed_puts(spine, visit.own.id, identity, session.token_ref),
+                *surplus_writes(visit, surplus, SESSION, session.party, session.id),
+            ),
         )
         try:
             await spine.commit(work)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.patch import changes_identity, patch_time
-from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
+from elstrada.ocpi.server import Done, Listing, Refusal, Result
+from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.roaming.visibility import may_see_tariffs
 from elstrada.roles.roaming.rows import tariff_row
+from elstrada.roles.roaming.serving.pages import page
+from elstrada.roles.roaming.serving.surplus import TARIFF, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, misplaced, owner_in_path
 from elstrada.roles.roaming.stock import tariff_of
+from elstrada.roles.roaming.totals import Those
 from elstrada.spine import tables as t
-from elstrada.spine.face import Delete, Put, Row, RowMoved, Where, Work
+from elstrada.spine.face import AnyOf, Delete, Put, Row, RowMoved, Where, Work
 
-_MOST_TARIFFS = 100_000
 _TRIES = 5
 
 
@@ -20,18 +23,28 @@ async def list_tariffs(visit: Visit) -> Result:
     """A page of our tariffs; one whose prices its version would misread is not shown (R-66)."""
     if not may_see_tariffs(visit.peer):
         return Listing((), visit.list_url)
-    where: Where = {"owner": visit.owner, "party": visit.owner, "last_updated": visit.between()}
-    rows = await visit.means.spine.find(t.tariff, where, order=("tariff_id",), limit=_MOST_TARIFFS)
-    written = [visit.words.tariff.write(tariff_of(row)) for row in rows]
-    honest = [translated.value for translated in written if not translated.misleads]
-    window = visit.call.window
-    assert window is not None
-    return Listing(tuple(honest[window.offset : window.offset + window.limit]), visit.list_url, len(honest))
+    words = visit.words
+    where: Where = {
+        "owner": visit.owner,
+        "party": AnyOf((visit.owner,)),
+        "last_updated": visit.between(),
+    }
+    honest = Those(words.version, lambda row: not words.tariff.write(tariff_of(row)).misleads)
+    found = await page(visit, t.tariff, where, "party", ("tariff_id",), those=honest)
+    if isinstance(found, Refusal):
+        return found
+    items = tuple(words.tariff.write(tariff_of(row)).value for row in found.rows)
+    return Listing(items, visit.list_url, found.total, found.place)
 
 
 async def get_tariff(visit: Visit) -> Result:
     row = await _row(visit)
-    return NOT_HERE if row is None else Found(visit.words.tariff.write(tariff_of(row)).value)
+    if row is None:
+        return NOT_HERE
+    tariff = tariff_of(row)
+    return told(
+        visit.words.tariff.write(tariff).value, await kept_surplus(visit, TARIFF, tariff.party, tariff.id)
+    )
 
 
 async def put_tariff(visit: Visit) -> Result:
@@ -43,7 +56,9 @@ async def put_tariff(visit: Visit) -> Result:
     known = await _row(visit, tariff.id)
     if known is not None and tariff.last_updated < tariff_of(known).last_updated:
         return Done()  # We know better already (R-34).
-    await visit.means.spine.commit(Work(writes=(Put(t.tariff, tariff_row(visit.own.id, tariff)),)))
+    surplus = surplus_of(visit.call.document, visit.words.tariff.wire)
+    writes = surplus_writes(visit, surplus, TARIFF, owner, tariff.id)
+    await visit.means.spine.commit(Work(writes=(Put(t.tariff, tariff_row(visit.own.id, tariff)), *writes)))
     return Done(created=known is None)
 
 
@@ -62,8 +77,11 @@ async def patch_tariff(visit: Visit) -> Result:
             return Done()  # We know better already (R-34).
         changed = tariff_row(visit.own.id, visit.words.tariff.patched(tariff, patch, tariff.party))
         try:
+            before = await kept_surplus(visit, TARIFF, tariff.party, tariff.id)
+            surplus = patched_surplus(before, visit.call.patch, visit.words.tariff.wire)
+            writes = surplus_writes(visit, surplus, TARIFF, tariff.party, tariff.id)
             await visit.means.spine.commit(
-                Work(writes=(Put(t.tariff, changed, {"document": row["document"]}),))
+                Work(writes=(Put(t.tariff, changed, {"document": row["document"]}), *writes))
             )
         except RowMoved:
             continue
@@ -74,7 +92,8 @@ async def patch_tariff(visit: Visit) -> Result:
 async def delete_tariff(visit: Visit) -> Result:
     if await _row(visit) is None:
         return NOT_HERE
-    await visit.means.spine.commit(Work(writes=(Delete(t.tariff, _key(visit)),)))
+    writes = surplus_writes(visit, {}, TARIFF, owner_in_path(visit), visit.call.path["tariff_id"])
+    await visit.means.spine.commit(Work(writes=(Delete(t.tariff, _key(visit)), *writes)))
     return Done()
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import msgspec
 
 from elstrada.model.invoice import Contract
+from elstrada.model.location import Location
+from elstrada.model.party import Role
 from elstrada.model.token import Allowed, Token
+from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.language import Authorized
 from elstrada.ocpi.patch import changes_identity, patch_time
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
+from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.roaming.visibility import may_see_tokens
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.serving.pages import page
+from elstrada.roles.roaming.serving.surplus import TOKEN, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import LONG_AGO, NOT_HERE, Handler, Visit, misplaced, owner_in_path
-from elstrada.roles.roaming.stock import token_of
+from elstrada.roles.roaming.stock import location_of, token_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row, RowMoved, Where, Work
 
@@ -52,7 +57,14 @@ async def authorize(visit: Visit) -> Result:
     token = await _meant(visit, visit.call.path["token_uid"], kind)
     if token is None:
         return _unknown(visit)
-    allowed = await _allowed(visit, token)
+    contract = await _contract(visit, token)
+    allowed = _allowed(visit, token, contract)
+    if allowed is Allowed.ALLOWED and contract is not None and contract.is_restricted:
+        place = await _place(visit)
+        if isinstance(place, Refusal):
+            return place
+        if not contract.is_good_at(place.party, place.id, place.country):
+            allowed = Allowed.NOT_ALLOWED
     reference = visit.means.chance.uuid() if allowed is Allowed.ALLOWED else None
     answer = Authorized(allowed.value, token, reference)
     return Found(visit.words.authorizing.write(answer, visit.call.body))
@@ -76,13 +88,31 @@ def _unknown(visit: Visit) -> Refusal:
     return Refusal(why, "no such token")
 
 
-async def _allowed(visit: Visit, token: Token) -> Allowed:
+async def _contract(visit: Visit, token: Token) -> Contract | None:
+    row = await visit.means.spine.get(t.contract, owner=visit.owner, contract_id=token.contract_id)
+    return None if row is None else msgspec.json.decode(str(row["document"]), type=Contract)
+
+
+async def _place(visit: Visit) -> Location | Refusal:
+    """The caller's location that the driver is at, for a contract that is good at some places alone (R-48)."""
+    named = visit.call.body
+    if not isinstance(named, wire.LocationReferences) or not named.location_id:
+        return Refusal(
+            Why.INCOMPLETE, "location_id: this token may charge at some places alone; say where it is"
+        )
+    for cpo in sorted(visit.parties(Role.CPO)):
+        key = {"owner": visit.owner, "party": str(cpo), "location_id": named.location_id}
+        row = await visit.means.spine.get(t.location, **key)
+        if row is not None:
+            return location_of(row)
+    return Refusal(Why.UNKNOWN_LOCATION, "location_id: no such location of yours has been told to us")
+
+
+def _allowed(visit: Visit, token: Token, contract: Contract | None) -> Allowed:
     if not token.valid:
         return Allowed.BLOCKED
-    row = await visit.means.spine.get(t.contract, owner=visit.owner, contract_id=token.contract_id)
-    if row is None:
+    if contract is None:
         return Allowed.NOT_ALLOWED
-    contract = msgspec.json.decode(str(row["document"]), type=Contract)
     today = visit.means.clock.now().date()
     if today < contract.valid_from:
         return Allowed.NOT_ALLOWED
@@ -95,7 +125,11 @@ async def _allowed(visit: Visit, token: Token) -> Allowed:
 
 async def get_token(visit: Visit) -> Result:
     row = await _row(visit, _kind(visit))
-    return NOT_HERE if row is None else Found(visit.words.token.write(token_of(row)).value)
+    if row is None:
+        return NOT_HERE
+    token = token_of(row)
+    surplus = await kept_surplus(visit, TOKEN, token.party, token.uid, token.type)
+    return told(visit.words.token.write(token).value, surplus)
 
 
 async def put_token(visit: Visit) -> Result:
@@ -111,7 +145,7 @@ async def put_token(visit: Visit) -> Result:
         if row is not None and token.last_updated < token_of(row).last_updated:
             return Done()  # We know better already (R-34).
         try:
-            await _store(visit, token, row)
+            await _store(visit, token, row, surplus_of(visit.call.document, visit.words.token.wire))
         except RowMoved:
             continue
         except TwoContracts as problem:
@@ -137,7 +171,9 @@ async def patch_token(visit: Visit) -> Result:
         if patch_time(patch) < token.last_updated:
             return Done()  # We know better already (R-34).
         try:
-            await _store(visit, visit.words.token.patched(token, patch, token.party), row)
+            before = await kept_surplus(visit, TOKEN, token.party, token.uid, token.type)
+            surplus = patched_surplus(before, visit.call.patch, visit.words.token.wire)
+            await _store(visit, visit.words.token.patched(token, patch, token.party), row, surplus)
         except RowMoved:
             continue
         except TwoContracts as problem:
@@ -146,12 +182,13 @@ async def patch_token(visit: Visit) -> Result:
     return Refusal(Why.BUSY, _BUSY)
 
 
-async def _store(visit: Visit, token: Token, before: Row | None) -> None:
-    """Keep the token, and apart from it whom its pseudonym means."""
+async def _store(visit: Visit, token: Token, before: Row | None, surplus: Object) -> None:
+    """Keep the token with its surplus, and apart from it whom its pseudonym means."""
     ref = visit.means.keys.token_ref(token.uid)
     expected = None if before is None else {"document": before["document"]}
     writes = await token_puts(visit.means.spine, visit.own.id, token, ref, expected)
-    await visit.means.spine.commit(Work(writes=writes))
+    beside = surplus_writes(visit, surplus, TOKEN, token.party, token.uid, token.type)
+    await visit.means.spine.commit(Work(writes=(*writes, *beside)))
 
 
 def _kind(visit: Visit) -> str | None:

@@ -24,6 +24,7 @@ from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.holders import token_of_contract
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.registrar import Registrar
+from elstrada.roles.roaming.steersman import Steersman
 from elstrada.roles.roaming.stock import Stock
 from elstrada.spine.face import AnyOf, Between, Cell
 
@@ -34,6 +35,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     registrar: Registrar
     callbacks: Callbacks
     commander: Commander
+    steersman: Steersman
     own: Party
     """The party of ours that the caller deals with, by its token."""
     peer: Peer
@@ -72,13 +74,13 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         """
         return without_identity(self.words.dated(self.call.patch, self.means.clock.now(), known))
 
-    def caller(self, role: Role) -> PartyId | None:
-        """Whose an object is that does not say so itself: the caller's one party in the role."""
-        return min(self.parties(role), default=None)
+    def caller(self, *roles: Role) -> PartyId | None:
+        """Whose an object is that does not say so itself: the caller's one party in the roles."""
+        return min(self.parties(*roles), default=None)
 
-    def parties(self, role: Role) -> frozenset[PartyId]:
-        """The caller's parties in a role: all, or the one its headers select among them (T18)."""
-        registered = parties_of(self.peer, (role,))
+    def parties(self, *roles: Role) -> frozenset[PartyId]:
+        """The caller's parties in some of the roles: all, or the one its headers select among them (T18)."""
+        registered = parties_of(self.peer, roles)
         chosen = self.call.routing.from_party
         return registered if chosen is None else registered & {chosen}
 

@@ -13,6 +13,8 @@ from elstrada.model.invoice import Contract, Customer, Plan
 from elstrada.model.location import Location
 from elstrada.model.party import Party, Peer
 from elstrada.model.tariff import Tariff
+from elstrada.model.terminal import TerminalSession
+from elstrada.model.terminal_payment import TerminalPayment
 from elstrada.model.token import Token, TokenIdentity
 from elstrada.spine import tables as t
 from elstrada.spine.rules import key_names
@@ -34,6 +36,8 @@ _DOCUMENTS: Mapping[str, type] = {
     t.customer.name: Customer,
     t.contract.name: Contract,
     t.plan.name: Plan,
+    t.terminal_session.name: TerminalSession,
+    t.terminal_payment.name: TerminalPayment,
 }
 """Records that keep a noun of the model as JSON."""
 _BEYOND = (

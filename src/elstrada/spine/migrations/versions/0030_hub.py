@@ -7,8 +7,8 @@ from alembic import op
 
 from elstrada.spine.columns import Moment
 
-revision = "0025"
-down_revision = "0022"
+revision = "0030"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
