@@ -78,6 +78,7 @@ _CROWDED = (
     t.peer,
     t.mark,
     t.agreement,
+    t.hub_exchange,
     t.finding,
     t.firmware_image,
     t.transfer,
@@ -99,7 +100,8 @@ _CROWDED = (
 
 def fill(connection: Connection, count: int) -> None:
     """Fill all tables that lists are of with ``count`` rows and the few, written as they stand."""
-    own = Party(OWNER, (Role.CPO, Role.EMSP, Role.PTP), BusinessDetails("Elstrada"))
+    roles = (Role.CPO, Role.EMSP, Role.PTP, Role.HUB)  # All lists are of one party.
+    own = Party(OWNER, roles, BusinessDetails("Elstrada"))
     connection.execute(t.party.insert(), {"party": str(OWNER), "document": _json(own)})
     for table in _CROWDED:
         rows = crowd(table, count)
@@ -160,6 +162,8 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"party": f"SE*{code}", "ended_at": None}
         case "peer":
             return {"peer_id": f"{number:08d}", "state": "ACTIVE"}
+        case "hub_exchange":
+            return {"sender": str(OWNER), "receiver": "SE*RET" if few else "SE*XXX"}
         case "reservation":
             return {"state": "HELD", "ended_at": None} if few else {"state": "USED", "ended_at": ended}
         case "roamed_reservation":

@@ -24,7 +24,7 @@ from pydantic_settings import NoDecode
 
 from elstrada.model.ids import PartyId
 from elstrada.model.node import Part
-from elstrada.model.party import BusinessDetails, Party, Role
+from elstrada.model.party import HUB_ALONE, BusinessDetails, Party, Role, may_act_in
 from elstrada.model.settling import SettleRules
 from elstrada.model.unended import EndRules
 from elstrada.model.vat import VatNumber
@@ -131,6 +131,13 @@ class PartySection(Section):
     @classmethod
     def _is_party_id(cls, text: str) -> str:
         return str(PartyId.parse(text))
+
+    @field_validator("roles")
+    @classmethod
+    def _is_hub_alone(cls, roles: tuple[Role, ...]) -> tuple[Role, ...]:
+        if not may_act_in(roles):
+            raise ValueError(HUB_ALONE)
+        return roles
 
     def party(self) -> Party:
         """The party itself."""

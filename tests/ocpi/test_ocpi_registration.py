@@ -151,4 +151,4 @@ def test_credentials_never_show_their_token():
 def test_navigation_and_open_data_receive_like_an_emsp():
     assert sides_of([Role.CPO]) == (Side.CPO,)
     assert sides_of([Role.NSP, Role.NAP]) == (Side.EMSP,)
-    assert sides_of([Role.HUB]) == ()
+    assert sides_of([Role.HUB]) == (Side.CPO, Side.EMSP, Side.PTP), "it stands for whoever is behind it"

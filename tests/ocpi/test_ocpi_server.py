@@ -154,4 +154,4 @@ def test_r20_a_refusal_is_an_envelope_without_data():
 @pytest.mark.parametrize("why", list(Why))
 def test_http_errors_are_only_those_below_ocpi(why: Why):
     assert why.http in (200, 400, 401, 404, 405, 413, 503)
-    assert 2000 <= why.ocpi < 4000
+    assert 2000 <= why.ocpi <= 4003

@@ -28,3 +28,7 @@ class HttpResponse(msgspec.Struct, frozen=True):
 
 class Unreachable(Exception):
     """The other side gave no HTTP response: refused, timed out, broken off or not allowed (T16)."""
+
+
+class Late(Unreachable):
+    """It gave none in time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -22,6 +23,15 @@ class Role(StrEnum):
     OTHER = "OTHER"
     PTP = "PTP"
     SCSP = "SCSP"
+
+
+HUB_ALONE = "a hub has no other role: give what else you do on the market a party of its own"
+
+
+def may_act_in(roles: Iterable[Role]) -> bool:
+    """May one party have these roles together? A hub stands between others and is none of them."""
+    named = set(roles)
+    return Role.HUB not in named or len(named) == 1
 
 
 class BusinessDetails(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -22,6 +22,16 @@ class Waits(msgspec.Struct, frozen=True, kw_only=True):
         """For a page of a list, and for a peer's part of the handshake, in which it calls us twice first."""
         return 3 * self.peer_s
 
+    @property
+    def passed_on_s(self) -> float:
+        """For the answer to what a hub passes on: whoever asked the hub waits somewhat longer than this."""
+        return 0.75 * min(self.peer_s, self.authorize_s)
+
+    @property
+    def passed_list_s(self) -> float:
+        """The same for a page of a list."""
+        return 0.75 * self.long_answer_s
+
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two looks of a node at its memory: what others wrote, what has fallen due."""

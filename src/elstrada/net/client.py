@@ -12,7 +12,7 @@ from typing import cast
 import httpcore2
 import httpx2
 
-from elstrada.model.http import HttpRequest, HttpResponse, Unreachable
+from elstrada.model.http import HttpRequest, HttpResponse, Late, Unreachable
 from elstrada.net.egress import EgressRules, check_addresses, check_url
 from elstrada.net.entrance import joined_headers
 
@@ -61,7 +61,7 @@ class GuardedClient:
             async with asyncio.timeout(timeout_s):
                 return await self._exchange(request)
         except TimeoutError as problem:
-            raise Unreachable(f"no whole response within {timeout_s:g} s") from problem
+            raise Late(f"no whole response within {timeout_s:g} s") from problem
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ssl.SSLError, OSError) as problem:
             raise Unreachable(f"no response: {type(problem).__name__} {problem}"[:200]) from problem
 

@@ -38,6 +38,13 @@ class Why(Enum):
     UNSUPPORTED_VERSION = (200, 3002)
     NO_ENDPOINTS = (200, 3003)
     """The caller's interface lacks an endpoint we need."""
+    HUB = (200, 4000)
+    """The hub cannot pass it on, and none of the next three says why."""
+    UNKNOWN_RECEIVER = (200, 4001)
+    LATE_RECEIVER = (200, 4002)
+    """It did not answer the hub in time."""
+    NOT_CONNECTED = (200, 4003)
+    """The hub cannot reach it."""
 
     @property
     def http(self) -> int:

@@ -282,8 +282,11 @@ def roles_met(sides: Iterable[Side], endpoints: Iterable[PeerEndpoint] = ()) -> 
 
 
 def sides_of(roles: Iterable[Role]) -> tuple[Side, ...]:
-    """The interfaces that a party with these roles has."""
-    return tuple(dict.fromkeys(side for role in roles for side in SIDES.get(role, ())))
+    """The interfaces that a party with these roles has. A hub has all: it stands for whoever is behind it."""
+    named = tuple(roles)
+    if Role.HUB in named:
+        return tuple(side for side in Side if side is not Side.NONE)
+    return tuple(dict.fromkeys(side for role in named for side in SIDES.get(role, ())))
 
 
 def lacking(roles: Iterable[Role]) -> frozenset[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
-from elstrada.ocpi.endpoints import Endpoint, Interface, Reply, Router, Side, Table, module_path
+from elstrada.ocpi.endpoints import Endpoint, Interface, Reply, Router, Side, Table
 from elstrada.ocpi.language import Language
 from elstrada.ocpi.v211.endpoints import ENDPOINTS as V211
 from elstrada.ocpi.v211.language import LANGUAGE as V211_LANGUAGE
@@ -142,10 +142,15 @@ def module_url(endpoint: Endpoint, version: str, public_url: str, at: Side = Sid
     Args:
         at: the side at which credentials are met, in a version that has such.
     """
-    if not LANGUAGES[version].sided:
-        return f"{public_url}{PREFIX}/{version}/{module_path(endpoint)}"
-    side = endpoint.side if endpoint.side is not Side.NONE else at
-    return f"{details_url(version, public_url, side)}/{endpoint.module}"
+    side = at if endpoint.side is Side.NONE and LANGUAGES[version].sided else endpoint.side
+    return routed_url(endpoint.module, side, version, public_url)
+
+
+def routed_url(module: str, side: Side, version: str, public_url: str) -> str:
+    """The same by the module's name."""
+    if LANGUAGES[version].sided:
+        return f"{details_url(version, public_url, side)}/{module}"
+    return "/".join(part for part in (f"{public_url}{PREFIX}/{version}", side.value, module) if part)
 
 
 def details_url(version: str, public_url: str, side: Side = Side.NONE) -> str:

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     INVOICE = "invoice"
     """Which CDRs an invoice of ours covers."""
     TOKEN = "token"  # noqa: S105  A kind of object, no secret.
+    COPY = "copy"
+    """What another party told to all through a hub of ours."""
     PROFILE = "profile"
     """What a session's station allows it, for a party that has a say in it."""
     CLIENT = "client"

@@ -39,6 +39,11 @@ def hears_profiles(peer: Peer) -> bool:
     )
 
 
+def hears_of_bookable(peer: Peer) -> bool:
+    """Is the peer told what can be booked? A hub is not: only locations, tariffs and tokens are for all behind it."""
+    return peer.hub is None and listens(peer, "bookings")
+
+
 def parties_of(peer: Peer, roles: Iterable[Role]) -> frozenset[PartyId]:
     """The peer's parties that have one of these roles."""
     wanted = frozenset(roles)
@@ -94,9 +99,8 @@ def may_see_sessions_of(peer: Peer, token_party: PartyId | None) -> bool:
     """May the peer have sessions and CDRs of tokens that this party issued?"""
     if token_party is None:
         return False
-    named = parties_of(peer, PAYERS)
-    # A hub of 2.2.1 names itself alone; it refuses what is for nobody behind it.
-    return token_party in named or (peer.hub is not None and not named and token_party != peer.owner)
+    # Whom a hub reaches changes while it is up; it refuses what is for nobody behind it.
+    return token_party in parties_of(peer, PAYERS) or (peer.hub is not None and token_party != peer.owner)
 
 
 def may_see_invoices_to(peer: Peer, party: PartyId) -> bool:

@@ -176,6 +176,7 @@ class Node:
         self._run(self.findings.run(looks.findings_s))
         if Part.ROAMER in self.parts:
             self._follow(roamer.FOLLOWER, self.roaming.roamer.handle)
+            self._run(self.roaming.switch.journal.run(looks.findings_s))
             self._follow(cashier.FOLLOWER, self.roaming.cashier.handle)
             self.leader.lead("roamer:courier", partial(self.roaming.courier.run, looks.marks_s))
             self.leader.lead("roamer:pulse", partial(self.roaming.watch.run, looks.pulse_s))

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from elstrada.model.http import HttpRequest, HttpResponse, Unreachable
+from elstrada.model.http import HttpRequest, HttpResponse, Late, Unreachable
 from elstrada.net.face import HttpHandler
 from elstrada.sim.process import Process
 from elstrada.sim.trace import Trace
@@ -128,7 +128,7 @@ class WebClient:
             async with asyncio.timeout(timeout_s):
                 return await self._web.carry(request, self._process.name)
         except TimeoutError as nothing:
-            raise Unreachable(f"no response within {timeout_s} s") from nothing
+            raise Late(f"no response within {timeout_s} s") from nothing
 
 
 async def _served(site: _Site, request: HttpRequest, remote: str) -> HttpResponse:

@@ -869,6 +869,63 @@ pulse = _record(
     Column("due_at", Moment, nullable=False),  # When it is asked next, unless it is heard before.
     Index("pulse_due", "due_at"),
 )
+hub_copy = _record(
+    "hub_copy",  # What parties have pushed to all others through a hub of ours: the latest state.
+    _key("owner"),  # The hub.
+    _key("module"),  # locations, tariffs, tokens
+    _key("party"),  # Whose it is.
+    _key("object_id"),  # In small letters; of a token with its type behind a line end.
+    Column("peer_id", Text, nullable=False),  # Who pushed it.
+    Column("version", Text, nullable=False),  # Of OCPI, in which it is written.
+    Column("document", Text, nullable=False),  # JSON, with all fields that were pushed.
+    Column("last_updated", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+    Column("contract_id", Text),  # Of a token, in small letters.
+    Index("hub_copy_by_contract", "owner", "contract_id", "party", "object_id"),
+    Index("hub_copy_by_update", "owner", "module", "last_updated", "party", "object_id"),
+    Index("hub_copy_by_object", "owner", "module", "object_id"),
+)
+hub_address = _record(
+    "hub_address",  # An address of a hub of ours that stands for one at a party: a result's, a page's, an object's.
+    _key("owner"),
+    _key("address_id"),
+    Column("kind", Text, nullable=False),  # result: good for one request; place: for any GET
+    Column("user_peer", Text, nullable=False),  # Who may call it, and in whose name:
+    Column("user_party", Text, nullable=False),
+    Column("peer_id", Text, nullable=False),  # Whose address is behind it, and of which party:
+    Column("party", Text, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("hub_address_by_expiry", "owner", "expires_at"),
+)
+hub_route = _record(
+    "hub_route",  # Between which parties a session or reservation is, as a hub of ours has seen (open routing).
+    _key("owner"),
+    _key("kind"),  # session, reservation
+    _key("object_id"),  # In small letters.
+    _key("cpo"),
+    Column("emsp", Text, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Index("hub_route_by_time", "owner", "seen_at"),
+)
+hub_exchange = _record(
+    "hub_exchange",  # The routing log: who asked a hub of ours for what, and what became of it. Bounded, losable.
+    _key("owner"),
+    _key("exchange_id"),
+    Column("at", Moment, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("ms", Integer, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("hub_exchange_by_time", "owner", "at", "exchange_id"),
+    Index("hub_exchange_by_receiver", "owner", "receiver", "at", "exchange_id"),
+    Index("hub_exchange_by_sender", "owner", "sender", "at", "exchange_id"),
+)
 customer = _record("customer", _key("owner"), _key("customer_id"), Column("document", Text, nullable=False))
 contract = _record(
     "contract",

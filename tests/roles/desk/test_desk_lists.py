@@ -70,6 +70,7 @@ SAMPLES: dict[str, object] = {
     "issuer": str(OWNER),
     "ended": True,
     "partner": WANTED["peer_id"],
+    "about": "SE*RET",
     "invoice": "I1",
     "location": "L1",
 }

@@ -9,6 +9,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "session": ("sessions", "Charging at stations of ours."),
     "booking": ("bookings", "What partners can book at our locations, and what they have."),
     "partner": ("partners", "Roaming connections with other parties."),
+    "hub": ("hub", "A roaming hub of ours, and who is behind it."),
     "client": ("clients", "Parties of hubs, and how they are connected."),
     "agreement": (
         "agreements",

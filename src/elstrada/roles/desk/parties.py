@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from elstrada.model.party import BusinessDetails, Party, Role
+from elstrada.model.party import HUB_ALONE, BusinessDetails, Party, Role, may_act_in
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import document, own_parties, party_id
 from elstrada.roles.desk.shapes import Currency, Name
@@ -43,6 +43,8 @@ async def put_party(desk: Desk, params: PutParty) -> PartyLine:
     """Add a party, or change its name, roles or currency."""
     if not params.roles:
         raise Refused(Kind.USAGE, "a party has at least one role", "add --roles CPO or the like", "/roles")
+    if not may_act_in(params.roles):
+        raise Refused(Kind.USAGE, HUB_ALONE, pointer="/roles")
     business = BusinessDetails(params.name, website=params.website)
     party = Party(party_id(params.party), params.roles, business, params.currency)
     await desk.spine.commit(Work(writes=(_put(party),)))

@@ -153,6 +153,12 @@ def of_roaming(node: Node) -> Iterable[Metric]:
     yield total(
         "ocpi_requests_served", "OCPI requests of peers, by outcome.", tally.served, ("version", "outcome")
     )
+    yield total(
+        "hub_requests",
+        "Requests of those behind a hub of ours, by what it decided and how it ended.",
+        node.roaming.switch.journal.counted,
+        ("hub", "decision", "outcome"),
+    )
     failing = {(str(owner), peer): count for (owner, peer), count in node.roaming.courier.failing().items()}
     yield gauge(
         "peer_failures",

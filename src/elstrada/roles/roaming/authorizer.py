@@ -59,7 +59,11 @@ class Authorizer:
             return _fallback(question, "the store is down")
 
     async def _ask(self, owner: PartyId, question: AskParty) -> Verdict:
-        peers = [peer for peer in await self._peers.of(owner) if _issues(peer, question.party)]
+        known = await self._peers.of(owner)
+        peers = [peer for peer in known if _issues(peer, question.party)]
+        if question.party is not None:
+            # Whoever is connected by itself is not asked through a hub as well.
+            peers = [peer for peer in peers if peer.hub is None] or peers
         place = await self._place(owner, question)
         at = None if place is None else await self._stock.location(owner, place.location_id)
         peers = [peer for peer in peers if await self._agreed(peer, question.party, at)]
@@ -95,7 +99,8 @@ class Authorizer:
         outcome = await self._line.tell(
             peer,
             "authorize",
-            to=question.party or min(parties_of(peer, (Role.EMSP,))),
+            to=question.party or min(parties_of(peer, (Role.EMSP,)), default=None),
+            openly=question.party is None,
             path={"token_uid": question.token_uid},
             query=dict.fromkeys(
                 words.authorizing.parameters, words.authorizing.type_of(roamed_type(question.token_type))
@@ -115,7 +120,7 @@ class Authorizer:
             return f"peer {peer.id}: not understood"
         if (token := info.token) is None:
             return await self._verdict_alone(peer, question, allowed)
-        if token.party not in parties_of(peer, (Role.EMSP,)) or not same(token.uid, question.token_uid):
+        if not await self._may_issue(peer, token.party) or not same(token.uid, question.token_uid):
             return f"peer {peer.id}: answered for another token"
         if not await self._agreed(peer, token.party, None):
             return f"peer {peer.id}: nothing is agreed with the token's party"
@@ -130,6 +135,12 @@ class Authorizer:
             self._means.keys.token_ref(token.group_id) if token.group_id else None,
             f"peer {peer.id} answered",
         )
+
+    async def _may_issue(self, peer: Peer, party: PartyId) -> bool:
+        """Does a peer speak for the issuer of a token? A hub does for all who come through it (R-09)."""
+        if peer.hub is None:
+            return party in parties_of(peer, (Role.EMSP,))
+        return party != peer.owner and party not in await self._peers.direct(peer)
 
     async def _verdict_alone(self, peer: Peer, question: AskParty, allowed: Allowed) -> Verdict:
         """A verdict without the token (2.1.1): session and CDR will have to name its contract all the same.
@@ -187,9 +198,10 @@ async def _best(asked: Sequence[asyncio.Future[Verdict | str]], question: AskPar
 
 def _issues(peer: Peer, party: PartyId | None) -> bool:
     """Could this peer have issued the token, and does it authorize in real time?"""
-    parties = parties_of(peer, (Role.EMSP,))
     answers = endpoint_url(peer.endpoints, "tokens", "SENDER") is not None
-    return answers and (bool(parties) if party is None else party in parties)
+    parties = parties_of(peer, (Role.EMSP,))
+    issues = bool(parties) if party is None else party in parties
+    return answers and (issues or peer.hub is not None)
 
 
 def _says_unknown(outcome: Outcome, words: Language) -> bool:

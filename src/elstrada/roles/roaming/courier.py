@@ -54,6 +54,7 @@ _ORDER = {
     Kind.TARIFF: 0,
     Kind.LOCATION: 0,
     Kind.TOKEN: 0,
+    Kind.COPY: 0,
     Kind.CLIENT: 0,
     Kind.EVSE: 1,
     Kind.BOOKING_LOCATION: 1,

@@ -45,12 +45,14 @@ class Line:
         url: str | None = None,
         timeout_s: float | None = None,
         withdrawing: bool = False,
+        openly: bool = False,
     ) -> Outcome:
         """Send one request to a peer's endpoint, if that is agreed with it.
 
         Args:
             name: of the endpoint in the version's table.
-            to: the peer's party that is meant; by default its first.
+            to: the peer's party that is meant; by default its first, of a hub itself.
+            openly: a hub shall find for whom it is (open routing).
             url: an address the peer gave, instead of its endpoint's.
             timeout_s: for the whole response; by default ``Waits.peer_s``.
             withdrawing: it is told that something is no longer for it, which needs no agreement.
@@ -69,7 +71,8 @@ class Line:
             )
         if endpoint.routed and (status := await away(self._means.spine, peer, to)) is not None:
             return Silent(f"the hub says that {to} is {status.value}")
-        receiver = to or (peer.roles[0].party if peer.roles else None)
+        receiver = to or peer.hub or (peer.roles[0].party if peer.roles else None)
+        receiver = None if openly and peer.hub is not None else receiver
         sending = Sending(
             endpoint=endpoint,
             base=base,

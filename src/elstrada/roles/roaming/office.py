@@ -14,12 +14,15 @@ from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Interface, Side
 from elstrada.ocpi.headers import plain_token_of, token_of, trimmed_token_of
+from elstrada.ocpi.hub import is_routed
 from elstrada.ocpi.registration import CREDENTIALS, MARKET, hub_or_not, lacking, sides_of
 from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
 from elstrada.roaming.agreement import ANSWERED, ENDPOINTS, Terms, agreeing, may_call
 from elstrada.roaming.visibility import EMSP_LIKE, INVOICED, parties_of
+from elstrada.roles.hub.switch import Switch
+from elstrada.roles.roaming.behind import speaking, without_sender
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.conduct import note_findings, note_quirk, source
@@ -86,8 +89,9 @@ class Office:
         commander: Commander,
         steersman: Steersman,
         pulses: Pulses,
+        switch: Switch,
     ) -> None:
-        self._means, self._peers, self._stock = means, peers, stock
+        self._means, self._peers, self._stock, self._switch = means, peers, stock, switch
         self._registrar, self._callbacks = registrar, callbacks
         self._commander, self._steersman = commander, steersman
         self._pulses = pulses
@@ -103,6 +107,8 @@ class Office:
                 result: Result = Refusal(Why.UNAUTHORIZED, "no valid credentials token")
             else:
                 await self._pulses.heard(caller.own, caller.peer)
+                if address is not None and self._is_passed_on(address, caller):
+                    return await self._pass_on(request, address, caller)
                 call, result = await self._serve(request, address, caller)
         except SpineDown:
             result = Refusal(Why.BUSY, "nothing can be stored now")
@@ -112,6 +118,20 @@ class Office:
         outcome = result.why.name.lower() if isinstance(result, Refusal) else "done"
         self._means.tally.answered(_version_in(address), outcome)
         return respond(request, result, self._means.clock.now(), call)
+
+    def _is_passed_on(self, address: versions.Address, caller: Caller) -> bool:
+        """Is it asked of a hub of ours, by one of those behind it, and for another?"""
+        is_spoken = address.version in self._means.versions and address.path and is_routed(address.path)
+        is_registered = caller.peer.state is PeerState.ACTIVE and Role.HUB in caller.own.roles
+        return bool(is_spoken and is_registered)
+
+    async def _pass_on(self, request: HttpRequest, address: versions.Address, caller: Caller) -> HttpResponse:
+        response, refusal = await self._switch.handle(request, address, caller)
+        if refusal is not None:
+            who = source(caller.peer.owner, caller.peer.id)
+            self._means.findings.note(who, f"OCPI {refusal.why.name}", refusal.message)
+        self._means.tally.answered(address.version, refusal.why.name.lower() if refusal else "done")
+        return response
 
     async def _caller(self, request: HttpRequest, address: versions.Address | None) -> Caller | None:
         """Who calls. In 2.1.1 a token is shown as it is, elsewhere in base64 (R-01, R-02)."""
@@ -163,13 +183,24 @@ class Office:
         call = read(request, path, versions.ROUTERS[version])
         if isinstance(call, Refusal):
             return None, call
+        if caller.peer.hub is not None and (call.endpoint.side is not Side.NONE or call.endpoint.routed):
+            spoken = await speaking(self._peers, caller.peer, call)
+            if isinstance(spoken, Refusal):
+                return call, spoken
+            heard = call if call.routing.from_party != caller.peer.hub else without_sender(call)
+            caller = Caller(caller.own, spoken)
+            return call, await self._placed(caller, address, heard)
+        return call, await self._placed(caller, address, call)
+
+    async def _placed(self, caller: Caller, address: versions.Address, call: Call) -> Result:
+        """Serve a caller, if it is where it may be."""
         terms = await self._peers.terms(caller.peer)
         refusal = _out_of_place(caller, call, terms)
         if refusal is not None:
-            return call, refusal
+            return refusal
         if call.body is not None:
             note_findings(self._means.findings, caller.peer.owner, caller.peer.id, call.body)
-        return call, await self._handled(caller, address, call, terms)
+        return await self._handled(caller, address, call, terms)
 
     async def _handled(self, caller: Caller, address: versions.Address, call: Call, terms: Terms) -> Result:
         visit = Visit(

@@ -31,6 +31,7 @@ from elstrada.roaming.visibility import (
     parties_of,
 )
 from elstrada.roles.gateway import reach
+from elstrada.roles.hub.copy_parcels import CopyParcels
 from elstrada.roles.roaming.conduct import note_losses, note_quirk
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.marks import Mark
@@ -96,6 +97,7 @@ class Parcels:
         puller: Puller,
         post: Post,
         terminals: Terminals,
+        copies: CopyParcels,
         roamer: Roamer,
     ) -> None:
         self._peers, self._stock, self._line, self._puller = peers, stock, line, puller
@@ -108,6 +110,7 @@ class Parcels:
             Kind.LOCATION: self._location,
             Kind.TARIFF: self._tariff,
             Kind.TOKEN: self._token,
+            Kind.COPY: copies.bring,
             Kind.PROFILE: self._profile,
             Kind.CLIENT: self._client,
             Kind.INVOICE: self._invoice,
@@ -291,7 +294,7 @@ class Parcels:
         return await self._line.tell(
             peer,
             "put_token",
-            to=_first(parties_of(peer, (Role.CPO,))),
+            to=peer.hub or _first(parties_of(peer, (Role.CPO,))),
             path=_owned(mark.owner, token_uid=uid),
             query={"type": kind} if words.typed_addresses else {},
             body=self._noted(peer, "Token", words.token.write(token)),
@@ -436,8 +439,8 @@ def _among(peer: Peer, parties: frozenset[PartyId]) -> PartyId | None:
 
 
 def _emsp(peer: Peer) -> PartyId | None:
-    """The party that gets what eMSPs and their like do."""
-    return _first(parties_of(peer, (Role.EMSP,)) or parties_of(peer, EMSP_LIKE))
+    """To whom a peer is told what all may know: a hub itself, which tells all behind it; else what is for eMSPs."""
+    return peer.hub or _first(parties_of(peer, (Role.EMSP,)) or parties_of(peer, EMSP_LIKE))
 
 
 def _first(parties: frozenset[PartyId]) -> PartyId | None:

@@ -26,6 +26,7 @@ from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
+from elstrada.roles.roaming.peers import Peers
 from elstrada.roles.roaming.rows import (
     booking_location_row,
     location_row,
@@ -79,8 +80,8 @@ class _Way(msgspec.Struct, frozen=True):
 class Puller:
     """Reads peers' lists."""
 
-    def __init__(self, means: Means, line: Line) -> None:
-        self._means, self._line = means, line
+    def __init__(self, means: Means, peers: Peers, line: Line) -> None:
+        self._means, self._peers, self._line = means, peers, line
         self._ways = {
             "locations": _Way("list_locations", lambda words: words.location.wire, Role.CPO, self._location),
             "tariffs": _Way("list_tariffs", lambda words: words.tariff.wire, Role.CPO, self._tariff),
@@ -161,6 +162,7 @@ class Puller:
         found, problems = objects_of(page, way.wire(language(peer.version)))
         theirs = parties_of(peer, (way.role,))
         of = min(theirs, default=None)
+        direct = await self._peers.direct(peer) if peer.hub is not None else frozenset[PartyId]()
         read: list[tuple[Put, ...]] = []
         contracts: dict[tuple[Cell, Cell], Cell] = {}
         for wire in found:
@@ -169,7 +171,9 @@ class Puller:
             except (Mismatch, TwoContracts) as problem:
                 problems.append(str(problem))
                 continue
-            if party not in theirs:
+            if party == peer.owner and peer.hub is not None:
+                continue  # Ours, as the hub lists it to all.
+            if party in direct or (party not in theirs and peer.hub is None):
                 problems.append(f"an object of {party}, for whom the peer does not speak")
                 continue
             note_findings(self._means.findings, peer.owner, peer.id, wire)

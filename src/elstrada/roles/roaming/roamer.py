@@ -34,6 +34,7 @@ from elstrada.roaming.news import (
     of_its_start,
 )
 from elstrada.roaming.visibility import (
+    hears_of_bookable,
     hears_profiles,
     is_hub,
     listens,
@@ -44,6 +45,7 @@ from elstrada.roaming.visibility import (
     may_see_tokens,
     parties_of,
 )
+from elstrada.roles.hub.copies import Copies
 from elstrada.roles.roaming.booking_books import places_at
 from elstrada.roles.roaming.clients import OURS
 from elstrada.roles.roaming.marks import mark
@@ -69,8 +71,8 @@ _PULLED = {
 class Roamer:
     """Turns facts into marks."""
 
-    def __init__(self, means: Means, peers: Peers, stock: Stock) -> None:
-        self._means, self._peers, self._stock = means, peers, stock
+    def __init__(self, means: Means, peers: Peers, stock: Stock, copies: Copies) -> None:
+        self._means, self._peers, self._stock, self._copies = means, peers, stock, copies
 
     async def handle(self, facts: list[Recorded]) -> Work:
         """The follower's step: the marks of a batch, and locations whose EVSEs have news (R-35)."""
@@ -162,11 +164,14 @@ class Roamer:
         self, peers: Iterable[Peer], kind: Kind, object_id: str, token_party: PartyId | None, position: int
     ) -> list[Put]:
         now = self._means.clock.now()
-        return [
-            mark(peer, kind, object_id, position=position, now=now)
+        seeing = [
+            peer
             for peer in peers
             if listens(peer, MODULE_OF[kind]) and may_see_sessions_of(peer, token_party)
         ]
+        # Whoever is connected by itself is not told through a hub as well.
+        told = [peer for peer in seeing if peer.hub is None] or seeing
+        return [mark(peer, kind, object_id, position=position, now=now) for peer in told]
 
     def _of_invoice(
         self, peers: Iterable[Peer], record_id: str, to_party: PartyId, position: int
@@ -231,7 +236,7 @@ class Roamer:
         """What can be booked at a location, which is not what it was."""
         location = await self._stock.location(owner, location_id)
         now = self._means.clock.now()
-        listening = [peer for peer in peers if listens(peer, "bookings")]
+        listening = [peer for peer in peers if hears_of_bookable(peer)]
         for row in await places_at(self._means.spine, owner, location_id) if listening else ():
             for peer in listening:
                 if location is not None and may_see_location(peer, location):
@@ -259,10 +264,11 @@ class Roamer:
         if listens(peer, "payments"):
             async for row in self._rows(t.terminal, {**ours, "peer_id": peer.id}):
                 yield mark(peer, Kind.TERMINAL, str(row["terminal_id"]), position=position, now=now)
-        if listens(peer, "bookings"):
+        if hears_of_bookable(peer):
             async for row in self._rows(t.booking_location, ours):
                 name = str(row["booking_location_id"])
                 yield mark(peer, Kind.BOOKING_LOCATION, name, position=position, now=now)
+        if listens(peer, "bookings"):
             living: Where = {"owner": owner, "ended_at": None}
             async for row in self._rows(t.booking, living):
                 if may_see_sessions_of(peer, PartyId.parse(str(row["made_for"]))):
@@ -270,6 +276,9 @@ class Roamer:
         for at in turns(await self._peers.terms(peer)):
             yield mark(peer, Kind.AGREEMENT, f"{at:%Y-%m-%dT%H:%M:%SZ}", position=position, now=at)
         own = await self._peers.party(peer.owner)
+        if own is not None and Role.HUB in own.roles:
+            for put in await self._copies.everything(peer, position):
+                yield put
         for module in _wanted(own.roles if own else (), peer):
             yield mark(peer, Kind.PULL, module, position=position, now=now)
 
@@ -299,8 +308,11 @@ def _wanted(roles: Collection[Role], peer: Peer) -> list[str]:
     """The modules we pull from a peer: those that our roles want and it offers."""
     offered = {endpoint.identifier for endpoint in peer.endpoints if endpoint.role == "SENDER"}
     wanted = dict.fromkeys(module for role in roles for module in _PULLED.get(role, ()))
-    if is_hub(peer) and False in hub_or_not(roles):
-        wanted[MODULE_OF[Kind.CLIENT]] = None
+    if is_hub(peer):
+        # It has no list of what can be booked, or is, at all who are behind it.
+        wanted = {module: None for module in wanted if _MODULES.get(module, module) != "bookings"}
+        if False in hub_or_not(roles):
+            wanted[MODULE_OF[Kind.CLIENT]] = None
     if language(peer.version).bookings is None:
         offered.discard("bookings")
     return [module for module in wanted if _MODULES.get(module, module) in offered]

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from elstrada.roles.hub.book import Book
+from elstrada.roles.hub.bridge import Bridge
+from elstrada.roles.hub.carrier import Carrier
+from elstrada.roles.hub.copies import Copies
+from elstrada.roles.hub.copy_parcels import CopyParcels
+from elstrada.roles.hub.forwarder import Forwarder
+from elstrada.roles.hub.known import Known
+from elstrada.roles.hub.relays import Relays
+from elstrada.roles.hub.switch import Switch
 from elstrada.roles.roaming.authorizer import Authorizer
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.cashier import Cashier
@@ -51,23 +60,31 @@ class Roaming(msgspec.Struct, frozen=True, kw_only=True):
     terminals: Terminals
     means: Means
     tally: RoamingTally
+    switch: Switch
 
 
 def wire(means: Means, post: Post) -> Roaming:
     """Make the actors of a node."""
     peers, stock = Peers(means), Stock(means)
     line = Line(means, peers)
-    registrar, puller = Registrar(means, peers, line), Puller(means, line)
-    pulses = Pulses(means)
-    terminals = Terminals(means, line)
-    roamer = Roamer(means, peers, stock)
+    registrar, puller = Registrar(means, peers, line), Puller(means, peers, line)
+    pulses, terminals = Pulses(means), Terminals(means, line)
     callbacks, commander = Callbacks(means, peers, line, post), Commander(means, line, post)
     steersman = Steersman(means, line, post)
+    book, relays = Book(means.spine, peers, means.public_url), Relays(means)
+    forwarder, copies = (
+        Forwarder(means, book, Carrier(means, peers), relays, Bridge(means, Known(means.spine))),
+        Copies(means, book),
+    )
+    switch = Switch(means, peers, book, forwarder, relays, copies)
+    copy_parcels = CopyParcels(means.spine, line, means.findings)
+    roamer = Roamer(means, peers, stock, copies)
+    parcels = Parcels(means, peers, stock, line, puller, post, terminals, copy_parcels, roamer)
     return Roaming(
-        office=Office(means, peers, stock, registrar, callbacks, commander, steersman, pulses),
+        office=Office(means, peers, stock, registrar, callbacks, commander, steersman, pulses, switch),
         registrar=registrar,
         roamer=roamer,
-        courier=Courier(means, peers, Parcels(means, peers, stock, line, puller, post, terminals, roamer)),
+        courier=Courier(means, peers, parcels),
         callbacks=callbacks,
         keeper=Keeper(means, stock, post),
         authorizer=Authorizer(means, peers, stock, line),
@@ -80,4 +97,5 @@ def wire(means: Means, post: Post) -> Roaming:
         terminals=terminals,
         means=means,
         tally=means.tally,
+        switch=switch,
     )
