@@ -65,9 +65,9 @@ class Audience(StrEnum):
     """Unpublished, and names nobody, such as a private charge point: it goes to no peer."""
 
 
-def behind(peer: Peer) -> frozenset[PartyId]:
-    """A hub, as the party that stands for all who are behind it; none if the peer is no hub."""
-    return frozenset() if peer.hub is None else frozenset((peer.hub,))
+def viewers_of(peer: Peer) -> frozenset[PartyId]:
+    """The peer's parties that are told of locations and tariffs; a hub itself stands for all behind it."""
+    return parties_of(peer, EMSP_LIKE) if peer.hub is None else frozenset((peer.hub,))
 
 
 def audience_of(location: Location) -> Audience:

@@ -22,13 +22,13 @@ from elstrada.roaming.agreement import SENDER, agreeing, removed, seeing, shown,
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import (
     EMSP_LIKE,
-    behind,
     may_see_invoices_to,
     may_see_location,
     may_see_sessions_of,
     may_see_tariffs,
     may_see_tokens,
     parties_of,
+    viewers_of,
 )
 from elstrada.roles.gateway import reach
 from elstrada.roles.hub.copy_parcels import CopyParcels
@@ -263,7 +263,7 @@ class Parcels:
         path = _owned(mark.owner, tariff_id=mark.object_id)
         tariff = await self._stock.tariff(mark.owner, mark.object_id)
         terms = await self._peers.terms(peer)
-        parties = agreeing(terms, parties_of(peer, EMSP_LIKE), "tariffs", SENDER)
+        parties = agreeing(terms, viewers_of(peer), "tariffs", SENDER)
         is_shown = bool(parties) and shows_tariff(terms, parties, mark.object_id)
         if tariff is not None and not is_shown:
             known = await was_shown(self._means.spine, peer, Kind.TARIFF, mark.object_id)
@@ -395,8 +395,7 @@ class Parcels:
         if location is None or not may_see_location(peer, location):
             return None
         terms = await self._peers.terms(peer)
-        viewers = parties_of(peer, EMSP_LIKE) or behind(peer)
-        agreed = agreeing(terms, viewers, "locations", SENDER)
+        agreed = agreeing(terms, viewers_of(peer), "locations", SENDER)
         parties = seeing(terms, agreed, location)
         return _Seen(shown(terms, parties, location), _among(peer, parties)) if parties else None
 
@@ -434,8 +433,8 @@ def _owned(owner: PartyId, **ids: str) -> dict[str, str]:
 
 
 def _among(peer: Peer, parties: frozenset[PartyId]) -> PartyId | None:
-    """Whom to tell of what several parties may know: an eMSP, if there is one."""
-    return _first(parties & parties_of(peer, (Role.EMSP,))) or _first(parties)
+    """Whom to tell of what several parties may know: a hub itself, which tells all behind it; else an eMSP."""
+    return peer.hub or _first(parties & parties_of(peer, (Role.EMSP,))) or _first(parties)
 
 
 def _emsp(peer: Peer) -> PartyId | None:

@@ -30,7 +30,7 @@ from elstrada.roaming.agreement import (
     shown,
     shows_tariff,
 )
-from elstrada.roaming.visibility import EMSP_LIKE, behind, may_see_location, parties_of
+from elstrada.roaming.visibility import EMSP_LIKE, may_see_location, parties_of
 from elstrada.roles.roaming.callbacks import Callbacks
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.holders import token_of_contract
@@ -133,9 +133,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     def _viewers(self) -> frozenset[PartyId]:
         """For whom the caller looks; a header that names a party of another role selects nobody among these."""
         meant = self.call.routing.from_party in parties_of(self.peer, EMSP_LIKE)
-        endpoint = self.call.endpoint
-        hub = agreeing(self.terms, behind(self.peer), endpoint.module, endpoint.interface.value)
-        return self.speakers(EMSP_LIKE, chosen=meant) or hub
+        return self.speakers(EMSP_LIKE, chosen=meant)
 
     async def place(self, party: PartyId, location_id: str) -> Location | None:
         """Where a session or CDR of the caller's own driver was, if its version embeds that, at its own tariffs."""
