@@ -80,6 +80,8 @@ class Authorizer:
         """Is it agreed with a peer that it is asked about tokens shown here, of one of its parties at least?"""
         terms = await self._peers.terms(peer)
         parties = parties_of(peer, (Role.EMSP,)) if party is None else frozenset((party,))
+        if party is None and peer.hub is not None:
+            parties = frozenset((peer.hub,))  # Whose token it is, it will say.
         return any(
             may_ask(terms.of(one), terms.at) and (at is None or sees(terms.of(one), terms.at, at))
             for one in parties
