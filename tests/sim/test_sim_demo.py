@@ -80,7 +80,7 @@ def test_each_party_has_only_its_own_records():
 async def _billed_everywhere(network: LivingNetwork) -> bool:
     """At home, at a neighbour's stations, and a neighbour's driver at ours; and the navigator has the map."""
     ours = await network.house.node.hands.spine.find(t.bill_line)
-    _, app = (door.house.node.hands.spine for door in network.neighbours.result())
+    _, app, _ = (door.house.node.hands.spine for door in network.neighbours.result())
     charged_at = {line["cdr_party"] for line in ours}
     return (
         charged_at == {str(CPO), str(DIJK.id)}
@@ -109,8 +109,7 @@ async def _until_billed(folder: Path, room: EngineRoom) -> None:
             ("SE*RET", "ELS"): "2.3.0",
             ("SE*RET", "DIJ"): "2.1.1",
             ("SE*ELS", "RET"): "2.3.0",
-            ("SE*ELS", "APP"): "2.3.0",
-            ("SE*ELS", "NAV"): "2.3.0",
+            ("SE*ELS", "KNT"): "2.3.0",
         }
         assert all(one.state is PeerState.ACTIVE for one in peers)
         dijk = network.neighbours.result()[0].house.node.hands.spine

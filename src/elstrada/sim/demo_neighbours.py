@@ -1,7 +1,8 @@
 """The demo's neighbours: systems of their own on this machine, each with its memory and its version of OCPI.
 
 NL*DIJ is a CPO that knows OCPI 2.1.1 alone, with stations of OCPP 2.1; DE*APP an eMSP, and DE*NAV a navigation service
-provider (NSP), of OCPI 2.3.0.
+provider (NSP), of OCPI 2.3.0. These two meet our CPO at
+the hub SE*KNT, and by no other way.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from elstrada.config import Config
 from elstrada.model.ids import PartyId
@@ -44,6 +47,7 @@ from elstrada.spine.face import Work
 DIJK = Party(PartyId("NL", "DIJ"), (Role.CPO,), BusinessDetails("Dijkladen"), "EUR")
 APP = Party(PartyId("DE", "APP"), (Role.EMSP,), BusinessDetails("Ladeapp"), "EUR")
 NAVIGATION = Party(PartyId("DE", "NAV"), (Role.NSP,), BusinessDetails("Wegweiser"), "EUR")
+HUB = Party(PartyId("SE", "KNT"), (Role.HUB,), BusinessDetails("Knutpunkten"), "SEK")
 LOOPBACK = OutboundSection.model_validate({"networks": ["127.0.0.0/8"], "http": True})
 _STATIONS = 6
 _DRIVERS = 40
@@ -79,6 +83,7 @@ def neighbours(seed: int, at: datetime) -> tuple[Neighbour, ...]:
     return (
         Neighbour("dijkladen", (DIJK,), ("2.1.1",), _dijk(seed, at)),
         Neighbour("ladeapp", (APP, NAVIGATION), ("2.3.0",), _app(seed, at)),
+        Neighbour("knutpunkt", (HUB,), ("2.2.1", "2.3.0"), _nothing((HUB,))),
     )
 
 
@@ -143,24 +148,20 @@ async def neighbourhood(ours: House, folder: Path, clock: SimClock, seed: int) -
 async def _meet(ours: House, doors: list[Door]) -> None:
     houses = {party.id: door.house for door in doors for party in door.neighbour.parties}
     await introduce(ours, RETAILER, houses[DIJK.id], DIJK.id)
-    await introduce(ours, CPO, houses[APP.id], APP.id)
-    await introduce(ours, CPO, houses[NAVIGATION.id], NAVIGATION.id)
+    for coming, comer in ((ours, CPO), *((houses[one.id], one.id) for one in (APP, NAVIGATION))):
+        await introduce(houses[HUB.id], HUB.id, coming, comer)
 
 
 # --- what they have -----------------------------------------------------------------------------------------
 
 
-def _dijk(seed: int, at: datetime) -> DemoNetwork:
-    chance = random.Random(f"dijk/{seed}")  # noqa: S311  Repeating is its purpose.
-    locations, posts = sites(chance, Operator(DIJK, (NETHERLANDS,), ("2.1",)), _STATIONS, at)
+def _nothing(parties: tuple[Party, ...]) -> DemoNetwork:
+    """What somebody has who has nothing of this."""
     return DemoNetwork(
-        parties=(DIJK,),
-        locations=locations,
-        tariffs=(
-            tariff(DIJK.id, NETHERLANDS, at, Price("EUR", "21", "0.49", "0.43"), direct=False),
-            tariff(DIJK.id, NETHERLANDS, at, Price("EUR", "21", "0.71", "0.64"), direct=True),
-        ),
-        posts=posts,
+        parties=parties,
+        locations=(),
+        tariffs=(),
+        posts=(),
         tokens=(),
         customers=(),
         contracts=(),
@@ -168,14 +169,25 @@ def _dijk(seed: int, at: datetime) -> DemoNetwork:
     )
 
 
+def _dijk(seed: int, at: datetime) -> DemoNetwork:
+    chance = random.Random(f"dijk/{seed}")  # noqa: S311  Repeating is its purpose.
+    locations, posts = sites(chance, Operator(DIJK, (NETHERLANDS,), ("2.1",)), _STATIONS, at)
+    return msgspec.structs.replace(
+        _nothing((DIJK,)),
+        locations=locations,
+        tariffs=(
+            tariff(DIJK.id, NETHERLANDS, at, Price("EUR", "21", "0.49", "0.43"), direct=False),
+            tariff(DIJK.id, NETHERLANDS, at, Price("EUR", "21", "0.71", "0.64"), direct=True),
+        ),
+        posts=posts,
+    )
+
+
 def _app(seed: int, at: datetime) -> DemoNetwork:
     chance = random.Random(f"app/{seed}")  # noqa: S311  Repeating is its purpose.
     people, contracts, tokens = customers(chance, _DRIVERS, at, Supplier(APP, (_PER_KWH,), "de", _malo))
-    return DemoNetwork(
-        parties=(APP, NAVIGATION),
-        locations=(),
-        tariffs=(),
-        posts=(),
+    return msgspec.structs.replace(
+        _nothing((APP, NAVIGATION)),
         tokens=tokens,
         customers=people,
         contracts=contracts,
