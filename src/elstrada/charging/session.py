@@ -11,12 +11,18 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from elstrada.charging import authorize, metering, reserve, unended
+from elstrada.charging import authorize, metering, misnamed, reserve, unended
 from elstrada.charging.allowance import limit_of, limited
 from elstrada.charging.decision import Decision
 from elstrada.charging.reckoning import reckoned
-from elstrada.charging.registers import believable
-from elstrada.charging.state import PendingCommand, SessionState, StationState, content_key, evolve, metered
+from elstrada.charging.state import (
+    PendingCommand,
+    SessionState,
+    StationState,
+    content_key,
+    evolve,
+    metered,
+)
 from elstrada.model import answers, asks
 from elstrada.model import facts as f
 from elstrada.model.answers import AskParty, SessionNoted
@@ -113,11 +119,11 @@ def end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> De
 
 
 def _end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> Decision:
-    session = state.session_by_transaction(ask.transaction_id) or _the_one_meant(state, ask)
+    session = state.session_by_transaction(ask.transaction_id) or misnamed.the_one_meant(state, ask)
     if session is None and ask.seq_no is None:
         # 1.6 and no such session: keep it for review, never touch another's (rule 17, T8).
         return Decision(SessionNoted(ask.transaction_id), (_stray(ask, now),))
-    if session is not None and not session.open:
+    if session is not None and not session.open and not _replaces(session, ask):
         # Rule 14: acknowledged, not counted twice.
         return Decision(SessionNoted(ask.transaction_id), _too_late(session, ask, now))
     facts: tuple[f.StationFact, ...] = ()
@@ -140,7 +146,7 @@ def _end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> D
         offline=ask.offline,
         trigger=ask.trigger,
         clock_suspect=ask.clock_suspect,
-        end_key=_end_key(ask) if ask.transaction_id != session.transaction_id else "",
+        end_key=misnamed.end_key(ask) if ask.transaction_id != session.transaction_id else "",
     )
     decision = Decision(SessionNoted(ask.transaction_id), (*facts, *sampled, *more, ended))
     return _completing(state, decision, session.session_id, now, already=len(facts))
@@ -204,12 +210,6 @@ def start_key(ask: StartSession) -> str:
     # A time not believed became the time of receipt, which a resend does not share; what was said it does.
     at = ask.said_at or ask.at.isoformat()
     return f"{ask.connector_id}|{ask.evse_id}|{token}|{at}|{ask.meter_wh}"
-
-
-def _end_key(ask: EndSession) -> str:
-    """What names this end again when it is resent, where it names no session (rule 13)."""
-    token = ask.token.ref if ask.token else ""
-    return f"{token}|{ask.said_at or ask.at.isoformat()}|{ask.meter_wh}"
 
 
 # --- parts ------------------------------------------------------------------------------------------
@@ -400,46 +400,17 @@ def _stop_wh(ask: EndSession) -> int | None:
     return ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.End", last=True)
 
 
-def _the_one_meant(state: StationState, ask: EndSession) -> SessionState | None:
-    """Rule 17: a stop for transaction -1, 0 or unknown belongs to the one open session that it fits.
-
-    By its token; of several of one token by the register; of several still by the connectors' status.
-    Sent again, it belongs to the one that it ended, whatever runs by then.
-    """
-    if ask.seq_no is not None:
-        return None
-    key = _end_key(ask)
-    if told := next((session for session in state.sessions.values() if session.end_key == key), None):
-        return told
-    running = [session for session in state.sessions.values() if session.open]
-    if ask.token is not None:
-        running = [session for session in running if session.token_ref == ask.token.ref]
-    elif ask.transaction_id not in ("-1", "0"):
-        return None
-    if len(running) > 1 and ask.meter_wh is not None:
-        running = [session for session in running if _may_end_at(session, ask.meter_wh, ask.at)]
-    if len(running) > 1:
-        running = [session for session in running if _looks_over(state, session)]
-    return running[0] if len(running) == 1 else None
-
-
-def _may_end_at(session: SessionState, meter_wh: int, at: datetime) -> bool:
-    """Can its register have come to this by then?"""
-    known, since = session.last_wh, session.last_wh_at
-    if known is None or since is None:
-        known, since = session.meter_start_wh, session.started_at
-    return known is None or since is None or (meter_wh >= known and believable(meter_wh - known, since, at))
-
-
-def _looks_over(state: StationState, session: SessionState) -> bool:
-    """Does its connector say that nobody charges there any more?"""
-    known = state.connectors.get(f"{session.evse_id}/{session.connector_id}")
-    return known is not None and known[0] in unended.FREE
+def _replaces(session: SessionState, ask: EndSession) -> bool:
+    """Is it the true end of a session that is not complete yet, which another end that named none was taken for?"""
+    return not session.completed and misnamed.is_another_end(session, ask)
 
 
 def _too_late(session: SessionState, ask: EndSession, now: datetime) -> tuple[f.StrayReported, ...]:
-    """The true end of a session that was completed with a presumed one: kept once, and changes no CDR."""
-    if session.presumed is None or session.ended_late:
+    """The true end of a session that was completed with another: kept once, and changes no CDR.
+
+    That other one was presumed, or named no session and was taken for its end.
+    """
+    if session.ended_late or (session.presumed is None and not misnamed.is_another_end(session, ask)):
         return ()
     by_this = _ended_with(session, ask)
     return (
