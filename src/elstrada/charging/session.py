@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from elstrada.charging import authorize, metering, misnamed, reserve, unended
+from elstrada.charging import again, authorize, metering, misnamed, reserve, unended
 from elstrada.charging.allowance import limit_of, limited
 from elstrada.charging.decision import Decision
 from elstrada.charging.reckoning import reckoned
@@ -21,6 +21,7 @@ from elstrada.charging.state import (
     StationState,
     content_key,
     evolve,
+    late_end_key,
     metered,
 )
 from elstrada.model import answers, asks
@@ -47,12 +48,13 @@ LONGEST = timedelta(days=1)
 def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -> Decision:
     """A station reports a session's start."""
     key = start_key(ask)
-    known = state.session_by_start(key)
-    if known is None and ask.transaction_id is not None:
-        known = state.session_by_transaction(ask.transaction_id)
+    known = begun_before(state, ask)
     if known is not None and known.started_at is not None:
         # P2: the first answer again, and no second effect.
-        told = _told(_verdict_of(known), ask.token)
+        verdict = _verdict_again(state, known, ask, now)
+        if isinstance(verdict, AskParty):
+            return Decision(questions=(verdict,))
+        told = _told(verdict, ask.token)
         return Decision(SessionNoted(known.transaction_id, told, limit=known.limit))
     taken = known is not None and known.allowed is Allowed.ALLOWED
     verdict = ask.token and _judged(state, ask, ask.token, ask.evse_id, now, first=not taken)
@@ -95,13 +97,13 @@ def update(state: StationState, ask: UpdateSession, now: datetime, fresh: Fresh)
         seen = _seen(ask, fresh)
         facts, state = (seen,), evolve(state, seen, now)
         session = state.sessions[seen.session_id]
-    again = unended.reopened(session, now)
-    news = _news(session, ask, verdict) + _samples(_after(state, again, now), session.session_id, ask, now)
+    opened = unended.reopened(session, now)
+    news = _news(session, ask, verdict) + _samples(_after(state, opened, now), session.session_id, ask, now)
     news += reckoned(session, ask) + limited(session, ask, verdict)
     if not taken or ask.reservation_id is not None:
         reserved = _reserved(state, ask, verdict, evse_id, now)
         news += reserve.used(reserved, session.session_id, ask.at)
-    facts += (*again, *news) if news else ()
+    facts += (*opened, *news) if news else ()
     if facts and ask.token is not None and verdict is not None and ask.verdict is not None:
         facts = (authorize.decided(ask.token, ask.evse_id, verdict), *facts)
     answer = SessionNoted(ask.transaction_id, _told(verdict, ask.token), limit=limit_of(facts))
@@ -202,6 +204,11 @@ def complete_waiting(state: StationState, now: datetime, ends: EndRules) -> tupl
     return tuple(_completion(session) for session in (*due, *unended.lapsed(state, now, ends)))
 
 
+def begun_before(state: StationState, ask: StartSession) -> SessionState | None:
+    """The session that a start is of, if anything is known of it."""
+    return again.begun(state, ask, start_key(ask), _begin_wh(ask))
+
+
 def start_key(ask: StartSession) -> str:
     """What names this start again when it is resent under a new message id (rule 13, P2)."""
     if ask.transaction_id is not None:
@@ -261,9 +268,6 @@ def _started(
     transaction_id: str,
     key: str,
 ) -> f.SessionStarted:
-    meter_wh = (
-        ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.Begin", last=False)
-    )
     return f.SessionStarted(
         session_id=session_id,
         transaction_id=transaction_id,
@@ -276,7 +280,7 @@ def _started(
         allowed=verdict.allowed if verdict else None,
         auth_method=verdict.method if verdict else None,
         authorization_reference=verdict.authorization_reference if verdict else None,
-        meter_wh=meter_wh,
+        meter_wh=_begin_wh(ask),
         seq_no=ask.seq_no,
         command_id=command_id,
         reservation_id=ask.reservation_id,
@@ -395,6 +399,13 @@ def _ended_with(session: SessionState, ask: EndSession) -> SessionState:
     )
 
 
+def _begin_wh(ask: StartSession) -> int | None:
+    """The register at the start."""
+    return (
+        ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.Begin", last=False)
+    )
+
+
 def _stop_wh(ask: EndSession) -> int | None:
     """The register at the end."""
     return ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.End", last=True)
@@ -406,13 +417,17 @@ def _replaces(session: SessionState, ask: EndSession) -> bool:
 
 
 def _too_late(session: SessionState, ask: EndSession, now: datetime) -> tuple[f.StrayReported, ...]:
-    """The true end of a session that was completed with another: kept once, and changes no CDR.
+    """An end that tells otherwise than the one a session has: kept once, and changes no CDR.
 
-    That other one was presumed, or named no session and was taken for its end.
+    The one it has was presumed, or named no session and was taken for its end; or its station used its
+    name again.
     """
-    if session.ended_late or (session.presumed is None and not misnamed.is_another_end(session, ask)):
-        return ()
     by_this = _ended_with(session, ask)
+    others = session.presumed is not None or misnamed.is_another_end(session, ask)
+    if not others and _stop_wh(ask) in (None, session.meter_stop_wh):
+        return ()
+    if late_end_key(by_this.energy_wh) in session.keys:
+        return ()
     return (
         msgspec.structs.replace(
             _stray(ask, now),
@@ -463,6 +478,15 @@ def _verdict_of(session: SessionState) -> Verdict | None:
         party=session.token_party,
         authorization_reference=session.authorization_reference,
     )
+
+
+def _verdict_again(
+    state: StationState, session: SessionState, ask: StartSession, now: datetime
+) -> Verdict | AskParty | None:
+    """What a resent start is answered: the session's judgement, of another token one of its own."""
+    if ask.token is None or ask.token.ref == session.token_ref:
+        return _verdict_of(session)
+    return _judged(state, ask, ask.token, ask.evse_id, now, first=False)
 
 
 def _completing(

@@ -273,7 +273,7 @@ class StrayReported(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     body: str
     """The ask as JSON, without the token's uid."""
     session_id: str | None = None
-    """Of the session whose end it is, which came after it was completed with another, presumed or taken for it."""
+    """Of the session whose end it is, which came after another: a presumed one, one taken for it, or simply another."""
     energy_wh: int | None = None
     """Of that session by this end."""
     completed_wh: int | None = None
