@@ -550,6 +550,8 @@ def _completion(session: SessionState) -> f.SessionCompleted:
         gaps=missing[:100],
         notes=tuple(notes),
         meter_lacks=meter_lacks,
+        doubted_wh=session.doubted_wh,
+        begun_wh=session.begun_wh if session.doubted_wh is not None else None,
     )
 
 
