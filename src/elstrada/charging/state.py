@@ -162,10 +162,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     @property
     def begun_wh(self) -> int | None:
         """The register at the start, else the first that was told."""
-        return self._begun_wh(self._meter)
-
-    def _begun_wh(self, meter: Meter) -> int | None:
-        return meter.first_wh if self.meter_start_wh is None else self.meter_start_wh
+        return self.first_wh if self.meter_start_wh is None else self.meter_start_wh
 
     def energy_of(self, meter: Meter) -> int:
         """The energy by these readings; the registers at start and stop go before."""
@@ -173,7 +170,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     def _count(self, meter: Meter) -> Count:
         began_at = self.started_at or meter.first_at
-        begin = shown(self._begun_wh(meter), began_at)
+        begin = shown(meter.first_wh if self.meter_start_wh is None else self.meter_start_wh, began_at)
         end = shown(meter.last_wh, meter.last_at)
         if self.meter_stop_wh is not None:
             end = shown(self.meter_stop_wh, self.ended_at)

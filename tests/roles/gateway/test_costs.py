@@ -10,7 +10,7 @@ import pytest
 
 from elstrada.charging.state import SessionState
 from elstrada.model.device import Protocol
-from elstrada.model.facts import SessionCompleted
+from elstrada.model.facts import SessionCompleted, StrayReported
 from elstrada.model.ids import PartyId
 from elstrada.model.metering import MeterTold
 from elstrada.net.chance import SystemChance
@@ -156,7 +156,12 @@ def test_energy_that_is_not_believed_is_a_finding_with_both_registers() -> None:
     samples: list[str] = []
     findings.note = lambda source, code, sample: samples.append(f"{source}: {code}: {sample}")  # type: ignore[method-assign]
     ends.note(findings, SOURCE, (done, SessionCompleted("s2", BEGAN, BEGAN, 0)))
-    assert samples == [
-        f"{SOURCE}: energy doubted: session s1: its meter went from 99990000 Wh to 12000 Wh, "
-        "which cannot be; 0 Wh count"
-    ]
+    text = "its meter went from 99990000 Wh to 12000 Wh, which cannot be"
+    assert samples == [f"{SOURCE}: energy doubted: session s1: {text}; 0 Wh count"]
+
+
+def test_a_message_of_no_session_is_a_finding_on_its_station() -> None:
+    clock = SystemClock()
+    findings = Findings(MemorySpine(clock), clock)
+    ends.note(findings, SOURCE, (StrayReported("EndSession", "987654", BEGAN, "{}"),))
+    assert findings.unsaved(SOURCE, "message of no session") == 1

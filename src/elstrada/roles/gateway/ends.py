@@ -34,7 +34,7 @@ MOST = 1000
 PRESUMED, TOO_LATE = "session end presumed", "session end too late"
 LED_TO_NOTHING, METER_LACKS = "remote start led to nothing", "meter lacks"
 RESERVATION_LOST = "reservation lost"
-ENERGY_DOUBTED = "energy doubted"
+ENERGY_DOUBTED, OF_NO_SESSION = "energy doubted", "message of no session"
 """Codes of findings."""
 _COMMANDS_OPEN = timedelta(minutes=1)
 """So long a command may be without an answer before somebody looks after it."""
@@ -175,6 +175,9 @@ def note(findings: Findings, source: str, facts: Iterable[f.StationFact]) -> Non
                     f"session {session_id} ended with {by_end}, but was completed with {fact.completed_wh} Wh"
                 )
                 findings.note(source, TOO_LATE, f"{text}: its CDR stays as it is")
+            case f.StrayReported():
+                text = f"{fact.kind} of transaction {fact.transaction_id}: see `elstrada session strays`"
+                findings.note(source, OF_NO_SESSION, text)
             case f.SessionCompleted():
                 _note_meter(findings, source, fact)
             case f.ReservationChanged(state=ReservationState.LOST | ReservationState.REMOVED as state):
