@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, Sm
 from elstrada.model.allowance import Allowance
 from elstrada.model.booking import BookingLocation, BookingPlan, BookingState, Calendar, Period, Timeslot
 from elstrada.model.device import Station
+from elstrada.model.facts import StrayReported
 from elstrada.model.ids import PartyId
 from elstrada.model.location import GeoLocation, Location
 from elstrada.model.mirror import ItemKind, Variable
@@ -238,6 +239,7 @@ def _cell(kind: object, number: int) -> Cell:
 def _document(table: Table, row: Row) -> str:
     made: dict[str, Callable[[], msgspec.Struct]] = {
         "station_notice": lambda: Notice(kind=NoticeKind(str(row["kind"])), at=NOON, status="Uploaded"),
+        "stray": lambda: StrayReported("EndSession", "-1", NOON, "{}"),
         "station_item": lambda: Variable(name=str(row["key"])),
         "allowance": lambda: Allowance(currency="SEK"),
         "token": lambda: Token(

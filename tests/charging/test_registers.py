@@ -54,6 +54,15 @@ def test_an_end_that_cannot_be_counts_nothing_where_no_other_register_was_told()
 
 
 @pytest.mark.rule(25)
+@pytest.mark.parametrize(("begin_wh", "end_wh"), [(99_990_000, 12_000), (700_000, FAR)], ids=["falls", "far"])
+def test_energy_that_is_not_believed_is_told_with_both_registers(begin_wh: int, end_wh: int) -> None:
+    done = session(begin_wh, end_wh)
+    assert (done.energy_wh, done.begun_wh, done.doubted_wh) == (0, begin_wh, end_wh)
+    believed = session(700_000, 709_000)
+    assert (believed.begun_wh, believed.doubted_wh) == (None, None)
+
+
+@pytest.mark.rule(25)
 @pytest.mark.parametrize("odd_wh", [0, 703, FAR], ids=["falls", "is in kWh", "spikes"])
 def test_one_odd_reading_on_the_way_changes_nothing(odd_wh: int) -> None:
     done = session(700_000, 709_000, sample(200, 703_000), sample(400, odd_wh))

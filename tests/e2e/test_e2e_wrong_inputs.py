@@ -245,6 +245,8 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("token", "tariff", "04A1", "--tariff", "NOWHERE"), "", 1, "tariff NOWHERE"),
     (("token", "tariff", "04A1"), "", 1, "nothing is allowed to that token"),
     (("session", "show", "NOWHERE"), "", 1, "there is no session"),
+    (("session", "strays", "NOBODY"), "", 1, "there is no station"),
+    (("session", "strays", "NOBODY", "--limit", "0"), "", 2, "/limit"),
     (("session", "show", "NONE"), "", 1, "there is no session"),
     (("session", "renegotiate", "NONE"), "", 1, "there is no session"),
     (("session", "renegotiate", "NONE", "--deadline-s", "0"), "", 2, "/deadline_s"),

@@ -47,16 +47,16 @@ def count(
     """
     if begin is None or end is None:
         return Count(0)
-    if _follows(begin, end, timed=timed):
+    if follows(begin, end, timed=timed):
         return Count(end.wh - begin.wh)
     # A false 0 at the start: what rose from it is a lifetime's register, by which the end must be believable.
     anew = rise if rise is not None else end
-    if begin.wh == 0 and _follows(anew, end, timed=timed):
+    if begin.wh == 0 and follows(anew, end, timed=timed):
         return Count(end.wh - anew.wh, anew.wh)
     from_wh, since = (
-        (anew.wh, anew) if begin.wh == 0 and not _follows(begin, anew, timed=timed) else (0, begin)
+        (anew.wh, anew) if begin.wh == 0 and not follows(begin, anew, timed=timed) else (0, begin)
     )
-    shown = [peak.wh - since.wh for peak in peaks if _follows(since, peak, timed=timed)]
+    shown = [peak.wh - since.wh for peak in peaks if follows(since, peak, timed=timed)]
     return Count(max(shown, default=0), from_wh or None, end.wh)
 
 
@@ -82,7 +82,7 @@ def believable(
     return energy_wh <= slack_wh + power_w * seconds // 3600
 
 
-def _follows(one: Shown, other: Shown, *, timed: bool) -> bool:
+def follows(one: Shown, other: Shown, *, timed: bool) -> bool:
     """Can the register have come from one to the other?"""
     untimed = not timed or other.at < one.at
     since = other.at - UNTIMED if untimed else one.at

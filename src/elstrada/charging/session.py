@@ -11,12 +11,19 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from elstrada.charging import authorize, metering, reserve, unended
+from elstrada.charging import again, authorize, metering, misnamed, reserve, unended
 from elstrada.charging.allowance import limit_of, limited
 from elstrada.charging.decision import Decision
 from elstrada.charging.reckoning import reckoned
-from elstrada.charging.registers import believable
-from elstrada.charging.state import PendingCommand, SessionState, StationState, content_key, evolve, metered
+from elstrada.charging.state import (
+    PendingCommand,
+    SessionState,
+    StationState,
+    content_key,
+    evolve,
+    late_end_key,
+    metered,
+)
 from elstrada.model import answers, asks
 from elstrada.model import facts as f
 from elstrada.model.answers import AskParty, SessionNoted
@@ -41,12 +48,13 @@ LONGEST = timedelta(days=1)
 def start(state: StationState, ask: StartSession, now: datetime, fresh: Fresh) -> Decision:
     """A station reports a session's start."""
     key = start_key(ask)
-    known = state.session_by_start(key)
-    if known is None and ask.transaction_id is not None:
-        known = state.session_by_transaction(ask.transaction_id)
+    known = begun_before(state, ask)
     if known is not None and known.started_at is not None:
         # P2: the first answer again, and no second effect.
-        told = _told(_verdict_of(known), ask.token)
+        verdict = _verdict_again(state, known, ask, now)
+        if isinstance(verdict, AskParty):
+            return Decision(questions=(verdict,))
+        told = _told(verdict, ask.token)
         return Decision(SessionNoted(known.transaction_id, told, limit=known.limit))
     taken = known is not None and known.allowed is Allowed.ALLOWED
     verdict = ask.token and _judged(state, ask, ask.token, ask.evse_id, now, first=not taken)
@@ -89,13 +97,13 @@ def update(state: StationState, ask: UpdateSession, now: datetime, fresh: Fresh)
         seen = _seen(ask, fresh)
         facts, state = (seen,), evolve(state, seen, now)
         session = state.sessions[seen.session_id]
-    again = unended.reopened(session, now)
-    news = _news(session, ask, verdict) + _samples(_after(state, again, now), session.session_id, ask, now)
+    opened = unended.reopened(session, now)
+    news = _news(session, ask, verdict) + _samples(_after(state, opened, now), session.session_id, ask, now)
     news += reckoned(session, ask) + limited(session, ask, verdict)
     if not taken or ask.reservation_id is not None:
         reserved = _reserved(state, ask, verdict, evse_id, now)
         news += reserve.used(reserved, session.session_id, ask.at)
-    facts += (*again, *news) if news else ()
+    facts += (*opened, *news) if news else ()
     if facts and ask.token is not None and verdict is not None and ask.verdict is not None:
         facts = (authorize.decided(ask.token, ask.evse_id, verdict), *facts)
     answer = SessionNoted(ask.transaction_id, _told(verdict, ask.token), limit=limit_of(facts))
@@ -113,11 +121,11 @@ def end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> De
 
 
 def _end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> Decision:
-    session = state.session_by_transaction(ask.transaction_id) or _the_one_meant(state, ask)
+    session = state.session_by_transaction(ask.transaction_id) or misnamed.the_one_meant(state, ask)
     if session is None and ask.seq_no is None:
         # 1.6 and no such session: keep it for review, never touch another's (rule 17, T8).
         return Decision(SessionNoted(ask.transaction_id), (_stray(ask, now),))
-    if session is not None and not session.open:
+    if session is not None and not session.open and not _replaces(session, ask):
         # Rule 14: acknowledged, not counted twice.
         return Decision(SessionNoted(ask.transaction_id), _too_late(session, ask, now))
     facts: tuple[f.StationFact, ...] = ()
@@ -140,7 +148,7 @@ def _end(state: StationState, ask: EndSession, now: datetime, fresh: Fresh) -> D
         offline=ask.offline,
         trigger=ask.trigger,
         clock_suspect=ask.clock_suspect,
-        end_key=_end_key(ask) if ask.transaction_id != session.transaction_id else "",
+        end_key=misnamed.end_key(ask) if ask.transaction_id != session.transaction_id else "",
     )
     decision = Decision(SessionNoted(ask.transaction_id), (*facts, *sampled, *more, ended))
     return _completing(state, decision, session.session_id, now, already=len(facts))
@@ -196,6 +204,11 @@ def complete_waiting(state: StationState, now: datetime, ends: EndRules) -> tupl
     return tuple(_completion(session) for session in (*due, *unended.lapsed(state, now, ends)))
 
 
+def begun_before(state: StationState, ask: StartSession) -> SessionState | None:
+    """The session that a start is of, if anything is known of it."""
+    return again.begun(state, ask, start_key(ask), _begin_wh(ask))
+
+
 def start_key(ask: StartSession) -> str:
     """What names this start again when it is resent under a new message id (rule 13, P2)."""
     if ask.transaction_id is not None:
@@ -204,12 +217,6 @@ def start_key(ask: StartSession) -> str:
     # A time not believed became the time of receipt, which a resend does not share; what was said it does.
     at = ask.said_at or ask.at.isoformat()
     return f"{ask.connector_id}|{ask.evse_id}|{token}|{at}|{ask.meter_wh}"
-
-
-def _end_key(ask: EndSession) -> str:
-    """What names this end again when it is resent, where it names no session (rule 13)."""
-    token = ask.token.ref if ask.token else ""
-    return f"{token}|{ask.said_at or ask.at.isoformat()}|{ask.meter_wh}"
 
 
 # --- parts ------------------------------------------------------------------------------------------
@@ -261,9 +268,6 @@ def _started(
     transaction_id: str,
     key: str,
 ) -> f.SessionStarted:
-    meter_wh = (
-        ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.Begin", last=False)
-    )
     return f.SessionStarted(
         session_id=session_id,
         transaction_id=transaction_id,
@@ -276,7 +280,7 @@ def _started(
         allowed=verdict.allowed if verdict else None,
         auth_method=verdict.method if verdict else None,
         authorization_reference=verdict.authorization_reference if verdict else None,
-        meter_wh=meter_wh,
+        meter_wh=_begin_wh(ask),
         seq_no=ask.seq_no,
         command_id=command_id,
         reservation_id=ask.reservation_id,
@@ -395,53 +399,35 @@ def _ended_with(session: SessionState, ask: EndSession) -> SessionState:
     )
 
 
+def _begin_wh(ask: StartSession) -> int | None:
+    """The register at the start."""
+    return (
+        ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.Begin", last=False)
+    )
+
+
 def _stop_wh(ask: EndSession) -> int | None:
     """The register at the end."""
     return ask.meter_wh if ask.meter_wh is not None else _register(ask.samples, "Transaction.End", last=True)
 
 
-def _the_one_meant(state: StationState, ask: EndSession) -> SessionState | None:
-    """Rule 17: a stop for transaction -1, 0 or unknown belongs to the one open session that it fits.
-
-    By its token; of several of one token by the register; of several still by the connectors' status.
-    Sent again, it belongs to the one that it ended, whatever runs by then.
-    """
-    if ask.seq_no is not None:
-        return None
-    key = _end_key(ask)
-    if told := next((session for session in state.sessions.values() if session.end_key == key), None):
-        return told
-    running = [session for session in state.sessions.values() if session.open]
-    if ask.token is not None:
-        running = [session for session in running if session.token_ref == ask.token.ref]
-    elif ask.transaction_id not in ("-1", "0"):
-        return None
-    if len(running) > 1 and ask.meter_wh is not None:
-        running = [session for session in running if _may_end_at(session, ask.meter_wh, ask.at)]
-    if len(running) > 1:
-        running = [session for session in running if _looks_over(state, session)]
-    return running[0] if len(running) == 1 else None
-
-
-def _may_end_at(session: SessionState, meter_wh: int, at: datetime) -> bool:
-    """Can its register have come to this by then?"""
-    known, since = session.last_wh, session.last_wh_at
-    if known is None or since is None:
-        known, since = session.meter_start_wh, session.started_at
-    return known is None or since is None or (meter_wh >= known and believable(meter_wh - known, since, at))
-
-
-def _looks_over(state: StationState, session: SessionState) -> bool:
-    """Does its connector say that nobody charges there any more?"""
-    known = state.connectors.get(f"{session.evse_id}/{session.connector_id}")
-    return known is not None and known[0] in unended.FREE
+def _replaces(session: SessionState, ask: EndSession) -> bool:
+    """Is it the true end of a session that is not complete yet, which another end that named none was taken for?"""
+    return not session.completed and misnamed.is_another_end(session, ask)
 
 
 def _too_late(session: SessionState, ask: EndSession, now: datetime) -> tuple[f.StrayReported, ...]:
-    """The true end of a session that was completed with a presumed one: kept once, and changes no CDR."""
-    if session.presumed is None or session.ended_late:
-        return ()
+    """An end that tells otherwise than the one a session has: kept once, and changes no CDR.
+
+    The one it has was presumed, or named no session and was taken for its end; or its station used its
+    name again.
+    """
     by_this = _ended_with(session, ask)
+    others = session.presumed is not None or misnamed.is_another_end(session, ask)
+    if not others and _stop_wh(ask) in (None, session.meter_stop_wh):
+        return ()
+    if late_end_key(by_this.energy_wh) in session.keys:
+        return ()
     return (
         msgspec.structs.replace(
             _stray(ask, now),
@@ -492,6 +478,15 @@ def _verdict_of(session: SessionState) -> Verdict | None:
         party=session.token_party,
         authorization_reference=session.authorization_reference,
     )
+
+
+def _verdict_again(
+    state: StationState, session: SessionState, ask: StartSession, now: datetime
+) -> Verdict | AskParty | None:
+    """What a resent start is answered: the session's judgement, of another token one of its own."""
+    if ask.token is None or ask.token.ref == session.token_ref:
+        return _verdict_of(session)
+    return _judged(state, ask, ask.token, ask.evse_id, now, first=False)
 
 
 def _completing(
@@ -555,6 +550,8 @@ def _completion(session: SessionState) -> f.SessionCompleted:
         gaps=missing[:100],
         notes=tuple(notes),
         meter_lacks=meter_lacks,
+        doubted_wh=session.doubted_wh,
+        begun_wh=session.begun_wh if session.doubted_wh is not None else None,
     )
 
 

@@ -159,6 +159,11 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         """The register at the end, if it cannot have been shown and does not count (rule 25)."""
         return self._count(self._meter).doubted_wh
 
+    @property
+    def begun_wh(self) -> int | None:
+        """The register at the start, else the first that was told."""
+        return self.first_wh if self.meter_start_wh is None else self.meter_start_wh
+
     def energy_of(self, meter: Meter) -> int:
         """The energy by these readings; the registers at start and stop go before."""
         return self._count(meter).energy_wh
@@ -302,6 +307,8 @@ class StationState(msgspec.Struct, frozen=True, kw_only=True):
     """Which node holds that socket."""
     registered: Admission = Admission.ACCEPTED
     """What it was told when it booted last, which holds when it comes back without booting (rule 4)."""
+    booted_at: datetime | None = None
+    """When it told of that."""
     connectors: dict[str, Condition] = {}
     """By ``evse/connector``."""
     told_at: dict[str, datetime] = {}
@@ -384,8 +391,8 @@ def _disconnected(state: StationState, _: f.StationDisconnected, __: datetime) -
     return _with(state, connection_id=None, connected_at=None)
 
 
-def _booted(state: StationState, fact: f.StationBooted, _: datetime) -> StationState:
-    return _with(state, registered=fact.admission)
+def _booted(state: StationState, fact: f.StationBooted, at: datetime) -> StationState:
+    return _with(state, registered=fact.admission, booted_at=at)
 
 
 def _status(state: StationState, fact: f.ConnectorStatusChanged, at: datetime) -> StationState:
@@ -546,6 +553,11 @@ def content_key(fact: f.MeterSampled | f.SessionUpdated) -> int:
     return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "big")
 
 
+def late_end_key(energy_wh: int | None) -> int:
+    """An end that came too late in 64 bits, by what the session's energy is by it."""
+    return int.from_bytes(hashlib.blake2b(_packed(("late", energy_wh)), digest_size=8).digest(), "big")
+
+
 def reckoning_key(told: Reckoning) -> int:
     """What a station reckoned in 64 bits, to know the same again."""
     return int.from_bytes(hashlib.blake2b(_packed(told), digest_size=8).digest(), "big")
@@ -614,7 +626,8 @@ def _reopened(state: StationState, fact: f.SessionReopened, at: datetime) -> Sta
 def _strayed(state: StationState, fact: f.StrayReported, at: datetime) -> StationState:
     if fact.session_id is None:
         return state
-    return _keep(state, _with(_session(state, fact.session_id, at), ended_late=True))
+    late = _with(_session(state, fact.session_id, at), ended_late=True)
+    return _keep(state, _keyed(late, late_end_key(fact.energy_wh)))
 
 
 def _completed(state: StationState, fact: f.SessionCompleted, at: datetime) -> StationState:

@@ -144,6 +144,13 @@ def _in_use(state: StationState, session: SessionState) -> bool:
     return state.connection_id is not None and known is not None and known[0] in _IN_USE
 
 
+def in_use_after(state: StationState, session: SessionState, at: datetime) -> bool:
+    """Did its connector say, of a later time, that it is in use?"""
+    key = f"{session.evse_id}/{session.connector_id}"
+    known = state.connectors.get(key)
+    return known is not None and known[0] in _IN_USE and state.told_at[key] > at
+
+
 def _ended(session: SessionState, by: Presumed) -> f.SessionEnded:
     at = session.last_said_at or session.started_at or _heard_at(session)
     return f.SessionEnded(session.session_id, at, energy_wh=session.energy_wh, presumed=by)

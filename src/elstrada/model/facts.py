@@ -224,6 +224,10 @@ class SessionCompleted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True
     """What was assumed, each a sentence."""
     meter_lacks: tuple[MeterLack, ...] = ()
     """What its station's meter did not tell; empty in facts from before it was looked at."""
+    doubted_wh: int | None = None
+    """Its last register, which cannot be and does not count (rule 25)."""
+    begun_wh: int | None = None
+    """Only beside that: its register at the start, if it was told."""
 
 
 class SessionReckoned(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -273,7 +277,7 @@ class StrayReported(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     body: str
     """The ask as JSON, without the token's uid."""
     session_id: str | None = None
-    """Of the session whose end it is, which came after it was completed with a presumed one."""
+    """Of the session whose end it is, which came after another: a presumed one, one taken for it, or simply another."""
     energy_wh: int | None = None
     """Of that session by this end."""
     completed_wh: int | None = None

@@ -16,6 +16,7 @@ from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.metering import MeterLack
 from elstrada.model.unended import Presumed
 from elstrada.roles.desk.face import Desk, Kind, Refusal
+from elstrada.roles.desk.paging import Page
 from elstrada.spine.face import Append, Work
 
 CPO = PartyId("SE", "ELS")
@@ -105,5 +106,39 @@ def test_a_station_that_there_is_not_is_missing(desk: Desk, verb: str) -> None:
         answer = await done(desk, verb, station="S2")
         assert isinstance(answer, Refusal)
         assert answer.kind is Kind.MISSING
+
+    asyncio.run(steps())
+
+
+@pytest.mark.rule(17)
+def test_rule_17_what_fits_no_session_is_listed_newest_first_in_pages(desk: Desk, clock: StepClock) -> None:
+    async def steps() -> None:
+        await stocked(desk)
+        at = clock.now()
+        body = '{"type":"EndSession","transaction_id":"-1"}'
+        late = f.StrayReported(
+            "EndSession", "7", at, body, session_id="s1", energy_wh=9_000, completed_wh=2_000
+        )
+        await recorded(desk, f.StrayReported("EndSession", "-1", at, body), late)
+        first = await done(desk, "session strays", station="S1", limit=1)
+        assert isinstance(first, Page)
+        (line,) = first
+        assert (line.transaction_id, line.session_id, line.energy_wh, line.completed_wh) == (
+            "7",
+            "s1",
+            9_000,
+            2_000,
+        )
+        (line,) = await told(desk, "session strays", station="S1", after=first.next)
+        assert (line["at"], line["station"], line["kind"], line["transaction_id"]) == (
+            at,
+            "S1",
+            "EndSession",
+            "-1",
+        )
+        assert bytes(line["body"]).decode() == body
+        refusal = await done(desk, "session strays", station="NOBODY")
+        assert isinstance(refusal, Refusal)
+        assert refusal.kind is Kind.MISSING
 
     asyncio.run(steps())

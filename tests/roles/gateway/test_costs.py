@@ -10,14 +10,15 @@ import pytest
 
 from elstrada.charging.state import SessionState
 from elstrada.model.device import Protocol
-from elstrada.model.facts import SessionCompleted
+from elstrada.model.facts import SessionCompleted, StrayReported
 from elstrada.model.ids import PartyId
 from elstrada.model.metering import MeterTold
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
 from elstrada.roles.findings import Findings
 from elstrada.roles.gateway import costs as subject
-from elstrada.roles.gateway.costs import Costs, shows_running_cost, so_far
+from elstrada.roles.gateway import ends
+from elstrada.roles.gateway.costs import Costs, has_final_cost, shows_running_cost, so_far
 from elstrada.spine.face import Row, SpineDown
 from elstrada.spine.memory import MemorySpine
 
@@ -130,3 +131,37 @@ async def test_a_session_is_looked_at_once_in_a_minute() -> None:
     assert costs.is_due(SessionState(session_id="s2", told=MeterTold()))
     clock.time += timedelta(seconds=1)
     assert costs.is_due(session)
+
+
+@pytest.mark.rule(25)
+@pytest.mark.parametrize(("stop_wh", "told"), [(9_000, True), (0, False), (90_000_000, False)])
+def test_no_final_cost_is_told_of_energy_that_is_not_believed(stop_wh: int, told: bool) -> None:
+    session = SessionState(
+        session_id="s1",
+        told=MeterTold(),
+        started_at=BEGAN,
+        meter_start_wh=1_000,
+        meter_stop_wh=stop_wh,
+        ended_at=BEGAN + timedelta(hours=1),
+        completed=True,
+    )
+    assert has_final_cost(session) is told
+
+
+@pytest.mark.rule(25)
+def test_energy_that_is_not_believed_is_a_finding_with_both_registers() -> None:
+    clock = SystemClock()
+    findings = Findings(MemorySpine(clock), clock)
+    done = SessionCompleted("s1", BEGAN, BEGAN, 0, doubted_wh=12_000, begun_wh=99_990_000)
+    samples: list[str] = []
+    findings.note = lambda source, code, sample: samples.append(f"{source}: {code}: {sample}")  # type: ignore[method-assign]
+    ends.note(findings, SOURCE, (done, SessionCompleted("s2", BEGAN, BEGAN, 0)))
+    text = "its meter went from 99990000 Wh to 12000 Wh, which cannot be"
+    assert samples == [f"{SOURCE}: energy doubted: session s1: {text}; 0 Wh count"]
+
+
+def test_a_message_of_no_session_is_a_finding_on_its_station() -> None:
+    clock = SystemClock()
+    findings = Findings(MemorySpine(clock), clock)
+    ends.note(findings, SOURCE, (StrayReported("EndSession", "987654", BEGAN, "{}"),))
+    assert findings.unsaved(SOURCE, "message of no session") == 1

@@ -15,6 +15,7 @@ from elstrada.roles.desk.paging import After, Page, page_of
 from elstrada.roles.desk.session_card import SHOW
 from elstrada.roles.desk.session_energy import RENEGOTIATE
 from elstrada.roles.desk.session_rights import ALLOW, HURRY
+from elstrada.roles.desk.session_strays import STRAYS
 from elstrada.roles.desk.shapes import Count
 from elstrada.spine import tables as t
 from elstrada.spine.face import Where
@@ -70,4 +71,5 @@ VERBS = (
     RENEGOTIATE,
     HURRY,
     ALLOW,
+    STRAYS,
 )

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from elstrada.billing.credit import granted, held, session_key
-from elstrada.charging.session import start_key
+from elstrada.charging.session import begun_before, start_key
 from elstrada.charging.state import SessionState
 from elstrada.charging.station import forgotten
 from elstrada.model import asks
@@ -92,7 +92,7 @@ class Allowances:
         column, value = "transaction_id", ask.transaction_id
         if isinstance(ask, asks.StartSession):
             column, value = "start_key", start_key(ask)
-            known = seat.state.session_by_start(value)
+            known = begun_before(seat.state, ask)
         else:
             known = seat.state.session_by_transaction(ask.transaction_id)
         if known is not None:

@@ -63,6 +63,11 @@ def shows_running_cost(protocol: str, known: Mapping[str, str]) -> bool:
     return is_true(known.get(_ENABLED)) or is_true(known.get(_AVAILABLE))
 
 
+def has_final_cost(session: SessionState) -> bool:
+    """Is there a last word on its cost? Of energy that is not believed none is told, least of all zero."""
+    return session.completed and session.doubted_wh is None
+
+
 class Costs:
     """Finds what sessions cost, for the stations of one gateway."""
 

@@ -34,6 +34,7 @@ MOST = 1000
 PRESUMED, TOO_LATE = "session end presumed", "session end too late"
 LED_TO_NOTHING, METER_LACKS = "remote start led to nothing", "meter lacks"
 RESERVATION_LOST = "reservation lost"
+ENERGY_DOUBTED, OF_NO_SESSION = "energy doubted", "message of no session"
 """Codes of findings."""
 _COMMANDS_OPEN = timedelta(minutes=1)
 """So long a command may be without an answer before somebody looks after it."""
@@ -174,8 +175,11 @@ def note(findings: Findings, source: str, facts: Iterable[f.StationFact]) -> Non
                     f"session {session_id} ended with {by_end}, but was completed with {fact.completed_wh} Wh"
                 )
                 findings.note(source, TOO_LATE, f"{text}: its CDR stays as it is")
-            case f.SessionCompleted(meter_lacks=lacks) if lacks:
-                findings.note(source, METER_LACKS, f"session {fact.session_id}: {', '.join(lacks)}")
+            case f.StrayReported():
+                text = f"{fact.kind} of transaction {fact.transaction_id}: see `elstrada session strays`"
+                findings.note(source, OF_NO_SESSION, text)
+            case f.SessionCompleted():
+                _note_meter(findings, source, fact)
             case f.ReservationChanged(state=ReservationState.LOST | ReservationState.REMOVED as state):
                 one = fact.reservation
                 text = f"{state.value}: number {one.id} of {one.made_for}, EVSE {one.evse_id or 'any'}"
@@ -187,3 +191,13 @@ def note(findings: Findings, source: str, facts: Iterable[f.StationFact]) -> Non
                 findings.note(source, LED_TO_NOTHING, text)
             case _:
                 pass
+
+
+def _note_meter(findings: Findings, source: str, done: f.SessionCompleted) -> None:
+    """What a complete session's meter did not tell, or cannot have shown."""
+    if done.meter_lacks:
+        findings.note(source, METER_LACKS, f"session {done.session_id}: {', '.join(done.meter_lacks)}")
+    if done.doubted_wh is not None:
+        begun = "an unknown register" if done.begun_wh is None else f"{done.begun_wh} Wh"
+        text = f"its meter went from {begun} to {done.doubted_wh} Wh, which cannot be"
+        findings.note(source, ENERGY_DOUBTED, f"session {done.session_id}: {text}; {done.energy_wh} Wh count")

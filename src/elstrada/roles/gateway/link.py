@@ -52,6 +52,7 @@ from elstrada.ocpp.signed import CALL, RESULT, SEND, Opened, is_signed, unsigned
 from elstrada.ocpp.table import ReadCall
 from elstrada.ocpp.versions import Version
 from elstrada.roles.gateway.clock_watch import ClockWatch
+from elstrada.roles.gateway.costs import has_final_cost
 from elstrada.roles.gateway.orders import Orders
 from elstrada.roles.gateway.profiles import running, session_ended, setpoint
 from elstrada.roles.gateway.reception import make_of
@@ -567,7 +568,7 @@ class Link:
             self._gateway.spawn(watch)
         if session is None or self.version.protocol is Protocol.OCPP16:
             self._answer(call, answer)
-        elif isinstance(ask, asks.EndSession) and session.completed:
+        elif isinstance(ask, asks.EndSession) and has_final_cost(session):
             assert isinstance(answer, SessionNoted), "only such an answer is of a session"
             self._task = asyncio.get_running_loop().create_task(
                 self._answer_with_cost(call, answer, session.session_id)
