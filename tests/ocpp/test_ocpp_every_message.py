@@ -11,7 +11,7 @@ import pytest
 from ocpp_documents import maximal, minimal, required
 from ocpp_samples import NOW, conforms, decide, schema
 
-from elstrada.model.device import CommandResult
+from elstrada.model.device import CommandName, CommandResult, StationOrder
 from elstrada.ocpp.faults import Fault, Refusal
 from elstrada.ocpp.results import RESULT_OF_STATUS
 from elstrada.ocpp.schema import Read, Reader
@@ -341,12 +341,16 @@ def test_a_payload_that_is_not_to_the_letter_is_not_sent_and_each_fault_has_its_
 def test_every_answer_to_a_call_is_kept_and_every_status_has_a_meaning(version: Version, action: str) -> None:
     response = schema(version.protocol, f"{action}Response")
     for document in (minimal(response), maximal(response)):
-        reply = version.read_response("k1", action, as_payload(document))
+        reply = version.read_response("k1", called(action), as_payload(document))
         assert reply.response is not None
         assert json.loads(reply.response) == document
         assert reply.detail == document.get("status", "answered")
         assert reply.result is CommandResult.ACCEPTED or "status" in document
     assert set(statuses_of(response)) <= RESULT_OF_STATUS.keys()
+
+
+def called(action: str) -> StationOrder:
+    return StationOrder(name=CommandName.CALL, action=action, payload="{}")
 
 
 def without(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -380,8 +384,8 @@ def test_what_is_no_document_is_not_sent(payload: bytes) -> None:
 
 
 def test_an_answer_that_strays_is_kept_and_says_where() -> None:
-    late = OCPP16.read_response("k1", "Reset", b'{"status":"Maybe","by":"and by"}')
-    none = OCPP16.read_response("k1", "Reset", b"{}")
+    late = OCPP16.read_response("k1", called("Reset"), b'{"status":"Maybe","by":"and by"}')
+    none = OCPP16.read_response("k1", called("Reset"), b"{}")
 
     assert (late.result, late.response) == (CommandResult.FAILED, '{"status":"Maybe","by":"and by"}')
     assert late.detail.startswith("Maybe; ")
