@@ -16,7 +16,7 @@ from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar, Union, c
 import msgspec
 
 from elstrada.ocpp.faults import Finding, Refusal, refusal
-from elstrada.ocpp.wire import OneOf, Rule, Wire, encode
+from elstrada.ocpp.wire import Maximum, Minimum, OneOf, Rule, Wire, encode
 
 _M = TypeVar("_M", bound=Wire)
 _MAX_FINDINGS = 32
@@ -72,9 +72,11 @@ class Reader(Generic[_M]):
         findings = validate(document, self._kind)
         assert self._lenient is not None, "made together with the strict decoder"
         try:
-            return Read(self._lenient.decode(payload), findings)
+            message = self._lenient.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
             return refusal(findings, _worst(findings, str(problem)))
+        beyond = next(_beyond_64_bits(message, ""), None)
+        return Read(message, findings) if beyond is None else refusal(findings, beyond)
 
 
 def parse(payload: bytes) -> object:
@@ -104,6 +106,26 @@ def validate(document: object, kind: type[Wire]) -> tuple[Finding, ...]:
         if len(findings) == _MAX_FINDINGS:
             break
     return tuple(findings)
+
+
+REGISTERS = frozenset({"meterStart", "meterStop"})
+"""Whole numbers that a meter tells: one beyond any meter is doubted, and the rest of its message counts."""
+
+
+def _beyond_64_bits(value: object, at: str) -> Iterator[Finding]:
+    """Whole numbers that no store of ours holds, and that number nothing. The strict decoder takes none."""
+    match value:
+        case int() if not -(2**63) <= value < 2**63:
+            yield Finding(at, "json", "expected an integer of at most 64 bits")
+        case tuple():
+            for index, part in enumerate(cast(tuple[object, ...], value)):
+                yield from _beyond_64_bits(part, f"{at}/{index}")
+        case Wire():
+            for field in msgspec.structs.fields(value):
+                if field.encode_name not in REGISTERS:
+                    yield from _beyond_64_bits(getattr(value, field.name), f"{at}/{field.encode_name}")
+        case _:
+            pass
 
 
 def _worst(findings: tuple[Finding, ...], problem: str) -> Finding:
@@ -234,7 +256,13 @@ def _strict_twin(kind: type[_M]) -> type[_M]:
 
 _twins: dict[type[Wire], type[Wire]] = {}
 _NEVER: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
-_INT64: Any = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+def _bounded(rules: tuple[Rule, ...]) -> Any:
+    """An integer of 64 bits, within its rules: msgspec takes one bound of a kind."""
+    low = max((rule.limit for rule in rules if isinstance(rule, Minimum)), default=-(2**63))
+    high = min((rule.limit for rule in rules if isinstance(rule, Maximum)), default=2**63 - 1)
+    return Annotated[int, msgspec.Meta(ge=low, le=high)]
 
 
 def _strict(kind: object) -> Any:
@@ -243,7 +271,12 @@ def _strict(kind: object) -> Any:
         if base not in _twins:
             _twins[base] = _strict_twin(base)
         return _twins[base]
-    made = cast(Any, _INT64 if base is int and not rules else base)
+    made = cast(Any, base)
+    if base is int:
+        made, rules = (
+            _bounded(rules),
+            tuple(rule for rule in rules if not isinstance(rule, Minimum | Maximum)),
+        )
     if get_origin(base) is tuple:
         made = tuple[_strict(get_args(base)[0]), ...]
     for rule in rules:
