@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from types import UnionType
-from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
 from elstrada.ocpp.faults import Finding, Refusal, refusal
+from elstrada.ocpp.kinds import is_a, json_type, type_name, unwrapped
+from elstrada.ocpp.mending import REGISTERS, mended
 from elstrada.ocpp.wire import Maximum, Minimum, OneOf, Rule, Wire, encode
 
 _M = TypeVar("_M", bound=Wire)
@@ -70,13 +71,29 @@ class Reader(Generic[_M]):
         except ValueError as problem:
             return refusal((), Finding("", "json", str(problem)))
         findings = validate(document, self._kind)
-        assert self._lenient is not None, "made together with the strict decoder"
         try:
-            message = self._lenient.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+            message = self._decode(payload, document, findings)
+        except (
+            ValueError,
+            OverflowError,
+        ) as problem:  # Overflow: an integer beyond 64 bits, to be written again.
             return refusal(findings, _worst(findings, str(problem)))
         beyond = next(_beyond_64_bits(message, ""), None)
         return Read(message, findings) if beyond is None else refusal(findings, beyond)
+
+    def _decode(self, payload: bytes, document: object, findings: tuple[Finding, ...]) -> _M:
+        """As leniently as its types allow, or else with what breaks them mended.
+
+        Raises:
+            ValueError, OverflowError: it cannot be understood.
+        """
+        assert self._lenient is not None, "made together with the strict decoder"
+        try:
+            return self._lenient.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            if not findings:  # Nothing that anybody would learn of.
+                raise
+            return self._lenient.decode(encode(mended(document, self._kind)))
 
 
 def parse(payload: bytes) -> object:
@@ -106,10 +123,6 @@ def validate(document: object, kind: type[Wire]) -> tuple[Finding, ...]:
         if len(findings) == _MAX_FINDINGS:
             break
     return tuple(findings)
-
-
-REGISTERS = frozenset({"meterStart", "meterStop"})
-"""Whole numbers that a meter tells: one beyond any meter is doubted, and the rest of its message counts."""
 
 
 def _beyond_64_bits(value: object, at: str) -> Iterator[Finding]:
@@ -169,10 +182,10 @@ def _no_constant(text: str) -> NoReturn:
 
 
 def _examine(value: object, kind: object, at: str) -> Iterator[Finding]:
-    base, rules = _unwrapped(kind)
-    expected = _json_type(base)
-    if not _is_a(value, expected):
-        yield Finding(at, "type", f"expected {expected}, got {_type_name(value)}")
+    base, rules = unwrapped(kind)
+    expected = json_type(base)
+    if not is_a(value, expected):
+        yield Finding(at, "type", f"expected {expected}, got {type_name(value)}")
         return
     for rule in rules:
         problem = rule.problem(value)
@@ -197,41 +210,6 @@ def _examine_fields(value: dict[str, object], kind: type[Wire], at: str) -> Iter
     for name in sorted(unknown):
         escaped = name[:50].replace("~", "~0").replace("/", "~1")
         yield Finding(f"{at}/{escaped}", "additionalProperties", "not a field of this message")
-
-
-_NAMES: dict[object, str] = {
-    str: "string",
-    int: "integer",
-    Decimal: "number",
-    bool: "boolean",
-    msgspec.Raw: "anything",
-}
-
-
-def _json_type(base: object) -> str:
-    if get_origin(base) is tuple:
-        return "array"
-    return _NAMES.get(base, "object")
-
-
-def _type_name(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case dict():
-            return "object"
-        case list():
-            return "array"
-        case _:
-            return _NAMES[type(value)]
-
-
-def _is_a(value: object, expected: str) -> bool:
-    actual = _type_name(value)
-    # JSON Schema draft 6: a whole number is an integer however it is written.
-    if expected == "integer" and isinstance(value, Decimal):
-        return value == value.to_integral_value()
-    return expected in ("anything", actual) or (expected == "number" and actual == "integer")
 
 
 # --- the strict decoder's type ------------------------------------------------------------------
@@ -266,7 +244,7 @@ def _bounded(rules: tuple[Rule, ...]) -> Any:
 
 
 def _strict(kind: object) -> Any:
-    base, rules = _unwrapped(kind)
+    base, rules = unwrapped(kind)
     if isinstance(base, type) and issubclass(base, Wire):
         if base not in _twins:
             _twins[base] = _strict_twin(base)
@@ -290,13 +268,3 @@ def _strict(kind: object) -> Any:
             # msgspec cannot check this rule: refuse, so that the message is examined.
             made = _NEVER
     return made
-
-
-def _unwrapped(kind: object) -> tuple[object, tuple[Rule, ...]]:
-    """The type behind ``Annotated[...]`` and ``| None``, and the rules that stood there."""
-    if get_origin(kind) in (Union, UnionType):
-        kind = next(arg for arg in get_args(kind) if arg not in (type(None), msgspec.UnsetType))
-    if get_origin(kind) is Annotated:
-        base, *rules = get_args(kind)
-        return base, tuple(rule for rule in rules if isinstance(rule, Rule))
-    return kind, ()
