@@ -164,7 +164,12 @@ async def test_a_driver_pays_on_the_web_what_the_session_cost(home: Installation
         await shown(home, "QR-E1")
         by_payment = "select 1 from session where authorization_reference = ?"
         assert len(home.rows(by_payment, line["payment_id"])) == 1
-        assert not await told(home, "token", "limits"), "what bounded it is gone with it"
+        (limit,) = await told(home, "token", "limits")
+        assert (float(limit["credit"]), limit["most_cost"]) == (0, None), "what was paid is spent"
+        again = await one.told(
+            "Started", "t1b", now, 10_000, id_token=start["id_token"], trigger="Authorized"
+        )
+        assert again.id_token_info["status"] == "NoCredit", "one payment pays for one session"
         assert not home.rows("select 1 from log where body like ?", f"%{line['psp_ref']}%")
         secret = one.variables["SharedSecret"]
         assert not home.rows("select 1 from log where body like ?", f"%{secret}%")
@@ -238,6 +243,8 @@ async def test_nothing_is_taken_where_no_session_follows(home: Installation) -> 
         off = {"info": {"charging_state": "Idle"}, "trigger": "EVConnectTimeout"}
         assert (await one.told("Ended", "t1", now, 0, **off)).total_cost == 0
         assert (await paid(home, "QR-E4", "RELEASED"))["why"] == "it cost nothing"
+        again = await one.told("Started", "t1b", now, 0, id_token=start["id_token"], trigger="Authorized")
+        assert again.id_token_info["status"] == "NoCredit"
         assert "You pay nothing" in (await phone(home, "GET", page)).text
 
         # Refused, and come to all the same: nobody would pay for that.

@@ -13,10 +13,13 @@ from elstrada.model.certificates import SignedCertificate
 from elstrada.model.device import CommandName, CommandResult, StationOrder
 from elstrada.model.mirror import ItemKind, Learned
 from elstrada.ocpp.faults import Refusal
+from elstrada.ocpp.frames import MAX_FRAME_BYTES
 from elstrada.ocpp.table import ReadCall, Sendable
 from elstrada.ocpp.v16.contracts import VENDOR
 from elstrada.ocpp.versions import OCPP16
 
+DEEP = "[" * 30_000
+DEEP_OBJECT = '{"a":' * 8_000 + "1" + "}" * 8_000
 NOW = datetime(2026, 3, 1, 17, tzinfo=UTC)
 HASHES = {"hashAlgorithm": "SHA256", "issuerNameHash": "n", "issuerKeyHash": "k", "serialNumber": "5"}
 V2G = SignedCertificate("-----BEGIN CERTIFICATE-----\nx\n", "V2GCertificate")
@@ -43,6 +46,10 @@ def replied(name: CommandName, **fields: object) -> CommandResult:
         ("Authorize", "[]", "Rejected", "/data"),
         ("Authorize", "{}", "Rejected", "/data"),
         ("Get15118EVCertificate", "{}", "Rejected", "/data"),
+        ("Authorize", DEEP, "Rejected", "/data"),
+        ("Authorize", DEEP_OBJECT, "Rejected", "/data"),
+        ("Authorize", json.dumps({"idToken": {"idToken": "a\0", "type": "eMAID"}}), "Rejected", "/data"),
+        ("Authorize", "{" + " " * MAX_FRAME_BYTES + "}", "Rejected", "/data"),
     ],
 )
 def test_what_cannot_be_read_within_is_refused_in_the_notes_words_and_is_a_finding(
@@ -102,6 +109,28 @@ def test_of_an_answer_the_status_within_counts(name: CommandName):
     assert replied(name, status="UnknownVendorId") is CommandResult.NOT_SUPPORTED
     assert replied(name, status="UnknownMessageId") is CommandResult.NOT_SUPPORTED
     assert replied(name, status="Accepted") is CommandResult.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    "within", [DEEP, DEEP_OBJECT, '{"status":"Accepted"}' + " " * MAX_FRAME_BYTES, "[]", "x"]
+)
+def test_a_reply_within_that_cannot_be_read_is_a_failure_and_disputed(within: str):
+    answer = json.dumps({"status": "Accepted", "data": within}).encode()
+    asked = {"vendorId": VENDOR, "messageId": "GetInstalledCertificateIds", "data": "{}"}
+    call = StationOrder(name=CommandName.CALL, action="DataTransfer", payload=json.dumps(asked))
+    for order in (StationOrder(name=CommandName.TRIGGER, message="SignV2GCertificate"), call):
+        disputed = OCPP16.dispute("DataTransfer", answer, order)
+        assert disputed is not None
+        assert disputed.text.startswith("/data: ")
+    assert OCPP16.read_response("c1", call, answer).result is CommandResult.FAILED
+    assert replied(CommandName.TRIGGER, status="Accepted", data=within) is CommandResult.FAILED
+    assert learned("GetInstalledCertificateIds", {}, within) == Learned()
+
+
+def test_what_other_vendors_answer_is_theirs():
+    asked = json.dumps({"vendorId": "somebody"})
+    call = StationOrder(name=CommandName.CALL, action="DataTransfer", payload=asked)
+    assert OCPP16.dispute("DataTransfer", b'{"status":"Accepted","data":"[[["}', call) is None
 
 
 def learned(action: str, request: object, response: str) -> Learned | None:

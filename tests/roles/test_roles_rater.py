@@ -22,13 +22,17 @@ from elstrada.model.facts import (
     SessionReckoned,
     SessionStarted,
     StationBooted,
+    StationNoticed,
 )
 from elstrada.model.ids import PartyId, cdr_stream, station_stream
 from elstrada.model.location import Connector, Evse, EvseStatus, GeoLocation, Location
+from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.quantity import MeterSample
 from elstrada.model.reckoning import Reckoning, StationCost, StationPrice
+from elstrada.model.settlement import Settlement
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
 from elstrada.roles.rater import CODE, DISAGREES, NAME, Rater
+from elstrada.roles.settlements import NEGATIVE, UNPLACED
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Row, Work
 from elstrada.spine.followers import run_follower
@@ -396,3 +400,45 @@ def test_a_station_that_reckoned_another_cost_changes_no_price_and_is_a_finding(
         assert row is None or "67.51 SEK with taxes, our price is 67.50" in str(row["sample"])
 
     run(scene())
+
+
+def paid(amount: str | None, transaction: str, status: str = "Settled") -> StationNoticed:
+    told = Settlement(psp_ref="psp-1", status=status, amount=None if amount is None else Decimal(amount))
+    document = msgspec.json.encode(told).decode()
+    notice = Notice(
+        kind=NoticeKind.SETTLEMENT, at=START, status=status, subject=transaction, document=document
+    )
+    return StationNoticed(notice)
+
+
+@pytest.mark.parametrize(
+    ("fact", "code", "says"),
+    [
+        (
+            paid("99.50", "no-such"),
+            UNPLACED,
+            "settled 99.50 for transaction no-such, which is no session here",
+        ),
+        (paid("-5", "no-such"), UNPLACED, "settled -5.00 for transaction no-such, which is no session here"),
+        (
+            paid(None, "no-such"),
+            UNPLACED,
+            "settled no amount for transaction no-such, which is no session here",
+        ),
+        (paid("12", ""), UNPLACED, "settled 12.00 for no transaction"),
+        (paid("-5", "7"), NEGATIVE, "settled -5.00 for transaction 7"),
+        (paid("5", "7"), None, ""),
+        (paid("0", "no-such", "Canceled"), None, ""),
+        (paid("5", "no-such", "Failed"), None, ""),
+    ],
+)
+def test_money_that_no_session_explains_is_a_finding_on_its_station(
+    fact: StationNoticed, code: str | None, says: str
+) -> None:
+    async def settle() -> list[Row]:
+        spine = await spine_with(facts=(*session(), fact))
+        await rate(spine)
+        return await spine.find(t.finding, {"source": "station:SE*ELS/CP1"})
+
+    found = [(row["code"], row["sample"], row["count"]) for row in run(settle())]
+    assert found == ([] if code is None else [(code, f"payment psp-1 {says}", 1)])

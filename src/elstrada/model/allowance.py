@@ -75,3 +75,8 @@ class Allowance(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The payment terminal provider whose order bounds the token; None: an operator or a payment of ours does."""
     transfer: tuple[str, ...] = ()
     """Ways of energy transfer that its sessions may have, in OCPP's words; none: nobody said, so charging alone."""
+
+    @property
+    def bounds(self) -> bool:
+        """May its token take less than it likes? Otherwise it has a tariff or ways of transfer alone."""
+        return self.credit is not None or not self.session.is_empty

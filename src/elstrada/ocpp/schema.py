@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from types import UnionType
-from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
 from elstrada.ocpp.faults import Finding, Refusal, refusal
-from elstrada.ocpp.wire import OneOf, Rule, Wire, encode
+from elstrada.ocpp.kinds import is_a, json_type, type_name, unwrapped
+from elstrada.ocpp.mending import REGISTERS, mended
+from elstrada.ocpp.wire import Maximum, Minimum, OneOf, Rule, Wire, encode
 
 _M = TypeVar("_M", bound=Wire)
 _MAX_FINDINGS = 32
@@ -70,11 +71,29 @@ class Reader(Generic[_M]):
         except ValueError as problem:
             return refusal((), Finding("", "json", str(problem)))
         findings = validate(document, self._kind)
+        try:
+            message = self._decode(payload, document, findings)
+        except (
+            ValueError,
+            OverflowError,
+        ) as problem:  # Overflow: an integer beyond 64 bits, to be written again.
+            return refusal(findings, _worst(findings, str(problem)))
+        beyond = next(_beyond_64_bits(message, ""), None)
+        return Read(message, findings) if beyond is None else refusal(findings, beyond)
+
+    def _decode(self, payload: bytes, document: object, findings: tuple[Finding, ...]) -> _M:
+        """As leniently as its types allow, or else with what breaks them mended.
+
+        Raises:
+            ValueError, OverflowError: it cannot be understood.
+        """
         assert self._lenient is not None, "made together with the strict decoder"
         try:
-            return Read(self._lenient.decode(payload), findings)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
-            return refusal(findings, _worst(findings, str(problem)))
+            return self._lenient.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            if not findings:  # Nothing that anybody would learn of.
+                raise
+            return self._lenient.decode(encode(mended(document, self._kind)))
 
 
 def parse(payload: bytes) -> object:
@@ -104,6 +123,22 @@ def validate(document: object, kind: type[Wire]) -> tuple[Finding, ...]:
         if len(findings) == _MAX_FINDINGS:
             break
     return tuple(findings)
+
+
+def _beyond_64_bits(value: object, at: str) -> Iterator[Finding]:
+    """Whole numbers that no store of ours holds, and that number nothing. The strict decoder takes none."""
+    match value:
+        case int() if not -(2**63) <= value < 2**63:
+            yield Finding(at, "json", "expected an integer of at most 64 bits")
+        case tuple():
+            for index, part in enumerate(cast(tuple[object, ...], value)):
+                yield from _beyond_64_bits(part, f"{at}/{index}")
+        case Wire():
+            for field in msgspec.structs.fields(value):
+                if field.encode_name not in REGISTERS:
+                    yield from _beyond_64_bits(getattr(value, field.name), f"{at}/{field.encode_name}")
+        case _:
+            pass
 
 
 def _worst(findings: tuple[Finding, ...], problem: str) -> Finding:
@@ -147,10 +182,10 @@ def _no_constant(text: str) -> NoReturn:
 
 
 def _examine(value: object, kind: object, at: str) -> Iterator[Finding]:
-    base, rules = _unwrapped(kind)
-    expected = _json_type(base)
-    if not _is_a(value, expected):
-        yield Finding(at, "type", f"expected {expected}, got {_type_name(value)}")
+    base, rules = unwrapped(kind)
+    expected = json_type(base)
+    if not is_a(value, expected):
+        yield Finding(at, "type", f"expected {expected}, got {type_name(value)}")
         return
     for rule in rules:
         problem = rule.problem(value)
@@ -177,41 +212,6 @@ def _examine_fields(value: dict[str, object], kind: type[Wire], at: str) -> Iter
         yield Finding(f"{at}/{escaped}", "additionalProperties", "not a field of this message")
 
 
-_NAMES: dict[object, str] = {
-    str: "string",
-    int: "integer",
-    Decimal: "number",
-    bool: "boolean",
-    msgspec.Raw: "anything",
-}
-
-
-def _json_type(base: object) -> str:
-    if get_origin(base) is tuple:
-        return "array"
-    return _NAMES.get(base, "object")
-
-
-def _type_name(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case dict():
-            return "object"
-        case list():
-            return "array"
-        case _:
-            return _NAMES[type(value)]
-
-
-def _is_a(value: object, expected: str) -> bool:
-    actual = _type_name(value)
-    # JSON Schema draft 6: a whole number is an integer however it is written.
-    if expected == "integer" and isinstance(value, Decimal):
-        return value == value.to_integral_value()
-    return expected in ("anything", actual) or (expected == "number" and actual == "integer")
-
-
 # --- the strict decoder's type ------------------------------------------------------------------
 
 
@@ -234,16 +234,27 @@ def _strict_twin(kind: type[_M]) -> type[_M]:
 
 _twins: dict[type[Wire], type[Wire]] = {}
 _NEVER: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
-_INT64: Any = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+def _bounded(rules: tuple[Rule, ...]) -> Any:
+    """An integer of 64 bits, within its rules: msgspec takes one bound of a kind."""
+    low = max((rule.limit for rule in rules if isinstance(rule, Minimum)), default=-(2**63))
+    high = min((rule.limit for rule in rules if isinstance(rule, Maximum)), default=2**63 - 1)
+    return Annotated[int, msgspec.Meta(ge=low, le=high)]
 
 
 def _strict(kind: object) -> Any:
-    base, rules = _unwrapped(kind)
+    base, rules = unwrapped(kind)
     if isinstance(base, type) and issubclass(base, Wire):
         if base not in _twins:
             _twins[base] = _strict_twin(base)
         return _twins[base]
-    made = cast(Any, _INT64 if base is int and not rules else base)
+    made = cast(Any, base)
+    if base is int:
+        made, rules = (
+            _bounded(rules),
+            tuple(rule for rule in rules if not isinstance(rule, Minimum | Maximum)),
+        )
     if get_origin(base) is tuple:
         made = tuple[_strict(get_args(base)[0]), ...]
     for rule in rules:
@@ -257,13 +268,3 @@ def _strict(kind: object) -> Any:
             # msgspec cannot check this rule: refuse, so that the message is examined.
             made = _NEVER
     return made
-
-
-def _unwrapped(kind: object) -> tuple[object, tuple[Rule, ...]]:
-    """The type behind ``Annotated[...]`` and ``| None``, and the rules that stood there."""
-    if get_origin(kind) in (Union, UnionType):
-        kind = next(arg for arg in get_args(kind) if arg not in (type(None), msgspec.UnsetType))
-    if get_origin(kind) is Annotated:
-        base, *rules = get_args(kind)
-        return base, tuple(rule for rule in rules if isinstance(rule, Rule))
-    return kind, ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 
@@ -21,6 +21,7 @@ from elstrada.ocpp.profiles import ProfileWords, starts
 from elstrada.ocpp.results import RESULT_OF_STATUS
 from elstrada.ocpp.schema import Reader, parse, validate
 from elstrada.ocpp.table import Inbound, Learning, Outbound, ReadCall, Sendable, Unsendable
+from elstrada.ocpp.v16 import contracts as contracts16
 from elstrada.ocpp.v16 import locallist as lists16
 from elstrada.ocpp.v16 import messages as messages16
 from elstrada.ocpp.v16 import mirror as mirror16
@@ -60,6 +61,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """How it speaks of local authorization lists."""
     profiles: ProfileWords
     """How it speaks of charging profiles."""
+    fault_within: Mapping[str, Callable[[StationOrder, bytes], str]] = {}
+    """By action of ours whose answer holds a message of its own: what keeps that from being read, if anything."""
     sends: frozenset[str] = frozenset()
     """Actions that stations send and do not call."""
 
@@ -146,11 +149,15 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         first = findings[0]
         return Unsendable(f"{action} {first.pointer or '/'}: {first.text}"[:MAX_DETAIL], findings)
 
-    def read_response(self, command_id: str, action: str, payload: bytes) -> CommandReply:
+    def read_response(self, command_id: str, order: StationOrder, payload: bytes) -> CommandReply:
         """What a station's CALLRESULT to a call of somebody's choice means; it is kept, whatever it holds."""
+        action = order.action or ""
         read = _response_reader(self.messages[action][1]).read(payload)
+        disputed = self.dispute(action, payload, order)
         if isinstance(read, Refusal):
             result, detail = CommandResult.FAILED, read.text
+        elif disputed is not None:
+            result, detail = CommandResult.FAILED, disputed.text
         else:
             status = getattr(read.message, "status", None)
             result = RESULT_OF_STATUS.get(status, CommandResult.FAILED) if status else CommandResult.ACCEPTED
@@ -170,10 +177,14 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             return None
         return row.learned(asked.message, answered.message)
 
-    def dispute(self, action: str, payload: bytes) -> Refusal | None:
-        """Why a station's CALLRESULT cannot be understood; None if it can."""
+    def dispute(self, action: str, payload: bytes, order: StationOrder) -> Refusal | None:
+        """Why a station's CALLRESULT to this order cannot be understood; None if it can."""
         read = _response_reader(self.messages[action][1]).read(payload)
-        return read if isinstance(read, Refusal) else None
+        if isinstance(read, Refusal):
+            return read
+        examine = self.fault_within.get(action)
+        fault = "" if examine is None else examine(order, payload)
+        return refusal((), Finding("/data", "json", fault)) if fault else None
 
     def read_reply(self, command_id: str, name: CommandName, payload: bytes) -> CommandReply:
         """What a station's CALLRESULT to an order means."""
@@ -212,6 +223,7 @@ OCPP16 = Version(
     dialect=Dialect(SPELLING_16, translate16.MEMORABLE),
     messages=messages16.ACTIONS,
     inbound=translate16.INBOUND,
+    fault_within={"DataTransfer": contracts16.fault_of_reply},
     outbound=translate16.OUTBOUND,
     from_answers=mirror16.FROM_ANSWERS,
     lists=lists16.LISTS,

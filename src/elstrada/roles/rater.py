@@ -22,7 +22,7 @@ from elstrada.model.ids import PartyId, cdr_stream, owner_of
 from elstrada.model.notices import NoticeKind
 from elstrada.model.terminal import InvoiceCreator, TerminalSession, key_of
 from elstrada.roles.rating import UNPRICED, Rating
-from elstrada.roles.settlements import DIFFERS, paid_otherwise, session_settled, settlements
+from elstrada.roles.settlements import DIFFERS, doubt, paid_otherwise, session_settled, settlements
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.roles.spending import spending
 from elstrada.spine import tables as t
@@ -120,15 +120,20 @@ class Rater:
         assert isinstance(one.fact, StationNoticed), "only such a fact tells of it"
         owner, station_id = owner_of(one.stream), one.stream.split("/", 2)[2]
         session = await session_settled(self._spine, owner, station_id, one.fact.notice)
+        doubted = doubt(one.fact.notice, known=session is not None)
+        writes: tuple[Put, ...] = ()
+        if doubted is not None:
+            code, says = doubted
+            writes = (await self._found(f"station:{owner}/{station_id}", code, one.at, says),)
         if session is None:
-            return Work()
+            return Work(writes=writes)
         session_id = str(session["session_id"])
         row = await self._spine.get(t.cdr, owner=str(owner), party=str(owner), cdr_id=cdr_id_of(session_id))
         if row is None or row["cost"] is None:
-            return Work()  # What rates it looks for payments.
+            return Work(writes=writes)  # What rates it looks for payments.
         cost = msgspec.json.decode(str(row["cost"]), type=Cost)
         finding = await self._paid_otherwise(owner, session_id, one.at, cost)
-        return Work(writes=(finding,) if finding else ())
+        return Work(writes=(*writes, finding) if finding else writes)
 
     async def _paid_otherwise(self, owner: PartyId, session_id: str, at: datetime, cost: Cost) -> Put | None:
         session = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
@@ -137,7 +142,10 @@ class Rater:
         return await self._finding(owner, session_id, DIFFERS, at, says) if says else None
 
     async def _finding(self, owner: PartyId, session_id: str, code: str, at: datetime, reason: str) -> Put:
-        key: dict[str, Cell] = {"source": source_of(owner, session_id), "code": code}
+        return await self._found(source_of(owner, session_id), code, at, reason)
+
+    async def _found(self, source: str, code: str, at: datetime, reason: str) -> Put:
+        key: dict[str, Cell] = {"source": source, "code": code}
         known = await self._spine.get(t.finding, **key)
         row: dict[str, Cell] = {"sample": reason[:_SAMPLE_LENGTH], "last_at": at}
         row["first_at"] = known["first_at"] if known else at

@@ -18,6 +18,8 @@ from elstrada.spine.face import Between, Row, Spine
 
 DIFFERS = "settlement-differs"
 """Code of findings; their source is ``session:<owner>/<session id>``."""
+UNPLACED, NEGATIVE = "settlement-of-no-session", "settlement-negative"
+"""Likewise; their source is the station, ``station:<owner>/<station id>``."""
 MOST_READ = 1_000
 """Settlements of a station that are looked through."""
 LATER = timedelta(days=30)
@@ -31,6 +33,26 @@ async def session_settled(spine: Spine, owner: PartyId, station_id: str, notice:
     where = {"owner": str(owner), "station_id": station_id, "transaction_id": notice.subject}
     rows = await spine.find(t.session, where, order=("-first_version",), limit=1)
     return rows[0] if rows else None
+
+
+def doubt(notice: Notice, *, known: bool) -> tuple[str, str] | None:
+    """Money that no price of ours explains: code and sentence of a finding on the station; None: it may be right.
+
+    Args:
+        known: the settlement belongs to a session of ours.
+    """
+    if notice.kind is not NoticeKind.SETTLEMENT or notice.document is None:
+        return None
+    told = msgspec.json.decode(notice.document, type=Settlement)
+    if told.status != SETTLED:
+        return None
+    did = f"payment {told.psp_ref} settled {'no amount' if told.amount is None else f'{told.amount:.2f}'}"
+    if not known:
+        of = f"transaction {notice.subject}, which is no session here" if notice.subject else "no transaction"
+        return UNPLACED, f"{did} for {of}"
+    if told.amount is not None and told.amount < 0:
+        return NEGATIVE, f"{did} for transaction {notice.subject}"
+    return None
 
 
 async def settlements(spine: Spine, owner: PartyId, session: Row) -> tuple[Settlement, ...]:

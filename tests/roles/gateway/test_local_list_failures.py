@@ -227,6 +227,32 @@ async def test_a_station_that_broke_off_is_seen_to_at_its_next_connection(place:
         await until(lambda: station.version > 0, 5)
 
 
+@pytest.mark.parametrize(
+    "limit", [{"currency": "SEK", "top_up": "50"}, {"currency": "SEK", "most_cost": "20"}]
+)
+async def test_a_token_with_a_limit_is_judged_by_us_alone(place: Place, limit: dict[str, str]) -> None:
+    station = place.station
+    station.says = "Accepted"
+    sent = list[tuple[str, bool]]()
+    answer = station.answer
+
+    def notes(action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        if action == "SendLocalList":
+            for entry in payload.get("localAuthorizationList", ()):
+                sent.append((entry["idTag"], "idTagInfo" in entry))
+        return answer(action, payload)
+
+    station.answer = notes  # type: ignore[method-assign]
+    async with place.connected():
+        await until(lambda: ("CARD1", True) in sent, 5)
+        assert not isinstance(await place.done("token limit", uid="CARD1", **limit), Refusal)
+        await until(lambda: ("CARD1", False) in sent, 5)
+        assert not isinstance(await place.done("token limit", uid="CARD1", remove=True), Refusal)
+        await until(lambda: sent[-1] == ("CARD1", True), 5)
+        await place.done("token tariff", uid="CARD1")
+        assert (await place.done("station whitelist", station="CP1", full=True)).entries == 1
+
+
 def test_pauses_grow_to_hours_and_no_two_stations_come_at_once() -> None:
     for unable in (False, True):
         pauses = [pause(n, 1.0, unable=unable) for n in range(1, 60)]

@@ -11,9 +11,12 @@ import msgspec
 
 from elstrada.model import answers, asks
 from elstrada.model.certificates import SignedCertificate
+from elstrada.model.device import CommandName, StationOrder
 from elstrada.model.mirror import Learned
-from elstrada.ocpp.faults import Refusal
+from elstrada.ocpp.faults import Finding, Refusal, refusal
+from elstrada.ocpp.frames import MAX_FRAME_BYTES, fault_of_json
 from elstrada.ocpp.intake import Intake
+from elstrada.ocpp.schema import Read, Reader
 from elstrada.ocpp.table import Inbound, Sendable
 from elstrada.ocpp.v16 import messages as m
 from elstrada.ocpp.v201 import messages as inner
@@ -28,6 +31,7 @@ _INBOUND: Mapping[str, Inbound] = {
     for action in ("Authorize", "Get15118EVCertificate", "GetCertificateStatus", "SignCertificate")
 }
 _LEARNT = frozenset({"DeleteCertificate", "GetInstalledCertificateIds"})
+_request, _response = Reader(m.DataTransferRequest), Reader(m.DataTransferResponse)
 
 
 # --- from the station -----------------------------------------------------------------------------
@@ -39,7 +43,7 @@ def asked(message: m.DataTransferRequest, intake: Intake) -> asks.StationCall | 
     if row is None:
         intake.doubt("/messageId", "enum", f"expected {', '.join(_INBOUND)}")
         return None
-    read = row.reader.read((message.data or "").encode())
+    read = _read(row.reader, message.data)
     if isinstance(read, Refusal):
         intake.doubt("/data", "json", read.text)
         return None
@@ -50,6 +54,19 @@ def asked(message: m.DataTransferRequest, intake: Intake) -> asks.StationCall | 
         # This way goes what a station shows to cars; for its own it has SignCertificate itself.
         return msgspec.structs.replace(ask, kind=V2G_CERTIFICATE)
     return ask
+
+
+def _read(reader: Reader[Wire], data: str | None) -> Read[Wire] | Refusal:
+    """The message in a text, which no frame has examined: what lies within quotation marks is no structure there."""
+    text = (data or "").encode()
+    fault = _fault_of_text(text)
+    return refusal((), Finding("", "json", fault)) if fault else reader.read(text)
+
+
+def _fault_of_text(text: bytes) -> str:
+    if len(text) > MAX_FRAME_BYTES:
+        return f"expected at most {MAX_FRAME_BYTES} bytes, got {len(text)}"
+    return fault_of_json(text)
 
 
 def unread(message: m.DataTransferRequest, _: Intake) -> Wire:
@@ -112,10 +129,33 @@ def status_within(data: str | None) -> str | None:
     """The status in the text of a DataTransfer's answer; None: there is no text."""
     if not data:
         return None
+    told = _told(data)
+    return told.status if isinstance(told, _Status) else "data without a status"
+
+
+def fault_of_reply(order: StationOrder, payload: bytes) -> str:
+    """Why the text within the answer to a call of Plug & Charge cannot be read; empty: it can, or is none of it."""
+    if order.name is CommandName.CALL:
+        request = _request.read((order.payload or "").encode())
+        if isinstance(request, Refusal) or request.message.vendor_id != VENDOR:
+            return ""
+    response = _response.read(payload)
+    if isinstance(response, Refusal) or not response.message.data:
+        return ""
+    told = _told(response.message.data)
+    return told if isinstance(told, str) else ""
+
+
+def _told(data: str) -> _Status | str:
+    """Every answer within has a status; or why it cannot be read."""
+    text = data.encode()
+    fault = _fault_of_text(text)
+    if fault:
+        return fault
     try:
-        return msgspec.json.decode(data, type=_Status).status
-    except msgspec.MsgspecError:
-        return "data without a status"
+        return msgspec.json.decode(text, type=_Status)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        return str(problem)
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -127,8 +167,7 @@ def learned(request: m.DataTransferRequest, response: m.DataTransferResponse) ->
     if request.vendor_id != VENDOR or request.message_id not in _LEARNT:
         return Learned()
     row = mirror.FROM_ANSWERS[request.message_id]
-    asked_for = row.request.read((request.data or "").encode())
-    answered = row.response.read((response.data or "").encode())
+    asked_for, answered = _read(row.request, request.data), _read(row.response, response.data)
     if isinstance(asked_for, Refusal) or isinstance(answered, Refusal):
         return Learned()
     return row.learned(asked_for.message, answered.message)

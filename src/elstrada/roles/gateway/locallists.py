@@ -20,7 +20,7 @@ from elstrada.model.device import Station
 from elstrada.model.locallist import ListRule, ListState
 from elstrada.net.face import Chance, Clock
 from elstrada.roles.findings import Findings
-from elstrada.roles.gateway.listing import Listing
+from elstrada.roles.gateway.listing import Listing, bounded_tokens
 from elstrada.roles.gateway.roll import Roll
 from elstrada.roles.keys import Keys
 from elstrada.spine import tables as t
@@ -118,8 +118,10 @@ class LocalLists:
         for owner in sorted({str(link.seat.owner) for link in self._links.values() if self._rule(link)}):
             found = await self._spine.count(t.token, {"owner": owner}, by=("last_updated",))
             agreed = await self._spine.count(t.agreement, {"owner": owner}, by=("changed_at",))
+            bounded = sorted(await bounded_tokens(self._spine, owner))
             told = [(row["last_updated"], row["count"]) for row in found]
-            self._tokens[owner] = hash((*told, *((row["changed_at"], row["count"]) for row in agreed)))
+            terms = ((row["changed_at"], row["count"]) for row in agreed)
+            self._tokens[owner] = hash((*told, *terms, *bounded))
         took = self._clock.now() - now
         self._tokens_at = self._clock.now() + took * _SHARE
 

@@ -10,7 +10,7 @@ from elstrada.charging.remote import LATE
 from elstrada.model import asks
 from elstrada.model.admission import Admission
 from elstrada.model.answers import TellStation
-from elstrada.model.device import CommandName, CommandResult
+from elstrada.model.device import CommandName, CommandResult, StationOrder
 from elstrada.model.mirror import Learned
 from elstrada.ocpp.connection import MAX_EXPIRED, CallTimedOut, ErrorReceived, ResultReceived
 from elstrada.ocpp.quirks import bearable
@@ -88,7 +88,7 @@ class Orders:
         if told is None:
             return
         if isinstance(event, ResultReceived):
-            self._dispute(event)
+            self._dispute(event, told[0].order)
         reply, order = self._read_reply(event, told[0]), told[0].order
         learned = None
         if isinstance(event, ResultReceived) and order.name is CommandName.CALL:
@@ -116,7 +116,7 @@ class Orders:
         if isinstance(event, ErrorReceived):
             return self._link.version.read_error(command_id, event.code, event.text)
         if name is CommandName.CALL:
-            return self._link.version.read_response(command_id, event.action, event.payload)
+            return self._link.version.read_response(command_id, question.order, event.payload)
         return self._link.version.read_reply(command_id, name, event.payload)
 
     def _replied_late(self, event: ResultReceived | ErrorReceived) -> None:
@@ -128,9 +128,9 @@ class Orders:
         reply = self._read_reply(event, question)
         self._link.strayed("late answer", f"{event.action}: {reply.result} to command {question.command_id}")
 
-    def _dispute(self, event: ResultReceived) -> None:
+    def _dispute(self, event: ResultReceived, order: StationOrder) -> None:
         """Note a result that cannot be understood, and tell the station where its version has a word for it."""
-        disputed = self._link.version.dispute(event.action, event.payload)
+        disputed = self._link.version.dispute(event.action, event.payload, order)
         if disputed is not None:
             self._link.strayed(disputed.fault.value, f"result of {event.action} {disputed.text}")
             self._link.connection.dispute(event.id, disputed.fault, disputed.text)

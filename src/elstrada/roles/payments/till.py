@@ -30,7 +30,7 @@ from elstrada.roles.desk.lookups import document
 from elstrada.roles.desk.paging import owners
 from elstrada.roles.findings import Findings
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Delete, Put, Row, RowMoved, SpineDown, Work
+from elstrada.spine.face import AnyOf, Put, Row, RowMoved, SpineDown, Work
 from elstrada.spine.paging import merged
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class Till:
         owed = owed.quantize(Decimal("0.01"))
         if owed <= 0 or cost.currency != payment.currency:
             why = "it cost nothing" if owed <= 0 else f"its price is in {cost.currency}"
-            return await self._release(owner, payment, why, self._unbound(owner, payment))
+            return await self._release(owner, payment, why)
         taken, why = min(owed, payment.amount), ""
         if taken < owed:
             why = f"the session cost {owed} {cost.currency}, and {payment.amount} were reserved"
@@ -221,31 +221,23 @@ class Till:
         except CaptureRefused as refused:
             why = f"the provider does not give it: {refused}"
             self._findings.note(f"session:{owner}/{sessions[0]['session_id']}", SHORT, why)
-            return await self._release(owner, payment, why, self._unbound(owner, payment))
+            return await self._release(owner, payment, why)
         over = replace(payment, state=PaymentState.SETTLED, taken=taken, receipt_url=receipt[:2000], why=why)
-        await self._write(owner, over, payment, self._unbound(owner, payment))
+        await self._write(owner, over, payment, self._barred(owner, payment))
         return over
 
-    async def _release(
-        self, owner: PartyId, payment: WebPayment, why: str, after: Put | Delete | None = None
-    ) -> WebPayment:
-        """Give back what is reserved.
-
-        Args:
-            after: what becomes of the token that stands for it; None: it starts nothing any more, should the
-                station come to it late.
-        """
+    async def _release(self, owner: PartyId, payment: WebPayment, why: str) -> WebPayment:
+        """Give back what is reserved."""
         over = replace(payment, state=PaymentState.RELEASED, why=why)
         if not payment.psp_ref:
             await self.provider.release(payment.payment_id)
             await self._write(owner, over, payment)
             return over
-        if after is None:
-            # Barred before it is released, so that nobody charges for nothing in between.
-            after = self._token(owner, payment, Allowance(currency=payment.currency, credit=Decimal(0)))
-            await self.desk.spine.commit(Work(writes=(after,)))
+        # Barred before it is released, so that nobody charges for nothing in between.
+        barred = self._barred(owner, payment)
+        await self.desk.spine.commit(Work(writes=(barred,)))
         await self.provider.release(payment.payment_id)
-        await self._write(owner, over, payment, after)
+        await self._write(owner, over, payment, barred)
         return over
 
     # --- records ----------------------------------------------------------------------------------------
@@ -270,11 +262,12 @@ class Till:
         }
         return Put(t.allowance, row)
 
-    def _unbound(self, owner: PartyId, payment: WebPayment) -> Delete:
-        return Delete(t.allowance, {"owner": str(owner), "ref": self.desk.keys.token_ref(payment.psp_ref)})
+    def _barred(self, owner: PartyId, payment: WebPayment) -> Put:
+        """One payment pays for one session: its token starts nothing any more, however late a station comes to it."""
+        return self._token(owner, payment, Allowance(currency=payment.currency, credit=Decimal(0)))
 
     async def _write(
-        self, owner: PartyId, payment: WebPayment, before: WebPayment | None, *more: Put | Delete
+        self, owner: PartyId, payment: WebPayment, before: WebPayment | None, *more: Put
     ) -> None:
         """Write a step down, unless somebody else did.
 
