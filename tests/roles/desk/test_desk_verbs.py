@@ -15,12 +15,13 @@ import msgspec
 import pytest
 from desk_book import StepClock, contracts, done
 
+from elstrada.charging.remote import LATE
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost, CostLine, Price, TaxAmount
-from elstrada.model.device import CommandResult, Station
-from elstrada.model.facts import CdrIssued, CdrReceived, StationConnected
+from elstrada.model.device import CommandName, CommandResult, Station
+from elstrada.model.facts import CdrIssued, CdrReceived, CommandAnswered, CommandRequested, StationConnected
 from elstrada.model.ids import PartyId, cdr_stream, station_address
 from elstrada.model.location import GeoLocation
 from elstrada.model.session import ChargingPeriod, PeriodDimension
@@ -257,7 +258,7 @@ def test_an_unknown_station_is_adopted_and_forgotten_as_unknown(desk: Desk) -> N
         (CommandResult.SCHEDULED, None),
         (CommandResult.REJECTED, Kind.REFUSED),
         (CommandResult.NOT_SUPPORTED, Kind.REFUSED),
-        (CommandResult.TIMEOUT, Kind.UNREACHABLE),
+        (CommandResult.TIMEOUT, Kind.UNKNOWN),
     ],
 )
 def test_a_command_goes_by_post_and_ends_as_the_station_says(
@@ -287,6 +288,71 @@ def test_a_command_goes_by_post_and_ends_as_the_station_says(
             assert (found.command_id, found.result) == (command.command_id, result)
         else:
             assert result.value in refusal(found, kind).says
+
+    run(steps)
+
+
+async def _answered(desk: Desk, answer: CommandDone) -> Refusal:
+    """What the operator is told of a command that ended so at the gateway."""
+
+    async def gateway(_: Letter) -> Letter:
+        return answer
+
+    post = LocalPost()
+    post.serve(station_address("n1", PartyId("SE", "ELS"), "S1", "c1"), gateway)
+    connected = Append("station/SE*ELS/S1", 0, (StationConnected("ocpp1.6", "c1", "n1"),))
+    await desk.spine.commit(Work(appends=(connected,)))
+    living = msgspec.structs.replace(desk, post=post)
+    await stocked(living)
+    await done(living, "station add", station="S1")
+    found = await done(living, "station command", station="S1", command="RESET")
+    assert isinstance(found, Refusal)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("result", "unsent", "kind", "says"),
+    [
+        (CommandResult.TIMEOUT, False, Kind.UNKNOWN, "nobody knows whether RESET was done: S1 was told"),
+        (CommandResult.TIMEOUT, True, Kind.UNREACHABLE, "RESET was not sent to S1: TIMEOUT (why)"),
+        (CommandResult.OFFLINE, True, Kind.UNREACHABLE, "RESET was not sent to S1: OFFLINE (why)"),
+        (CommandResult.REJECTED, True, Kind.REFUSED, "RESET was not sent to S1: REJECTED (why)"),
+        (CommandResult.REJECTED, False, Kind.REFUSED, "S1 answered RESET with REJECTED (why)"),
+    ],
+)
+def test_what_was_sent_without_an_answer_is_unknown_and_what_was_not_sent_is_not_done(
+    desk: Desk, result: CommandResult, unsent: bool, kind: Kind, says: str
+) -> None:
+    async def steps() -> None:
+        told = await _answered(desk, CommandDone(result, "why", unsent=unsent))
+        assert told.kind is kind
+        assert says in told.says
+        assert (kind is Kind.UNKNOWN) == ("before you repeat it" in told.hint)
+
+    run(steps)
+
+
+@pytest.mark.parametrize(
+    ("result", "detail", "kind", "says"),
+    [
+        ("TIMEOUT", "no reply in time", Kind.UNKNOWN, "nobody knows"),
+        ("TIMEOUT", LATE, Kind.UNREACHABLE, "RESET was not sent to S1"),
+        ("OFFLINE", "the station is not connected", Kind.UNREACHABLE, "RESET was not sent to S1"),
+        ("REJECTED", "x", Kind.REFUSED, "RESET was not done by S1: REJECTED (x)"),
+    ],
+)
+def test_a_command_asked_for_again_is_told_from_its_record(
+    desk: Desk, result: str, detail: str, kind: Kind, says: str
+) -> None:
+    async def steps() -> None:
+        living = msgspec.structs.replace(desk, post=LocalPost())
+        await stocked(living)
+        await done(living, "station add", station="S1")
+        asked = CommandRequested("command1", CommandName.RESET, PartyId("SE", "ELS"))
+        ended = CommandAnswered("command1", CommandResult(result), detail)
+        await desk.spine.commit(Work(appends=(Append("station/SE*ELS/S1", 0, (asked, ended)),)))
+        again = await done(living, "station command", station="S1", command="RESET", command_id="command1")
+        assert says in refusal(again, kind).says
 
     run(steps)
 

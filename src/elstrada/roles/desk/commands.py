@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from elstrada.charging.remote import NEVER_TOLD
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command, PresentedToken
 from elstrada.model.device import CommandName, CommandResult
@@ -69,7 +70,7 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
     if params.command_id is not None:
         before = await desk.spine.get(t.command, owner=str(owner), command_id=params.command_id)
         if before is not None:
-            return _end(params.command_id, params, _as_it_ended(params, before))
+            return _end(params.command_id, params, _as_it_ended(params, before), again=True)
     command = Command(
         command_id=params.command_id or desk.chance.uuid(),
         name=params.command,
@@ -96,7 +97,9 @@ def _as_it_ended(params: CommandStation, before: Row) -> CommandDone:
     if before["result"] is None:
         says = f"command {command_id} is under way, or its station has not said yet how it ended"
         raise Refused(Kind.UNKNOWN, says, f"see `elstrada station commands {params.station}`")
-    return CommandDone(CommandResult(str(before["result"])), str(before["detail"] or ""))
+    result, detail = CommandResult(str(before["result"])), str(before["detail"] or "")
+    unsent = result is CommandResult.OFFLINE or (result is CommandResult.TIMEOUT and detail in NEVER_TOLD)
+    return CommandDone(result, detail, unsent=unsent)
 
 
 async def given(desk: Desk, station: str, command: Command) -> CommandDone:
@@ -117,7 +120,7 @@ async def given(desk: Desk, station: str, command: Command) -> CommandDone:
             timeout_s=command.deadline_s + POST_SPARE_S,
         )
     except NobodyThere:
-        return CommandDone(CommandResult.OFFLINE)
+        return CommandDone(CommandResult.OFFLINE, "the station is not connected", unsent=True)
     except NoReply as problem:
         says = (
             f"nobody knows whether {command.name.value} was done: {station}'s node gave no answer: {problem}"
@@ -170,17 +173,32 @@ _DONE = {CommandResult.ACCEPTED, CommandResult.SCHEDULED}
 _AWAY = {CommandResult.OFFLINE, CommandResult.TIMEOUT}
 
 
-def _end(command_id: str, params: CommandStation, answer: CommandDone) -> CommandEnd:
+def _end(command_id: str, params: CommandStation, answer: CommandDone, *, again: bool = False) -> CommandEnd:
     if answer.result in _DONE:
         return CommandEnd(command_id, answer.result, answer.detail)
-    raise not_done(params.station, params.command.value, command_id, answer)
+    raise not_done(params.station, params.command.value, command_id, answer, again=again)
 
 
-def not_done(station: str, what: str, command_id: str, answer: CommandDone) -> Refused:
-    """The refusal of a command that a station did not do."""
+def not_done(
+    station: str, what: str, command_id: str, answer: CommandDone, *, again: bool = False
+) -> Refused:
+    """The refusal of a command that a station did not do, or perhaps did without saying so.
+
+    Args:
+        again: it is told from the record, which does not say who refused it.
+    """
+    ended = f"{answer.result.value} ({answer.detail})" if answer.detail else answer.result.value
+    if answer.result is CommandResult.TIMEOUT and not answer.unsent:
+        says = f"nobody knows whether {what} was done: {station} was told, and gave no answer: {ended}"
+        hint = f"the command is {command_id}: see `elstrada station commands {station}` before you repeat it"
+        return Refused(Kind.UNKNOWN, says, hint)
     kind = Kind.UNREACHABLE if answer.result in _AWAY else Kind.REFUSED
-    detail = f" ({answer.detail})" if answer.detail else ""
-    says = f"{station} answered {what} with {answer.result.value}{detail}"
+    if answer.unsent:
+        says = f"{what} was not sent to {station}: {ended}"
+    elif again:
+        says = f"{what} was not done by {station}: {ended}"
+    else:
+        says = f"{station} answered {what} with {ended}"
     return Refused(kind, says, f"the command is {command_id}")
 
 
