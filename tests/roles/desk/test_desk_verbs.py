@@ -311,6 +311,44 @@ async def _answered(desk: Desk, answer: CommandDone) -> Refusal:
 
 
 @pytest.mark.parametrize(
+    ("result", "named", "told"),
+    [
+        (CommandResult.ACCEPTED, (), True),
+        (CommandResult.UNKNOWN, (), True),
+        (CommandResult.UNKNOWN, ("T1",), False),
+        (CommandResult.REJECTED, (), False),
+        (CommandResult.FAILED, ("T1", "T2"), False),
+    ],
+)
+def test_tariffs_that_a_station_does_not_forget_are_a_refusal(
+    desk: Desk, result: CommandResult, named: tuple[str, ...], told: bool
+) -> None:
+    """UNKNOWN is OCPP's NoTariff: where all were to go, there is none."""
+
+    async def steps() -> None:
+        async def gateway(ask: Letter) -> Letter:
+            assert isinstance(ask, Command)
+            clears = ask.action == "ClearTariffs"
+            return CommandDone(result if clears else CommandResult.ACCEPTED, "1 of 2 not done: T1", "{}")
+
+        post = LocalPost()
+        post.serve(station_address("n1", PartyId("SE", "ELS"), "S1", "c1"), gateway)
+        connected = Append("station/SE*ELS/S1", 0, (StationConnected("ocpp2.1", "c1", "n1"),))
+        await desk.spine.commit(Work(appends=(connected,)))
+        living = msgspec.structs.replace(desk, post=post)
+        await stocked(living)
+        await done(living, "station add", station="S1")
+        end = await done(living, "station tariffs", station="S1", clear=True, tariff=list(named))
+        if told:
+            assert end == ()
+        else:
+            assert "ClearTariffs" in refusal(end, Kind.REFUSED).says
+            assert "1 of 2 not done: T1" in refusal(end, Kind.REFUSED).says
+
+    run(steps)
+
+
+@pytest.mark.parametrize(
     ("result", "unsent", "kind", "says"),
     [
         (CommandResult.TIMEOUT, False, Kind.UNKNOWN, "nobody knows whether RESET was done: S1 was told"),
