@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -28,9 +29,20 @@ from elstrada.spine.post import NobodyThere, NoReply
 POST_SPARE_S = 5
 
 
+class Plain(StrEnum):
+    """The commands that need no verb of their own."""
+
+    START = CommandName.START.value
+    STOP = CommandName.STOP.value
+    RESET = CommandName.RESET.value
+    UNLOCK = CommandName.UNLOCK.value
+    TRIGGER = CommandName.TRIGGER.value
+    CHANGE_AVAILABILITY = CommandName.CHANGE_AVAILABILITY.value
+
+
 class CommandStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     station: Annotated[str, Meta(description="Its identity.")]
-    command: Annotated[CommandName, Meta(description="What it shall do.")]
+    command: Annotated[Plain, Meta(description="What it shall do.")]
     party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
     evse: Annotated[Number | None, Meta(description="EVSE number (1.6: connector).")] = None
     connector: Annotated[Number | None, Meta(description="Connector of the EVSE.")] = None
@@ -73,7 +85,7 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
             return _end(params.command_id, params, _as_it_ended(params, before), again=True)
     command = Command(
         command_id=params.command_id or desk.chance.uuid(),
-        name=params.command,
+        name=CommandName(params.command),
         asked_by=owner,
         evse_id=params.evse,
         connector_id=params.connector,
@@ -132,22 +144,12 @@ async def given(desk: Desk, station: str, command: Command) -> CommandDone:
 
 
 _NEEDED = {
-    CommandName.START: ("token", "evse"),
-    CommandName.STOP: ("session",),
-    CommandName.UNLOCK: ("evse",),
-    CommandName.TRIGGER: ("message",),
+    Plain.START: ("token", "evse"),
+    Plain.STOP: ("session",),
+    Plain.UNLOCK: ("evse",),
+    Plain.TRIGGER: ("message",),
 }
 """What a command cannot do without."""
-
-
-_VERBS_OF_THEIR_OWN = {
-    CommandName.CALL: "station call",
-    CommandName.CHANGE_PASSWORD: "station password",
-    CommandName.SEND_LOCAL_LIST: "station whitelist",
-    CommandName.RESERVE: "station reserve",
-    CommandName.CANCEL_RESERVATION: "station unreserve",
-    CommandName.INSTALL_SIGNED: "station command CP1 TRIGGER --message SignChargingStationCertificate",
-}
 
 
 def _token(params: CommandStation) -> PresentedToken | None:
@@ -157,11 +159,7 @@ def _token(params: CommandStation) -> PresentedToken | None:
 
 
 def _check_command(params: CommandStation) -> None:
-    own = _VERBS_OF_THEIR_OWN.get(params.command)
-    if own is not None:
-        says = f"{params.command.value} is no plain command"
-        raise Refused(Kind.USAGE, says, f"use `elstrada {own}`", "/command")
-    if params.no_authorization and (params.command is not CommandName.START or params.token is not None):
+    if params.no_authorization and (params.command is not Plain.START or params.token is not None):
         says = "--no-authorization is for a START without --token"
         raise Refused(Kind.USAGE, says, pointer="/no_authorization")
     for name in _NEEDED.get(params.command, ()):
