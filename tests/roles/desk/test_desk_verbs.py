@@ -29,7 +29,7 @@ from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffEleme
 from elstrada.model.token import AuthMethod
 from elstrada.model.waits import Waits
 from elstrada.roles.desk.face import Desk, Kind, Refusal
-from elstrada.roles.desk.table import NOUNS, verb_named, verbs_of
+from elstrada.roles.desk.table import NOUNS, params_of, verb_named, verbs_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Work
 from elstrada.spine.post import Letter, LocalPost
@@ -308,6 +308,54 @@ async def _answered(desk: Desk, answer: CommandDone) -> Refusal:
     found = await done(living, "station command", station="S1", command="RESET")
     assert isinstance(found, Refusal)
     return found
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ('{"HeartbeatInterval": 900}', "HeartbeatInterval: expected a text in quotes, got a number"),
+        ('{"A": "1", "WebSocketPingInterval": null}', "WebSocketPingInterval: expected a text in quotes"),
+        ("[1]", "it is no JSON object"),
+    ],
+)
+def test_a_value_that_is_no_text_is_named_by_its_key(desk: Desk, values: str, says: str) -> None:
+    async def steps() -> None:
+        living = msgspec.structs.replace(desk, post=LocalPost())
+        await stocked(living)
+        await done(living, "station add", station="S1")
+        told = refusal(await done(living, "station configure", station="S1", values=values), Kind.INVALID)
+        assert says in told.says
+        assert "900" not in told.says
+
+    run(steps)
+
+
+def test_what_is_given_for_a_text_is_not_repeated(desk: Desk) -> None:
+    verb = verb_named("token add")
+    assert verb is not None
+    wrong = params_of(verb, {"uid": 1234567, "contract": "SERETC00000017"})
+    assert isinstance(wrong, Refusal)
+    assert "1234567" not in wrong.says
+    assert "--uid: " in wrong.says
+
+
+def test_what_was_erased_of_a_customer_is_said_to_be(desk: Desk) -> None:
+    async def steps() -> None:
+        await stocked(desk)
+        await done(desk, "station add", station="S1")
+        key = {"owner": "SE*ELS", "station_id": "S1", "kind": "CUSTOMER_INFORMATION"}
+        now = desk.clock.now()
+        report = {**key, "request_id": 77, "whole": False, "parts": "[0]", "last": 0, "items": 1}
+        report |= {"began_at": now, "complete_at": now}
+        item = {**key, "key": "77/00000", "document": '"Bob"', "reported_at": now}
+        await desk.spine.commit(Work(writes=(Put(t.station_report, report), Put(t.station_item, item))))
+        told: Any = await done(desk, "station customer", station="S1", request=77)
+        assert told.text == "Bob"
+        await done(desk, "station forget", station="S1", kind="CUSTOMER_INFORMATION")
+        gone = refusal(await done(desk, "station customer", station="S1", request=77), Kind.MISSING)
+        assert "was erased here" in gone.says
+
+    run(steps)
 
 
 @pytest.mark.parametrize(
