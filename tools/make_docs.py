@@ -101,6 +101,7 @@ _OWN_VERBS = {
     "CHANGE_PASSWORD": "`station password`",
     "INSTALL_SIGNED": "what follows SignCertificate",
     "RESERVE": "`station reserve`",
+    "SEND_LOCAL_LIST": "`station whitelist`",
 }
 """Commands that are not given by `station command`, and what gives them."""
 

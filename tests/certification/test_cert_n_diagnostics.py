@@ -330,7 +330,7 @@ async def test_no_more_monitors_are_cleared_at_once_than_the_station_takes(csms:
     assert asked == [{"id": ids} for ids in parts]
     results = json.loads(bytes(end.response))["clearMonitoringResult"]
     assert results == [{"id": one, "status": "NotFound"} for one in (1, 2, 3, 4, 5)]
-    assert end.detail == "answered, in 3 messages"
+    assert end.detail == "2 of 2 not done: 1 NotFound, 2 NotFound, in 3 messages"
 
 
 # --- events ------------------------------------------------------------------------------------------

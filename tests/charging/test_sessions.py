@@ -710,7 +710,7 @@ def test_p5_a_command_that_was_asked_for_longer_ago_than_its_deadline_is_not_don
         assert isinstance(tell, answers.TellStation)
         assert tell.until == (asked_at or at(0)) + timedelta(seconds=20)
         return
-    assert decision.answer == answers.CommandDone(CommandResult.TIMEOUT, LATE)
+    assert decision.answer == answers.CommandDone(CommandResult.TIMEOUT, LATE, unsent=True)
     assert decision.questions == ()
     assert [fact.result for fact in desk.told(f.CommandAnswered)] == [CommandResult.TIMEOUT]
     assert not desk.state.waits
@@ -728,7 +728,9 @@ def test_p5_a_remote_start_that_came_too_late_explains_no_session() -> None:
 @pytest.mark.rule(32)
 def test_rule_32_a_command_to_a_station_that_is_away_is_answered_at_once() -> None:
     decision = Desk().ask(command(CommandName.RESET), at(1))
-    assert decision.answer == answers.CommandDone(CommandResult.OFFLINE, "the station is not connected")
+    assert decision.answer == answers.CommandDone(
+        CommandResult.OFFLINE, "the station is not connected", unsent=True
+    )
     assert decision.questions == ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ from elstrada.model.http import HttpRequest
 from elstrada.model.ids import PartyId, station_address, station_stream
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
+from elstrada.roles.desk.commands import Plain
 from elstrada.roles.desk.face import Desk
 from elstrada.roles.desk.http import DeskHandler
 from elstrada.roles.desk.nouns import NOUNS
@@ -156,8 +158,11 @@ def test_people_get_tables_on_stdout_and_notes_on_stderr() -> None:
         ("station command S1 DANCE", Exit.USAGE, "'DANCE' is not one of"),
         ("station command S1 RESET", Exit.UNREACHABLE, "needs a running server"),
         ("station command S1 RESET --evse one", Exit.USAGE, "expected `int | null`, got `str`"),
-        ("station command S1 CALL", Exit.UNREACHABLE, "needs a running server"),
+        ("station command S1 CALL", Exit.USAGE, "'CALL' is not one of"),
         ("station call S1 Reset", Exit.UNREACHABLE, "needs a running server"),
+        ("station limit S1 --amperes abc", Exit.USAGE, "--amperes 'abc': invalid decimal"),
+        ("station reserve S1 --token A1 --minutes -5", Exit.USAGE, "--minutes '-5': expected `int` >= 1"),
+        ("station reserve S1 --token A1 --until tomorrow", Exit.USAGE, "--until 'tomorrow': invalid RFC3339"),
         ("partner add P1", Exit.UNREACHABLE, "elstrada serve"),
         ("demo --speed nan", Exit.USAGE, "nan is not a number"),
         ("token add A1", Exit.USAGE, "Missing option '--contract'"),
@@ -239,6 +244,17 @@ def test_control_characters_of_a_name_do_not_reach_the_terminal() -> None:
     assert "a·[31mred·" in listed
 
 
+def test_station_command_offers_what_it_gives_and_the_docs_name_no_other() -> None:
+    offered = run("station", "command", "--help").stdout
+    others = {"CALL", "INSTALL_SIGNED", "CHANGE_PASSWORD", "SEND_LOCAL_LIST", "RESERVE", "CANCEL_RESERVATION"}
+    assert {str(one) for one in CommandName} - {str(one) for one in Plain} == others
+    assert [one for one in others if one in offered] == []
+    assert [one for one in Plain if one not in offered] == []
+    page = (Path(__file__).parents[2] / "docs" / "protocols" / "ocpp.md").read_text()
+    named = set(re.findall(r"`station command` (\w+)", page))
+    assert named == {str(one) for one in Plain}
+
+
 # --- with a server ----------------------------------------------------------------------------------
 
 
@@ -301,8 +317,6 @@ def test_a_running_server_does_the_verb_and_its_refusals_exit_alike(home: Path) 
     refused = run("station", "command", "S1", "RESET")
     assert refused.exit_code == Exit.REFUSED
     assert "S1 answered RESET with REJECTED (busy)" in refused.stderr
-    elsewhere = run("station", "command", "S1", "CALL")
-    assert (elsewhere.exit_code, "station call" in elsewhere.stderr) == (Exit.USAGE, True)
     assert run("station", "add", "S1").exit_code == Exit.ERROR
     invalid = run("tariff", "put", "-", stdin=json.dumps(TARIFF).encode())
     assert invalid.exit_code == Exit.CHECKS

@@ -349,6 +349,10 @@ def test_every_answer_to_a_call_is_kept_and_every_status_has_a_meaning(version: 
         reply = version.read_response("k1", called(action), as_payload(document))
         assert reply.response is not None
         assert json.loads(reply.response) == document
+        if action in TOLD_IN_PARTS and refused_parts(document):
+            assert f"{refused_parts(document)} of " in reply.detail
+            assert reply.result is not CommandResult.ACCEPTED
+            continue
         assert reply.detail == document.get("status", "answered")
         assert reply.result is CommandResult.ACCEPTED or "status" in document
     assert set(statuses_of(response)) <= RESULT_OF_STATUS.keys()
@@ -356,6 +360,15 @@ def test_every_answer_to_a_call_is_kept_and_every_status_has_a_meaning(version: 
 
 def called(action: str) -> StationOrder:
     return StationOrder(name=CommandName.CALL, action=action, payload="{}")
+
+
+TOLD_IN_PARTS = frozenset({"SetVariableMonitoring", "ClearVariableMonitoring", "ClearTariffs"})
+
+
+def refused_parts(document: dict[str, Any]) -> int:
+    """How many of its parts say no."""
+    lists = [value for value in document.values() if isinstance(value, list)]
+    return sum(part["status"] != "Accepted" for parts in lists for part in parts)
 
 
 def without(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -396,6 +409,100 @@ def test_an_answer_that_strays_is_kept_and_says_where() -> None:
     assert late.detail.startswith("Maybe; ")
     assert "/by: " in late.detail
     assert (none.result, none.detail, none.response) == (CommandResult.FAILED, "/status: missing", "{}")
+
+
+def _set_result(*statuses: str) -> dict[str, object]:
+    return {
+        "setVariableResult": [
+            {"attributeStatus": status, "component": {"name": "C"}, "variable": {"name": f"V{number}"}}
+            for number, status in enumerate(statuses)
+        ]
+    }
+
+
+def _monitor_result(*statuses: str) -> dict[str, object]:
+    place: dict[str, object] = {"component": {"name": "C"}, "variable": {"name": "V"}}
+    return {
+        "setMonitoringResult": [
+            {"status": status, "type": "Delta", "severity": 5, **place} for status in statuses
+        ]
+    }
+
+
+def _cleared_result(*statuses: str) -> dict[str, object]:
+    return {
+        "clearMonitoringResult": [{"id": number, "status": status} for number, status in enumerate(statuses)]
+    }
+
+
+@pytest.mark.parametrize("version", [OCPP201, OCPP21], ids=lambda one: one.protocol.value)
+@pytest.mark.parametrize(
+    ("action", "response", "result", "detail"),
+    [
+        ("SetVariables", _set_result("Accepted", "RebootRequired"), "ACCEPTED", "answered"),
+        ("SetVariables", _set_result("Rejected"), "REJECTED", "1 of 1 not done: C/V0 Rejected"),
+        (
+            "SetVariables",
+            _set_result("Accepted", "Rejected", "UnknownVariable"),
+            "FAILED",
+            "2 of 3 not done: C/V1 Rejected, C/V2 UnknownVariable",
+        ),
+        (
+            "SetVariables",
+            _set_result("UnknownComponent", "UnknownVariable"),
+            "UNKNOWN",
+            "2 of 2 not done: C/V0 UnknownComponent, C/V1 UnknownVariable",
+        ),
+        (
+            "SetVariables",
+            _set_result("Rejected", "UnknownVariable"),
+            "REJECTED",
+            "2 of 2 not done: C/V0 Rejected, C/V1 UnknownVariable",
+        ),
+        ("SetVariableMonitoring", _monitor_result("Accepted"), "ACCEPTED", "answered"),
+        (
+            "SetVariableMonitoring",
+            _monitor_result("UnsupportedMonitorType"),
+            "NOT_SUPPORTED",
+            "1 of 1 not done: Delta of C/V UnsupportedMonitorType",
+        ),
+        (
+            "SetVariableMonitoring",
+            _monitor_result("Duplicate"),
+            "REJECTED",
+            "1 of 1 not done: Delta of C/V Duplicate",
+        ),
+        ("ClearVariableMonitoring", _cleared_result("Accepted"), "ACCEPTED", "answered"),
+        ("ClearVariableMonitoring", _cleared_result("NotFound"), "UNKNOWN", "1 of 1 not done: 0 NotFound"),
+        (
+            "ClearVariableMonitoring",
+            _cleared_result("Accepted", "Rejected"),
+            "FAILED",
+            "1 of 2 not done: 1 Rejected",
+        ),
+    ],
+)
+def test_a_response_in_parts_means_what_its_parts_say(
+    version: Version, action: str, response: dict[str, object], result: str, detail: str
+) -> None:
+    reply = version.read_response("k1", action, as_payload(response))
+    assert (reply.result, reply.detail) == (result, detail)
+
+
+def test_every_status_of_a_part_has_a_meaning() -> None:
+    kinds = (
+        v21.SetVariableStatusEnumType,
+        v21.SetMonitoringStatusEnumType,
+        v21.ClearMonitoringStatusEnumType,
+        v21.TariffClearStatusEnumType,
+    )
+    assert {str(status) for kind in kinds for status in kind} <= RESULT_OF_STATUS.keys()
+
+
+def test_tariffs_that_are_not_cleared_are_named() -> None:
+    results = [{"status": "Rejected", "tariffId": "T1"}, {"status": "NoTariff"}]
+    reply = OCPP21.read_response("k1", "ClearTariffs", as_payload({"clearTariffsResult": results}))
+    assert (reply.result, reply.detail) == ("REJECTED", "2 of 2 not done: T1 Rejected, all NoTariff")
 
 
 def test_an_error_shows_no_secret() -> None:

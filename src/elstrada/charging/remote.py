@@ -19,6 +19,9 @@ from elstrada.redaction import redacted_json
 
 _CHARGES = frozenset({CommandName.START, CommandName.RESERVE})
 LATE = "its time had run out before the station was told"
+NO_TURN = "its turn did not come in time"
+NEVER_TOLD = frozenset({LATE, NO_TURN})
+"""Details of a TIMEOUT of which it is sure that the station did nothing; after any other it may have."""
 
 
 def command(state: StationState, ask: Command, now: datetime, fresh: Fresh) -> Decision:
@@ -67,7 +70,7 @@ def reply(state: StationState, ask: CommandReply, now: datetime) -> Decision:
     response = None if ask.response is None else redacted_json(ask.response)
     answered = f.CommandAnswered(ask.command_id, ask.result, ask.detail, response)
     return Decision(
-        CommandDone(ask.result, ask.detail, response),
+        CommandDone(ask.result, ask.detail, response, ask.unsent),
         (answered, *reserve.replied(state, pending, ask.result, now)),
     )
 
@@ -147,4 +150,4 @@ def _order(ask: Command, session: SessionState | None, fresh: Fresh) -> StationO
 
 def _refused(requested: f.CommandRequested, result: CommandResult, detail: str) -> Decision:
     answered = f.CommandAnswered(requested.command_id, result, detail)
-    return Decision(CommandDone(result, detail), (requested, answered))
+    return Decision(CommandDone(result, detail, unsent=True), (requested, answered))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import cast
 
 import msgspec
 
@@ -25,12 +26,34 @@ def read_values(text: bytes | str) -> dict[str, str]:
     Raises:
         ValueError: it is no JSON object of texts, or names a key twice.
     """
-    values = msgspec.json.decode(text, type=dict[str, str])
+    told = msgspec.json.decode(text)
+    if not isinstance(told, dict):
+        raise ValueError("it is no JSON object")
+    fields = cast("dict[str, object]", told)
+    for key, value in fields.items():
+        if not isinstance(value, str):
+            # Not shown itself, which may be a password.
+            raise ValueError(f"{key[:60]}: expected a text in quotes, got {_kind(value)}")
+    values = cast("dict[str, str]", fields)
     keys = [key for key, _ in json.loads(text, object_pairs_hook=list)]
     for key in values:
         if keys.count(key) > 1:
             raise ValueError(f"it names {key[:60]} twice")
     return values
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case list():
+            return "an array"
+        case _:
+            return "an object"
 
 
 def fault_in(key: str, value: str) -> str | None:

@@ -155,6 +155,8 @@ class CommandDone(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     detail: str = ""
     response: str | None = None
     """CALL: what the station answered with, as JSON, without secrets; None if it did not, or with an error."""
+    unsent: bool = False
+    """The station was never told, so that it surely did nothing; the result is our own word."""
 
 
 class CertificateJudged(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):

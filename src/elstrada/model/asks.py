@@ -380,6 +380,8 @@ class CommandReply(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     detail: str = ""
     response: str | None = None
     """CALL: what the station answered with, as JSON."""
+    unsent: bool = False
+    """The station was never told."""
 
 
 class LimitReached(msgspec.Struct, frozen=True, kw_only=True, tag=True):

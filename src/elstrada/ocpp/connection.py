@@ -290,6 +290,11 @@ class Connection:
             self._send_next()
         return True
 
+    @property
+    def in_flight(self) -> str | None:
+        """The id of the call of ours that the station was sent and has not answered; those after it wait."""
+        return self._ours[0].id if self._ours else None
+
     def dispute(self, message_id: str, fault: Fault, text: str) -> None:
         """Tell the station that nothing can be made of its result; before 2.1 there is no word for it."""
         if self._dialect.sends:

@@ -10,15 +10,15 @@ _STATUSES: Mapping[CommandResult, str] = {
     CommandResult.ACCEPTED: "Accepted AcceptedCanceled Unlocked Unpublished",
     CommandResult.SCHEDULED: "Scheduled RebootRequired",
     CommandResult.REJECTED: """
-        Rejected ConditionNotSupported DownloadOngoing DuplicateTariffId Faulted Invalid InvalidCertificate
+        Rejected ConditionNotSupported DownloadOngoing Duplicate DuplicateTariffId Faulted Invalid InvalidCertificate
         LanguageNotSupported NoCurrencyChange NotSupportedMessageFormat NotSupportedPriority NotSupportedState
         Occupied OngoingAuthorizedTransaction RevokedCertificate TooManyElements Unavailable VersionMismatch
     """,
     CommandResult.UNKNOWN: """
-        EmptyResultSet NoFirmware NoProfile NoProfiles NoTariff NotFound TxNotFound Unknown UnknownConnector
-        UnknownMessageId UnknownTransaction UnknownVendorId
+        EmptyResultSet NoFirmware NoProfile NoProfiles NoTariff NotFound TxNotFound Unknown UnknownComponent
+        UnknownConnector UnknownMessageId UnknownTransaction UnknownVariable UnknownVendorId
     """,
-    CommandResult.NOT_SUPPORTED: "NotImplemented NotSupported",
+    CommandResult.NOT_SUPPORTED: "NotImplemented NotSupported NotSupportedAttributeType UnsupportedMonitorType",
     CommandResult.FAILED: "Failed UnlockFailed",
 }
 RESULT_OF_STATUS: Mapping[str, CommandResult] = {

@@ -17,6 +17,7 @@ from elstrada.ocpp.faults import SPELLING_16, Fault, Finding, Refusal, refusal
 from elstrada.ocpp.frames import MAX_DEPTH, nests_deeper_than
 from elstrada.ocpp.intake import Intake, Unreadable
 from elstrada.ocpp.locallist import ListDialect
+from elstrada.ocpp.parts import meaning, parts_of
 from elstrada.ocpp.profiles import ProfileWords, starts
 from elstrada.ocpp.results import RESULT_OF_STATUS
 from elstrada.ocpp.schema import Reader, parse, validate
@@ -160,9 +161,12 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             result, detail = CommandResult.FAILED, disputed.text
         else:
             status = getattr(read.message, "status", None)
-            result = RESULT_OF_STATUS.get(status, CommandResult.FAILED) if status else CommandResult.ACCEPTED
+            if status:
+                result, said = RESULT_OF_STATUS.get(status, CommandResult.FAILED), str(status)
+            else:
+                result, said = meaning(parts_of(read.message))
             strayed = "".join(f"; {one.pointer or '/'}: {one.text}" for one in read.findings)
-            detail = f"{status or 'answered'}{strayed}"
+            detail = f"{said}{strayed}"
         return CommandReply(
             command_id=command_id, result=result, detail=detail[:MAX_DETAIL], response=payload.decode()
         )

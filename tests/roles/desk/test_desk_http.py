@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import stat
+import subprocess
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,6 +18,7 @@ from desk_book import StepClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elstrada.cli.nouns import EXITS
 from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.net.chance import SeededChance
 from elstrada.roles.desk.face import Desk, Kind
@@ -143,3 +148,35 @@ def test_a_file_whose_server_died_or_that_is_no_such_file_counts_as_none(tmp_pat
     assert find_server(tmp_path) is None
     (tmp_path / FILE_NAME).write_text("{")
     assert find_server(tmp_path) is None
+
+
+GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "api.md"
+
+
+def test_the_guides_example_does_what_it_says(desk: Desk) -> None:
+    handler = DeskHandler(desk, SECRET)
+
+    class Door(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = HttpRequest("POST", self.path, {}, headers, body)
+            answer = asyncio.run(handler.handle(request, "127.0.0.1"))
+            self.send_response(answer.status)
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+    (example,) = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    with HTTPServer(("127.0.0.1", 0), Door) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        told = {"ELSTRADA_URL": url, "ELSTRADA_DESK__SECRET": SECRET, "PATH": os.environ["PATH"]}
+        ended = subprocess.run(["sh", "-ec", example], env=told, capture_output=True, text=True, timeout=30)
+        server.shutdown()
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("SE*ELS") == 2
+
+
+def test_the_guide_names_every_kind_with_its_status_and_exit_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|", GUIDE.read_text(), re.MULTILINE)
+    assert rows == [(kind.value, str(int(STATUS[kind])), str(int(EXITS[kind]))) for kind in Kind]

@@ -73,6 +73,8 @@ class Store:
     def __init__(self) -> None:
         self.kept: list[tuple[str, x509.Certificate]] = []
         self.full = False
+        self.wrapped: dict[str, str] = {}
+        """What a DataTransfer is answered with."""
 
     def install(self, certificate_type: str, certificate: str) -> str:
         if self.full:
@@ -93,6 +95,10 @@ class Station16(ocpp.v16.ChargePoint):
 
     async def beat(self) -> None:
         await self.call(call16.Heartbeat())
+
+    @on("DataTransfer")
+    def on_data(self, **_: object) -> result16.DataTransfer:
+        return result16.DataTransfer(**self.store.wrapped)  # type: ignore[arg-type]
 
     @on("InstallCertificate")
     def on_install(self, certificate_type: str, certificate: str) -> result16.InstallCertificate:
@@ -198,16 +204,45 @@ async def test_a_root_is_installed_seen_and_removed_by_its_ocsp_hashes_tc_m_01_1
     assert (await scene.do("station trust", certificate=scene.pem, remove=True)).detail == "Accepted"
     assert scene.store.kept == []
     assert (await scene.installed()).detail == "NotFound"
-    again = await scene.do("station trust", certificate=scene.pem, remove=True)
-    assert (again.detail, again.result.value) == ("NotFound", "UNKNOWN")
+    refused(await scene.do("station trust", certificate=scene.pem, remove=True), "UNKNOWN (NotFound)")
 
 
 async def test_a_manufacturers_root_and_a_store_that_is_full_tc_m_02_05(scene: Scene) -> None:
     assert (await scene.do("station trust", certificate=scene.pem, use="manufacturer")).detail == "Accepted"
     assert [kind for kind, _ in scene.store.kept] == ["ManufacturerRootCertificate"]
     scene.store.full = True
-    end = await scene.do("station trust", certificate=scene.pem)
-    assert (end.detail, end.result.value) == ("Failed", "FAILED")
+    refused(await scene.do("station trust", certificate=scene.pem), "FAILED (Failed)")
+
+
+def refused(end: Any, says: str) -> None:
+    """The verb was not done, for the station said no."""
+    assert isinstance(end, Refusal)
+    assert end.kind is Kind.REFUSED
+    assert says in end.says
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"status": "UnknownVendorId"}, "UNKNOWN (UnknownVendorId)"),
+        ({"status": "Rejected"}, "REJECTED (Rejected)"),
+        ({"status": "Accepted", "data": '{"status":"Rejected"}'}, "REJECTED (Accepted: Rejected)"),
+        ({"status": "Accepted", "data": '{"status":"Failed"}'}, "FAILED (Accepted: Failed)"),
+        ({"status": "Accepted"}, "FAILED (Accepted: no status within)"),
+        ({"status": "Accepted", "data": '{"status":"Accepted"}'}, None),
+    ],
+)
+async def test_a_1_6_station_that_does_not_take_a_root_for_cars_has_said_no(
+    scene: Scene, answer: dict[str, str], says: str | None
+) -> None:
+    if scene.version != V16:
+        return  # It has a message for these.
+    scene.store.wrapped = answer
+    end = await scene.do("station trust", certificate=scene.pem, use="v2g")
+    if says is None:
+        assert end.result.value == "ACCEPTED"
+    else:
+        refused(end, says)
 
 
 async def test_what_is_no_certificate_or_has_ended_or_is_unknown_to_the_version_is_not_sent(

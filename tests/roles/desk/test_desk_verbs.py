@@ -15,12 +15,13 @@ import msgspec
 import pytest
 from desk_book import StepClock, contracts, done
 
+from elstrada.charging.remote import LATE
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost, CostLine, Price, TaxAmount
-from elstrada.model.device import CommandResult, Station
-from elstrada.model.facts import CdrIssued, CdrReceived, StationConnected
+from elstrada.model.device import CommandName, CommandResult, Station
+from elstrada.model.facts import CdrIssued, CdrReceived, CommandAnswered, CommandRequested, StationConnected
 from elstrada.model.ids import PartyId, cdr_stream, station_address
 from elstrada.model.location import GeoLocation
 from elstrada.model.session import ChargingPeriod, PeriodDimension
@@ -28,7 +29,7 @@ from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffEleme
 from elstrada.model.token import AuthMethod
 from elstrada.model.waits import Waits
 from elstrada.roles.desk.face import Desk, Kind, Refusal
-from elstrada.roles.desk.table import NOUNS, verb_named, verbs_of
+from elstrada.roles.desk.table import NOUNS, params_of, verb_named, verbs_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Work
 from elstrada.spine.post import Letter, LocalPost
@@ -257,7 +258,7 @@ def test_an_unknown_station_is_adopted_and_forgotten_as_unknown(desk: Desk) -> N
         (CommandResult.SCHEDULED, None),
         (CommandResult.REJECTED, Kind.REFUSED),
         (CommandResult.NOT_SUPPORTED, Kind.REFUSED),
-        (CommandResult.TIMEOUT, Kind.UNREACHABLE),
+        (CommandResult.TIMEOUT, Kind.UNKNOWN),
     ],
 )
 def test_a_command_goes_by_post_and_ends_as_the_station_says(
@@ -287,6 +288,157 @@ def test_a_command_goes_by_post_and_ends_as_the_station_says(
             assert (found.command_id, found.result) == (command.command_id, result)
         else:
             assert result.value in refusal(found, kind).says
+
+    run(steps)
+
+
+async def _answered(desk: Desk, answer: CommandDone) -> Refusal:
+    """What the operator is told of a command that ended so at the gateway."""
+
+    async def gateway(_: Letter) -> Letter:
+        return answer
+
+    post = LocalPost()
+    post.serve(station_address("n1", PartyId("SE", "ELS"), "S1", "c1"), gateway)
+    connected = Append("station/SE*ELS/S1", 0, (StationConnected("ocpp1.6", "c1", "n1"),))
+    await desk.spine.commit(Work(appends=(connected,)))
+    living = msgspec.structs.replace(desk, post=post)
+    await stocked(living)
+    await done(living, "station add", station="S1")
+    found = await done(living, "station command", station="S1", command="RESET")
+    assert isinstance(found, Refusal)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ('{"HeartbeatInterval": 900}', "HeartbeatInterval: expected a text in quotes, got a number"),
+        ('{"A": "1", "WebSocketPingInterval": null}', "WebSocketPingInterval: expected a text in quotes"),
+        ("[1]", "it is no JSON object"),
+    ],
+)
+def test_a_value_that_is_no_text_is_named_by_its_key(desk: Desk, values: str, says: str) -> None:
+    async def steps() -> None:
+        living = msgspec.structs.replace(desk, post=LocalPost())
+        await stocked(living)
+        await done(living, "station add", station="S1")
+        told = refusal(await done(living, "station configure", station="S1", values=values), Kind.INVALID)
+        assert says in told.says
+        assert "900" not in told.says
+
+    run(steps)
+
+
+def test_what_is_given_for_a_text_is_not_repeated(desk: Desk) -> None:
+    verb = verb_named("token add")
+    assert verb is not None
+    wrong = params_of(verb, {"uid": 1234567, "contract": "SERETC00000017"})
+    assert isinstance(wrong, Refusal)
+    assert "1234567" not in wrong.says
+    assert "--uid: " in wrong.says
+
+
+def test_what_was_erased_of_a_customer_is_said_to_be(desk: Desk) -> None:
+    async def steps() -> None:
+        await stocked(desk)
+        await done(desk, "station add", station="S1")
+        key = {"owner": "SE*ELS", "station_id": "S1", "kind": "CUSTOMER_INFORMATION"}
+        now = desk.clock.now()
+        report = {**key, "request_id": 77, "whole": False, "parts": "[0]", "last": 0, "items": 1}
+        report |= {"began_at": now, "complete_at": now}
+        item = {**key, "key": "77/00000", "document": '"Bob"', "reported_at": now}
+        await desk.spine.commit(Work(writes=(Put(t.station_report, report), Put(t.station_item, item))))
+        told: Any = await done(desk, "station customer", station="S1", request=77)
+        assert told.text == "Bob"
+        await done(desk, "station forget", station="S1", kind="CUSTOMER_INFORMATION")
+        gone = refusal(await done(desk, "station customer", station="S1", request=77), Kind.MISSING)
+        assert "was erased here" in gone.says
+
+    run(steps)
+
+
+@pytest.mark.parametrize(
+    ("result", "named", "told"),
+    [
+        (CommandResult.ACCEPTED, (), True),
+        (CommandResult.UNKNOWN, (), True),
+        (CommandResult.UNKNOWN, ("T1",), False),
+        (CommandResult.REJECTED, (), False),
+        (CommandResult.FAILED, ("T1", "T2"), False),
+    ],
+)
+def test_tariffs_that_a_station_does_not_forget_are_a_refusal(
+    desk: Desk, result: CommandResult, named: tuple[str, ...], told: bool
+) -> None:
+    """UNKNOWN is OCPP's NoTariff: where all were to go, there is none."""
+
+    async def steps() -> None:
+        async def gateway(ask: Letter) -> Letter:
+            assert isinstance(ask, Command)
+            clears = ask.action == "ClearTariffs"
+            return CommandDone(result if clears else CommandResult.ACCEPTED, "1 of 2 not done: T1", "{}")
+
+        post = LocalPost()
+        post.serve(station_address("n1", PartyId("SE", "ELS"), "S1", "c1"), gateway)
+        connected = Append("station/SE*ELS/S1", 0, (StationConnected("ocpp2.1", "c1", "n1"),))
+        await desk.spine.commit(Work(appends=(connected,)))
+        living = msgspec.structs.replace(desk, post=post)
+        await stocked(living)
+        await done(living, "station add", station="S1")
+        end = await done(living, "station tariffs", station="S1", clear=True, tariff=list(named))
+        if told:
+            assert end == ()
+        else:
+            assert "ClearTariffs" in refusal(end, Kind.REFUSED).says
+            assert "1 of 2 not done: T1" in refusal(end, Kind.REFUSED).says
+
+    run(steps)
+
+
+@pytest.mark.parametrize(
+    ("result", "unsent", "kind", "says"),
+    [
+        (CommandResult.TIMEOUT, False, Kind.UNKNOWN, "nobody knows whether RESET was done: S1 was told"),
+        (CommandResult.TIMEOUT, True, Kind.UNREACHABLE, "RESET was not sent to S1: TIMEOUT (why)"),
+        (CommandResult.OFFLINE, True, Kind.UNREACHABLE, "RESET was not sent to S1: OFFLINE (why)"),
+        (CommandResult.REJECTED, True, Kind.REFUSED, "RESET was not sent to S1: REJECTED (why)"),
+        (CommandResult.REJECTED, False, Kind.REFUSED, "S1 answered RESET with REJECTED (why)"),
+    ],
+)
+def test_what_was_sent_without_an_answer_is_unknown_and_what_was_not_sent_is_not_done(
+    desk: Desk, result: CommandResult, unsent: bool, kind: Kind, says: str
+) -> None:
+    async def steps() -> None:
+        told = await _answered(desk, CommandDone(result, "why", unsent=unsent))
+        assert told.kind is kind
+        assert says in told.says
+        assert (kind is Kind.UNKNOWN) == ("before you repeat it" in told.hint)
+
+    run(steps)
+
+
+@pytest.mark.parametrize(
+    ("result", "detail", "kind", "says"),
+    [
+        ("TIMEOUT", "no reply in time", Kind.UNKNOWN, "nobody knows"),
+        ("TIMEOUT", LATE, Kind.UNREACHABLE, "RESET was not sent to S1"),
+        ("OFFLINE", "the station is not connected", Kind.UNREACHABLE, "RESET was not sent to S1"),
+        ("REJECTED", "x", Kind.REFUSED, "RESET was not done by S1: REJECTED (x)"),
+    ],
+)
+def test_a_command_asked_for_again_is_told_from_its_record(
+    desk: Desk, result: str, detail: str, kind: Kind, says: str
+) -> None:
+    async def steps() -> None:
+        living = msgspec.structs.replace(desk, post=LocalPost())
+        await stocked(living)
+        await done(living, "station add", station="S1")
+        asked = CommandRequested("command1", CommandName.RESET, PartyId("SE", "ELS"))
+        ended = CommandAnswered("command1", CommandResult(result), detail)
+        await desk.spine.commit(Work(appends=(Append("station/SE*ELS/S1", 0, (asked, ended)),)))
+        again = await done(living, "station command", station="S1", command="RESET", command_id="command1")
+        assert says in refusal(again, kind).says
 
     run(steps)
 

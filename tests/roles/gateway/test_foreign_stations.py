@@ -27,6 +27,7 @@ from ocpp.v21 import call_result as result21
 from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
 
+from elstrada.charging.remote import NO_TURN
 from elstrada.model import asks
 from elstrada.model.answers import AskParty, CommandDone
 from elstrada.model.device import CommandName, CommandResult, Station
@@ -382,7 +383,7 @@ async def test_an_operators_call_reaches_a_foreign_station_and_its_answer_is_kep
             )
             silent = await call(home, "ST21", "GetVariables", VARIABLE, deadline_s=1)
             assert isinstance(silent, Refusal)
-            assert (silent.kind, "TIMEOUT" in silent.says) == (Kind.UNREACHABLE, True)
+            assert (silent.kind, "TIMEOUT" in silent.says) == (Kind.UNKNOWN, True)
             wrong = await call(home, "ST21", "SetVariables", {"setVariableData": [data | {"component": {}}]})
             assert isinstance(wrong, Refusal)
             assert [problem.pointer for problem in wrong.problems] == ["/setVariableData/0/component/name"]
@@ -425,12 +426,47 @@ async def test_the_gateway_itself_sends_no_call_that_the_version_does_not_know(t
         await socket.recv()
         older = command(CommandName.CALL, action="ChangeConfiguration", payload="{}")
         assert await told(home, "ST21", older) == CommandDone(
-            CommandResult.NOT_SUPPORTED, "no station is called with 'ChangeConfiguration' in ocpp2.1"
+            CommandResult.NOT_SUPPORTED,
+            "no station is called with 'ChangeConfiguration' in ocpp2.1",
+            unsent=True,
         )
         wrong = asks.Command(
             command_id="k2", name=CommandName.CALL, asked_by=CPO, action="Reset", payload="{}"
         )
-        assert await told(home, "ST21", wrong) == CommandDone(CommandResult.REJECTED, "Reset /type: missing")
+        assert await told(home, "ST21", wrong) == CommandDone(
+            CommandResult.REJECTED, "Reset /type: missing", unsent=True
+        )
+
+
+async def test_of_two_commands_on_a_line_that_breaks_only_the_one_that_was_sent_may_be_done(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as home:
+        async with home.dial("ST21", "ocpp2.1") as socket:
+            await socket.send('[2,"h1","Heartbeat",{}]')
+            await socket.recv()
+            first = asyncio.create_task(told(home, "ST21", command(CommandName.RESET)))
+            assert json.loads(await socket.recv())[2] == "Reset"
+            unlock = asks.Command(command_id="k2", name=CommandName.UNLOCK, asked_by=CPO, evse_id=1)
+            second = asyncio.create_task(told(home, "ST21", unlock))
+            async with asyncio.timeout(8):
+                while await home.spine.get(t.command, owner=str(CPO), command_id="k2") is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        assert await first == CommandDone(CommandResult.TIMEOUT, "the connection broke before the reply")
+        assert await second == CommandDone(
+            CommandResult.OFFLINE, "the connection broke before its turn came", unsent=True
+        )
+
+
+async def test_a_command_whose_turn_does_not_come_was_never_sent(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.dial("ST21", "ocpp2.1") as socket:
+        await socket.send('[2,"h1","Heartbeat",{}]')
+        await socket.recv()
+        first = asyncio.create_task(told(home, "ST21", command(CommandName.RESET)))
+        assert json.loads(await socket.recv())[2] == "Reset"
+        unlock = asks.Command(command_id="k2", name=CommandName.UNLOCK, asked_by=CPO, evse_id=1, deadline_s=1)
+        assert await told(home, "ST21", unlock) == CommandDone(CommandResult.TIMEOUT, NO_TURN, unsent=True)
+        first.cancel()
 
 
 @pytest.mark.rule(32)

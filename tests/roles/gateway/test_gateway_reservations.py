@@ -350,6 +350,6 @@ async def test_without_an_answer_the_reservation_is_uncertain(tmp_path: Path) ->
         )
         told = await done(home, "station reserve", station="ST16", token=CARD, minutes=30, evse=1)
         assert isinstance(told, Refusal)
-        assert told.kind is Kind.UNREACHABLE
+        assert told.kind is Kind.UNKNOWN
         (line,) = await done(home, "station reservations", station="ST16")
         assert line.state is ReservationState.UNCERTAIN

@@ -42,9 +42,9 @@ class CallEnd(msgspec.Struct, frozen=True):
     """Of several messages, the first that the station could not do, else the last."""
     action: str
     result: CommandResult
-    """What the response's status means; ACCEPTED where it has none."""
+    """What the response's status means, or those of its parts; ACCEPTED where it has none."""
     detail: str
-    """The status, and where the response strays from its schema."""
+    """The status, or which parts were not done, and where the response strays from its schema."""
     response: msgspec.Raw
     """As the station sent it, without secrets and tokens."""
 

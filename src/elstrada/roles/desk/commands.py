@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from elstrada.charging.remote import NEVER_TOLD
 from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command, PresentedToken
 from elstrada.model.device import CommandName, CommandResult
@@ -27,9 +29,20 @@ from elstrada.spine.post import NobodyThere, NoReply
 POST_SPARE_S = 5
 
 
+class Plain(StrEnum):
+    """The commands that need no verb of their own."""
+
+    START = CommandName.START.value
+    STOP = CommandName.STOP.value
+    RESET = CommandName.RESET.value
+    UNLOCK = CommandName.UNLOCK.value
+    TRIGGER = CommandName.TRIGGER.value
+    CHANGE_AVAILABILITY = CommandName.CHANGE_AVAILABILITY.value
+
+
 class CommandStation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     station: Annotated[str, Meta(description="Its identity.")]
-    command: Annotated[CommandName, Meta(description="What it shall do.")]
+    command: Annotated[Plain, Meta(description="What it shall do.")]
     party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
     evse: Annotated[Number | None, Meta(description="EVSE number (1.6: connector).")] = None
     connector: Annotated[Number | None, Meta(description="Connector of the EVSE.")] = None
@@ -69,10 +82,10 @@ async def command_station(desk: Desk, params: CommandStation) -> CommandEnd:
     if params.command_id is not None:
         before = await desk.spine.get(t.command, owner=str(owner), command_id=params.command_id)
         if before is not None:
-            return _end(params.command_id, params, _as_it_ended(params, before))
+            return _end(params.command_id, params, _as_it_ended(params, before), again=True)
     command = Command(
         command_id=params.command_id or desk.chance.uuid(),
-        name=params.command,
+        name=CommandName(params.command),
         asked_by=owner,
         evse_id=params.evse,
         connector_id=params.connector,
@@ -96,7 +109,9 @@ def _as_it_ended(params: CommandStation, before: Row) -> CommandDone:
     if before["result"] is None:
         says = f"command {command_id} is under way, or its station has not said yet how it ended"
         raise Refused(Kind.UNKNOWN, says, f"see `elstrada station commands {params.station}`")
-    return CommandDone(CommandResult(str(before["result"])), str(before["detail"] or ""))
+    result, detail = CommandResult(str(before["result"])), str(before["detail"] or "")
+    unsent = result is CommandResult.OFFLINE or (result is CommandResult.TIMEOUT and detail in NEVER_TOLD)
+    return CommandDone(result, detail, unsent=unsent)
 
 
 async def given(desk: Desk, station: str, command: Command) -> CommandDone:
@@ -117,7 +132,7 @@ async def given(desk: Desk, station: str, command: Command) -> CommandDone:
             timeout_s=command.deadline_s + POST_SPARE_S,
         )
     except NobodyThere:
-        return CommandDone(CommandResult.OFFLINE)
+        return CommandDone(CommandResult.OFFLINE, "the station is not connected", unsent=True)
     except NoReply as problem:
         says = (
             f"nobody knows whether {command.name.value} was done: {station}'s node gave no answer: {problem}"
@@ -129,22 +144,12 @@ async def given(desk: Desk, station: str, command: Command) -> CommandDone:
 
 
 _NEEDED = {
-    CommandName.START: ("token", "evse"),
-    CommandName.STOP: ("session",),
-    CommandName.UNLOCK: ("evse",),
-    CommandName.TRIGGER: ("message",),
+    Plain.START: ("token", "evse"),
+    Plain.STOP: ("session",),
+    Plain.UNLOCK: ("evse",),
+    Plain.TRIGGER: ("message",),
 }
 """What a command cannot do without."""
-
-
-_VERBS_OF_THEIR_OWN = {
-    CommandName.CALL: "station call",
-    CommandName.CHANGE_PASSWORD: "station password",
-    CommandName.SEND_LOCAL_LIST: "station whitelist",
-    CommandName.RESERVE: "station reserve",
-    CommandName.CANCEL_RESERVATION: "station unreserve",
-    CommandName.INSTALL_SIGNED: "station command CP1 TRIGGER --message SignChargingStationCertificate",
-}
 
 
 def _token(params: CommandStation) -> PresentedToken | None:
@@ -154,11 +159,7 @@ def _token(params: CommandStation) -> PresentedToken | None:
 
 
 def _check_command(params: CommandStation) -> None:
-    own = _VERBS_OF_THEIR_OWN.get(params.command)
-    if own is not None:
-        says = f"{params.command.value} is no plain command"
-        raise Refused(Kind.USAGE, says, f"use `elstrada {own}`", "/command")
-    if params.no_authorization and (params.command is not CommandName.START or params.token is not None):
+    if params.no_authorization and (params.command is not Plain.START or params.token is not None):
         says = "--no-authorization is for a START without --token"
         raise Refused(Kind.USAGE, says, pointer="/no_authorization")
     for name in _NEEDED.get(params.command, ()):
@@ -170,17 +171,32 @@ _DONE = {CommandResult.ACCEPTED, CommandResult.SCHEDULED}
 _AWAY = {CommandResult.OFFLINE, CommandResult.TIMEOUT}
 
 
-def _end(command_id: str, params: CommandStation, answer: CommandDone) -> CommandEnd:
+def _end(command_id: str, params: CommandStation, answer: CommandDone, *, again: bool = False) -> CommandEnd:
     if answer.result in _DONE:
         return CommandEnd(command_id, answer.result, answer.detail)
-    raise not_done(params.station, params.command.value, command_id, answer)
+    raise not_done(params.station, params.command.value, command_id, answer, again=again)
 
 
-def not_done(station: str, what: str, command_id: str, answer: CommandDone) -> Refused:
-    """The refusal of a command that a station did not do."""
+def not_done(
+    station: str, what: str, command_id: str, answer: CommandDone, *, again: bool = False
+) -> Refused:
+    """The refusal of a command that a station did not do, or perhaps did without saying so.
+
+    Args:
+        again: it is told from the record, which does not say who refused it.
+    """
+    ended = f"{answer.result.value} ({answer.detail})" if answer.detail else answer.result.value
+    if answer.result is CommandResult.TIMEOUT and not answer.unsent:
+        says = f"nobody knows whether {what} was done: {station} was told, and gave no answer: {ended}"
+        hint = f"the command is {command_id}: see `elstrada station commands {station}` before you repeat it"
+        return Refused(Kind.UNKNOWN, says, hint)
     kind = Kind.UNREACHABLE if answer.result in _AWAY else Kind.REFUSED
-    detail = f" ({answer.detail})" if answer.detail else ""
-    says = f"{station} answered {what} with {answer.result.value}{detail}"
+    if answer.unsent:
+        says = f"{what} was not sent to {station}: {ended}"
+    elif again:
+        says = f"{what} was not done by {station}: {ended}"
+    else:
+        says = f"{station} answered {what} with {ended}"
     return Refused(kind, says, f"the command is {command_id}")
 
 

@@ -273,6 +273,9 @@ async def read_customer(desk: Desk, params: ReadCustomer) -> CustomerText:
         t.station_item, {**where, "kind": kind, "key": Between(begin, end)}, order=("key",)
     )
     report = _report_line(reports[0])
+    if not pieces and report.messages:
+        says = f"what {params.station} told for request {params.request} was erased here"
+        raise Refused(Kind.MISSING, says, "ask it again with `elstrada station call` and CustomerInformation")
     return CustomerText(
         station=params.station,
         request_id=params.request,

@@ -25,7 +25,6 @@ _Own = Annotated[str | None, Meta(description="Our eMSP; needed only if there ar
 _Partner = Annotated[str, Meta(description="Our name for the connection; see `elstrada partner list`.")]
 _LIVING = frozenset({ResultType.ACCEPTED.value, ResultType.TIMEOUT.value, ASKED})
 """Of these it is known, or may be, that the CPO keeps them."""
-_AWAY = frozenset({ResultType.TIMEOUT})
 
 
 class ReserveAtPartner(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -159,9 +158,11 @@ async def _line(desk: Desk, owner: str, number: str) -> PartnerReservation:
 
 
 def _refused(partner: str, what: str, ended: Ended, hint: str) -> Refused:
-    kind = Kind.UNREACHABLE if ended.result in _AWAY else Kind.REFUSED
-    detail = f" ({ended.detail})" if ended.detail else ""
-    return Refused(kind, f"{partner} answered {what} with {ended.result.value}{detail}", hint)
+    told = f"{ended.result.value} ({ended.detail})" if ended.detail else ended.result.value
+    if ended.result is ResultType.TIMEOUT:
+        says = f"nobody knows whether {what} was done: {partner} was asked, and it ended as {told}"
+        return Refused(Kind.UNKNOWN, says, hint)
+    return Refused(Kind.REFUSED, f"{partner} answered {what} with {told}", hint)
 
 
 VERBS = (

@@ -9,6 +9,7 @@ import msgspec
 from cryptography import x509
 from msgspec import Meta
 
+from elstrada.model.answers import CommandDone
 from elstrada.model.device import CommandResult, Protocol
 from elstrada.model.party import Role
 from elstrada.net.reading import UNREADABLE
@@ -16,6 +17,7 @@ from elstrada.ocpp.results import RESULT_OF_STATUS
 from elstrada.ocpp.v16.contracts import status_within, wrapped
 from elstrada.roles.desk.calls import CallEnd, CallStation, call_station
 from elstrada.roles.desk.calls import shown as shown_call
+from elstrada.roles.desk.commands import not_done
 from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
 from elstrada.roles.desk.lookups import own_party
 from elstrada.roles.signing.hashes import hash_data
@@ -75,8 +77,21 @@ async def trust_root(desk: Desk, params: TrustRoot) -> CallEnd:
         action, fields = "InstallCertificate", _installation(desk, params, protocol)
     if protocol == Protocol.OCPP16 and params.use in _CARS:
         call = _call(params, "DataTransfer", wrapped(action, msgspec.json.encode(fields)))
-        return _within(await call_station(desk, call))
-    return await call_station(desk, _call(params, action, msgspec.json.encode(fields)))
+        return _taken(params, action, _within(await call_station(desk, call)))
+    end = await call_station(desk, _call(params, action, msgspec.json.encode(fields)))
+    return _taken(params, action, end)
+
+
+def _taken(params: TrustRoot, action: str, end: CallEnd) -> CallEnd:
+    """The end of a call that the station did.
+
+    Raises:
+        Refused: it answered that it did not.
+    """
+    if end.result is CommandResult.ACCEPTED:
+        return end
+    done = CommandDone(end.result, end.detail)
+    raise not_done(params.station, f"{action} of an authority for {params.use.value}", end.command_id, done)
 
 
 def _call(params: TrustRoot, action: str, payload: bytes) -> CallStation:
@@ -91,10 +106,9 @@ def _call(params: TrustRoot, action: str, payload: bytes) -> CallStation:
 
 def _within(end: CallEnd) -> CallEnd:
     """The end of a call, by what its answer holds."""
-    answer = msgspec.json.decode(end.response)
-    status = status_within(answer.get("data")) if end.result is CommandResult.ACCEPTED else None
-    if status is None:
+    if end.result is not CommandResult.ACCEPTED:
         return end
+    status = status_within(msgspec.json.decode(end.response).get("data")) or "no status within"
     result = RESULT_OF_STATUS.get(status, CommandResult.FAILED)
     return msgspec.structs.replace(end, result=result, detail=f"{end.detail}: {status}")
 

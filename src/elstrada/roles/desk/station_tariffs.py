@@ -14,7 +14,7 @@ from elstrada.roles.desk.commands import not_done
 from elstrada.roles.desk.face import Desk, Kind, Part, Refused, Verb
 from elstrada.roles.desk.lookups import own_party
 from elstrada.roles.desk.shapes import Number
-from elstrada.roles.desk.station_tariff import accepted, called, speaks_21
+from elstrada.roles.desk.station_tariff import called, speaks_21
 from elstrada.spine import tables as t
 
 MOST_LISTED = 1_000
@@ -66,8 +66,11 @@ async def tell_tariffs(desk: Desk, params: TellTariffs) -> tuple[TariffAtStation
 
     if params.clear:
         request = m.ClearTariffsRequest(tariff_ids=params.tariff or None, evse_id=params.evse or None)
-        # Whether it forgot each of them is seen from what it tells next.
-        await accepted(desk, owner, params.station, "ClearTariffs", encode(request))
+        command_id, answer = await called(desk, owner, params.station, "ClearTariffs", encode(request))
+        # NoTariff is no refusal where all of them were to go: there is none.
+        none_there = answer.result is CommandResult.UNKNOWN and not params.tariff
+        if answer.result is not CommandResult.ACCEPTED and not none_there:
+            raise not_done(params.station, "ClearTariffs", command_id, answer)
     asked = m.GetTariffsRequest(evse_id=0)
     command_id, answer = await called(desk, owner, params.station, "GetTariffs", encode(asked))
     if answer.result not in (CommandResult.ACCEPTED, CommandResult.UNKNOWN):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from typing import cast
 
 import msgspec
 
@@ -96,7 +97,29 @@ def params_of(verb: AnyVerb, values: object, *, strict: bool = True) -> msgspec.
     try:
         return msgspec.convert(values, verb.params, strict=strict)
     except msgspec.ValidationError as problem:
-        return Refusal(Kind.USAGE, f"{verb.name}: {mismatch_says(problem)}", "", mismatch_pointer(problem))
+        pointer = mismatch_pointer(problem)
+        at = _shown_at(values, pointer, str(problem))
+        return Refusal(Kind.USAGE, f"{verb.name}: {at}{mismatch_says(problem)}", "", pointer)
+
+
+_MOST_SHOWN = 40
+
+
+def _shown_at(values: object, pointer: str, problem: str) -> str:
+    """Which parameter a message is about, as a command line names it, and what was given for it."""
+    name = pointer[1:].split("/")[0]
+    if not name:
+        return ""
+    option = f"--{name.replace('_', '-')}"
+    given = cast("dict[str, object]", values).get(name) if isinstance(values, dict) else None
+    if not isinstance(given, str | int | float) or _QUANTITY.search(problem) is None:
+        return f"{option}: "
+    shown = str(given)
+    return f"{option} {shown[:_MOST_SHOWN]!r}: "
+
+
+_QUANTITY = re.compile(r"expected `(int|float|decimal|datetime)|invalid (decimal|RFC3339)", re.IGNORECASE)
+"""Where a number or a moment is wanted, what was given is repeated: it is no secret, as a text may be."""
 
 
 def mismatch_pointer(problem: msgspec.ValidationError) -> str:

@@ -466,7 +466,7 @@ class Gateway:
             if await self._spine.get(t.command, owner=owner, command_id=command.command_id) is not None:
                 raise
             raise NobodyThere(f"{link.stream} is served elsewhere") from None
-        done = answer or CommandDone(CommandResult.REJECTED, "this command is under way already")
+        done = answer or CommandDone(CommandResult.REJECTED, "this command is under way already", unsent=True)
         assert isinstance(done, CommandDone), "a command is answered by how it ended"
         self.tally.command(command.name, done.result)
         return done

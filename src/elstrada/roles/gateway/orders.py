@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from elstrada.charging.remote import LATE
+from elstrada.charging.remote import LATE, NO_TURN
 from elstrada.model import asks
 from elstrada.model.admission import Admission
 from elstrada.model.answers import TellStation
@@ -49,23 +49,23 @@ class Orders:
         written = self._link.version.write_order(question.order)
         if isinstance(written, Unsendable):
             result = CommandResult.REJECTED if written.findings else CommandResult.NOT_SUPPORTED
-            return _reply(question, result, written.detail)
+            return _unsent(question, result, written.detail)
         if self._link.treatment is not None:
             written = bearable(written, self._link.treatment.quirks, self._evses())
             if isinstance(written, Unsendable):
-                return _reply(question, CommandResult.NOT_SUPPORTED, written.detail)
+                return _unsent(question, CommandResult.NOT_SUPPORTED, written.detail)
         held = withheld(self._link.seat.state.registered, written.action)
         if held is not None:
-            return _reply(question, CommandResult.REJECTED, held)
+            return _unsent(question, CommandResult.REJECTED, held)
         message_id, now = self._gateway.chance.uuid(), self._gateway.clock.now()
         if question.until <= now:  # The commit took long, or this process stood still.
-            return _reply(question, CommandResult.TIMEOUT, LATE)
+            return _unsent(question, CommandResult.TIMEOUT, LATE)
         if self._link.closed_for is not None:
-            return _reply(question, CommandResult.OFFLINE, "the station is not connected")
+            return _unsent(question, CommandResult.OFFLINE, "the station is not connected")
         if not self._link.connection.call(
             written.action, written.payload, message_id=message_id, now=now, deadline=question.until
         ):
-            return _reply(question, CommandResult.REJECTED, "too many commands wait for this station")
+            return _unsent(question, CommandResult.REJECTED, "too many commands wait for this station")
         self._told = self._told or {}
         self._told[message_id] = (question, future)
         self._invite(written)
@@ -74,10 +74,13 @@ class Orders:
 
     def broken(self) -> None:
         """The socket is gone: no reply comes any more."""
+        in_flight = self._link.connection.in_flight
         for message_id, (question, _) in list((self._told or {}).items()):
-            self._resolve(
-                message_id, _reply(question, CommandResult.TIMEOUT, "the connection broke before the reply")
-            )
+            if message_id == in_flight:
+                reply = _reply(question, CommandResult.TIMEOUT, "the connection broke before the reply")
+            else:
+                reply = _unsent(question, CommandResult.OFFLINE, "the connection broke before its turn came")
+            self._resolve(message_id, reply)
 
     def replied(self, event: ResultReceived | ErrorReceived) -> None:
         """The station replied to a call of ours, in time or late."""
@@ -139,10 +142,11 @@ class Orders:
         """The station did not reply in time, or its turn did not come."""
         told = (self._told or {}).get(event.id)
         if told is not None:
-            if event.sent:
-                self._note_overdue(event.id, told[0])
-            text = "no reply in time" if event.sent else "its turn did not come in time"
-            self._resolve(event.id, _reply(told[0], CommandResult.TIMEOUT, text))
+            if not event.sent:
+                self._resolve(event.id, _unsent(told[0], CommandResult.TIMEOUT, NO_TURN))
+                return
+            self._note_overdue(event.id, told[0])
+            self._resolve(event.id, _reply(told[0], CommandResult.TIMEOUT, "no reply in time"))
 
     def _note_overdue(self, message_id: str, question: TellStation) -> None:
         """Remember a command whose answer may still come, for as long as the connection knows its call."""
@@ -174,3 +178,8 @@ class Orders:
 
 def _reply(question: TellStation, result: CommandResult, detail: str) -> asks.CommandReply:
     return asks.CommandReply(command_id=question.command_id, result=result, detail=detail)
+
+
+def _unsent(question: TellStation, result: CommandResult, detail: str) -> asks.CommandReply:
+    """What is said of a command that the station is not told."""
+    return asks.CommandReply(command_id=question.command_id, result=result, detail=detail, unsent=True)
