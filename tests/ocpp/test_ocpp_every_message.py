@@ -485,7 +485,7 @@ def _cleared_result(*statuses: str) -> dict[str, object]:
 def test_a_response_in_parts_means_what_its_parts_say(
     version: Version, action: str, response: dict[str, object], result: str, detail: str
 ) -> None:
-    reply = version.read_response("k1", action, as_payload(response))
+    reply = version.read_response("k1", called(action), as_payload(response))
     assert (reply.result, reply.detail) == (result, detail)
 
 
