@@ -307,7 +307,7 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("station", "quirks", "NOBODY"), "", 1, "there is no station"),
     (("station", "whitelist", "NOBODY", "--tokens", "ALL"), "", 1, "there is no station"),
     (("station", "whitelist", "NOBODY", "--tokens", "SOME"), "", 2, "SOME"),
-    (("station", "command", "NOBODY", "SEND_LOCAL_LIST"), "", 1, "there is no station"),
+    (("station", "command", "NOBODY", "SEND_LOCAL_LIST"), "", 2, "SEND_LOCAL_LIST"),
     (("station", "admit", "NOBODY", "PENDING"), "", 1, "there is no station"),
     (("station", "admit", "NOBODY", "MAYBE"), "", 2, "MAYBE"),
     (("station", "configure", "NOBODY", "{}"), "", 1, "there is no station"),
