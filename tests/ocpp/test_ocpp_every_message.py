@@ -501,7 +501,7 @@ def test_every_status_of_a_part_has_a_meaning() -> None:
 
 def test_tariffs_that_are_not_cleared_are_named() -> None:
     results = [{"status": "Rejected", "tariffId": "T1"}, {"status": "NoTariff"}]
-    reply = OCPP21.read_response("k1", "ClearTariffs", as_payload({"clearTariffsResult": results}))
+    reply = OCPP21.read_response("k1", called("ClearTariffs"), as_payload({"clearTariffsResult": results}))
     assert (reply.result, reply.detail) == ("REJECTED", "2 of 2 not done: T1 Rejected, all NoTariff")
 
 
