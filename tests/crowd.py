@@ -77,7 +77,6 @@ _CROWDED = (
     t.location,
     t.tariff,
     t.peer,
-    t.mark,
     t.agreement,
     t.hub_exchange,
     t.finding,
@@ -172,9 +171,6 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"state": "ACCEPTED" if few else "CANCELED", "expires_at": ended + timedelta(days=365)}
         case "roamed_profile":
             return {"wanted": None, "active": None}
-        case "mark":
-            held_for = f"SE*{_three(number)}" if few else None
-            return {"peer_id": "hub", "object_id": f"{number:08d}", "held_for": held_for}
         case "client":
             status = ConnectionStatus.OFFLINE if few else ConnectionStatus.CONNECTED
             party = f"SE*{_three(number)}"

@@ -224,7 +224,7 @@ async def test_a_station_that_is_away_or_silent_is_unreachable(market: Market) -
     async with plug_in(market, Station16, STATION_16) as station:
         station.answers["Reset"] = SILENCE
         outcome = await commanded(market, STATION_16, "RESET", "--deadline-s", "1")
-        assert (outcome.code, "TIMEOUT" in outcome.json["says"]) == (4, True)
+        assert (outcome.code, "TIMEOUT" in outcome.json["says"]) == (7, True)
 
 
 # --- what the tests look at -----------------------------------------------------------------------

@@ -211,7 +211,7 @@ async def test_a_car_charges_by_its_contract_at_a_station_of_1_6(home: Home, tmp
         assert x509.load_pem_x509_certificate(given["certificate"].encode()) == pki.root.certificate
         station.answers["InstallCertificate"] = "Rejected"
         done = await asyncio.to_thread(office.run, *trust)
-        assert "Rejected" in done.stdout
+        assert (done.code, "Rejected" in done.stderr) == (5, True)
 
         assert (await station.transfer("Authorize", "no JSON")).status == "Rejected"
         assert (await station.transfer("Dance", "{}")).status == "UnknownMessageId"

@@ -98,6 +98,7 @@ async def test_a_station_tells_its_tariffs_and_forgets_those_it_is_told_to(home:
     async with station(home, "TILL-E6", "E6"):
         assert await names() == ["A", "B"]
         assert await names("--clear", "--evse", "2") == ["A"]
-        assert await names("--clear", "--tariff", "NONE") == ["A"]
+        no = await asyncio.to_thread(home.run, "station", "tariffs", "TILL-E6", "--clear", "--tariff", "NONE")
+        assert (no.code, "NONE NoTariff" in no.stderr) == (5, True)
         assert await names("--clear") == []
         assert await names("--clear") == []

@@ -37,13 +37,13 @@ def _fits(state: StationState, session: SessionState, ask: EndSession) -> bool:
     """
     if ask.token is not None and ask.token.ref != session.token_ref:
         return False
-    timed = _timed(session, ask)
-    if timed and session.started_at is not None and ask.at < session.started_at:
-        return False
+    timed, begins = _timed(session, ask), session.started_at
+    later = timed and (begins is None or begins <= ask.at)
     if ask.token is None:
         in_use = timed and unended.in_use_after(state, session, ask.at)
-        return ask.meter_wh is not None and _may_end_at(session, ask) and not in_use
-    return timed or not ask.meter_wh or _may_end_at(session, ask) or _looks_over(state, session)
+        return (later or not timed) and _may_end_at(session, ask) and not in_use
+    # Clocks jump, too: by an hour, or by a zone.
+    return later or not ask.meter_wh or _may_end_at(session, ask) or _looks_over(state, session)
 
 
 def _timed(session: SessionState, ask: EndSession) -> bool:

@@ -40,7 +40,8 @@ def test_an_index_fits_every_filter_and_order_of_a_list(
     name: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = create_engine(_address(url))
-    small = [f"FROM {table} " for table in SMALL]
+    # Nothing waits to be brought here: of an empty table PostgreSQL looks at all.
+    small = [f"FROM {table} " for table in (*SMALL, "mark")]
     asked = [
         query
         for query in _asked(url, name, monkeypatch)
