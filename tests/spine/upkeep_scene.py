@@ -122,12 +122,12 @@ def _others() -> dict[str, tuple[Fact, ...]]:
     digest = hashlib.sha256(RAW_CDR).hexdigest()
     cdr: Cdr = received.cdr
     return {
+        agreement_stream(ELS, "peer-id-1"): (golden("AgreementMade"), golden("AgreementEnded")),
         cdr_stream(ELS, issued.cdr.party, issued.cdr.id): (issued, golden("CdrDelivered")),
         cdr_stream(RET, cdr.party, cdr.id): (CdrReceived(cdr, digest), golden("CdrChecked")),
         contract_stream(RET, "SERETC00000017"): (golden("BillLineAdded"),),
         roamed_session_stream(RET, ELS, "roamed"): (golden("RoamedSessionChanged"),),
         peer_stream(ELS, "p"): (golden("PeerChanged"),),
-        agreement_stream(ELS, "peer-id-1"): (golden("AgreementMade"), golden("AgreementEnded")),
     }
 
 
