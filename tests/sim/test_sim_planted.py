@@ -1,4 +1,4 @@
-"""The test of the tests: each planted bug must be caught by the worlds within 200 seeds.
+"""The test of the tests: each planted bug must be caught by the worlds within 200 seeds, or in the one named for it.
 
 A patch in ``planted`` says in its first line what is broken. It is applied to a copy of the source. The
 seed named in ``caught.toml`` is tried first, so that the usual run is quick; if that world has changed,
