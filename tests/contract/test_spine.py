@@ -204,6 +204,7 @@ def test_a_snapshot_shortens_load_and_changes_nothing_else(engine: Engine, tmp_p
         await spine.commit(Work(appends=(Append(CP1, 3, (), b"here"),)))
         loaded = await spine.load(CP1)
         assert (loaded.version, loaded.snapshot, loaded.facts) == (3, b"here", ())
+        assert (await spine.version(CP1), await spine.version(CP2)) == (3, 0)
 
     on(engine, tmp_path, scene)
 
@@ -451,6 +452,8 @@ def test_a_closed_spine_is_down(engine: Engine, tmp_path: Path) -> None:
             await spine.commit(_append(CP1, 0, HELLO))
         with pytest.raises(SpineDown):
             await spine.read(0)
+        with pytest.raises(SpineDown):
+            await spine.version(CP1)
 
     on(engine, tmp_path, scene)
 
@@ -479,7 +482,7 @@ def test_a_long_stream_is_read_from_any_place(engine: Engine, tmp_path: Path) ->
                 limit,
             )
             assert {r.stream for r in read} <= {CP1}
-        assert (await spine.load(CP1)).version == 300
+        assert (await spine.load(CP1)).version == await spine.version(CP1) == 300
         assert len((await spine.load(CP2)).facts) == 300
         assert await spine.facts("station/SE*ELS/NONE") == []
 

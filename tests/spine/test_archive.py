@@ -444,6 +444,7 @@ def test_a_missing_file_is_named_and_everything_else_goes_on(url: str, folder: P
                 with pytest.raises(ArchiveAway, match=f"{january.file} is not there"):
                     await question
             end = len(before.facts[LONG, 0, 10_000])
+            assert await spine.version(LONG) == end
             assert await spine.facts(LONG, end - 20) == before.facts[LONG, 0, 10_000][-20:]
             assert await spine.commit(Work(appends=(Append(LONG, end, (StationConnected("ocpp1.6", "c"),)),)))
             away.rename(folder / january.file)

@@ -192,6 +192,10 @@ class Spine(Protocol):
 
     async def load(self, stream: str) -> Loaded: ...
 
+    async def version(self, stream: str) -> int:
+        """How many facts a stream has, archived ones included; costs the same however many they are."""
+        ...
+
     async def facts(self, stream: str, after_version: int = 0, limit: int = 10_000) -> list[Recorded]:
         """Facts of one stream in order."""
         ...

@@ -38,6 +38,7 @@ ORDER BY version
 """
 """From the stream's end, or the nearest milestone, back from fact to fact."""
 _SNAPSHOT = "SELECT version, state FROM snapshot WHERE stream = ?"
+_VERSION = "SELECT version FROM stream WHERE stream = ?"
 
 _LAST_OF_ALL = 2**31 - 1
 
@@ -79,6 +80,12 @@ def loaded(connection: Connection, stream: str) -> Loaded:
     finally:
         connection.execute("COMMIT")
     return Loaded(facts[-1].version if facts else version, state, facts)
+
+
+def version_of(connection: Connection, stream: str) -> int:
+    """How many facts a stream has."""
+    row = connection.execute(_VERSION, (stream,)).fetchone()
+    return 0 if row is None else cast(tuple[int], row)[0]
 
 
 def cursor_of(connection: Connection, follower: str, shard: int) -> int:

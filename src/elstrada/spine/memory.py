@@ -96,6 +96,10 @@ class MemorySpine:
         version, snapshot = self.store.snapshots.get(stream, (0, None))
         return Loaded(len(facts), snapshot, tuple(facts[version:]))
 
+    async def version(self, stream: str) -> int:
+        self._check_up()
+        return len(self.store.streams.get(stream, []))
+
     async def facts(self, stream: str, after_version: int = 0, limit: int = 10_000) -> list[Recorded]:
         self._check_up()
         return self.store.streams.get(stream, [])[after_version : after_version + limit]

@@ -131,6 +131,9 @@ class PostgresSpine:
     async def load(self, stream: str) -> Loaded:
         return await self._opened().history.load(stream)
 
+    async def version(self, stream: str) -> int:
+        return await self._ask(lambda line: postgres_log.version_of(line, stream))
+
     async def facts(self, stream: str, after_version: int = 0, limit: int = 10_000) -> list[Recorded]:
         return await self._opened().history.facts(stream, after_version, limit)
 

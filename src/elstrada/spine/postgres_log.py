@@ -81,6 +81,7 @@ _FROM_END = _BACK.format(
 """From the stream's end, or the nearest milestone."""
 _FROM_PLACE = _BACK.format(start="%(position)s")
 _SNAPSHOT = "SELECT version, state FROM snapshot WHERE stream = %s"
+_VERSION = "SELECT version FROM stream WHERE stream = %s"
 _CURSOR = "SELECT position FROM cursor WHERE follower = %s AND shard = %s"
 
 
@@ -159,6 +160,12 @@ def snapshot_of(line: Line, stream: str) -> tuple[int, bytes | None]:
     """The newest snapshot and its version; version 0 when there is none."""
     row = line.execute(_SNAPSHOT, (stream,)).fetchone()
     return (0, None) if row is None else cast(tuple[int, bytes], row)
+
+
+def version_of(line: Line, stream: str) -> int:
+    """How many facts a stream has."""
+    row = line.execute(_VERSION, (stream,)).fetchone()
+    return 0 if row is None else cast(tuple[int], row)[0]
 
 
 def cursor_of(line: Line, follower: str, shard: int) -> int:

@@ -97,6 +97,9 @@ class SqliteSpine:
     async def load(self, stream: str) -> Loaded:
         return await self._ask(lambda connection: logbook.loaded(connection, stream))
 
+    async def version(self, stream: str) -> int:
+        return await self._ask(lambda connection: logbook.version_of(connection, stream))
+
     async def facts(self, stream: str, after_version: int = 0, limit: int = 10_000) -> list[Recorded]:
         return await self._ask(lambda connection: logbook.facts_of(connection, stream, after_version, limit))
 
