@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 
 import pytest
@@ -27,6 +28,8 @@ from station_scene import (
 
 from elstrada.net.station_server import StationLimits
 from elstrada.net.throttle import Rate
+
+GONE = 300
 
 pytestmark = pytest.mark.parametrize("engine", [*PLAIN, *(f"{engine} over TLS" for engine in PLAIN)])
 
@@ -227,6 +230,29 @@ def test_a_guesser_is_slowed_down_and_the_station_itself_is_not_t3(engine: str) 
 
     slow = Rate(burst=5, per_s=0.01)
     played(engine, play, StationLimits(identity_failures=slow))
+
+
+def test_whoever_gave_up_waiting_keeps_nobody_waiting_t3(engine: str) -> None:
+    """A reconnect storm at a node whose turns are long: those who came before are gone when it is their turn."""
+
+    async def play(stage: Scene) -> None:
+        loop, turns, counting = asyncio.get_running_loop(), 0, True
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            if counting:
+                loop.call_soon(turn)
+
+        for _ in range(GONE):
+            socket.create_connection(("127.0.0.1", stage.port)).close()
+        turn()
+        _, reply = await stage.knock()
+        counting = False
+        assert reply.status == 101
+        assert turns < GONE / 2, "one at a turn would be as many turns as there are of them"
+
+    played(engine, play)
 
 
 def test_our_own_trouble_is_not_held_against_a_station(engine: str) -> None:

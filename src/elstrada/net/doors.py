@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import socket
 import ssl
@@ -52,19 +53,19 @@ async def open_doors(
     Raises:
         OSError: a port cannot be had; nothing listens then.
     """
-    loop = asyncio.get_running_loop()
     if port is not None:
-        plain = await loop.create_server(lambda: make(None), host, port, backlog=BACKLOG)
-        server.port = plain.sockets[0].getsockname()[1]
+        plain = _Doorway(host, port, _Plain(make).admit)
+        server.port = plain.port
         server.stops_by(plain.close)
     if tls.certificates is not None:
         try:
-            door = _TlsDoor(_listen(host, tls.port), tls, tls.certificates, server, entrance, make)
+            greeter = _Greeter(tls, tls.certificates, server, entrance, make)
+            secure = _Doorway(host, tls.port, greeter.admit)
         except OSError:
             server.stop()
             raise
-        server.tls_port = door.port
-        server.stops_by(door.close)
+        server.tls_port = secure.port
+        server.stops_by(secure.close)
     server.stops_by(entrance.waiting.empty)
 
 
@@ -110,46 +111,89 @@ def _time(told: object) -> datetime:
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told)), UTC)
 
 
-class _TlsDoor:
-    """Accepts, and sees each newcomer through its TLS handshake before it counts as a connection.
+class _Doorway:
+    """Listens, and lets in all who wait at each turn of the loop.
+
+    uvloop's own servers let one in at a turn. When turns are long, those who wait give up before it is
+    theirs and come again behind the others who gave up; in the end nobody gets in any more.
+    """
+
+    def __init__(self, host: str, port: int, admit: Callable[[socket.socket, str], object]) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        self._listening.setblocking(False)
+        self.port = cast(int, self._listening.getsockname()[1])
+        self._admit = admit
+        self._loop = asyncio.get_running_loop()
+        self._again: asyncio.TimerHandle | None = None
+        self._open()
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        if self._again is not None:
+            self._again.cancel()
+        self._loop.remove_reader(self._listening)
+        self._listening.close()
+
+    def _open(self) -> None:
+        self._again = None
+        self._loop.add_reader(self._listening, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(BACKLOG):
+            try:
+                line, address = self._listening.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError:
+                self._loop.remove_reader(self._listening)
+                self._again = self._loop.call_later(AGAIN_S, self._open)
+                return
+            line.setblocking(False)
+            with contextlib.suppress(OSError):  # As some systems say of a line that is gone already.
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._admit(line, str(address[0]))
+
+
+class _Plain:
+    """Whoever comes by the plain door is a connection at once."""
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+        self._loop = asyncio.get_running_loop()
+        self._coming: set[asyncio.Task[object]] = set()
+
+    def admit(self, line: socket.socket, _: str) -> None:
+        """Begin to hear what it says."""
+        task = self._loop.create_task(self._connect(line))
+        self._coming.add(task)
+        task.add_done_callback(self._coming.discard)
+
+    async def _connect(self, line: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # It is gone already.
+            await self._loop.connect_accepted_socket(lambda: self._make(None), line)
+
+
+class _Greeter:
+    """Sees each newcomer through its TLS handshake before it counts as a connection.
 
     The event loop's own TLS servers tell of a newcomer only when its handshake is over, so a flood of
     half ones would be seen by nobody (T3, T13).
     """
 
     def __init__(
-        self,
-        listening: socket.socket,
-        tls: Tls,
-        certificates: Certificates,
-        server: StationServer,
-        entrance: Entrance,
-        make: Make,
+        self, tls: Tls, certificates: Certificates, server: StationServer, entrance: Entrance, make: Make
     ) -> None:
         self._certificates, self._server, self._entrance = certificates, server, entrance
         self._make, self._strayed = make, tls.strayed
         self._failures = Buckets(server.limits.address_failures, _MOST_ADDRESSES)
-        self._listening = listening
         self._loop = asyncio.get_running_loop()
         self._greeting: set[asyncio.Task[None]] = set()
-        self._accepting = self._loop.create_task(self._accept())
-        self.port = cast(int, self._listening.getsockname()[1])
 
-    def close(self) -> None:
-        """Accept nobody more; who is in the handshake is in the waiting room."""
-        self._accepting.cancel()
-        self._listening.close()
-
-    async def _accept(self) -> None:
-        while True:
-            try:
-                line, address = await self._loop.sock_accept(self._listening)
-            except OSError:
-                await asyncio.sleep(AGAIN_S)
-                continue
-            self._admit(line, str(address[0]))
-
-    def _admit(self, line: socket.socket, remote: str) -> None:
+    def admit(self, line: socket.socket, remote: str) -> None:
+        """Begin its handshake in the waiting room, or turn it away."""
         limits = self._server.limits
         waits = self._failures.wait_s(prefix_of(remote), self._loop.time()) > 0
         if waits and not self._entrance.knows(remote):
@@ -200,13 +244,6 @@ class _Newcomer:
 
     def abort(self) -> None:
         self.task.cancel()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    listening.setblocking(False)
-    return listening
 
 
 # --- why a handshake failed ---------------------------------------------------------------------------
