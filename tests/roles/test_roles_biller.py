@@ -23,7 +23,7 @@ from elstrada.model.token import AuthMethod, Token, Whitelist
 from elstrada.roles.biller import Biller
 from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Put, Work
+from elstrada.spine.face import Append, Loaded, Put, Recorded, Work
 from elstrada.spine.memory import MemorySpine
 
 CPO, OWNER = PartyId("SE", "ELS"), PartyId("SE", "RET")
@@ -193,6 +193,35 @@ def test_many_cdrs_of_one_contract_in_one_batch_each_get_a_line() -> None:
         await receive(spine, *(changed(id=f"c{n}", session_id=f"s{n}") for n in range(5)))
         await bill(spine)
         assert [line.cdr_id for line in await lines(spine)] == [f"c{n}" for n in range(5)]
+
+    run(scene())
+
+
+def test_a_line_is_added_to_a_bill_of_whatever_length_without_reading_it() -> None:
+    """A fleet has thousands of lines on one contract, written by the followers of all shards."""
+    asked: list[str] = []
+
+    class Watched(MemorySpine):
+        async def load(self, stream: str) -> Loaded:
+            asked.append(stream)
+            return await super().load(stream)
+
+        async def facts(self, stream: str, after_version: int = 0, limit: int = 10_000) -> list[Recorded]:
+            asked.append(stream)
+            return await super().facts(stream, after_version, limit)
+
+    async def scene() -> None:
+        spine = Watched(Noon())
+        await spine.start()
+        await spine.commit(Work(writes=ALL))
+        await receive(spine, *(changed(id=f"c{number}", session_id=f"s{number}") for number in range(3)))
+        await bill(spine)
+        asked.clear()
+        after = (await spine.read(0))[-1].position
+        await receive(spine, changed(id="c9", session_id="s9"))
+        await bill(spine, after)
+        assert contract_stream(OWNER, CONTRACT_ID) not in asked
+        assert len(await lines(spine)) == 4
 
     run(scene())
 

@@ -7,7 +7,7 @@ its findings, and costs the customer nothing; ``again`` examines it anew when th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
@@ -49,7 +49,7 @@ class Biller:
         records = _Records(self._spine)
         received = [one for one in batch if isinstance(one.fact, CdrReceived)]
         cases = await side_by_side(records.received, received)
-        return _judged([case for case in cases if case is not None])
+        return await self._work([case for case in cases if case is not None])
 
     async def again(self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime) -> Work:
         """Examine a held CDR anew; nothing if it was accepted, or never came."""
@@ -57,7 +57,22 @@ class Biller:
         received = [one for one in known if isinstance(one.fact, CdrReceived)]
         if not received or any(isinstance(one.fact, CdrChecked) and one.fact.accepted for one in known):
             return Work()
-        return _judged([await _Records(self._spine).case(received[0], None, now, known[-1].version)])
+        return await self._work([await _Records(self._spine).case(received[0], None, now, known[-1].version)])
+
+    async def _work(self, cases: Sequence[_Case]) -> Work:
+        """What is found in each CDR, and the lines of those against which nothing stands.
+
+        Where the contracts' streams end is read last: bills of other shards are written to them, too.
+        """
+        verdicts = _verdicts(cases)
+        contracts = sorted({one.contract for one in verdicts if one.contract})
+        ends = await side_by_side(self._spine.version, contracts)
+        pen = _Pen(dict(zip(contracts, ends, strict=True)) | {case.stream: case.version for case in cases})
+        for case, one in zip(cases, verdicts, strict=True):
+            pen.write(case.stream, one.checked)
+            if one.line is not None:
+                pen.write(one.contract, BillLineAdded(one.line))
+        return pen.work()
 
 
 # --- what the records say ---------------------------------------------------------------------------
@@ -84,8 +99,6 @@ class _Case(msgspec.Struct, frozen=True):
     """Our copy."""
     contract: Contract | None
     plan: Plan | None
-    contract_version: int
-    """Of the stream to which its line goes."""
 
 
 class _Records:
@@ -94,7 +107,6 @@ class _Records:
     def __init__(self, spine: Spine) -> None:
         self._spine = spine
         self._documents: dict[tuple[object, ...], asyncio.Task[object]] = {}
-        self._versions: dict[str, asyncio.Task[int]] = {}
 
     async def received(self, one: Recorded) -> _Case | None:
         """The case that a fact of the log brings; None if there is nothing to examine."""
@@ -116,10 +128,8 @@ class _Records:
         found = await self._spine.find(t.token, {"owner": owner, "ref": cdr.token_ref}, limit=1)
         token = _read(found[0], Token) if found else None
         contract = plan = None
-        contract_version = 0
         if token is not None:
             contract = await self._document(t.contract, Contract, owner=owner, contract_id=token.contract_id)
-            contract_version = await self._version(contract_stream(owner_of(one.stream), token.contract_id))
         if contract is not None:
             plan = await self._document(t.plan, Plan, owner=owner, plan_id=contract.plan_id)
         others = await self._others(owner, cdr)
@@ -138,7 +148,6 @@ class _Records:
             ),
             contract=contract,
             plan=plan,
-            contract_version=contract_version,
         )
 
     async def _paid_at_terminal(self, owner: str, cdr: Cdr) -> bool:
@@ -172,14 +181,6 @@ class _Records:
             self._documents[named] = asyncio.create_task(read())
         return cast("_T | None", await self._documents[named])
 
-    async def _version(self, stream: str) -> int:
-        async def read() -> int:
-            return (await self._spine.load(stream)).version
-
-        if stream not in self._versions:
-            self._versions[stream] = asyncio.create_task(read())
-        return await self._versions[stream]
-
 
 def _read(row: Row | None, kind: type[_T]) -> _T | None:
     return None if row is None else msgspec.json.decode(cast(str, row["document"]), type=kind)
@@ -188,24 +189,32 @@ def _read(row: Row | None, kind: type[_T]) -> _T | None:
 # --- what follows from it ---------------------------------------------------------------------------
 
 
-def _judged(cases: Sequence[_Case]) -> Work:
-    """What is found in each CDR, and the lines of those against which nothing stands."""
-    pen = _Pen()
+class _Verdict(msgspec.Struct, frozen=True):
+    """What is written of a CDR."""
+
+    checked: CdrChecked
+    line: BillLine | None
+    contract: str
+    """Stream of the contract to which the line goes; empty without a line."""
+
+
+def _verdicts(cases: Sequence[_Case]) -> list[_Verdict]:
+    """One for each case, in their order; a session gets one line among them, too (V02)."""
+    verdicts, billed = list[_Verdict](), set[tuple[PartyId, str]]()
     for case in cases:
-        findings, line = _verdict(case, _known(case, pen))
+        findings, line = _found(case, _known(case, billed))
         accepted = line is not None or (case.at_terminal and may_be_billed(findings))
-        pen.write(
-            case.stream, case.version, CdrChecked(accepted, tuple(str(finding) for finding in findings))
-        )
+        checked = CdrChecked(accepted, tuple(str(finding) for finding in findings))
+        contract = contract_stream(owner_of(case.stream), line.contract_id) if line else ""
+        verdicts.append(_Verdict(checked, line, contract))
         if line is not None:
-            contract = contract_stream(owner_of(case.stream), line.contract_id)
-            pen.write(contract, case.contract_version, BillLineAdded(line))
-    return pen.work()
+            billed.add((line.cdr_party, line.cdr_id))
+    return verdicts
 
 
-def _known(case: _Case, pen: _Pen) -> Known:
+def _known(case: _Case, billed: Collection[tuple[PartyId, str]]) -> Known:
     token, party = case.token, case.fact.cdr.party
-    with_this_work = (other for other in case.others if (party, other) in pen.billed)
+    with_this_work = (other for other in case.others if (party, other) in billed)
     return Known(
         token=token is not None or case.at_terminal,
         now=case.now,
@@ -216,7 +225,7 @@ def _known(case: _Case, pen: _Pen) -> Known:
     )
 
 
-def _verdict(case: _Case, known: Known) -> tuple[tuple[Finding, ...], BillLine | None]:
+def _found(case: _Case, known: Known) -> tuple[tuple[Finding, ...], BillLine | None]:
     """What is found, and the line if nothing stands against it."""
     cdr = case.fact.cdr
     try:
@@ -275,19 +284,15 @@ def _held(text: str) -> Finding:
 class _Pen:
     """Collects facts for streams, each expected where the one before it leaves the stream."""
 
-    def __init__(self) -> None:
-        self._versions: dict[str, int] = {}
+    def __init__(self, versions: dict[str, int]) -> None:
+        self._versions = versions
         self._appends: list[Append] = []
-        self.billed: set[tuple[PartyId, str]] = set()
-        """Party and id of the CDRs that get a line."""
 
-    def write(self, stream: str, version: int, fact: Fact) -> None:
-        """Add a fact to a stream that is at this version before the work."""
-        expected = self._versions.get(stream, version)
+    def write(self, stream: str, fact: Fact) -> None:
+        """Add a fact behind those that are there, and those that this work adds."""
+        expected = self._versions[stream]
         self._appends.append(Append(stream, expected, (fact,)))
         self._versions[stream] = expected + 1
-        if isinstance(fact, BillLineAdded):
-            self.billed.add((fact.line.cdr_party, fact.line.cdr_id))
 
     def work(self) -> Work:
         return Work(tuple(self._appends))

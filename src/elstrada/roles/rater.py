@@ -81,7 +81,7 @@ class Rater:
     async def _rate(self, done: Recorded, session_id: str) -> Work:
         owner = owner_of(done.stream)
         stream = cdr_stream(owner, owner, cdr_id_of(session_id))
-        if (await self._spine.load(stream)).version:
+        if await self._spine.version(stream):
             return Work()  # P4: exactly one, also when the log is read again from its beginning.
         try:
             issued, reckoned, settled = await self._rating.rated(owner, done, session_id)

@@ -220,7 +220,7 @@ async def _known(
 
 async def _say(desk: Desk, owner: PartyId, peer_id: str, fact: AgreementMade | AgreementEnded) -> None:
     stream = agreement_stream(owner, peer_id)
-    version = (await desk.spine.load(stream)).version
+    version = await desk.spine.version(stream)
     await desk.spine.commit(Work(appends=(Append(stream, version, (fact,)),)))
 
 

@@ -123,7 +123,7 @@ class Hand:
 
     async def version_of_stream(self) -> int:
         """Up to where the station's facts are older than what is done next."""
-        return (await self.desk.spine.load(self._stream)).version
+        return await self.desk.spine.version(self._stream)
 
     async def samples(self, since: int, sessions: set[str]) -> list[MeterSample]:
         """What the meter said of sessions since then."""

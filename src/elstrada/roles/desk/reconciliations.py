@@ -327,7 +327,7 @@ async def _own_row(desk: Desk, owner: PartyId, record_id: str) -> Row:
 
 async def _standing(desk: Desk, owner: PartyId, record_id: str) -> tuple[Row, int]:
     """A record of ours that is not withdrawn, and the version of its stream."""
-    version = (await desk.spine.load(invoice_record_stream(owner, owner, record_id))).version
+    version = await desk.spine.version(invoice_record_stream(owner, owner, record_id))
     row = await _own_row(desk, owner, record_id)
     if row["ended_at"] is not None:
         raise Refused(Kind.CONFLICT, f"record {record_id} is withdrawn", _HINT, "/record")

@@ -143,7 +143,7 @@ class Papers:
         """Commit a fact with its writes; False if a record is no more as it was read."""
         stream = station_security_stream(owner, station_id)
         for left in reversed(range(_MOST_TRIES)):
-            version = (await self._spine.load(stream)).version
+            version = await self._spine.version(stream)
             try:
                 await self._spine.commit(
                     Work(appends=(Append(stream, version, (fact,)),), writes=tuple(writes))

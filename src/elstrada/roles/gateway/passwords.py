@@ -182,7 +182,7 @@ class Passwords:
         if step is None:
             return Work(writes=(put,))
         stream = station_security_stream(owner, station_id)
-        version = (await self._spine.load(stream)).version
+        version = await self._spine.version(stream)
         return Work(appends=(Append(stream, version, (StationPasswordChanged(step),)),), writes=(put,))
 
 

@@ -57,7 +57,7 @@ async def _tried(
     }
     await spine.commit(
         Work(
-            appends=(Append(stream, (await spine.load(stream)).version, (fact,)),),
+            appends=(Append(stream, await spine.version(stream), (fact,)),),
             writes=(Put(t.station, columns, expected={"document": row["document"]}),),
         )
     )

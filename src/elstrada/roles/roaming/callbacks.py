@@ -83,7 +83,7 @@ class Callbacks:
         """What a result of this kind needs beside how the command ends."""
         if kind is None:
             return {"kind": None, "station_id": None, "session_id": None, "since": None}
-        since = (await self._means.spine.load(station_stream(peer.owner, station_id))).version
+        since = await self._means.spine.version(station_stream(peer.owner, station_id))
         return {
             "kind": kind.value,
             "station_id": station_id,

@@ -112,7 +112,7 @@ async def note(
     """
     stream = client_stream(owner, client.party, hub)
     for _ in range(_TRIES):
-        version = (await spine.load(stream)).version
+        version = await spine.version(stream)
         row = await spine.get(
             t.client, owner=str(owner), hub=hub, party=str(client.party), role=client.role.value
         )

@@ -225,7 +225,7 @@ class Courier:
         else:
             await self._commit(found.done())
             return
-        version = (await self._means.spine.load(stream)).version
+        version = await self._means.spine.version(stream)
         work = Work(appends=(Append(stream, version, (fact,)),), writes=(found.done(),))
         # If it cannot be noted, the mark stays; the peer takes the same CDR again as a success.
         with contextlib.suppress(RowMoved, StreamMoved, SpineDown):

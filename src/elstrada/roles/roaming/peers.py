@@ -138,7 +138,7 @@ class Peers:
         row |= self._sealed(peer, secrets, stored)
         expected = _as_stored(before, stored)
         stream = peer_stream(peer.owner, peer.id)
-        version = (await spine.load(stream)).version
+        version = await spine.version(stream)
         fact = PeerChanged(
             peer.id, peer.state, peer.version, tuple(sorted({role.party for role in peer.roles})), note
         )

@@ -46,7 +46,7 @@ class Reaper:
     async def _reap(self, row: Row) -> None:
         owner, party, session_id = PartyId.parse(str(row["owner"])), str(row["party"]), str(row["session_id"])
         stream = roamed_session_stream(owner, PartyId.parse(party), session_id)
-        version = (await self._means.spine.load(stream)).version
+        version = await self._means.spine.version(stream)
         row = (
             await self._means.spine.get(
                 t.roamed_session, owner=str(owner), party=party, session_id=session_id

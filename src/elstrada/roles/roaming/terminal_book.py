@@ -90,7 +90,7 @@ async def write_terminal(spine: Spine, owner: PartyId, now: Known, *more: Put | 
         StreamMoved, RowMoved: somebody else changed something meanwhile.
     """
     stream = terminal_stream(owner, now.party, now.terminal.terminal_id)
-    version = (await spine.load(stream)).version
+    version = await spine.version(stream)
     fact = TerminalChanged(now.terminal, now.state, now.cpo, now.peer_id)
     await spine.commit(Work(appends=(Append(stream, version, (fact,)),), writes=more))
 
@@ -129,7 +129,7 @@ async def keep_advice(means: Means, peer: Peer, party: PartyId, told: AdviceText
     document = Put(t.document, {"hash": digest, "body": body, "recorded_at": means.clock.now()})
     stream = advice_stream(owner, party, advice.id)
     for _ in range(_TRIES):
-        version = (await spine.load(stream)).version
+        version = await spine.version(stream)
         before = await known_advice(spine, owner, party, advice.id) if version else None
         if before is not None:
             if key_of(before.authorization_reference) != reference:

@@ -80,7 +80,7 @@ async def delete_invoice_record(visit: Visit) -> Result:
     party, record_id = owner_in_path(visit), visit.call.path["record_id"]
     stream = invoice_record_stream(visit.own.id, party, record_id)
     for _ in range(_TRIES):
-        version = (await visit.means.spine.load(stream)).version
+        version = await visit.means.spine.version(stream)
         row = await _standing(visit, party, record_id)
         if row is None:
             return NOT_HERE
@@ -101,7 +101,7 @@ async def _store(visit: Visit, record: InvoiceRecord, *, replaces: bool) -> Resu
     content_hash = hashlib.sha256(raw).hexdigest()
     document: Row = {"hash": content_hash, "body": raw, "recorded_at": visit.means.clock.now()}
     for _ in range(_TRIES):
-        version = (await spine.load(stream)).version
+        version = await spine.version(stream)
         row = await _standing(visit, record.party, record.id)
         known = None if row is None else record_of(row)
         if row is not None and (known == record or row["content_hash"] == content_hash):

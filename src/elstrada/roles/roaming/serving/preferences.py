@@ -72,7 +72,7 @@ async def _noted(
     spine, fact = visit.means.spine, SessionPreferred(session_id, by, wanted, said)
     stream = session_stream(visit.own.id, session_id)
     for _ in range(_TRIES):
-        version = (await spine.load(stream)).version
+        version = await spine.version(stream)
         last = await spine.facts(stream, after_version=version - 1, limit=1) if version else []
         if last and last[0].fact == fact:
             return Found(said.value)

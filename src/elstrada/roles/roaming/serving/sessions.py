@@ -152,7 +152,7 @@ async def _store(visit: Visit, session: Session, identity: TokenIdentity, surplu
     stream = roamed_session_stream(visit.own.id, owner_in_path(visit), session.id)
     spine = visit.means.spine
     for _ in range(_TRIES):
-        version = (await spine.load(stream)).version
+        version = await spine.version(stream)
         known = await _stored(visit) if version else None
         if known is not None and (known == session or session.last_updated < known.last_updated):
             return Done()  # No news, or we know better already.
