@@ -113,7 +113,6 @@ def cluster(
                 settings=lines,
                 http_port=free_port(),
                 stations_port=free_port(),
-                starter=nursery,
                 database_url=url,
                 roles=roles,
             )

@@ -16,9 +16,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sqlite_file import migrated_file
 
 PATIENCE_S = 60.0
 """For anything that takes a second on an idle machine."""
@@ -118,7 +120,8 @@ class Installation:
     """More lines of the configuration's head."""
     http_port: int = 0
     stations_port: int = 0
-    starter: Nursery | Installed = field(default_factory=Installed)
+    starter: Nursery | Installed | None = None
+    """Begins its servers; the nursery, if nothing else is said."""
     http_url: str = ""
     stations_url: str = ""
     """Up to and with the slash before the station's identity."""
@@ -128,6 +131,12 @@ class Installation:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log.touch()
+        self.starter = self.starter or self.nursery
+        if self.starter is self.nursery and not any(
+            line.startswith("database.url") for line in self.settings
+        ):
+            self.data.mkdir(mode=0o700, exist_ok=True)
+            migrated_file(self.data / "elstrada.db")
         sections = [
             f'data_dir = "{self.data}"',
             f"http.port = {self.http_port}",

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from installation import CPO, EMSP, Installation, Json, Nursery, serving, wait_for
+from installation import CPO, EMSP, Installation, Installed, Json, Nursery, serving, wait_for
 from market import (
     ASKING_CARD,
     CARD,
@@ -44,7 +44,7 @@ def market(
     folder = tmp_path_factory.mktemp("market")
     with ExitStack() as stack:
         if request.param == "one process":
-            cpo = emsp = stack.enter_context(serving(Installation(folder, nursery)))
+            cpo = emsp = stack.enter_context(serving(Installation(folder, nursery, starter=Installed())))
         else:
             settings = ('ocpi.versions = ["2.1.1"]',) if request.param == OLD else ()
             cpo, emsp = (

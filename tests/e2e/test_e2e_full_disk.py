@@ -48,9 +48,7 @@ async def test_a_full_disk_stops_the_answers_and_loses_nothing(
 
     With ``billed`` it fails at times: the last bill lines can take longer than a minute.
     """
-    home = Installation(
-        small_disk.parent, nursery, http_port=free_port(), stations_port=free_port(), starter=nursery
-    )
+    home = Installation(small_disk.parent, nursery, http_port=free_port(), stations_port=free_port())
     home.start()
     try:
         market = await asyncio.to_thread(open_market, home, home)

@@ -34,7 +34,7 @@ async def test_what_was_answered_survives_a_hundred_kills_exactly_once(
     nursery: Nursery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Slow: 100 lives of a server under the load of 100 stations take about a minute on two cores."""
-    home = Installation(tmp_path, nursery, http_port=free_port(), stations_port=free_port(), starter=nursery)
+    home = Installation(tmp_path, nursery, http_port=free_port(), stations_port=free_port())
     with serving(home):
         market = await asyncio.to_thread(open_market, home, home)
         stations = await asyncio.to_thread(make_stations, market)

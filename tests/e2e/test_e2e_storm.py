@@ -38,7 +38,7 @@ class Town:
 
 @contextmanager
 def built(folder: Path, nursery: Nursery, count: int) -> Iterator[Town]:
-    with serving(Installation(folder, nursery, starter=nursery)) as home:
+    with serving(Installation(folder, nursery)) as home:
         names = [*(f"CP-{n:04}" for n in range(count)), *BYSTANDERS]
         yield Town(home, {name: home.done("station add", station=name)["password"] for name in names})
 

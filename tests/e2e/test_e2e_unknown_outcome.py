@@ -35,7 +35,7 @@ async def plugged(market: Market) -> AsyncGenerator[Station16]:
 async def test_a_command_whose_server_is_killed_is_neither_a_success_nor_a_failure(
     nursery: Nursery, tmp_path: Path
 ) -> None:
-    home = Installation(tmp_path, nursery, http_port=free_port(), stations_port=free_port(), starter=nursery)
+    home = Installation(tmp_path, nursery, http_port=free_port(), stations_port=free_port())
     async with at_work(home) as market:
         reset = ("station", "command", STATION_16, "RESET")
         async with plugged(market) as station:
@@ -91,7 +91,7 @@ def test_what_is_said_of_an_answer_that_never_came_whole(
     nursery: Nursery, tmp_path: Path, says: bytes, arguments: tuple[str, ...], code: int
 ) -> None:
     """A server that takes the request whole and goes; what only reads is not done, and harms nobody."""
-    home = Installation(tmp_path, nursery, http_port=free_port(), stations_port=free_port(), starter=nursery)
+    home = Installation(tmp_path, nursery, http_port=free_port(), stations_port=free_port())
     with goes_after_asking(says) as url:
         settings = ("--set", f"desk.url={url}", "--set", f"desk.secret={'s' * 40}")
         outcome = home.run(*settings, *arguments)

@@ -20,7 +20,7 @@ from elstrada.roles.desk.table import verbs_of
 
 @pytest.fixture(scope="module")
 def home(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with serving(Installation(tmp_path_factory.mktemp("wrong"), nursery, starter=nursery)) as installation:
+    with serving(Installation(tmp_path_factory.mktemp("wrong"), nursery)) as installation:
         yield installation
 
 
