@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 
 import pytest
@@ -13,6 +15,8 @@ from built import DEPLOY, ROOT, installed
 PAGES = ("running.md", "station-security.md", "firmware.md")
 GUIDE = "\n".join((ROOT / "docs" / "guide" / page).read_text() for page in PAGES)
 BLOCKS = re.findall(r"```sh\n(.*?)```", GUIDE.replace("   ```", "```"), re.DOTALL)
+BEFORE = ("--data-dir", "--config", "--set")
+"""Options that stand before the verb."""
 INLINE = re.findall(r"`(elstrada [^`]+)`", GUIDE.replace("\n", " "))
 
 
@@ -22,25 +26,56 @@ def _commands() -> list[str]:
     return sorted({*said, *(one for one in INLINE if "|" not in one and "..." not in one)})
 
 
+_ASK_ALL = """
+import contextlib, io, json, sys
+from elstrada.cli import main
+
+told = {}
+for words in json.load(sys.stdin):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try:
+            main([*words, "--help"])
+        except SystemExit as end:
+            told[" ".join(words)] = [end.code or 0, out.getvalue()]
+print(json.dumps(told))
+"""
+
+
 @cache
-def _help(*words: str) -> str:
+def _helps() -> dict[str, tuple[int, str]]:
+    """What the installed command says of itself and of each verb of the guide, with the code it ends with."""
+    asked = [[], *(_verb(_words(command)) for command in _commands())]
     done = subprocess.run(
-        [installed() / "bin" / "elstrada", *words, "--help"], capture_output=True, text=True, timeout=60
+        [installed() / "bin" / "python", "-c", _ASK_ALL],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return json.loads(done.stdout)
+
+
+def _words(command: str) -> list[str]:
+    return shlex.split(re.sub(r"\s+", " ", command))[1:]
+
+
+def _verb(words: Sequence[str]) -> list[str]:
+    while words and words[0] in BEFORE:
+        words = words[2:]
+    return [words[0]] if words[0] in ("doctor", "serve", "healthy") else list(words[:2])
 
 
 @pytest.mark.parametrize("command", _commands())
 def test_a_command_of_the_guide_exists_with_its_options(command: str) -> None:
-    words = shlex.split(re.sub(r"\s+", " ", command))[1:]
-    while words and words[0] in ("--data-dir", "--config", "--set"):
-        assert words[0] in _help()
-        words = words[2:]
-    verb = [words[0]] if words[0] in ("doctor", "serve", "healthy") else words[:2]
-    told = _help(*verb)
+    words = _words(command)
+    verb = " ".join(_verb(words))
+    code, told = _helps()[verb]
+    assert code == 0, f"there is no {verb}"
     for option in (word for word in words if word.startswith("--")):
-        assert option in told, f"{' '.join(verb)} has no {option}"
+        place = _helps()[""][1] if option in BEFORE else told
+        assert option in place, f"{verb} has no {option}"
 
 
 def test_what_the_guide_points_at_is_there() -> None:
