@@ -73,7 +73,8 @@ class _TracedSpine:
     def __init__(self, spine: Spine, tracer: Tracer) -> None:
         self._spine, self._tracer = spine, tracer
         self.start, self.close, self.load, self.facts = spine.start, spine.close, spine.load, spine.facts
-        self.read, self.waiting, self.cursor = spine.read, spine.waiting, spine.cursor
+        self.version, self.read, self.waiting = spine.version, spine.read, spine.waiting
+        self.cursor = spine.cursor
         self.get, self.find, self.count = spine.get, spine.find, spine.count
         self.watch, self.rebuild, self.edition = spine.watch, spine.rebuild, spine.edition
 

@@ -102,6 +102,9 @@ class SharedSpine:
     async def load(self, stream: str) -> Any:
         return await self._ask("load", stream)
 
+    async def version(self, stream: str) -> Any:
+        return await self._ask("version", stream)
+
     async def facts(self, stream: str, after_version: int = 0, limit: int = 10_000) -> Any:
         return await self._ask("facts", stream, after_version, limit)
 
