@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import msgspec
 
-from elstrada.billing.currencies import CURRENCIES
+from elstrada.model.currencies import CURRENCIES
 from elstrada.billing.trace import CLOCKS_DIFFER, hours
 from elstrada.model.cdr import Cdr
 from elstrada.model.session import ChargingPeriod
