@@ -102,7 +102,13 @@ def _days(days: tuple[str, ...], language: str) -> str:
 
 
 def _written(pattern: str, value: Decimal, phrases: Phrases) -> str:
-    return _pattern(pattern).apply(value, _locale(phrases["locale"]))
+    return _applied(pattern, value, phrases["locale"])
+
+
+@lru_cache(4096)
+def _applied(pattern: str, value: Decimal, language: str) -> str:
+    """Kept, since the same prices are told again and again."""
+    return _pattern(pattern).apply(value, _locale(language))
 
 
 @lru_cache(64)
