@@ -168,7 +168,8 @@ def _total(total: Price, currency: str, phrases: Phrases) -> Iterator[Remark]:
         yield Remark("tax_unknown", {})
         return
     for tax in total.taxes:
-        values = {"name": tax.name, "amount": exact(tax.amount, phrases), "currency": currency}
+        name = phrases.get(f"tax.{tax.name}", tax.name)
+        values = {"name": name, "amount": exact(tax.amount, phrases), "currency": currency}
         if tax.percentage is None:
             yield Remark("tax_unrated", values)
         else:

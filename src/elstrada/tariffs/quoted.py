@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from elstrada.model.tariff import Dimension, PriceLimit
+from elstrada.model.tariff import Dimension, PriceLimit, Tariff
 from elstrada.tariffs.explain import explain
 from elstrada.tariffs.phrases import Phrases
 from elstrada.tariffs.quote import AtStart, Component, Estimate, Phase, Quote
@@ -38,15 +38,15 @@ def quote_lines(quote: Quote, phrases: Phrases) -> Iterator[str]:
         yield phrases["quote.bookings"]
 
 
-def estimate_lines(estimate: Estimate, phrases: Phrases) -> Iterator[str]:
-    """The plan, and its cost step by step."""
+def estimate_lines(estimate: Estimate, phrases: Phrases, tariffs: Sequence[Tariff] = ()) -> Iterator[str]:
+    """The plan, and its cost step by step; with the tariff at hand also the conditions of each price."""
     plan = estimate.plan
-    yield phrases["estimate.head"].format(
+    yield phrases["estimate.head_parked" if plan.parked_s else "estimate.head"].format(
         energy=number(Decimal(plan.energy_wh).scaleb(-3), phrases),
         duration=hours_as_clock(plan.duration_s),
         parked=hours_as_clock(plan.parked_s),
     )
-    yield from explain(estimate.cost, estimate.usage.time_zone, phrases)
+    yield from explain(estimate.cost, estimate.usage.time_zone, phrases, tariffs)
 
 
 def _component(one: Component, currency: str, phrases: Phrases, *, last_resort: bool) -> str:

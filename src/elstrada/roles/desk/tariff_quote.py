@@ -73,7 +73,7 @@ async def quote_tariff(desk: Desk, params: QuoteTariff) -> QuotedTariff:
     except NotPriced as problem:
         raise Refused(Kind.CONFLICT, f"there is no price: {problem}") from None
     phrases = BOOKS[params.language]
-    lines = (*quote_lines(told, phrases), *(estimate_lines(reckoned, phrases) if reckoned else ()))
+    lines = (*quote_lines(told, phrases), *(estimate_lines(reckoned, phrases, (tariff,)) if reckoned else ()))
     return QuotedTariff(owner=str(owner), quote=told, estimate=reckoned, lines=lines)
 
 

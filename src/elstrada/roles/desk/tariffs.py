@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from elstrada.model.party import Role
 from elstrada.model.tariff import Tariff
+from elstrada.ocpi.body import Object
 from elstrada.ocpi.versions import LANGUAGES
 from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk.face import Desk, Kind, Problem, Refused, Verb
@@ -80,16 +81,16 @@ async def put_tariff(desk: Desk, params: PutTariff) -> StoredTariff:
     key = {name: str(row[name]) for name in ("owner", "party", "tariff_id")}
     known = await desk.spine.get(t.tariff, **key)
     if known is not None and known["document"] == row["document"]:
-        return _stored(known, tariff)
+        return _stored(known, tariff, document)
     kept = () if known is None else (_former(desk, known, tariff),)
     put = Put(t.tariff, row, expected={} if known is None else {"document": known["document"]})
     marks = await tidings(desk, owner.id, News.TARIFF, tariff.id)
     await desk.spine.commit(Work(writes=(put, *kept, *marks)))
-    return _stored(row, tariff)
+    return _stored(row, tariff, document)
 
 
-def _stored(row: Row, tariff: Tariff) -> StoredTariff:
-    findings = lint_lines(lint(tariff), BOOKS[Tongue.EN])
+def _stored(row: Row, tariff: Tariff, document: Object) -> StoredTariff:
+    findings = lint_lines(lint(tariff, str(document["country_code"])), BOOKS[Tongue.EN])
     return StoredTariff(**msgspec.structs.asdict(_line(row)), findings=findings)
 
 

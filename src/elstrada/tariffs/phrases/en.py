@@ -21,6 +21,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "why": " ({reason})",
         "before_taxes": "Total before tax: {amount} {currency}",
         "tax": "{name} {percent} %: {amount} {currency}",
+        "tax.VAT": "VAT",
         "tax_unrated": "{name}: {amount} {currency}",
         "tax_unknown": "Tax is not known from the tariff and comes on top.",
         "after_taxes": "Total: {amount} {currency}",
@@ -98,7 +99,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "quote.max": "At most {price} per session",
         "quote.until": "Offered until {until}",
         "quote.bookings": "What a booking costs stands in the tariff and is not told here.",
-        "estimate.head": "Estimate: {energy} kWh in {duration}, then {parked} parked",
+        "estimate.head": "Estimate: {energy} kWh in {duration}",
+        "estimate.head_parked": "Estimate: {energy} kWh in {duration}, then {parked} parked",
         # --- a lint ---
         "severity.ERROR": "error",
         "severity.WARNING": "warning",

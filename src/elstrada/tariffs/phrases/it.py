@@ -21,6 +21,7 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "why": " ({reason})",
         "before_taxes": "Totale senza imposte: {amount} {currency}",
         "tax": "{name} {percent} %: {amount} {currency}",
+        "tax.VAT": "IVA",
         "tax_unrated": "{name}: {amount} {currency}",
         "tax_unknown": "L'imposta non risulta dalla tariffa e si aggiunge.",
         "after_taxes": "Totale: {amount} {currency}",
@@ -99,7 +100,8 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "quote.max": "Al massimo {price} per ricarica",
         "quote.until": "Valida fino al {until}",
         "quote.bookings": "Il costo di una prenotazione a orario è nella tariffa e qui non è indicato.",
-        "estimate.head": "Stima: {energy} kWh in {duration}, poi {parked} di sosta",
+        "estimate.head": "Stima: {energy} kWh in {duration}",
+        "estimate.head_parked": "Stima: {energy} kWh in {duration}, poi {parked} di sosta",
         # --- a lint ---
         "severity.ERROR": "errore",
         "severity.WARNING": "avviso",

@@ -21,6 +21,7 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
         "why": " ({reason})",
         "before_taxes": "Summa före skatt: {amount} {currency}",
         "tax": "{name} {percent} %: {amount} {currency}",
+        "tax.VAT": "moms",
         "tax_unrated": "{name}: {amount} {currency}",
         "tax_unknown": "Skatten framgår inte av tariffen och tillkommer.",
         "after_taxes": "Att betala: {amount} {currency}",
@@ -99,7 +100,8 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
         "quote.max": "Högst {price} per laddning",
         "quote.until": "Gäller till {until}",
         "quote.bookings": "Vad en bokning kostar står i tariffen och anges inte här.",
-        "estimate.head": "Uppskattning: {energy} kWh på {duration}, sedan {parked} parkering",
+        "estimate.head": "Uppskattning: {energy} kWh på {duration}",
+        "estimate.head_parked": "Uppskattning: {energy} kWh på {duration}, sedan {parked} parkering",
         # --- a lint ---
         "severity.ERROR": "fel",
         "severity.WARNING": "varning",
