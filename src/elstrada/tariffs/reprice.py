@@ -11,6 +11,7 @@ from elstrada.model.tariff import Tariff
 from elstrada.tariffs.compile import PriceList
 from elstrada.tariffs.policy import OCPI_2_3_0, Policy
 from elstrada.tariffs.price import price_with
+from elstrada.tariffs.refusals import WrongCurrency
 from elstrada.tariffs.segment import split
 from elstrada.tariffs.usage import Usage, usage_of
 
@@ -29,6 +30,9 @@ def repriced(cdr: Cdr, by: PriceList, policy: Policy = OCPI_2_3_0) -> Cost:
     Raises:
         NotPriced: it cannot be known; the message says why.
     """
+    if cdr.currency != by.tariff.currency:
+        says = f"it is in {cdr.currency}, tariff {by.name} in {by.tariff.currency}; nothing is converted"
+        raise WrongCurrency(says)
     usage = usage_of(cdr)
     return price_with(msgspec.structs.replace(usage, periods=_cut(usage, by)), [by], policy)
 
