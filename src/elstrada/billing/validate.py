@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import msgspec
 
-from elstrada.billing.currencies import CURRENCIES
 from elstrada.billing.trace import CLOCKS_DIFFER, hours
 from elstrada.model.cdr import Cdr
+from elstrada.model.currencies import CURRENCIES
 from elstrada.model.session import ChargingPeriod
 
 _ZERO = Decimal(0)

@@ -128,6 +128,8 @@ def _callback(verb: AnyVerb) -> Callable[..., None]:
             write_refusal(answer, json=json)
             ctx.exit(EXITS[answer.kind])
         write_result(verb, answer, json=json)
+        if verb.fails is not None and verb.fails(answer):
+            ctx.exit(Exit.CHECKS)
 
     return callback
 

@@ -177,6 +177,28 @@ class Rating:
         place = await self._place(owner, station_id, evse_id, connector_id)
         return await self._chosen(owner, place, at, ad_hoc=True)
 
+    async def offered(
+        self,
+        owner: PartyId,
+        station_id: str,
+        evse_id: int,
+        connector_id: int,
+        at: datetime,
+        *,
+        tariff_id: str | None,
+        ad_hoc: bool,
+    ) -> tuple[Tariff, Place]:
+        """The tariff of a session that would start at a connector now, and the place.
+
+        Args:
+            tariff_id: of the token's own, or agreed with its party; None: the connector's count.
+        Raises:
+            NotPriced, Unplaced: it would have no price.
+        """
+        place = await self._place(owner, station_id, evse_id, connector_id)
+        own = await self._own(owner, tariff_id, at)
+        return own or await self._chosen(owner, place, at, ad_hoc=ad_hoc), place
+
     async def completion(self, owner: PartyId, session_id: str) -> Recorded | None:
         """The fact that completed a session; None if there is none."""
         row = await self._spine.get(t.session, owner=str(owner), session_id=session_id)

@@ -24,10 +24,12 @@ from elstrada.roles.rater import CODE, Rater, source_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Between, Row, Where, Work
 from elstrada.spine.paging import EVER
-from elstrada.tariffs.explain import explain, money
+from elstrada.tariffs.explain import Step, explain, steps
+from elstrada.tariffs.phrases import BOOKS, Phrases, Tongue
 from elstrada.tariffs.price import price
 from elstrada.tariffs.refusals import NotPriced, UnknownZone
 from elstrada.tariffs.usage import usage_of
+from elstrada.tariffs.wording import money
 
 _Own = Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")]
 
@@ -43,6 +45,7 @@ class ListCdrs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 class ExplainCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cdr: Annotated[str, Meta(description="Its id.")]
+    language: Annotated[Tongue, Meta(description="Of the text.")] = Tongue.EN
     party: _Own = None
     issuer: Annotated[str | None, Meta(description="The CPO that issued it; needed only if two did.")] = None
 
@@ -80,6 +83,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """For people, step by step."""
     cost: Cost
     """The same for machines."""
+    steps: tuple[Step, ...]
+    """Its lines, with what the tariffs say of each, and the reasons."""
 
 
 async def list_cdrs(desk: Desk, params: ListCdrs) -> Page[CdrLine]:
@@ -100,7 +105,8 @@ async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
         usage = usage_of(cdr)
         ours = row["cost"] is not None
         cost = msgspec.json.decode(str(row["cost"]), type=Cost) if ours else price(usage, cdr.tariffs)
-        lines = explain(cost, usage.time_zone)
+        phrases = BOOKS[params.language]
+        lines = explain(cost, usage.time_zone, phrases, cdr.tariffs)
     except (UnknownZone, NotPriced) as problem:
         says = f"CDR {cdr.id} cannot be reckoned: {problem}"
         raise Refused(Kind.INVALID, says, "its total stands as its issuer sent it") from None
@@ -109,8 +115,11 @@ async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
         party=str(cdr.party),
         cdr_id=cdr.id,
         currency=cdr.currency,
-        lines=(*lines, *await _reckoned(desk, cdr, cost)) if ours else (*lines, _compared(cdr, cost)),
+        lines=(*lines, *await _reckoned(desk, cdr, cost))
+        if ours
+        else (*lines, _compared(cdr, cost, phrases)),
         cost=cost,
+        steps=tuple(steps(cost, phrases, cdr.tariffs)),
     )
 
 
@@ -163,13 +172,14 @@ async def _line(desk: Desk, owner: PartyId, party: PartyId, cdr_id: str) -> CdrL
     return line_of(CdrLine, await needed(desk, t.cdr, f"CDR {cdr_id}", **key))
 
 
-def _compared(cdr: Cdr, cost: Cost) -> str:
+def _compared(cdr: Cdr, cost: Cost, phrases: Phrases) -> str:
     """What the issuer asks, beside what its tariffs give."""
     asked, found = cdr.total_cost.before_taxes, cost.total.before_taxes
-    if asked == found:
-        return f"{cdr.party} asks the same: {money(asked)} {cdr.currency} before taxes"
-    return (
-        f"{cdr.party} asks {money(asked)} {cdr.currency} before taxes, {money(asked - found)} apart from this"
+    return phrases["asks_same" if asked == found else "asks_other"].format(
+        party=cdr.party,
+        amount=money(asked, phrases),
+        currency=cdr.currency,
+        difference=money(asked - found, phrases),
     )
 
 

@@ -189,6 +189,8 @@ class Verb(msgspec.Struct, Generic[Params, Result], frozen=True):
     needs: Part | None = None
     show: Callable[[Result], str] | None = None
     """How the result reads for people; None: as a table of its fields."""
+    fails: Callable[[Result], bool] | None = None
+    """Does the result tell of something wrong? Then a command ends as where a check found something."""
     note: str = ""
     """What people are told beside the result."""
     arguments: int = 1

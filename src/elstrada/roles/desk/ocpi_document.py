@@ -44,13 +44,17 @@ def own_object(desk: Desk, content: bytes, party: PartyId, what: str) -> Object:
     return ours | {"last_updated": str(Instant(desk.clock.now()))} | document
 
 
-def fitted(document: Object, words: Language, noun: Noun[_M], what: str) -> _M:
-    """The object as the model has it, if it keeps every rule of the version of the standard."""
+def fitted(document: Object, words: Language, noun: Noun[_M], what: str, of: PartyId | None = None) -> _M:
+    """The object as the model has it, if it keeps every rule of the version of the standard.
+
+    Args:
+        of: whose it is, for a version that does not say it.
+    """
     try:
         wire = shape(document, noun.wire)
         problems = tuple(Problem(finding.pointer, finding.message) for finding in validate(wire))
         if not problems:
-            return noun.read(wire).value
+            return noun.read(wire, of).value
     except Mismatch as mismatch:
         problems = (problem_of(mismatch),)
     raise _invalid(what, words.version, problems)

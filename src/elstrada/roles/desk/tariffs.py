@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from elstrada.model.party import Role
 from elstrada.model.tariff import Tariff
+from elstrada.ocpi.body import Object
 from elstrada.ocpi.versions import LANGUAGES
 from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk.face import Desk, Kind, Problem, Refused, Verb
@@ -17,11 +18,16 @@ from elstrada.roles.desk.lookups import own_party
 from elstrada.roles.desk.ocpi_document import fitted, own_object
 from elstrada.roles.desk.paging import After, Page, owners, page_of
 from elstrada.roles.desk.shapes import Count
+from elstrada.roles.desk.tariff_check import CHECK, LintLine, lint_lines, shown_line
+from elstrada.roles.desk.tariff_quote import QUOTE
+from elstrada.roles.desk.tariff_simulate import SIMULATE
 from elstrada.roles.desk.tidings import tidings
 from elstrada.roles.roaming.rows import tariff_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
 from elstrada.tariffs.compile import compiled
+from elstrada.tariffs.lint import lint
+from elstrada.tariffs.phrases import BOOKS, Tongue
 from elstrada.tariffs.refusals import UnusableTariff
 
 MOST_LISTED = 10_000
@@ -49,10 +55,17 @@ class TariffLine(msgspec.Struct, frozen=True):
     last_updated: datetime
 
 
-async def put_tariff(desk: Desk, params: PutTariff) -> TariffLine:
+class StoredTariff(TariffLine, frozen=True):
+    """A tariff that was put, and what is odd about it."""
+
+    findings: tuple[LintLine, ...] = ()
+
+
+async def put_tariff(desk: Desk, params: PutTariff) -> StoredTariff:
     """Add or replace a tariff of ours, if it is valid and can be priced with.
 
-    What it was before is kept: sessions that began with it are priced by it (R-43).
+    What it was before is kept: sessions that began with it are priced by it (R-43). What is odd about it
+    is said, and refuses nothing that OCPI allows.
     """
     owner = await own_party(desk, params.party, Role.CPO)
     document = own_object(desk, params.file, owner.id, "tariff")
@@ -68,12 +81,26 @@ async def put_tariff(desk: Desk, params: PutTariff) -> TariffLine:
     key = {name: str(row[name]) for name in ("owner", "party", "tariff_id")}
     known = await desk.spine.get(t.tariff, **key)
     if known is not None and known["document"] == row["document"]:
-        return _line(known)
+        return _stored(known, tariff, document)
     kept = () if known is None else (_former(desk, known, tariff),)
     put = Put(t.tariff, row, expected={} if known is None else {"document": known["document"]})
     marks = await tidings(desk, owner.id, News.TARIFF, tariff.id)
     await desk.spine.commit(Work(writes=(put, *kept, *marks)))
-    return _line(row)
+    return _stored(row, tariff, document)
+
+
+def _stored(row: Row, tariff: Tariff, document: Object) -> StoredTariff:
+    findings = lint_lines(lint(tariff, str(document["country_code"])), BOOKS[Tongue.EN])
+    return StoredTariff(**msgspec.structs.asdict(_line(row)), findings=findings)
+
+
+def _shown(stored: StoredTariff) -> str:
+    told = msgspec.structs.asdict(stored)
+    told["last_updated"] = stored.last_updated.strftime("%F %TZ")
+    del told["findings"]
+    width = max(map(len, told))
+    lines = [f"{name.replace('_', ' '):<{width}}  {value}" for name, value in told.items()]
+    return "\n".join([*lines, *(shown_line(line, BOOKS[Tongue.EN]) for line in stored.findings)])
 
 
 def _former(desk: Desk, known: Row, tariff: Tariff) -> Put:
@@ -111,6 +138,16 @@ def _line(row: Row) -> TariffLine:
 
 
 VERBS = (
-    Verb("tariff put", "Add or replace a tariff from an OCPI file.", PutTariff, TariffLine, put_tariff),
+    Verb(
+        "tariff put",
+        "Add or replace a tariff from an OCPI file.",
+        PutTariff,
+        StoredTariff,
+        put_tariff,
+        show=_shown,
+    ),
     Verb("tariff list", "List tariffs.", ListTariffs, tuple[TariffLine, ...], list_tariffs, reads=True),
+    QUOTE,
+    CHECK,
+    SIMULATE,
 )

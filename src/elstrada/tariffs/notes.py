@@ -1,0 +1,36 @@
+"""The engine's notes in other languages.
+
+A stored cost keeps its notes as English sentences for ever. Each is known again by the phrase of the
+English book that it was made by, and told by the same phrase of another book; one that is not known is
+told as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+
+from elstrada.tariffs.phrases import Phrases
+from elstrada.tariffs.phrases.en import ENGLISH
+
+_GAP = re.compile(r"\\\{(\w+)\\\}")
+_KNOWN = ("note.", "reason.step")
+
+
+def _form(template: str) -> re.Pattern[str]:
+    """What every text made by a template looks like."""
+    return re.compile(_GAP.sub(r"(?P<\1>.+?)", re.escape(template)))
+
+
+_FORMS = {phrase: _form(text) for phrase, text in ENGLISH.items() if phrase.startswith(_KNOWN)}
+
+
+def told(note: str, phrases: Phrases) -> str:
+    """A note, or the reason of a line, in the language of a phrase book."""
+    for phrase, form in _FORMS.items():
+        found = form.fullmatch(note)
+        if found is not None:
+            gaps = found.groupdict()
+            if "dimension" in gaps and phrases is not ENGLISH:
+                gaps["dimension"] = phrases.get(f"dimension.{gaps['dimension']}", gaps["dimension"])
+            return phrases[phrase].format_map(gaps)
+    return note
