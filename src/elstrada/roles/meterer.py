@@ -33,6 +33,7 @@ from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
 from elstrada.spine.clock import Clock
 from elstrada.spine.face import Between, Cell, Delete, Put, Recorded, Row, Spine, SpineDown, Work
+from elstrada.spine.quarters import register_row
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class Meterer:
         (owner, station_id, evse_id, quarter), told = item
         key = {"owner": owner, "station_id": station_id, "evse_id": evse_id, "quarter": quarter}
         known = await self._spine.get(t.register_quarter, **key)
-        merged = told if known is None else both(told, register_of(known))
+        merged = told if known is None else both(told, register_row(known))
         row = {"owner": owner, **_row(merged)}
         return [] if known is not None and _same(known, row) else [Put(t.register_quarter, row)]
 
@@ -169,19 +170,6 @@ def both(one: RegisterQuarter, other: RegisterQuarter) -> RegisterQuarter:
 
 
 # --- rows -------------------------------------------------------------------------------------------
-
-
-def quarter_row_of(row: Row) -> SessionQuarter:
-    """A row of ``session_quarter``."""
-    # An engine may give a truth value as 0 or 1.
-    return msgspec.convert(
-        {name: row[name] for name in SessionQuarter.__struct_fields__}, SessionQuarter, strict=False
-    )
-
-
-def register_of(row: Row) -> RegisterQuarter:
-    """A row of ``register_quarter``."""
-    return msgspec.convert({name: row[name] for name in RegisterQuarter.__struct_fields__}, RegisterQuarter)
 
 
 def _row(part: SessionQuarter | RegisterQuarter) -> dict[str, Cell]:
