@@ -7,9 +7,8 @@ local day has 92, 96 or 100 of them, whatever the zone does. Source: pricing 5.4
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from elstrada.billing.metering.quarters import quarters_between
 
@@ -23,7 +22,7 @@ class Per(StrEnum):
     MONTH = "month"
 
 
-def bucket_of(quarter: datetime, per: Per, zone: ZoneInfo) -> str:
+def bucket_of(quarter: datetime, per: Per, zone: tzinfo) -> str:
     """The name of the hour, day or month in which a quarter lies; see ``buckets`` for their order.
 
     An hour is named by its first minute and the offset of its zone, so the hour that comes twice in
@@ -41,7 +40,7 @@ def bucket_of(quarter: datetime, per: Per, zone: ZoneInfo) -> str:
             return f"{local:%Y-%m}"
 
 
-def buckets(quarters: Iterable[datetime], per: Per, zone: ZoneInfo) -> dict[str, list[datetime]]:
+def buckets(quarters: Iterable[datetime], per: Per, zone: tzinfo) -> dict[str, list[datetime]]:
     """Quarters by the bucket in which they lie, in order of time."""
     found: dict[str, list[datetime]] = {}
     for quarter in quarters:
@@ -49,17 +48,17 @@ def buckets(quarters: Iterable[datetime], per: Per, zone: ZoneInfo) -> dict[str,
     return found
 
 
-def day_start(day: date, zone: ZoneInfo) -> datetime:
+def day_start(day: date, zone: tzinfo) -> datetime:
     """The first instant of a local day, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def month_start(month: str, zone: ZoneInfo, *, months_on: int = 0) -> datetime:
+def month_start(month: str, zone: tzinfo, *, months_on: int = 0) -> datetime:
     """The first instant of a local month (YYYY-MM), or of one so many months later, in UTC."""
     count = int(month[:4]) * 12 + int(month[5:]) - 1 + months_on
     return day_start(date(count // 12, count % 12 + 1, 1), zone)
 
 
-def quarters_of_day(day: date, zone: ZoneInfo) -> tuple[datetime, ...]:
+def quarters_of_day(day: date, zone: tzinfo) -> tuple[datetime, ...]:
     """All quarters of a local day: 96, or 92 and 100 where clocks are turned by an hour."""
     return tuple(quarters_between(day_start(day, zone), day_start(day + timedelta(days=1), zone)))
