@@ -323,6 +323,8 @@ def test_a_session_of_two_months_is_a_finding_and_has_no_rows() -> None:
         found = await spine.get(t.finding, source="session:SE*ELS/s0", code=CODE)
         assert found is not None
         assert str(found["sample"]).startswith("session s0 lasts 60 days")
+        await from_the_beginning(spine)
+        assert await follow(spine) == 0
 
     on(on_memory, Path(), scene)
 

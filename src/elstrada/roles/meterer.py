@@ -107,18 +107,19 @@ class Meterer:
         except NotBillable:
             return []  # The rater's finding says why.
         except TooLong as refusal:
-            return [await self._finding(owner, due.session_id, done.at, str(refusal))]
+            return await self._finding(owner, due.session_id, done.at, str(refusal)[:_SAMPLE_LENGTH])
         key = {"owner": owner, "session_id": due.session_id}
         known = await self._spine.find(t.session_quarter, key, order=("quarter",), limit=MOST_QUARTERS)
         return list(_changes(t.session_quarter, known, [key | _row(part) for part in parts]))
 
-    async def _finding(self, owner: str, session_id: str, at: datetime, reason: str) -> Put:
+    async def _finding(self, owner: str, session_id: str, at: datetime, reason: str) -> list[Put | Delete]:
+        """What is found, unless it stands there from an earlier reading of the log."""
         key: dict[str, Cell] = {"source": f"session:{owner}/{session_id}", "code": CODE}
         known = await self._spine.get(t.finding, **key)
-        row: dict[str, Cell] = {"sample": reason[:_SAMPLE_LENGTH], "last_at": at}
-        row["first_at"] = known["first_at"] if known else at
-        row["count"] = 1 + (cast(int, known["count"]) if known else 0)
-        return Put(t.finding, key | row)
+        if known is not None and known["sample"] == reason:
+            return []
+        row: dict[str, Cell] = {"sample": reason, "count": 1, "first_at": at, "last_at": at}
+        return [Put(t.finding, key | row)]
 
     # --- registers ----------------------------------------------------------------------------------
 

@@ -378,6 +378,8 @@ def test_a_weekday_that_fell_silent_is_seen_in_the_usual_five_weeks() -> None:
         ("meter report", {"location": "L9"}, Kind.MISSING, "there is no location 'L9'"),
         ("meter report", {"until": NOW, "day": "2026-10-25"}, Kind.USAGE, "expected one of"),
         ("meter report", {"day": "2026-02-30"}, Kind.USAGE, "not a day"),
+        ("meter report", {"day": "2026-10-29"}, Kind.USAGE, "still to come"),
+        ("meter load", {"since": NOW, "until": NOW - timedelta(days=1)}, Kind.USAGE, "that time is empty"),
         ("meter export", {"since": NOW - timedelta(days=401)}, Kind.USAGE, "more than 400 days"),
         ("meter load", {"time_zone": "Mars/Base"}, Kind.USAGE, "not a time zone"),
         ("meter anomalies", {"after": "CP9"}, Kind.USAGE, "nothing here is named"),

@@ -209,6 +209,8 @@ def window(chosen: Chosen, zone: ZoneInfo, now: datetime, days: int = 31) -> tup
         until = sane_moment(chosen.until, "/until") or now
         since = sane_moment(chosen.since, "/since") or until - timedelta(days=days)
     since, until = quarter_of(since), min(until.astimezone(UTC), quarter_of(now) + QUARTER)
+    if since >= until:
+        raise Refused(Kind.USAGE, "that time is empty, or is still to come", pointer="/since")
     if until - since > timedelta(days=MOST_DAYS):
         raise Refused(Kind.USAGE, f"that is more than {MOST_DAYS} days", "ask for less time", "/since")
     return since, until
