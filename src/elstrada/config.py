@@ -32,6 +32,7 @@ from elstrada.settings import (
     HttpSection,
     LimitsSection,
     LogSection,
+    MeteringSection,
     NatsSection,
     NodeId,
     OcpiSection,
@@ -85,6 +86,7 @@ class Config(BaseSettings):
     web_payments: WebPaymentsSection = WebPaymentsSection()
     outbound: OutboundSection = OutboundSection()
     limits: LimitsSection = LimitsSection()
+    metering: MeteringSection = MeteringSection()
     log: LogSection = LogSection()
     wire_log: WireLogSection = WireLogSection()
     otel: OtelSection = OtelSection()

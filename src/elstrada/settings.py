@@ -455,6 +455,13 @@ class WireLogSection(Section):
     """The oldest frames are removed from a larger file."""
 
 
+class MeteringSection(Section):
+    """What stations' meters told, by quarter-hours."""
+
+    keep_days: Annotated[int, Field(ge=40, le=36_500)] = 1_100
+    """Quarter-hours that are older are removed; three years and a month of them stay."""
+
+
 class OtelSection(Section):
     """Traces by OpenTelemetry; needs ``elstrada[otel]``."""
 

@@ -47,7 +47,7 @@ def test_each_node_says_who_and_how_it_is(installed: tuple[Cluster, Market]) -> 
     ]
     assert not held[0] & held[1]
     assert not held[1] & held[2], "each piece of work is one node's"
-    assert sum("lease=follower:" in name for leases in held for name in leases) == 4 * 4, "of four shards"
+    assert sum("lease=follower:" in name for leases in held for name in leases) == 5 * 4, "of four shards"
 
 
 def test_what_happens_at_one_gateway_is_billed_by_another_node(installed: tuple[Cluster, Market]) -> None:
@@ -248,13 +248,13 @@ def test_the_work_of_a_node_that_was_killed_goes_on_at_another(installed: tuple[
     before = len(nodes.rest.rows("select 1 from cdr where owner = party"))
     asyncio.run(charge(nodes.gateways[0], market.passwords[STATION]))
     nodes.rest.kill()
-    wait_for(lambda: followers_at(heir) == 2 * 4, "the heir to follow all shards")
+    wait_for(lambda: followers_at(heir) == 3 * 4, "the heir to follow all shards")
     wait_for(lambda: len(heir.rows("select 1 from cdr where owner = party")) > before, "the CDR")
     nodes.rest.up()
     wait_for(lambda: everything_billed(heir), "every CDR to be billed once")
     heir.down()
     nodes.others.remove(heir)
-    wait_for(lambda: followers_at(nodes.rest) == 4 * 4, "the work to come back")
+    wait_for(lambda: followers_at(nodes.rest) == 5 * 4, "the work to come back")
 
 
 def followers_at(node: Node) -> int:

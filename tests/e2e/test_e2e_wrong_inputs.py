@@ -388,6 +388,13 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("node", "list", "--limit", "1"), "", 2, "No such option"),
     (("node", "drain", "NOBODY"), "", 1, "there is no node"),
     (("finding", "list", "--limit", "many"), "", 2, "/limit"),
+    (("meter", "report", "--by", "street"), "", 2, "street"),
+    (("meter", "report", "--month", "2026-03", "--day", "2026-03-01"), "", 2, "expected one of"),
+    (("meter", "report", "--after", "nowhere"), "", 2, "no place in this report"),
+    (("meter", "export", "--station", "NOBODY"), "", 1, "there is no station"),
+    (("meter", "export", "--day", "2026-02-30"), "", 2, "not a day"),
+    (("meter", "load", "--time-zone", "Mars/Base"), "", 2, "not a time zone"),
+    (("meter", "anomalies", "--since", "2020-01-01T00:00:00Z"), "", 2, "more than 400 days"),
     (("finding", "makes", "--limit", "0"), "", 2, "/limit"),
 )
 

@@ -85,7 +85,7 @@ async def _installed(home: Path) -> None:
     await spine.commit(Work(writes=(Put(t.party, {"party": str(ELS), "document": "{}"}),)))
     hello = StationConnected("ocpp1.6", "c1")
     end = await spine.commit(Work(appends=(Append("station/SE*ELS/CP1", 0, (hello,)),)))
-    for follower in ("rater", "biller", "cashier", "roamer"):
+    for follower in ("rater", "biller", "cashier", "meterer", "roamer"):
         await spine.commit(Work(advance=Advance(follower, end)))
     await spine.close()
 

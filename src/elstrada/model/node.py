@@ -16,7 +16,7 @@ class Part(StrEnum):
     ROAMER = "roamer"
     """Keep peers up to date, and be kept up to date by them."""
     RATER = "rater"
-    """Make CDRs."""
+    """Make CDRs, and keep the quarter-hours of meters."""
     BILLER = "biller"
     """Make bill lines."""
     PAGES = "pages"

@@ -153,6 +153,7 @@ class House:
             end_rules=config.stations.unended.rules,
             signer=configured_signer(config.stations.message_signing),
             settle_rules=config.stations.settling.rules,
+            quarters_kept=timedelta(days=config.metering.keep_days),
         )
         self.node = Node(hands, self._parties, parts=config.parts, post=self._post)
         await self._be_seen(stack)

@@ -20,7 +20,7 @@ from elstrada.model.unended import EndRules
 from elstrada.model.waits import Looks, Waits
 from elstrada.net.face import Chance, Clock, HttpClient
 from elstrada.ocpi.versions import TABLES
-from elstrada.roles import biller, rater
+from elstrada.roles import biller, meterer, rater
 from elstrada.roles.biller import Biller
 from elstrada.roles.contracts.contracts import PlugAndCharge
 from elstrada.roles.desk.parties import settle_parties
@@ -31,6 +31,7 @@ from elstrada.roles.gateway.reception import Onboarding
 from elstrada.roles.keys import Keys
 from elstrada.roles.leading import Leader, report
 from elstrada.roles.message_keys import Signer
+from elstrada.roles.meterer import Meterer, MeterSweep
 from elstrada.roles.quirks.table import load_quirks
 from elstrada.roles.rater import Rater
 from elstrada.roles.roaming import cashier, roamer
@@ -100,6 +101,8 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """Signs what answers signed messages of stations; None: nobody does."""
     settle_rules: SettleRules = SettleRules()
     """How long a station that came is asked nothing."""
+    quarters_kept: timedelta = timedelta(days=1_100)
+    """How long it is known what was metered in each quarter of an hour."""
 
 
 class Following(msgspec.Struct, frozen=True):
@@ -155,6 +158,7 @@ class Node:
         )
         self.expiry = ExpiryWatch(hands.spine, hands.clock, self.findings, hands.certificates_end_soon)
         self.rater, self.biller = Rater(hands.spine), Biller(hands.spine)
+        self.meterer = Meterer(hands.spine)
         self.leader = Leader(hands.spine, hands.wall, hands.node, hands.terms)
         self.followings: list[Following] = []
         """Every follower that may run here, and how it is doing."""
@@ -184,6 +188,9 @@ class Node:
             self.leader.lead("roamer:keeper", partial(self.roaming.keeper.run, looks.callbacks_s))
         if Part.RATER in self.parts:
             self._follow(rater.NAME, self.rater.handle)
+            self._follow(meterer.NAME, self.meterer.handle)
+            sweep = MeterSweep(self.hands.spine, self.hands.clock, self.hands.quarters_kept)
+            self.leader.lead("meterer:sweep", sweep.run)
         if Part.BILLER in self.parts:
             self._follow(biller.NAME, self.biller.handle)
 

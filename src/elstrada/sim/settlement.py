@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sqlalchemy import Table
 
@@ -15,7 +15,7 @@ from elstrada.sim.stations import VirtualStation
 from elstrada.spine.face import Cell, Recorded, Row
 from elstrada.spine.memory import MemorySpine, MemoryStore
 from elstrada.spine.rules import key_names
-from elstrada.spine.tables import VIEWS
+from elstrada.spine.tables import VIEWS, session_quarter
 
 _Fact = TypeVar("_Fact")
 
@@ -27,6 +27,7 @@ def of_parties(cpo: MemoryStore, emsp: MemoryStore, stations: Sequence[VirtualSt
         *each_applied_once(cpo.log, emsp.log),
         *a_line_per_accepted_cdr(emsp.log),
         *sums_are_equal(cpo.log, emsp.log, stations),
+        *quarters_are_the_sessions(cpo),
     ]
 
 
@@ -86,6 +87,19 @@ def sums_are_equal(
     if owed_wh != billed_wh:
         problems.append(f"sums: CDRs for the eMSP {owed_wh} Wh, its bills {billed_wh} Wh")
     return problems
+
+
+def quarters_are_the_sessions(cpo: MemoryStore) -> list[str]:
+    """The quarter-hours of every completed session sum to its energy, and there are none of any other."""
+    metered: Counter[str] = Counter()
+    for row in cpo.tables.rows(session_quarter):
+        metered[str(row["session_id"])] += cast(int, row["energy_wh"])
+    completed = {fact.session_id: fact.energy_wh for fact in _of(cpo.log, f.SessionCompleted)}
+    return [
+        f"sums: session {session_id} took {completed.get(session_id)} Wh, its quarter-hours {metered.get(session_id)} Wh"
+        for session_id in dict.fromkeys((*completed, *metered))
+        if completed.get(session_id) != metered.get(session_id)
+    ]
 
 
 def _wh(energies_kwh: Iterable[Decimal]) -> Decimal:

@@ -926,6 +926,44 @@ hub_exchange = _record(
     Index("hub_exchange_by_receiver", "owner", "receiver", "at", "exchange_id"),
     Index("hub_exchange_by_sender", "owner", "sender", "at", "exchange_id"),
 )
+session_quarter = _record(
+    "session_quarter",  # model.SessionQuarter: a complete session's part in a quarter of an hour (decision 0026).
+    _key("owner"),
+    _key("session_id"),
+    Column("quarter", Moment, primary_key=True),
+    Column("station_id", Text, nullable=False),
+    Column("evse_id", Integer, nullable=False),
+    Column("energy_wh", BigInteger, nullable=False),
+    Column("connected_s", Integer, nullable=False),
+    Column("charging_s", Integer, nullable=False),
+    Column("least_w", BigInteger),
+    Column("peak_w", BigInteger),
+    Column("imbalance_ma", BigInteger),
+    Column("inlet_wh", BigInteger),
+    Column("outlet_wh", BigInteger),
+    Column("source", Text, nullable=False),  # model.quarter.QuarterSource
+    Column("begun", Boolean, nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("failed", Boolean, nullable=False),
+    Column("begun_wh", BigInteger),
+    Column("ended_wh", BigInteger),
+    Column("total_wh", BigInteger),
+    Column("total_s", Integer),
+    Index("session_quarter_by_station", "owner", "station_id", "quarter", "session_id"),
+    Index("session_quarter_by_time", "quarter", "owner", "session_id"),
+)
+register_quarter = _record(
+    "register_quarter",  # model.RegisterQuarter: an import register between sessions.
+    _key("owner"),
+    _key("station_id"),
+    Column("quarter", Moment, primary_key=True),
+    Column("evse_id", Integer, primary_key=True, autoincrement=False),
+    Column("first_at", Moment, nullable=False),
+    Column("first_wh", BigInteger, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("last_wh", BigInteger, nullable=False),
+    Index("register_quarter_by_time", "quarter", "owner", "station_id", "evse_id"),
+)
 customer = _record("customer", _key("owner"), _key("customer_id"), Column("document", Text, nullable=False))
 contract = _record(
     "contract",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, timedelta, tzinfo
+from datetime import UTC, date, timedelta, tzinfo
 from typing import Any
 
 from litestar import Litestar, Request, Response, asgi, get
@@ -17,6 +17,7 @@ from elstrada.net.face import Clock
 from elstrada.spine.face import Spine, SpineDown
 from elstrada.web import assets, events, guard, languages
 from elstrada.web.assets import Asset
+from elstrada.web.operator.energy import read_energy
 from elstrada.web.operator.stations import WireLog, read_station, read_stations
 from elstrada.web.render import Renderer
 
@@ -72,6 +73,7 @@ def make_app(
             _overview(feed, renderers),
             _stations(spine, clock, renderers),
             _station(spine, clock, renderers, wire, quirks),
+            _energy(spine, clock, renderers, zone),
             _events(feed),
         ],
         exception_handlers={
@@ -134,6 +136,26 @@ def _station(
         return _page(request, renderers[_language(request)].station(found))
 
     return station
+
+
+def _energy(spine: Spine, clock: Clock, renderers: Mapping[str, Renderer], zone: tzinfo) -> Any:
+    @get("/energy")
+    async def energy(
+        request: _Request, day: FromQuery[str] = "", location: FromQuery[str] = ""
+    ) -> Response[str]:
+        page = await read_energy(spine, _day(day), location[:MAX_SEARCH], zone, clock.now())
+        return _page(request, renderers[_language(request)].energy(page))
+
+    return energy
+
+
+def _day(text: str) -> date | None:
+    """A day as the browser's field gives it; anything else is no day."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 2000 <= day.year <= 2200 else None
 
 
 def _page(request: _Request, html: str) -> Response[str]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
 import msgspec
 from babel import Locale, negotiate_locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, get_currency_symbol
@@ -93,6 +93,22 @@ class Formats(msgspec.Struct, frozen=True):
         if at is None:
             return MISSING
         return format_datetime(at.astimezone(self.zone), "d MMM HH:mm", locale=self.locale)
+
+    def share(self, value: Decimal | None) -> str:
+        """A share of one in percent: ``12,5 %``."""
+        return MISSING if value is None else f"{self.number(100 * value, 1)}\xa0%"
+
+    def day(self, day: date) -> str:
+        """A day of the year: ``Sun 25 Oct``."""
+        return format_date(day, "EEE d MMM", locale=self.locale)
+
+    def month(self, day: date) -> str:
+        """The month in which a day lies: ``October 2026``."""
+        return format_date(day, "LLLL y", locale=self.locale)
+
+    def hour(self, at: datetime) -> str:
+        """The time of day, and by how much clocks are ahead of UTC: ``02:00 (+02:00)``."""
+        return format_datetime(at.astimezone(self.zone), "HH:mm (xxx)", locale=self.locale)
 
     def zone_name(self) -> str:
         """The zone of every time on the page, such as ``Europe/Stockholm``."""

@@ -55,10 +55,10 @@ def to_csv(lines: Iterable[BillLine], *, decimal_comma: bool = False) -> Export:
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(["record", *(name for name, _ in COLUMNS)])
     for line in billed:
-        writer.writerow(["LINE", *(_cell(value(line), decimal_comma) for _, value in COLUMNS)])
+        writer.writerow(["LINE", *(cell(value(line), decimal_comma) for _, value in COLUMNS)])
     for total in totals:
         values = _total_values(total)
-        writer.writerow(["TOTAL", *(_cell(values.get(name), decimal_comma) for name, _ in COLUMNS)])
+        writer.writerow(["TOTAL", *(cell(values.get(name), decimal_comma) for name, _ in COLUMNS)])
     return Export(out.getvalue().encode(), totals, tuple(line.id for line in ordered if line.vat is None))
 
 
@@ -127,7 +127,8 @@ def _total_values(total: Total) -> dict[str, Value]:
     }
 
 
-def _cell(value: Value, decimal_comma: bool) -> str:
+def cell(value: Value, decimal_comma: bool) -> str:
+    """A value as it stands in a file for spreadsheets."""
     if value is None:
         return ""
     if isinstance(value, Decimal):

@@ -7,6 +7,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "station": ("stations", "Charging stations we own."),
     "firmware": ("firmware", "Firmware for stations."),
     "session": ("sessions", "Charging at stations of ours."),
+    "meter": ("meter", "Energy, use and losses by place and time, and what is odd."),
     "booking": ("bookings", "What partners can book at our locations, and what they have."),
     "partner": ("partners", "Roaming connections with other parties."),
     "hub": ("hub", "A roaming hub of ours, and who is behind it."),

@@ -20,7 +20,7 @@ from elstrada.spine.upkeep.database import Broken, CannotOpen, cause, named, sna
 from elstrada.spine.upkeep.revisions import Revisions, revisions_of
 
 AREA, LAG = "database", "followers"
-FOLLOWERS = ("biller", "cashier", "rater", "roamer")
+FOLLOWERS = ("biller", "cashier", "meterer", "rater", "roamer")
 _SKEW, _BAD_SKEW = timedelta(seconds=2), timedelta(seconds=30)
 _BEHIND, _STUCK = timedelta(minutes=1), timedelta(minutes=15)
 
