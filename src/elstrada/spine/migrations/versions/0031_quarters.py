@@ -7,7 +7,7 @@ from alembic import op
 
 from elstrada.spine.columns import Moment
 
-revision = "0033"
+revision = "0031"
 down_revision = "0030"
 branch_labels = None
 depends_on = None
