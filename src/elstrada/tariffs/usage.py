@@ -107,7 +107,7 @@ def zone_of(cdr_id: str, told: str | None, country: str) -> str:
 
 def is_of_booking(period: ChargingPeriod) -> bool:
     """Has it a volume of a booking?"""
-    return any(one.type in _OF_BOOKINGS for one in period.dimensions)
+    return not _OF_BOOKINGS.isdisjoint([one.type for one in period.dimensions])
 
 
 def zone_named(name: str) -> ZoneInfo:
