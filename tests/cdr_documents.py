@@ -90,9 +90,16 @@ def cost(version: str, net: str, tax: str) -> Document | float:
     return {"before_taxes": float(net), "taxes": [{"name": "VAT", "percentage": 25, "amount": float(tax)}]}
 
 
-def random_cdr(random: Random, version: str = "2.2.1") -> Document:
-    """One of any minute of a year, near weekday's prices more often than not."""
-    start = START + timedelta(days=random.randrange(365), minutes=random.randrange(-240, 660))
+def random_cdr(random: Random, version: str = "2.2.1", *, usual: float = 0.5) -> Document:
+    """One of a year, by the minute.
+
+    Args:
+        usual: how many of them are within a weekday's prices for use; the rest are at any time.
+    """
+    start = START + timedelta(days=random.randrange(365), minutes=random.randrange(-240, 1_200))
+    if random.random() < usual:
+        start = START + timedelta(days=7 * random.randrange(52) + random.randrange(4))
+        start += timedelta(minutes=random.randrange(-120, 420))
     wh = tuple(random.randrange(12_000) for _ in range(4))
     return cdr(version, start=start, wh=wh, id=f"C{random.randrange(10**9)}")
 

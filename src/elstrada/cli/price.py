@@ -199,7 +199,7 @@ def _price_one(source: str, found: Document, rerating: Rerating, telling: _Telli
     if found.problem:
         _refuse(_Refused(source, found.line, "", found.problem), telling, summary)
         return
-    for path, rated in _rated(found.body, rerating):
+    for path, rated in _rated(found.body, rerating, lines=not telling.json):
         if isinstance(rated, Rated):
             _tell(source, found.line, rated, telling, summary)
         else:
@@ -215,10 +215,12 @@ def _why(problem: Misread | NotPriced) -> tuple[str, str]:
     return "", f"{problem}; say --tz" if isinstance(problem, UnknownZone) else str(problem)
 
 
-def _rated(body: bytes, rerating: Rerating) -> Iterator[tuple[str, Rated | Misread | NotPriced]]:
+def _rated(
+    body: bytes, rerating: Rerating, *, lines: bool
+) -> Iterator[tuple[str, Rated | Misread | NotPriced]]:
     for path, entry in documents_in(body):
         try:
-            yield path, rerating.rate(entry)
+            yield path, rerating.rate(entry, lines=lines)
         except (Misread, NotPriced) as problem:
             yield path, problem
 

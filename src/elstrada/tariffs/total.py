@@ -49,7 +49,7 @@ def cost_of(
         sums: exact, by part: fixed, energy, time, parking, reservation; what has no charge is left out.
     """
     tariff = by.tariff
-    whole = _limited(_together(sums.values()), tariff, policy, notes)
+    whole = _limited(together(sums.values()), tariff, policy, notes)
     costs = {name: _price(one, policy.part_decimals, policy) for name, one in sums.items()}
     if not sums:
         notes.append(f"tariff {by.name} has no price for anything in this session: it is free (rule 7)")
@@ -104,7 +104,7 @@ def _sum(charges: Iterable[Charge], policy: Policy) -> Sum:
     return Sum(net, taxes if known else None)
 
 
-def _together(parts: Iterable[Sum]) -> Sum:
+def together(parts: Iterable[Sum]) -> Sum:
     """The sum of sums; its tax is unknown if one is."""
     net = _ZERO
     taxes: dict[Decimal, Decimal] | None = {}
@@ -179,7 +179,7 @@ def _price(whole: Sum, decimals: int, policy: Policy) -> Price:
         return Price(before, None)
     exact = whole.net
     lines: list[TaxAmount] = []
-    for rate, amount in sorted(whole.taxes.items()):
+    for rate, amount in sorted(whole.taxes.items()) if len(whole.taxes) > 1 else whole.taxes.items():
         exact += amount
         so_far = rounded(exact, decimals)
         lines.append(TaxAmount(policy.tax_name, so_far - reached, rate))
