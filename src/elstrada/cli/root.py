@@ -17,6 +17,7 @@ _MODULES: Mapping[str, tuple[str, str]] = {
     "demo": ("elstrada.cli.living", "Show a living network on this machine; needs no configuration."),
     "sim": ("elstrada.cli.living", "Simulate worlds from seeds and check every promise."),
     "serve": ("elstrada.cli.living", "Run the roles of this installation."),
+    "price": ("elstrada.cli.price", "Say what CDRs in files should cost; needs no installation."),
     "config": ("elstrada.cli.configuration", "Show and check the configuration."),
     "db": ("elstrada.cli.database", "Migrate, back up, restore and verify the database."),
     "keys": ("elstrada.cli.keys", "Make the secrets that several nodes share."),

@@ -77,16 +77,26 @@ def _step(charges: list[Charge], group: list[int]) -> None:
     if step <= 0 or total < 0:  # Step 0 is none (rule 11); energy given back is not rounded (A22).
         return
     per_unit = 1000 if last.dimension is Dimension.ENERGY else 3600
-    units = sum((_units(volume, per_unit) for volume in measured), _ZERO)
-    billed = (units / step).to_integral_value(ROUND_CEILING) * step
+    units, billed = units_billed(measured, step, per_unit)
     surplus = billed / per_unit - total
     if surplus:
-        quantity = (last.measured + surplus).quantize(_QUANTUM).normalize()
+        quantity = with_surplus(last.measured, surplus)
         unit = "Wh" if per_unit == 1000 else "s"
         reason = f"step {step} {unit}: {_plain(units)} -> {_plain(billed)} {unit}"
         charges[group[-1]] = Charge(
             last.dimension, last.reserved, last.start, last.by, last.offer, last.measured, quantity, reason
         )
+
+
+def units_billed(measured: Sequence[Decimal], step: int, per_unit: int) -> tuple[Decimal, Decimal]:
+    """Wh or seconds of these volumes: as measured, and as billed by this step."""
+    units = sum([_units(volume, per_unit) for volume in measured], _ZERO)
+    return units, (units / step).to_integral_value(ROUND_CEILING) * step
+
+
+def with_surplus(volume: Decimal, surplus: Decimal) -> Decimal:
+    """What is billed of the last volume."""
+    return (volume + surplus).quantize(_QUANTUM).normalize()
 
 
 def _units(volume: Decimal, per_unit: int) -> Decimal:

@@ -135,7 +135,7 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
 def _origin(usage: Usage) -> datetime:
     """Where durations count from: the first charging period, not the reservation before it (A11)."""
     for period in usage.periods:
-        if all(one.type != _RESERVATION for one in period.dimensions):
+        if _RESERVATION not in [one.type for one in period.dimensions]:
             return period.start_date_time
     return usage.start
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from functools import lru_cache
 from itertools import groupby, pairwise
 from zoneinfo import ZoneInfo
 
@@ -65,8 +66,11 @@ def first_change(
         return None
     start, zone = now.local.astimezone(UTC), now.local.tzinfo
     assert isinstance(zone, ZoneInfo)
+    cuts = _cuts(by, start, end, now.energy_kwh, taken, origin, zone)
+    if not cuts:
+        return None
     before = _offers(by, now)
-    for at, energy in _cuts(by, start, end, now.energy_kwh, taken, origin, zone):
+    for at, energy in cuts:
         elapsed = (at - origin) // _SECOND
         then = Situation(at.astimezone(zone), now.energy_kwh + energy, elapsed, now.volumes)
         if _offers(by, then) != before:
@@ -107,8 +111,9 @@ def _cuts(
     cuts: dict[datetime, Decimal] = {}
     by_clock = _clock_changes(by.edges.minutes, start, end, zone) if by.edges.minutes else ()
     for at in (*by_clock, *(origin + timedelta(seconds=s) for s in by.edges.seconds)):
-        share = taken * ((at - start) // _SECOND) / length
-        cuts[at] = share.quantize(_EXTENSIVE["ENERGY"], ROUND_HALF_EVEN)
+        if start < at < end:
+            share = taken * ((at - start) // _SECOND) / length
+            cuts[at] = share.quantize(_EXTENSIVE["ENERGY"], ROUND_HALF_EVEN)
     for bound in by.edges.energies:
         if energy < bound < energy + taken:
             crossed = ((bound - energy) * length / taken).to_integral_value()
@@ -146,15 +151,21 @@ def _clock_changes(
     day = start.astimezone(zone).date()
     last = min(end.astimezone(zone).date(), day + timedelta(days=MAX_DAYS))
     while day <= last:
-        turn = _turn(day, zone)
-        if turn is not None:
-            yield turn
-        for minute in minutes:
-            wall = datetime.combine(day, time(minute // 60, minute % 60), zone)
-            yield wall.astimezone(UTC)
-            if turn is not None:
-                yield wall.replace(fold=1).astimezone(UTC)
+        yield from _changes_of_day(minutes, day, zone)
         day += _DAY
+
+
+@lru_cache(maxsize=4_096)
+def _changes_of_day(minutes: tuple[int, ...], day: date, zone: ZoneInfo) -> tuple[datetime, ...]:
+    """Those of one local day; kept, because many sessions share their days."""
+    turn = _turn(day, zone)
+    changes = [] if turn is None else [turn]
+    for minute in minutes:
+        wall = datetime.combine(day, time(minute // 60, minute % 60), zone)
+        changes.append(wall.astimezone(UTC))
+        if turn is not None:
+            changes.append(wall.replace(fold=1).astimezone(UTC))
+    return tuple(changes)
 
 
 def _turn(day: date, zone: ZoneInfo) -> datetime | None:
@@ -174,11 +185,12 @@ def _turn(day: date, zone: ZoneInfo) -> datetime | None:
 
 
 _Choice = tuple[int | None, ...]
+_DIMENSIONS = tuple(Dimension)
 
 
 def _offers(by: PriceList, now: Situation) -> _Choice:
     """Which element prices each dimension."""
-    chosen = (best(by.session.get(dimension, ()), now) for dimension in Dimension)
+    chosen = [best(by.session.get(dimension, ()), now) for dimension in _DIMENSIONS]
     return tuple(offer and offer.element for offer in chosen)
 
 

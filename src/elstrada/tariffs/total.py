@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
-from elstrada.model.cost import Cost, Price, TaxAmount
+from elstrada.model.cost import Cost, CostLine, Price, TaxAmount
 from elstrada.model.tariff import Dimension, PriceLimit, Tariff, TaxIncluded
 from elstrada.tariffs.charge import Charge
 from elstrada.tariffs.compile import PriceList
@@ -32,44 +32,55 @@ class Sum(msgspec.Struct, frozen=True):
 
 def summed(charges: Sequence[Charge], by: PriceList, policy: Policy, notes: list[str]) -> Cost:
     """The cost of these charges; limits are those of the tariff at the session's start."""
-    tariff = by.tariff
     _refuse_unknown_net(charges, policy)
-    whole = _limited(_sum(charges, policy), tariff, policy, notes)
-    parts = {name: [c for c in charges if _part(c) == name] for name in _PARTS}
-    costs = {
-        name: _price(_sum(some, policy), policy.part_decimals, policy) for name, some in parts.items() if some
-    }
-    if not charges:
+    parts: dict[str, list[Charge]] = {}
+    for charge in charges:
+        parts.setdefault(_part(charge), []).append(charge)
+    sums = {name: _sum(some, policy) for name, some in parts.items()}
+    return cost_of(sums, by, policy, notes, tuple(charge.line() for charge in charges))
+
+
+def cost_of(
+    sums: Mapping[str, Sum], by: PriceList, policy: Policy, notes: list[str], lines: tuple[CostLine, ...] = ()
+) -> Cost:
+    """The cost that these sums come to, rounded once.
+
+    Args:
+        sums: exact, by part: fixed, energy, time, parking, reservation; what has no charge is left out.
+    """
+    tariff = by.tariff
+    whole = _limited(together(sums.values()), tariff, policy, notes)
+    costs = {name: _price(one, policy.part_decimals, policy) for name, one in sums.items()}
+    if not sums:
         notes.append(f"tariff {by.name} has no price for anything in this session: it is free (rule 7)")
     decimals = policy.decimals.get(tariff.currency, policy.usual_decimals)
     return Cost(
         currency=tariff.currency,
         total=_price(whole, decimals, policy),
-        lines=tuple(charge.line() for charge in charges),
+        lines=lines,
         notes=tuple(dict.fromkeys(notes)),
         **costs,
     )
 
 
-_PARTS = ("fixed", "energy", "time", "parking", "reservation")
-_PART_OF = {
+PART_OF = {
     Dimension.FLAT: "fixed",
     Dimension.ENERGY: "energy",
     Dimension.TIME: "time",
     Dimension.PARKING_TIME: "parking",
 }
+"""The part of a cost that a dimension counts to, but for reservations."""
 
 
 def _part(charge: Charge) -> str:
-    return "reservation" if charge.reserved else _PART_OF[charge.dimension]
+    return "reservation" if charge.reserved else PART_OF[charge.dimension]
 
 
-def _refuse_unknown_net(charges: Iterable[Charge], policy: Policy) -> None:
+def _refuse_unknown_net(charges: Sequence[Charge], policy: Policy) -> None:
     """Rule 14: with tax included and no rate, only the gross amount is known."""
-    charges = tuple(charges)
     for charge in charges:
         tariff = charge.by.tariff
-        if tariff.tax_included is TaxIncluded.YES and charge.offer.vat is None and charge.amount:
+        if charge.offer.vat is None and tariff.tax_included is TaxIncluded.YES and charge.amount:
             gross = policy.round_total(sum((c.amount for c in charges), _ZERO), tariff.currency)
             raise NetUnknown(charge.by.name, gross, tariff.currency)
 
@@ -91,6 +102,20 @@ def _sum(charges: Iterable[Charge], policy: Policy) -> Sum:
             net += own
             taxes[rate] = taxes.get(rate, _ZERO) + own * rate / _HUNDRED
     return Sum(net, taxes if known else None)
+
+
+def together(parts: Iterable[Sum]) -> Sum:
+    """The sum of sums; its tax is unknown if one is."""
+    net = _ZERO
+    taxes: dict[Decimal, Decimal] | None = {}
+    for part in parts:
+        net += part.net
+        if part.taxes is None or taxes is None:
+            taxes = None
+            continue
+        for rate, amount in part.taxes.items():
+            taxes[rate] = taxes.get(rate, _ZERO) + amount
+    return Sum(net, taxes)
 
 
 def _limited(whole: Sum, tariff: Tariff, policy: Policy, notes: list[str]) -> Sum:
@@ -154,8 +179,9 @@ def _price(whole: Sum, decimals: int, policy: Policy) -> Price:
         return Price(before, None)
     exact = whole.net
     lines: list[TaxAmount] = []
-    for rate, amount in sorted(whole.taxes.items()):
+    for rate, amount in sorted(whole.taxes.items()) if len(whole.taxes) > 1 else whole.taxes.items():
         exact += amount
-        lines.append(TaxAmount(policy.tax_name, rounded(exact, decimals) - reached, rate))
-        reached = rounded(exact, decimals)
+        so_far = rounded(exact, decimals)
+        lines.append(TaxAmount(policy.tax_name, so_far - reached, rate))
+        reached = so_far
     return Price(before, tuple(lines))

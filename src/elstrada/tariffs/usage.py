@@ -82,22 +82,32 @@ def usage_of(cdr: Cdr, *, time_zone: str | None = None, reservation_expired: boo
     Raises:
         UnknownZone: neither says, and the country has several zones.
     """
-    zone = time_zone or cdr.time_zone or ZONE_OF_COUNTRY.get(cdr.cdr_location.country)
-    if zone is None:
-        raise UnknownZone(f"CDR {cdr.id}: no time zone, and {cdr.cdr_location.country} does not settle it")
     return Usage(
         start=cdr.start_date_time,
         end=cdr.end_date_time,
-        time_zone=zone,
+        time_zone=time_zone or zone_of(cdr.id, cdr.time_zone, cdr.cdr_location.country),
         currency=cdr.currency,
         periods=cdr.charging_periods,
         reservation_expired=reservation_expired,
-        booked=cdr.booking_id is not None or any(map(_is_of_booking, cdr.charging_periods)),
+        booked=cdr.booking_id is not None or any(map(is_of_booking, cdr.charging_periods)),
     )
 
 
-def _is_of_booking(period: ChargingPeriod) -> bool:
-    return any(one.type in _OF_BOOKINGS for one in period.dimensions)
+def zone_of(cdr_id: str, told: str | None, country: str) -> str:
+    """The name of a CDR's time zone: what it tells, else that of a country of one zone (rule 17).
+
+    Raises:
+        UnknownZone: neither settles it.
+    """
+    zone = told or ZONE_OF_COUNTRY.get(country)
+    if zone is None:
+        raise UnknownZone(f"CDR {cdr_id}: no time zone, and {country or 'no country'} does not settle it")
+    return zone
+
+
+def is_of_booking(period: ChargingPeriod) -> bool:
+    """Has it a volume of a booking?"""
+    return not _OF_BOOKINGS.isdisjoint([one.type for one in period.dimensions])
 
 
 def zone_named(name: str) -> ZoneInfo:
