@@ -10,7 +10,7 @@ import msgspec
 from elstrada.cli.output import printable
 from elstrada.model.cost import Cost, Price
 from elstrada.roles.rerating import Difference, Rated, differences
-from elstrada.tariffs.explain import explain, plain
+from elstrada.tariffs.explain import explain
 
 _PARTS = ("total", "fixed", "energy", "time", "parking", "reservation")
 
@@ -128,8 +128,14 @@ def _taxed(money: Total) -> str:
 
 def _stated(one: Difference, currency: str) -> str:
     taxed = "" if one.gross is None else f", {one.gross:+f} with tax"
-    ours = f"{plain(one.stated + one.net)} {currency} before tax, where the CDR states {plain(one.stated)}"
+    ours = f"{_plain(one.stated + one.net)} {currency} before tax, where the CDR states {_plain(one.stated)}"
     return f"Difference, {one.part}: {ours}: {one.net:+f}{taxed}"
+
+
+def _plain(number: Decimal) -> str:
+    """Without exponent or idle zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _amount(price: Price) -> Amount:

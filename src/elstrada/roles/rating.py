@@ -139,11 +139,24 @@ class Rating:
         Raises:
             NotBillable, NotPriced, Unplaced: it has no price.
         """
+        return (await self.running(owner, station_id, reached, now))[0]
+
+    async def running(
+        self, owner: PartyId, station_id: str, reached: SessionCompleted, now: datetime
+    ) -> tuple[Cost, Tariff, str]:
+        """As ``so_far``, with the tariff and the time zone of the place.
+
+        Args:
+            reached: how its completion would read, had it ended then.
+        Raises:
+            NotBillable, NotPriced, Unplaced: it has no price.
+        """
         stream, session_id = station_stream(owner, station_id), reached.session_id
         row = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
         first = cast(int, row["first_version"]) if row else 1
         recorded = await self.facts(stream, first, None)
-        return (await self._priced(stream, [*_of(session_id, recorded), reached], now)).cost
+        priced = await self._priced(stream, [*_of(session_id, recorded), reached], now)
+        return priced.cost, priced.tariff, priced.usage.time_zone
 
     async def tariff_of(self, owner: PartyId, session: Row) -> Tariff:
         """The tariff by which a session that has begun is priced, or will be.

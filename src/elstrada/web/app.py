@@ -17,6 +17,7 @@ from elstrada.net.face import Clock
 from elstrada.spine.face import Spine, SpineDown
 from elstrada.web import assets, events, guard, languages
 from elstrada.web.assets import Asset
+from elstrada.web.operator.cdr import read_cdr
 from elstrada.web.operator.energy import read_energy
 from elstrada.web.operator.stations import WireLog, read_station, read_stations
 from elstrada.web.render import Renderer
@@ -74,6 +75,7 @@ def make_app(
             _stations(spine, clock, renderers),
             _station(spine, clock, renderers, wire, quirks),
             _energy(spine, clock, renderers, zone),
+            _cdr(spine, renderers),
             _events(feed),
         ],
         exception_handlers={
@@ -156,6 +158,18 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     return day if 2000 <= day.year <= 2200 else None
+
+
+def _cdr(spine: Spine, renderers: Mapping[str, Renderer]) -> Any:
+    @get("/cdrs/{party:str}/{cdr_id:str}")
+    async def cdr(request: _Request, party: FromPath[str], cdr_id: FromPath[str]) -> Response[str]:
+        language = _language(request)
+        found = await read_cdr(spine, party, cdr_id, language)
+        if found is None:
+            raise NotFoundException
+        return _page(request, renderers[language].cdr(found))
+
+    return cdr
 
 
 def _page(request: _Request, html: str) -> Response[str]:

@@ -13,6 +13,7 @@ from elstrada import __version__
 from elstrada.web import languages
 from elstrada.web.assets import Asset
 from elstrada.web.driver import PayPage
+from elstrada.web.operator.cdr import CdrPage
 from elstrada.web.operator.energy import EnergyPage
 from elstrada.web.operator.overview import Overview
 from elstrada.web.operator.stations import StationPage, Stations
@@ -67,6 +68,10 @@ class Renderer:
     def energy(self, page: EnergyPage) -> str:
         """The page of a day's load and its month."""
         return self._render("operator/energy.html", page=page)
+
+    def cdr(self, page: CdrPage) -> str:
+        """The page of one CDR."""
+        return self._render("operator/cdr.html", page=page)
 
     def payment(self, page: PayPage) -> str:
         """A page of a payment."""

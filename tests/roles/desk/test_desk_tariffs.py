@@ -14,12 +14,14 @@ import pytest
 from desk_book import StepClock, done
 
 from elstrada.billing.called_off import NOTE
+from elstrada.model import facts as f
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Price
 from elstrada.model.facts import CdrIssued
-from elstrada.model.ids import PartyId, cdr_stream
+from elstrada.model.ids import PartyId, cdr_stream, station_stream
 from elstrada.model.location import GeoLocation
 from elstrada.model.party import BusinessDetails, PartyRole, Peer, PeerState, Role
+from elstrada.model.quantity import MeterSample
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import AuthMethod, TokenIdentity
@@ -479,5 +481,68 @@ def test_an_explanation_names_tariff_element_component_quantities_and_reasons(
             in told.lines
         )
         assert "    secondo la tariffa T5, elemento 1: dopo 60 min" in told.lines
+
+    scene(steps, desk)
+
+
+async def recorded(desk: Desk, *facts: f.StationFact) -> None:
+    stream = station_stream(ELS, "S1")
+    version = await desk.spine.version(stream)
+    await desk.spine.commit(Work((Append(stream, version, facts),)))
+
+
+def test_a_session_that_runs_tells_its_cost_so_far_in_the_same_form(desk: Desk, clock: StepClock) -> None:
+    async def steps(desk: Desk) -> None:
+        began = clock.at
+        start = f.SessionStarted("s1", "7", "k", 1, 1, began, meter_wh=1_000)
+        await recorded(desk, start)
+        card: Any = await done(desk, "session show", session="s1")
+        assert (card.priced, card.unpriced) == (None, None)  # Nothing was measured yet.
+        clock.step(minutes=30)
+        sample = MeterSample(began + timedelta(minutes=30), energy_wh=6_000)
+        await recorded(desk, f.MeterSampled(1, 1, (sample,), session_id="s1", energy_wh=5_000))
+        card = await done(desk, "session show", session="s1", language="sv")
+        assert card.cost_before_taxes is None  # That is for its CDR to say.
+        assert card.priced.cost.total.before_taxes == Decimal("30.00")
+        assert card.priced.until == clock.at
+        assert [(one.tariff, one.billed) for one in card.priced.steps] == [("SE*ELS*AD-HOC", 5)]
+        told = shown("session show", card).splitlines()
+        at = told.index("Hittills, till 2026-03-01 13:30:")
+        assert told[at + 1] == "2026-03-01 13:00  5 kWh à 6,00 SEK/kWh = 30,00 SEK, moms 25 %"
+        assert "Att betala: 37,50 SEK" in told
+
+    scene(steps, desk)
+
+
+def test_a_session_without_a_price_says_why(desk: Desk, clock: StepClock) -> None:
+    async def steps(desk: Desk) -> None:
+        await done(desk, "station add", station="S2")
+        began, stream = clock.at, station_stream(ELS, "S2")
+        sample = MeterSample(began, energy_wh=6_000)
+        facts = (
+            f.SessionStarted("s2", "7", "k", 1, 1, began, meter_wh=1_000),
+            f.MeterSampled(1, 1, (sample,), session_id="s2", energy_wh=5_000),
+        )
+        await desk.spine.commit(Work((Append(stream, await desk.spine.version(stream), facts),)))
+        card: Any = await done(desk, "session show", session="s2")
+        assert "has no place" in card.unpriced
+        assert f"no price: {card.unpriced}" in shown("session show", card)
+
+    scene(steps, desk)
+
+
+def test_a_finished_session_tells_the_steps_of_its_cdr(desk: Desk, clock: StepClock) -> None:
+    async def steps(desk: Desk) -> None:
+        await recorded(
+            desk,
+            f.SessionStarted("CDR1", "7", "k", 1, 1, NOON, meter_wh=0),
+            f.SessionEnded("CDR1", NOON + timedelta(hours=2), energy_wh=10_000),
+        )
+        await issued(desk, cdr(1, tariff=T1))
+        card: Any = await done(desk, "session show", session="CDR1", language="it")
+        explained: Any = await done(desk, "cdr explain", cdr="CDR1", language="it")
+        assert card.priced.lines == explained.lines
+        assert card.priced.steps == explained.steps
+        assert card.priced.until is None
 
     scene(steps, desk)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import cast
+from typing import Annotated, cast
 
 import msgspec
+from msgspec import Meta
 
 from elstrada.billing.cdr import cdr_id_of
 from elstrada.billing.reckoned import disagreement, shown
@@ -19,6 +20,7 @@ from elstrada.model.preferences import ChargingPreferences, PreferencesAnswer
 from elstrada.model.reckoning import Reckoning, StationCost
 from elstrada.model.settlement import Settlement
 from elstrada.roles.desk.face import Desk, Verb
+from elstrada.roles.desk.session_cost import NoCost, SessionCost, session_cost
 from elstrada.roles.desk.session_energy import (
     CarCharging,
     OurParty,
@@ -32,12 +34,14 @@ from elstrada.roles.rating import Rating, reckoning_of
 from elstrada.roles.settlements import paid_otherwise, settlements
 from elstrada.spine import tables as t
 from elstrada.spine.face import Recorded, Row, Spine
+from elstrada.tariffs.phrases import BOOKS, Tongue
 
 _MOST_SAYS = 100
 
 
 class ShowSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     session: OurSession
+    language: Annotated[Tongue, Meta(description="Of the steps of its cost.")] = Tongue.EN
     party: OurParty = None
 
 
@@ -74,6 +78,10 @@ class SessionCard(CarCharging, frozen=True, kw_only=True):
     currency: str | None
     cost_before_taxes: Decimal | None
     cost_after_taxes: Decimal | None
+    priced: SessionCost | None
+    """Its cost step by step; of a session that runs, up to its latest reading. None: it has none, or none yet."""
+    unpriced: str | None
+    """Why it has none."""
     limit: SessionLimit | None
     """The most it may take, by its token."""
     station_limit: SessionLimit | None
@@ -102,6 +110,7 @@ async def show_session(desk: Desk, params: ShowSession) -> SessionCard:
     paid = await settlements(desk.spine, owner, row)
     cdr = await desk.spine.get(t.cdr, owner=str(owner), party=str(owner), cdr_id=cdr_id_of(params.session))
     cost = None if cdr is None or cdr["cost"] is None else msgspec.json.decode(str(cdr["cost"]), type=Cost)
+    told_cost = await session_cost(desk, owner, row, facts, cdr, BOOKS[params.language])
     found = {name: row[name] for name in SessionCard.__struct_fields__ if name in row}
     card = {
         **found,
@@ -110,6 +119,8 @@ async def show_session(desk: Desk, params: ShowSession) -> SessionCard:
         "currency": cost and cost.currency,
         "cost_before_taxes": cost and cost.total.before_taxes,
         "cost_after_taxes": cost and cost.total.after_taxes,
+        "priced": told_cost if isinstance(told_cost, SessionCost) else None,
+        "unpriced": told_cost.reason if isinstance(told_cost, NoCost) else None,
         "limit": _limit(facts, LimitedBy.US),
         "station_limit": _limit(facts, LimitedBy.STATION),
         "limits_reached": tuple(one.fact.kind for one in facts if isinstance(one.fact, SessionLimitReached)),
@@ -180,7 +191,7 @@ def _wished(wish: DriversWish) -> str:
 def _shown(card: SessionCard) -> str:
     plain = (
         *("limit", "station_limit", "limits_reached", "station_cost", "station_tariffs", "disagreement"),
-        *("settlements", "paid_otherwise", "preferences", "steered_by"),
+        *("settlements", "paid_otherwise", "preferences", "steered_by", "priced", "unpriced"),
     )
     others = {*plain, *CarCharging.__struct_fields__}
     told = {name: getattr(card, name) for name in card.__struct_fields__ if name not in others}
@@ -191,6 +202,10 @@ def _shown(card: SessionCard) -> str:
             lines.append(
                 f"{name}: {', '.join(f'{key} {value}' for key, value in told.items() if value is not None)}"
             )
+    if card.priced is not None:
+        lines += card.priced.lines
+    if card.unpriced is not None:
+        lines.append(f"no price: {card.unpriced}")
     if card.limits_reached:
         lines.append(f"limits reached: {', '.join(card.limits_reached)}")
     if card.station_tariffs:
