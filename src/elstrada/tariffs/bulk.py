@@ -28,7 +28,6 @@ _ZERO = Decimal(0)
 _ONE = Decimal(1)
 _HUNDRED = Decimal(100)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
 _HOUR_S, _DAY_S, _WEEK_S = 3_600, 86_400, 604_800
 _NEVER_S = 10 * _WEEK_S
 _LARGE = 15
@@ -72,8 +71,6 @@ class _Used(msgspec.Struct):
 
     offers: list[Offer]
     volumes: list[Decimal]
-    period: int
-    """The latest."""
 
 
 class BulkPrices:
@@ -122,6 +119,8 @@ class BulkPrices:
         for index, period in enumerate(usage.periods):
             if period.tariff_id is not None and period.tariff_id.upper() != named:
                 return None
+            if len({one.type for one in period.dimensions}) < len(period.dimensions):
+                return None  # Of a volume told twice the last counts.
             begin_s, length_s = marks[index], marks[index + 1] - marks[index]
             local_s, elapsed_s = begin_s + offset_s, begin_s - marks[0]
             minute = self._at_minute.get(local_s % _WEEK_S // 60) or self._looked_up(
@@ -134,7 +133,7 @@ class BulkPrices:
                     return None
             at_minute = minute.candidates
             if "FLAT" not in used and (offer := _first(at_minute["FLAT"], energy, elapsed_s)):
-                used["FLAT"] = _Used([offer], [_ONE], index)
+                used["FLAT"] = _Used([offer], [_ONE])
             taken = _ZERO
             for one in period.dimensions:
                 name, volume = one.type, one.volume
@@ -146,15 +145,14 @@ class BulkPrices:
                 if candidates is None or not volume:
                     continue
                 offer = _first(candidates, energy, elapsed_s)
-                known = used.get(name)
-                if offer is None or (known is not None and known.period == index):
+                if offer is None:
                     return None
+                known = used.get(name)
                 if known is None:
-                    used[name] = _Used([offer], [volume], index)
+                    used[name] = _Used([offer], [volume])
                 else:
                     known.offers.append(offer)
                     known.volumes.append(volume)
-                    known.period = index
             for bound in energy_edges:
                 if energy < bound < energy + taken:
                     return None
@@ -232,11 +230,12 @@ def _first(candidates: _Candidates | None, energy: Decimal, elapsed_s: int) -> O
 
 def _marks(usage: Usage) -> list[int] | None:
     """Where periods begin, and the last ends, in seconds since 1970; None if not all are whole."""
-    instants = [period.start_date_time for period in usage.periods]
-    instants.append(usage.end)
-    if any(at.microsecond for at in instants):
-        return None
-    return [(at - _EPOCH) // _SECOND for at in instants]
+    marks: list[int] = []
+    for at in (*[period.start_date_time for period in usage.periods], usage.end):
+        if at.microsecond:
+            return None
+        marks.append(int(at.timestamp()))
+    return marks
 
 
 def _offset_between(zone: str, begin_s: int, end_s: int) -> int | None:
@@ -252,4 +251,4 @@ def _offset(zone: str, hour: int) -> int | None:
     named = zone_named(zone)
     at = [(first + timedelta(seconds=s)).astimezone(named).utcoffset() for s in (0, _HOUR_S - 1)]
     assert at[0] is not None, "a zone's time is aware"
-    return at[0] // _SECOND if at[0] == at[1] else None
+    return int(at[0].total_seconds()) if at[0] == at[1] else None
