@@ -179,6 +179,17 @@ def test_what_is_wrong_is_told_with_line_path_and_reason_and_the_rest_goes_on() 
     }
 
 
+def test_so_is_what_is_wrong_with_its_tariffs() -> None:
+    unread = tariff(elements=[{"price_components": [{"type": "ENERGY", "price": True}]}])
+    unused = tariff(elements=[tariff()["elements"][0] | {"restrictions": {"start_time": "noon"}}])
+    result = price(
+        "-", stdin=as_line(cdr(tariffs=[unread])) + b"\n" + as_line(cdr(tariffs=[tariff(), unused]))
+    )
+    first, second = result.stderr.splitlines()
+    assert first.startswith("Error: <stdin>:1: tariffs[0].elements[0].price_components[0].price: Expected")
+    assert second == "Error: <stdin>:2: tariffs[1]: not a time of day: 'noon'; expected HH:MM"
+
+
 def test_in_a_page_the_path_begins_with_the_page() -> None:
     page = {"data": [cdr(), cdr(end_date_time=None)], "status_code": 1000}
     assert "<stdin>:1: data[1].end_date_time: missing" in price("-", stdin=json.dumps(page).encode()).stderr

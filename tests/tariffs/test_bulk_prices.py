@@ -200,6 +200,18 @@ def test_a_usual_session_is_priced_in_bulk_and_a_doubtful_one_is_not() -> None:
     assert "A1" in price_with(spans, [compiled(TARIFF)]).notes[0]
 
 
+def test_a_volume_told_twice_is_not_added_up() -> None:
+    """The last counts, even if it is nothing."""
+    usual = two_quarters()
+    first, second = usual.periods
+    twice = msgspec.structs.replace(
+        first, dimensions=(*first.dimensions, PeriodDimension("ENERGY", Decimal(0)))
+    )
+    usage = msgspec.structs.replace(usual, periods=(twice, second))
+    assert BulkPrices(compiled(TARIFF), Policy()).cost(usage) is None
+    assert price_with(usage, [compiled(TARIFF)]).total.before_taxes == Decimal("4.00")
+
+
 TARIFF = Tariff(
     party=PartyId("SE", "ELS"),
     id="T",

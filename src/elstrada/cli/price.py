@@ -13,7 +13,7 @@ import msgspec
 from elstrada.cli.documents import Document, documents
 from elstrada.cli.exits import Exit
 from elstrada.cli.output import printable
-from elstrada.cli.priced import Summary, summary_in_text, told_as_json, told_in_text
+from elstrada.cli.priced import Summary, differ, summary_in_text, told_as_json, told_in_text
 from elstrada.cli.vectors import check_vectors
 from elstrada.model.tariff import Tariff
 from elstrada.ocpi.rateable import Misread, documents_in, tariffs_in
@@ -226,12 +226,12 @@ def _rated(
 
 
 def _tell(source: str, line: int, rated: Rated, telling: _Telling, summary: Summary) -> None:
-    differs = any(one.exceeds(telling.tolerance) for one in differences(rated))
-    summary.add(rated.cost, differs=differs)
+    apart = tuple(differences(rated))
+    summary.add(rated.cost, differs=differ(apart, telling.tolerance))
     if telling.json:
-        click.echo(told_as_json(rated, source, line, telling.tolerance))
+        click.echo(told_as_json(rated, apart, telling.tolerance, source=source, line=line))
     else:
-        click.echo("\n".join((*told_in_text(rated, telling.tolerance), "")))
+        click.echo("\n".join((*told_in_text(rated, apart, telling.tolerance), "")))
 
 
 def _refuse(refused: _Refused, telling: _Telling, summary: Summary) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from elstrada.cli.output import printable
 from elstrada.model.cost import Cost, Price
-from elstrada.roles.rerating import Difference, Rated, differences
+from elstrada.roles.rerating import Difference, Rated
 from elstrada.tariffs.explain import explain
 
 _PARTS = ("total", "fixed", "energy", "time", "parking", "reservation")
@@ -79,9 +79,15 @@ class Summary(msgspec.Struct):
         self.sums[cost.currency] = Total(before.before_taxes + cost.total.before_taxes, known)
 
 
-def told_as_json(rated: Rated, source: str, line: int, tolerance: Decimal) -> bytes:
+def differ(apart: Sequence[Difference], tolerance: Decimal) -> bool:
+    """Is some difference larger than the tolerance?"""
+    return any(one.exceeds(tolerance) for one in apart)
+
+
+def told_as_json(
+    rated: Rated, apart: Sequence[Difference], tolerance: Decimal, *, source: str, line: int
+) -> bytes:
     """One line of JSON."""
-    apart = tuple(differences(rated))
     cost = rated.cost
     return msgspec.json.encode(
         Line(
@@ -93,20 +99,19 @@ def told_as_json(rated: Rated, source: str, line: int, tolerance: Decimal) -> by
             currency=cost.currency,
             costs={part: _amount(one) for part in _PARTS if (one := getattr(cost, part)) is not None},
             differences={one.part: Apart(one.net, one.gross) for one in apart},
-            differs=any(one.exceeds(tolerance) for one in apart),
+            differs=differ(apart, tolerance),
             notes=cost.notes,
         )
     )
 
 
-def told_in_text(rated: Rated, tolerance: Decimal) -> Iterator[str]:
+def told_in_text(rated: Rated, apart: Sequence[Difference], tolerance: Decimal) -> Iterator[str]:
     """The breakdown, and what the CDR states otherwise."""
-    yield f"CDR {rated.cdr.name}, OCPI {rated.version}, {rated.time_zone}"
-    yield from map(printable, explain(rated.cost, rated.time_zone))
-    apart = tuple(differences(rated))
+    yield printable(f"CDR {rated.cdr.name}, OCPI {rated.version}, {rated.time_zone}", keep="")
+    yield from (printable(line, keep="") for line in explain(rated.cost, rated.time_zone))
     if not apart:
         yield "The CDR states no cost."
-    elif not any(one.exceeds(tolerance) for one in apart):
+    elif not differ(apart, tolerance):
         yield "The CDR states the same."
     else:
         yield from (_stated(one, rated.cost.currency) for one in apart if one.exceeds(tolerance))

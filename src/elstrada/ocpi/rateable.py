@@ -43,13 +43,13 @@ class Misread(ValueError):
         self.reason = reason
 
 
-class StatedTax(msgspec.Struct, frozen=True, gc=False):
+class StatedTax(msgspec.Struct, frozen=True):
     """A tax line of 2.3.0."""
 
     amount: Decimal
 
 
-class StatedPrice(msgspec.Struct, frozen=True, gc=False):
+class StatedPrice(msgspec.Struct, frozen=True):
     """A cost as the CDR has it: 2.2.1 tells two sums, 2.3.0 one and the taxes on it."""
 
     excl_vat: Decimal | None = None
@@ -69,14 +69,14 @@ class StatedPrice(msgspec.Struct, frozen=True, gc=False):
         return sum((tax.amount for tax in self.taxes or ()), self.before_taxes)
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+class Place(msgspec.Struct, frozen=True):
     """CdrLocation; of 2.1.1 the whole location, which may have a time zone."""
 
     country: str = ""
     time_zone: str | None = None
 
 
-class Rateable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Rateable(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of a CDR that pricing reads, as the wire names them."""
 
     country_code: str | None = None

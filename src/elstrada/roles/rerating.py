@@ -19,6 +19,7 @@ from elstrada.tariffs.bulk import BulkPrices
 from elstrada.tariffs.compile import PriceList, compiled
 from elstrada.tariffs.policy import OCPI_2_1_1, OCPI_2_2_1, OCPI_2_3_0, Policy
 from elstrada.tariffs.price import price_with
+from elstrada.tariffs.refusals import UnusableTariff
 from elstrada.tariffs.usage import Usage, is_of_booking, zone_of
 
 POLICIES: Mapping[str, Policy] = MappingProxyType({V211: OCPI_2_1_1, V221: OCPI_2_2_1, V230: OCPI_2_3_0})
@@ -137,7 +138,7 @@ class Rerating:
         if kept is not None:
             return kept
         try:
-            lists = tuple(compiled(tariff) for tariff in read_tariffs(text, version))
+            lists = tuple(_compiled(n, tariff) for n, tariff in enumerate(read_tariffs(text, version)))
         except Misread as problem:
             raise Misread(f"tariffs{problem.path}", problem.reason) from None
         self._room -= len(text)
@@ -146,6 +147,13 @@ class Rerating:
             self._room = self._most_kept - len(text)
         made = self._kept[version, text] = _prices(lists, self._policies[version])
         return made
+
+
+def _compiled(index: int, tariff: Tariff) -> PriceList:
+    try:
+        return compiled(tariff)
+    except UnusableTariff as problem:
+        raise Misread(f"[{index}]", str(problem)) from None
 
 
 def _prices(lists: tuple[PriceList, ...], policy: Policy) -> _Prices:

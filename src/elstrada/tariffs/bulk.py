@@ -1,12 +1,13 @@
 """Prices for very many sessions: the same costs as ``price``, without the lines, where all is plain.
 
 A session is plain where no note is to be made of it: one tariff, no reservation or booking, a price for all
-it used, and no price that changes within a period. Which price holds is found once for each minute of the
-week, by the tariff's own rules. Anything else is left to ``price``, so there is one reading of tariffs.
+it used, and no price that changes within a period. Which price the clock allows is found once for each
+stretch of the week, by the tariff's own rules. Anything else is left to ``price``, so there is one reading of tariffs.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
@@ -28,7 +29,6 @@ _ZERO = Decimal(0)
 _ONE = Decimal(1)
 _HUNDRED = Decimal(100)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
 _HOUR_S, _DAY_S, _WEEK_S = 3_600, 86_400, 604_800
 _NEVER_S = 10 * _WEEK_S
 _LARGE = 15
@@ -56,15 +56,8 @@ _HEEDED = frozenset(
 
 _Candidates = tuple[tuple[Offer, tuple[Rule, ...]], ...]
 """Offers that the clock allows, each with what it asks for besides."""
-
-
-class _Minute(msgspec.Struct, frozen=True):
-    """What holds in one minute of the local week."""
-
-    candidates: Mapping[str, _Candidates | None]
-    """By name of volume; None where the volume costs nothing at any time."""
-    next_s: int
-    """From its beginning to the next minute at which the clock may change a price."""
+_Span = Mapping[str, _Candidates | None]
+"""Those between two changes of the clock's prices by name of volume; None where it costs nothing at any time."""
 
 
 class _Used(msgspec.Struct):
@@ -72,8 +65,6 @@ class _Used(msgspec.Struct):
 
     offers: list[Offer]
     volumes: list[Decimal]
-    period: int
-    """The latest."""
 
 
 class BulkPrices:
@@ -84,7 +75,11 @@ class BulkPrices:
         self._policy = policy
         self._is_plain = _is_plain(by, policy)
         self._untaxed = policy.takes_silence_for_no_tax(by.tariff.party.country_code)
-        self._at_minute: dict[int, _Minute] = {}
+        self._edges_s = tuple(minute * 60 for minute in by.edges.minutes)
+        """Seconds of the local day at which the clock may change a price, and then that of the next day."""
+        self._next_s = (*self._edges_s, self._edges_s[0] + _DAY_S if self._edges_s else _NEVER_S)
+        self._spans: dict[tuple[int, int], _Span] = {}
+        """By weekday and the number of those passed."""
 
     def cost(self, usage: Usage) -> Cost | None:
         """What ``price`` gives, without lines; None where it must be asked itself.
@@ -122,55 +117,55 @@ class BulkPrices:
         for index, period in enumerate(usage.periods):
             if period.tariff_id is not None and period.tariff_id.upper() != named:
                 return None
+            if len({one.type for one in period.dimensions}) < len(period.dimensions):
+                return None  # Of a volume told twice the last counts.
             begin_s, length_s = marks[index], marks[index + 1] - marks[index]
-            local_s, elapsed_s = begin_s + offset_s, begin_s - marks[0]
-            minute = self._at_minute.get(local_s % _WEEK_S // 60) or self._looked_up(
-                local_s, period.start_date_time.astimezone(zone_named(usage.time_zone))
-            )
-            if minute.next_s - local_s % 60 < length_s:
+            elapsed_s = begin_s - marks[0]
+            day, second = divmod(begin_s + offset_s, _DAY_S)
+            passed = bisect_right(self._edges_s, second)
+            if self._next_s[passed] - second < length_s:
                 return None
             for seconds in seconds_edges:
                 if elapsed_s < seconds < elapsed_s + length_s:
                     return None
-            at_minute = minute.candidates
-            if "FLAT" not in used and (offer := _first(at_minute["FLAT"], energy, elapsed_s)):
-                used["FLAT"] = _Used([offer], [_ONE], index)
+            span = self._spans.get((day % 7, passed))
+            if span is None:
+                local = period.start_date_time.astimezone(zone_named(usage.time_zone))
+                span = self._spans[day % 7, passed] = self._span(local)
+            if "FLAT" not in used and (offer := _first(span["FLAT"], energy, elapsed_s)):
+                used["FLAT"] = _Used([offer], [_ONE])
             taken = _ZERO
             for one in period.dimensions:
                 name, volume = one.type, one.volume
-                if volume.is_signed() or name not in at_minute or name == "FLAT":
+                if volume.is_signed() or name not in span or name == "FLAT":
                     return None
                 if name == "ENERGY":
                     taken = volume
-                candidates = at_minute[name]
+                candidates = span[name]
                 if candidates is None or not volume:
                     continue
                 offer = _first(candidates, energy, elapsed_s)
-                known = used.get(name)
-                if offer is None or (known is not None and known.period == index):
+                if offer is None:
                     return None
+                known = used.get(name)
                 if known is None:
-                    used[name] = _Used([offer], [volume], index)
+                    used[name] = _Used([offer], [volume])
                 else:
                     known.offers.append(offer)
                     known.volumes.append(volume)
-                    known.period = index
             for bound in energy_edges:
                 if energy < bound < energy + taken:
                     return None
             energy += taken
         return used
 
-    def _looked_up(self, local_s: int, local: datetime) -> _Minute:
+    def _span(self, local: datetime) -> _Span:
         now = Situation(local, _ZERO, 0, {})
         found: dict[str, _Candidates | None] = dict.fromkeys(_IGNORED)
         for name, dimension in _PRICED.items():
             offers = self._by.session.get(dimension)
             found[name] = None if offers is None else _allowed(offers, now)
-        edges = ((minute * 60 - local_s // 60 * 60) % _DAY_S or _DAY_S for minute in self._by.edges.minutes)
-        minute = _Minute(found, min(edges, default=_NEVER_S))
-        self._at_minute[local_s % _WEEK_S // 60] = minute
-        return minute
+        return found
 
     def _sum(self, name: str, used: _Used, stepped: bool) -> Sum:
         """Add up exactly, tax by rate, as ``summed`` does of prices without tax (rules 10, 12, A19)."""
@@ -232,11 +227,12 @@ def _first(candidates: _Candidates | None, energy: Decimal, elapsed_s: int) -> O
 
 def _marks(usage: Usage) -> list[int] | None:
     """Where periods begin, and the last ends, in seconds since 1970; None if not all are whole."""
-    instants = [period.start_date_time for period in usage.periods]
-    instants.append(usage.end)
-    if any(at.microsecond for at in instants):
-        return None
-    return [(at - _EPOCH) // _SECOND for at in instants]
+    marks: list[int] = []
+    for at in (*[period.start_date_time for period in usage.periods], usage.end):
+        if at.microsecond:
+            return None
+        marks.append(int(at.timestamp()))
+    return marks
 
 
 def _offset_between(zone: str, begin_s: int, end_s: int) -> int | None:
@@ -252,4 +248,4 @@ def _offset(zone: str, hour: int) -> int | None:
     named = zone_named(zone)
     at = [(first + timedelta(seconds=s)).astimezone(named).utcoffset() for s in (0, _HOUR_S - 1)]
     assert at[0] is not None, "a zone's time is aware"
-    return at[0] // _SECOND if at[0] == at[1] else None
+    return int(at[0].total_seconds()) if at[0] == at[1] else None
