@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
+from collections.abc import Generator
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -67,6 +71,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for number, file in enumerate(long):
         rest.insert(round(number * apart) + number, file)
     items[:] = [item for file in rest for item in file]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Have those that are marked ``alone`` run one after the other, whichever workers have them.
+
+    Each loads both cores and waits a bounded time for what it began. The turn is waited for before a
+    test's own time is counted.
+    """
+    if item.get_closest_marker("alone") is None:
+        return (yield)
+    with Path(tempfile.gettempdir(), "elstrada-alone.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return (yield)
 
 
 def _takes_long(item: pytest.Item) -> bool:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from built import PARTIES, asked, free_port, installed, plain_environment, running
 from websockets.asyncio.client import connect
 
@@ -58,6 +59,7 @@ async def _comes_in(port: int, station: str, password: str) -> bool:
         return json.loads(await asyncio.wait_for(socket.recv(), 10))[2]["status"] == "Accepted"
 
 
+@pytest.mark.alone
 def test_an_installation_moves_from_one_node_to_many_with_all_it_had(tmp_path: Path) -> None:
     """Steps 1 to 4 of the guide, with the servers they need."""
     # 1. One node.
