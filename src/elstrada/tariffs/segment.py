@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -234,6 +235,9 @@ def _shares(
     volumes: dict[str, Decimal], marks: list[tuple[datetime, Decimal]]
 ) -> Iterator[dict[str, Decimal]]:
     """The volumes between each two marks: they sum to the whole, because each is a difference."""
+    if len(marks) == 2:
+        yield dict(volumes)
+        return
     start, end = marks[0][0], marks[-1][0]
     length = (end - start) // _SECOND or 1
     reached: list[dict[str, Decimal]] = []
@@ -260,15 +264,18 @@ def _clock_changes(
     day = start.astimezone(zone).date()
     last = min(end.astimezone(zone).date(), day + timedelta(days=MAX_DAYS))
     while day <= last:
-        turn = _turn(day, zone)
-        if turn is not None:
-            yield turn
-        for minute in minutes:
-            wall = datetime.combine(day, time(minute // 60, minute % 60), zone)
-            yield wall.astimezone(UTC)
-            if turn is not None:
-                yield wall.replace(fold=1).astimezone(UTC)
+        yield from _changes_on(day, minutes, zone)
         day += _DAY
+
+
+@lru_cache(4096)
+def _changes_on(day: date, minutes: tuple[int, ...], zone: ZoneInfo) -> tuple[datetime, ...]:
+    """Those of one day. Kept, since all sessions of a day ask for them at each reading."""
+    turn = _turn(day, zone)
+    folds = (0,) if turn is None else (0, 1)
+    walls = (datetime.combine(day, time(minute // 60, minute % 60), zone) for minute in minutes)
+    shown = tuple(wall.replace(fold=fold).astimezone(UTC) for wall in walls for fold in folds)
+    return shown if turn is None else (turn, *shown)
 
 
 def _turn(day: date, zone: ZoneInfo) -> datetime | None:
