@@ -172,8 +172,9 @@ def first_change(
         return None
     start, zone = now.local.astimezone(UTC), now.local.tzinfo
     assert isinstance(zone, ZoneInfo)
-    before = _offers(by, now)
-    for at, energy in _cuts(by, start, end, now.energy_kwh, taken, origin, zone):
+    cuts = _cuts(by, start, end, now.energy_kwh, taken, origin, zone)
+    before = _offers(by, now) if cuts else ()
+    for at, energy in cuts:
         elapsed = (at - origin) // _SECOND
         then = Situation(at.astimezone(zone), now.energy_kwh + energy, elapsed, now.volumes)
         if _offers(by, then) != before:
@@ -296,8 +297,11 @@ def _turn(day: date, zone: ZoneInfo) -> datetime | None:
 
 def _offers(by: PriceList, now: Situation) -> _Choice:
     """Which element prices each dimension."""
-    chosen = (best(by.session.get(dimension, ()), now) for dimension in Dimension)
-    return tuple(offer and offer.element for offer in chosen)
+    chosen: list[int | None] = []
+    for dimension in Dimension:
+        offer = best(by.session[dimension], now) if dimension in by.session else None
+        chosen.append(None if offer is None else offer.element)
+    return tuple(chosen)
 
 
 class _Joined(NamedTuple):
