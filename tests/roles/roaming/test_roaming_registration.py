@@ -7,11 +7,11 @@ import json
 
 import msgspec
 import pytest
-from roaming_world import ELS, RET, World, aio, call
+from roaming_world import ELS, RET, World, aio, call, known
 
 from elstrada.model.facts import PeerChanged
 from elstrada.model.http import HttpRequest, HttpResponse
-from elstrada.model.ids import peer_stream
+from elstrada.model.ids import PartyId, peer_stream
 from elstrada.model.party import Peer, PeerState, Role
 from elstrada.ocpi.versions import TABLES
 from elstrada.roles.roaming.registrar import NotRegistered
@@ -170,6 +170,43 @@ async def test_r09_a_platform_cannot_claim_our_own_party_or_one_another_speaks_f
         body = {"token": "t", "url": "https://evil.example/versions", "roles": [role]}
         assert (await call(world.ret, token_a, "POST", CREDENTIALS, body)).code == 2001
     assert not [sent for sent in world.net.sent if "evil" in sent.path]
+
+
+_SIBLING = PartyId("SE", "SIB")
+"""Another party of the eMSP's own installation."""
+
+
+@aio
+async def test_r09_no_other_platform_can_claim_any_party_of_this_installation():
+    world = await World().open()
+    await world.ret.party(_SIBLING, Role.CPO)
+    token_a = await world.ret.roaming.registrar.invite(RET, "evil")
+    body = {"token": "t", "url": "https://evil.example/versions", "roles": [_role("CPO", "SIB")]}
+    answer = await call(world.ret, token_a, "POST", CREDENTIALS, body)
+    assert (answer.code, answer.envelope["status_message"]) == (2001, "roles: SE*SIB is ours")
+    assert not [sent for sent in world.net.sent if "evil" in sent.path]
+    assert known(await world.ret.roaming.peers.get(RET, "evil")).state is PeerState.INVITED
+
+
+@aio
+async def test_r09_a_peer_cannot_come_to_claim_a_party_of_this_installation_by_renewing():
+    world = await World().registered()
+    await world.ret.party(_SIBLING, Role.CPO)
+    url = world.els.versions_url
+    body = {"token": "t", "url": url, "roles": [_role("CPO", "ELS"), _role("CPO", "SIB")]}
+    assert (await world.as_els("PUT", CREDENTIALS, body)).code == 2001
+    assert {role.party for role in (await world.els_at_ret()).roles} == {ELS}
+
+
+@aio
+async def test_r09_two_parties_of_one_installation_meet_as_any_two():
+    world = await World().open()
+    await world.ret.party(_SIBLING, Role.CPO)
+    registrar = world.ret.roaming.registrar
+    token_a = await registrar.invite(RET, "sibling")
+    peer = await registrar.register(_SIBLING, "retailer", world.ret.versions_url, token_a)
+    assert [role.party for role in peer.roles] == [RET]
+    assert known(await world.ret.roaming.peers.get(RET, "sibling")).state is PeerState.ACTIVE
 
 
 @aio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache, partial
 
@@ -16,7 +17,7 @@ from elstrada.roles.roaming.agreements import terms_with
 from elstrada.roles.roaming.kept import Kept
 from elstrada.roles.roaming.means import Means
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Cell, Put, Row, RowMoved, Work
+from elstrada.spine.face import AnyOf, Append, Cell, Put, Row, RowMoved, Work
 
 INVITATION_LASTS = timedelta(days=30)
 """How long token A can be used (T17)."""
@@ -58,6 +59,12 @@ class Peers:
         """One of our own parties."""
         row = await self._means.spine.get(t.party, party=str(owner))
         return None if row is None else _party_told(str(row["document"]))
+
+    async def among_own(self, parties: Iterable[PartyId]) -> frozenset[PartyId]:
+        """Those of some parties that are our own."""
+        named = tuple(sorted(map(str, parties)))
+        rows = await self._means.spine.find(t.party, {"party": AnyOf(named)}, limit=len(named))
+        return frozenset(PartyId.parse(str(row["party"])) for row in rows)
 
     async def get(self, owner: PartyId, peer_id: str) -> Peer | None:
         row = await self._row(owner, peer_id)

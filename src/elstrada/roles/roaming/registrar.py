@@ -298,14 +298,18 @@ class Registrar:
         """Does a platform claim a party that is ours, or that another platform speaks for (R-09)?
 
         A party that moves to another platform ends its old connection first. Several connections of
-        one platform may share a party (R-10). A hub names whom it reaches, which may be us and whoever is
-        connected to us anyway; that it speaks for them is believed nowhere.
+        one platform may share a party (R-10). A party of this installation is claimed at its own address alone:
+        two of them may meet. A hub names whom it reaches, which may be us and whoever is connected to us anyway;
+        that it speaks for them is believed nowhere.
         """
         if hub is not None:
             return Refusal(Why.INVALID, f"roles: {hub} is ours") if hub == peer.owner else None
         claimed = {role.party for role in roles}
-        if peer.owner in claimed:
-            return Refusal(Why.INVALID, f"roles: {peer.owner} is ours")
+        ours = {peer.owner}
+        if not same_host(url, self._means.public_url):
+            ours |= await self._peers.among_own(claimed)
+        if claimed & ours:
+            return Refusal(Why.INVALID, f"roles: {min(claimed & ours)} is ours")
         for other in await self._peers.of(peer.owner):
             taken = claimed & {role.party for role in other.roles}
             if (
