@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
 
 import msgspec
+from msgspec.structs import FieldInfo
 
-from elstrada.ocpp.wire import Rule
+from elstrada.ocpp.wire import Rule, Wire
 
 _NAMES: dict[object, str] = {
     str: "string",
@@ -48,6 +50,13 @@ def is_a(value: object, expected: str) -> bool:
     return expected in ("anything", actual) or (expected == "number" and actual == "integer")
 
 
+@cache
+def fields(kind: type[Wire]) -> tuple[FieldInfo, ...]:
+    """The fields of a message's type. Kept, for msgspec evaluates the annotations each time that it is asked."""
+    return msgspec.structs.fields(kind)
+
+
+@cache
 def unwrapped(kind: object) -> tuple[object, tuple[Rule, ...]]:
     """The type behind ``Annotated[...]`` and ``| None``, and the rules that stood there."""
     if get_origin(kind) in (Union, UnionType):

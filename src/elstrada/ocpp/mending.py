@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from elstrada.ocpp.kinds import is_a, json_type, unwrapped
+from elstrada.ocpp.kinds import fields, is_a, json_type, unwrapped
 from elstrada.ocpp.wire import Wire, encode
 
 REGISTERS = frozenset({"meterStart", "meterStop"})
@@ -39,7 +39,7 @@ def mended(value: object, kind: object) -> object:
 
 def _fields(value: dict[str, object], kind: type[Wire]) -> dict[str, object]:
     made = dict(value)
-    for field in msgspec.structs.fields(kind):
+    for field in fields(kind):
         name = field.encode_name
         absent = _ABSENT.get((kind.__name__, name))
         if name in _TOKENS:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar, cast, ge
 import msgspec
 
 from elstrada.ocpp.faults import Finding, Refusal, refusal
-from elstrada.ocpp.kinds import is_a, json_type, type_name, unwrapped
+from elstrada.ocpp.kinds import fields, is_a, json_type, type_name, unwrapped
 from elstrada.ocpp.mending import REGISTERS, mended
 from elstrada.ocpp.wire import Maximum, Minimum, OneOf, Rule, Wire, encode
 
@@ -134,7 +134,7 @@ def _beyond_64_bits(value: object, at: str) -> Iterator[Finding]:
             for index, part in enumerate(cast(tuple[object, ...], value)):
                 yield from _beyond_64_bits(part, f"{at}/{index}")
         case Wire():
-            for field in msgspec.structs.fields(value):
+            for field in fields(type(value)):
                 if field.encode_name not in REGISTERS:
                     yield from _beyond_64_bits(getattr(value, field.name), f"{at}/{field.encode_name}")
         case _:
@@ -201,7 +201,7 @@ def _examine(value: object, kind: object, at: str) -> Iterator[Finding]:
 
 def _examine_fields(value: dict[str, object], kind: type[Wire], at: str) -> Iterator[Finding]:
     unknown = set(value)
-    for field in msgspec.structs.fields(kind):
+    for field in fields(kind):
         unknown.discard(field.encode_name)
         if field.encode_name in value:
             yield from _examine(value[field.encode_name], field.type, f"{at}/{field.encode_name}")
@@ -220,14 +220,14 @@ def _strict_twin(kind: type[_M]) -> type[_M]:
 
     Optional fields lose their None: on the wire, absent is absent and null is a violation.
     """
-    fields = [
+    strict = [
         (field.name, _strict(field.type))
         if field.required
         else (field.name, _strict(field.type), msgspec.field(default=field.default, name=field.encode_name))
-        for field in msgspec.structs.fields(kind)
+        for field in fields(kind)
     ]
     twin = msgspec.defstruct(
-        kind.__name__, fields, bases=(kind,), frozen=True, kw_only=True, forbid_unknown_fields=True
+        kind.__name__, strict, bases=(kind,), frozen=True, kw_only=True, forbid_unknown_fields=True
     )
     return cast(type[_M], twin)
 
