@@ -23,7 +23,7 @@ _SCHEME = re.compile(
     r"\b(?P<scheme>Bearer|Basic|Token)\s+(?=[A-Za-z+/._~-]{0,100}[0-9=])[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE
 )
 _NAMED = re.compile(
-    r"(?P<name>\b[\w-]{0,40}(?:password|passwd|passphrase|pwd|secret|token|authorizationkey|idtag|(?:api|vpn|master|private|shared)[_-]?key|psk|pepper|vin)(?:[_-][\w-]{0,40})?[\"']?\s*[:=]\s*)"
+    r"(?P<name>(?:password|passwd|passphrase|pwd|secret|token|authorizationkey|idtag|(?:api|vpn|master|private|shared)[_-]?key|psk|pepper|vin)(?:[_-][\w-]{0,40})?[\"']?\s*[:=]\s*)"
     r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&}\])]+)",
     re.IGNORECASE,
 )
