@@ -65,7 +65,8 @@ def test_a_full_disk_acknowledges_nothing_falsely_and_passes(tmp_path: Path) -> 
         await spine.start()
         assert spine._open is not None
         quota = spine._open.connection
-        quota.execute("PRAGMA max_page_count = 300")
+        (pages,) = quota.execute("PRAGMA page_count").fetchone()
+        quota.execute(f"PRAGMA max_page_count = {pages + 100}")
         acknowledged = await fill(spine)
         assert acknowledged > 10
         assert len(await spine.facts("station/SE*ELS/CP1")) == acknowledged
