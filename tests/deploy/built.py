@@ -38,7 +38,7 @@ def wheel() -> Path:
         "--no-deps",
         "--no-index",
     ]
-    subprocess.run([*command, "--wheel-dir", folder, ROOT], check=True, capture_output=True, timeout=100)
+    subprocess.run([*command, "--wheel-dir", folder, ROOT], check=True, capture_output=True, timeout=300)
     return next(folder.glob("elstrada-*.whl"))
 
 
@@ -50,12 +50,12 @@ def installed() -> Path:
     what is not named is not there.
     """
     home = _folder("elstrada-installed-") / "opt"
-    subprocess.run([sys.executable, "-m", "venv", home], check=True, timeout=100)
+    subprocess.run([sys.executable, "-m", "venv", home], check=True, timeout=300)
     packages = next(home.glob("lib/python3*/site-packages"))
     for name in _named():
         _link(distribution(name), packages)
     command = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel()]
-    subprocess.run(command, check=True, capture_output=True, timeout=100)
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
     return home
 
 
@@ -112,7 +112,7 @@ def free_port() -> int:
 
 def asked(port: int, path: str) -> tuple[int, str]:
     """What a node answers; (0, "") when nobody does."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -132,7 +132,7 @@ def running(
         command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while asked(health, "/readyz")[0] != 200:
             assert process.poll() is None, (
                 f"it ended with {process.returncode}: {process.stdout and process.stdout.read()}"
@@ -143,7 +143,7 @@ def running(
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -163,7 +163,7 @@ def config_problems(environment: Mapping[str, str], *arguments: str) -> str:
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     return "" if done.returncode == 0 else done.stderr
 

@@ -27,7 +27,7 @@ def _elstrada(environment: Mapping[str, str], *words: str, status: int = 0) -> A
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == status, done.stdout + done.stderr
     return json.loads(done.stdout or "null")
@@ -56,7 +56,7 @@ async def _comes_in(port: int, station: str, password: str) -> bool:
     ) as socket:
         boot = {"chargePointVendor": "V", "chargePointModel": "M"}
         await socket.send(json.dumps([2, "1", "BootNotification", boot]))
-        return json.loads(await asyncio.wait_for(socket.recv(), 10))[2]["status"] == "Accepted"
+        return json.loads(await asyncio.wait_for(socket.recv(), 60))[2]["status"] == "Accepted"
 
 
 @pytest.mark.alone

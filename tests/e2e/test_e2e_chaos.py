@@ -187,7 +187,7 @@ async def under_load(season: Season, faults: tuple[Fault, ...]) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_a_season_of_faults_loses_nothing_and_counts_nothing_twice(
     nursery: Nursery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,7 +38,6 @@ def _mount(folder: Path, options: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("billed", [False, pytest.param(True, marks=pytest.mark.soak)])
 @pytest.mark.rule(15)
 async def test_a_full_disk_stops_the_answers_and_loses_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -14,7 +15,16 @@ from pathlib import Path
 from platform import python_version
 
 import pytest
-from installation import EXECUTABLE, Installation, Nursery, environment, free_port, serving, wait_for
+from installation import (
+    EXECUTABLE,
+    PATIENCE_S,
+    Installation,
+    Nursery,
+    environment,
+    free_port,
+    serving,
+    wait_for,
+)
 from load_stations import LoadStation
 from market import CARD, location, open_market
 from ocpp_stations import Station16, plugged_in
@@ -174,7 +184,7 @@ async def test_a_node_under_load_ends_without_losing_an_acknowledged_message(
         gate = asyncio.Event()
         gate.set()
         working = [asyncio.create_task(station.work([home.stations_url], gate)) for station in stations]
-        watcher = await RawSocket.dial(home.stations_url, *await asyncio.to_thread(add, home, "WATCHER"))
+        watcher = await dialled(home, await asyncio.to_thread(add, home, "WATCHER"))
         watcher.send(json.dumps([2, "1", "Heartbeat", {}]).encode())
         assert (await watcher.receive())[0] == TEXT
         while min(station.answers for station in stations) < 3:  # noqa: ASYNC110  They tell nobody.
@@ -220,10 +230,17 @@ def make_stations(home: Installation) -> list[LoadStation]:
 
 
 def add(home: Installation, name: str) -> tuple[str, str, str]:
-    """A station that only listens: what it dials with, once the door knows it."""
-    password = home.done("station add", station=name)["password"]
-    time.sleep(1.5)
-    return name, password, "ocpp1.6"
+    """A station that only listens: what it dials with."""
+    return name, home.done("station add", station=name)["password"], "ocpp1.6"
+
+
+async def dialled(home: Installation, station: tuple[str, str, str]) -> RawSocket:
+    """Its socket, from when the door knows it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with contextlib.suppress(Refused):
+                return await RawSocket.dial(home.stations_url, *station)
+            await asyncio.sleep(0.5)
 
 
 def test_a_second_signal_ends_it_at_once(nursery: Nursery, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ READINGS = 40
 
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_what_was_answered_survives_a_hundred_kills_exactly_once(
     nursery: Nursery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

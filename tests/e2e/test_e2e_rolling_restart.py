@@ -29,7 +29,7 @@ DEFINITE = {"ACCEPTED", "OFFLINE", "TIMEOUT", "REJECTED"}
 
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
 async def test_a_rolling_restart_loses_nothing_and_keeps_nobody_away_for_long(
     nursery: Nursery, tmp_path: Path, capsys: pytest.CaptureFixture[str], count: int

@@ -31,7 +31,6 @@ async def plugged(market: Market) -> AsyncGenerator[Station16]:
         yield station
 
 
-@pytest.mark.timeout(120)
 async def test_a_command_whose_server_is_killed_is_neither_a_success_nor_a_failure(
     nursery: Nursery, tmp_path: Path
 ) -> None:
