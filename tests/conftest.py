@@ -43,12 +43,19 @@ def pytest_configure() -> None:
 # --- who runs what ----------------------------------------------------------------------------------
 
 
+WHOLE = "tests/deploy/"
+"""A folder for one worker: it installs a wheel."""
+APART = ("tests/sim/test_sim_worlds.py", "tests/sim/test_sim_planted.py")
+"""Files whose tests share nothing and reckon for minutes: each test is for whoever is free."""
+
+
 class Shares(LoadFileScheduling):
-    """Gives a worker whole files, which share their servers; and all of deploy/, which installs a wheel."""
+    """Gives a worker whole files, which share their servers."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = "tests/deploy/"
-        return folder if nodeid.startswith(folder) else super()._split_scope(nodeid)
+        if nodeid.startswith(WHOLE):
+            return WHOLE
+        return nodeid if nodeid.startswith(APART) else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

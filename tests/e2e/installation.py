@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlite_file import migrated_file
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """For anything that takes a second on an idle machine."""
 EXECUTABLE = Path(sys.executable).with_name("elstrada")
 

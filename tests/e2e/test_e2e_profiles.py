@@ -161,9 +161,9 @@ async def test_a_retailer_limits_asks_and_releases_its_drivers_session(
         assert (asked["active"]["periods"][0]["limit"], asked["active"]["duration_s"]) == ("6.5", 600)
 
         # The operator has a say, too, and the retailer hears what is active then.
-        fields: Json = {"chargingProfileCriteria": {"stackLevel": 9}}
+        fields: Json = {"chargingProfileCriteria": {"evseId": 1}}
         if kind is Steered16:
-            fields = {"connectorId": 1, "stackLevel": 9}
+            fields = {"connectorId": 1}
         await told(market.cpo, "station", "call", name, "ClearChargingProfile", json.dumps(fields))
         await until(lambda: active_at_the_retailer(market, session) == "32.0", "news of what is active")
 

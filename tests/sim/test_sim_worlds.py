@@ -12,7 +12,7 @@ from elstrada.sim.vices import MeterVice, Vices
 from elstrada.sim.world import simulate
 
 pytestmark = pytest.mark.slow  # As a file: begun early, it is not what all others wait for.
-CHUNK = 10
+CHUNK = 5
 
 
 @pytest.mark.no_cover  # Everything they pass through is counted elsewhere, and counting takes as long again.
