@@ -250,11 +250,8 @@ def test_a_second_signal_ends_it_at_once(nursery: Nursery, tmp_path: Path) -> No
 
 
 async def hold_two_and_interrupt(home: Installation) -> None:
-    """Two stations a second apart: the first signal takes a second and more, the second none."""
-    sockets = [
-        await RawSocket.dial(home.stations_url, *await asyncio.to_thread(add, home, name))
-        for name in ("A", "B", "C", "D")
-    ]
+    """Four stations a second apart: the first signal takes three seconds and more, the second none."""
+    sockets = [await dialled(home, await asyncio.to_thread(add, home, name)) for name in ("A", "B", "C", "D")]
     for number, socket in enumerate(sockets):
         socket.send(json.dumps([2, str(number), "Heartbeat", {}]).encode())
         assert (await socket.receive())[0] == TEXT
@@ -265,7 +262,7 @@ async def hold_two_and_interrupt(home: Installation) -> None:
     os.kill(home.pid, signal.SIGTERM)
     pid, home.pid = home.pid, None
     assert await asyncio.to_thread(home.starter.wait, pid) == 128 + signal.SIGTERM
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2
 
 
 def test_the_operator_drains_a_node_by_its_name(nursery: Nursery, tmp_path: Path) -> None:
