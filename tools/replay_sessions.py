@@ -25,8 +25,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from elstrada.billing.export.csv import Export, to_csv
+from elstrada.billing.measure import hours
 from elstrada.billing.plans import bill_line
-from elstrada.billing.trace import hours
 from elstrada.billing.validate import Known, may_be_billed, validate
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost

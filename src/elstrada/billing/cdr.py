@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import msgspec
 
-from elstrada.billing.trace import Trace, hours, kwh
+from elstrada.billing.measure import hours, kwh
+from elstrada.billing.trace import Trace
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost
 from elstrada.model.location import Connector, Evse, Location

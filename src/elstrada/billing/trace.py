@@ -5,16 +5,23 @@ A pure function of the set: order and repetition of the facts make no difference
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
-from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
 
-from elstrada.billing.register import Point, Sign, curve, out_of_line, parked_from, with_rest
+from elstrada.billing.measure import levels_of, measured
+from elstrada.billing.register import (
+    Point,
+    Sign,
+    bends,
+    curve,
+    out_of_line,
+    over_since,
+    rest_from,
+    with_rest,
+)
 from elstrada.model.facts import (
     Fact,
     MeterSampled,
@@ -25,16 +32,14 @@ from elstrada.model.facts import (
     SessionUpdated,
 )
 from elstrada.model.ids import PartyId
+from elstrada.model.measured import Level, Measured
 from elstrada.model.quantity import MeterSample
-from elstrada.model.session import ChargingPeriod, PeriodDimension
+from elstrada.model.session import ChargingPeriod
 from elstrada.model.token import AuthMethod
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """As much as the clocks of honest parties may."""
 _SECOND = timedelta(seconds=1)
-_MICROSECOND = timedelta(microseconds=1)
-_HOUR = timedelta(hours=1) // _MICROSECOND
-_FOUR_DECIMALS = Decimal("0.0001")
 _Told = SessionStarted | SessionSeen | SessionUpdated
 _T = TypeVar("_T")
 
@@ -61,11 +66,16 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Its token's own; None: its connector's counts."""
     by_command: bool
     """Started by a remote command."""
-    periods: tuple[ChargingPeriod, ...]
-    """As measured, one for each stretch between two readings; their ENERGY sums to ``energy_wh``."""
+    measured: tuple[Measured, ...]
+    """One for each stretch between two readings that differ; their ENERGY sums to ``energy_wh``."""
     notes: tuple[str, ...]
     suspect: tuple[Point, ...] = ()
     """Readings out of line, which place no boundary and change no total (rule 25)."""
+
+    @property
+    def periods(self) -> tuple[ChargingPeriod, ...]:
+        """As measured."""
+        return tuple(one.period for one in self.measured)
 
 
 def trace(facts: Iterable[Fact]) -> Trace:
@@ -81,8 +91,9 @@ def trace(facts: Iterable[Fact]) -> Trace:
     told = _told(known)
     samples = _samples(known)
     readings = list(_readings(known, samples, done))
-    points = curve(readings, start=done.started_at, end=done.ended_at, total_wh=done.energy_wh)
-    rest = parked_from(points, _signs(told, samples))
+    believed = curve(readings, start=done.started_at, end=done.ended_at, total_wh=done.energy_wh)
+    points, levels = bends(believed), levels_of(samples)
+    rest = rest_from(points, over_since(_signs(told, samples)))
     return Trace(
         session_id=done.session_id,
         start=done.started_at,
@@ -96,9 +107,9 @@ def trace(facts: Iterable[Fact]) -> Trace:
         authorization_reference=_last(fact.authorization_reference for fact in _judged(told)),
         tariff_id=_last(fact.tariff_id for fact in _judged(told)),
         by_command=any(fact.command_id for fact in told if isinstance(fact, SessionStarted)),
-        periods=tuple(_periods(with_rest(points, rest), samples, rest)),
+        measured=tuple(measured(with_rest(points, rest), levels, start=done.started_at, rest=rest)),
         notes=done.notes,
-        suspect=tuple(out_of_line(readings, points)),
+        suspect=tuple(out_of_line(readings, believed)),
     )
 
 
@@ -112,22 +123,7 @@ def not_ahead_of(told: Trace, recorded_at: datetime) -> Trace:
     if ahead <= CLOCKS_DIFFER:
         return told
     note = f"the station's clock was {ahead // _SECOND} s ahead: times moved back"
-    periods = tuple(
-        msgspec.structs.replace(period, start_date_time=period.start_date_time - ahead)
-        for period in told.periods
-    )
-    return msgspec.structs.replace(
-        told, start=told.start - ahead, end=recorded_at, periods=periods, notes=(*told.notes, note)
-    )
-
-
-def hours(length: timedelta) -> Decimal:
-    """Hours with the four decimals of OCPI."""
-    return (Decimal(length // _MICROSECOND) / _HOUR).quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN)
-
-
-def kwh(energy_wh: int) -> Decimal:
-    return Decimal(energy_wh).scaleb(-3)
+    return msgspec.structs.replace(_moved(told, -ahead), end=recorded_at, notes=(*told.notes, note))
 
 
 def _completed(facts: Sequence[Fact]) -> SessionCompleted:
@@ -193,31 +189,25 @@ def _signs(told: Sequence[_Told], samples: Sequence[MeterSample]) -> Iterator[Si
             yield Sign(sample.at, sample.power_w > 0)
 
 
-def _periods(
-    points: Sequence[Point], samples: Sequence[MeterSample], rest: datetime | None
-) -> Iterator[ChargingPeriod]:
-    """One period between each two points. Hours are differences, so they sum to those of the session."""
-    start = points[0].at
-    times = [sample.at for sample in samples]
-    for begin, stop in pairwise(points):
-        if begin.at == stop.at and len(points) > 2:
-            continue
-        kind = "TIME" if rest is None or begin.at < rest else "PARKING_TIME"
-        volumes = [PeriodDimension("ENERGY", kwh(stop.wh - begin.wh))] if stop.wh > begin.wh else []
-        volumes.append(PeriodDimension(kind, hours(stop.at - start) - hours(begin.at - start)))
-        within = samples[bisect_left(times, begin.at) : bisect_right(times, stop.at)]
-        yield ChargingPeriod(begin.at, (*volumes, *_bands(within)))
+def _moved(told: Trace, by: timedelta) -> Trace:
+    """The session some time later, or earlier."""
+    return msgspec.structs.replace(
+        told,
+        start=told.start + by,
+        end=told.end + by,
+        measured=tuple(_measured_moved(one, by) for one in told.measured),
+    )
 
 
-def _bands(samples: Sequence[MeterSample]) -> Iterator[PeriodDimension]:
-    """Least and greatest power (kW) and current (A) among the samples, where they tell it."""
-    for name, given in (
-        ("POWER", [sample.power_w for sample in samples if sample.power_w is not None]),
-        ("CURRENT", [sample.current_ma for sample in samples if sample.current_ma is not None]),
-    ):
-        if given:
-            yield PeriodDimension(f"MIN_{name}", Decimal(min(given)).scaleb(-3))
-            yield PeriodDimension(f"MAX_{name}", Decimal(max(given)).scaleb(-3))
+def _measured_moved(one: Measured, by: timedelta) -> Measured:
+    period = msgspec.structs.replace(one.period, start_date_time=one.period.start_date_time + by)
+    return Measured(
+        period=period,
+        end=one.end + by,
+        untold=one.untold,
+        power=tuple(Level(level.at + by, level.value) for level in one.power),
+        current=tuple(Level(level.at + by, level.value) for level in one.current),
+    )
 
 
 def _last(values: Iterable[_T | None]) -> _T | None:

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import msgspec
 
-from elstrada.billing.trace import CLOCKS_DIFFER, hours
+from elstrada.billing.measure import hours
+from elstrada.billing.trace import CLOCKS_DIFFER
 from elstrada.model.cdr import Cdr
 from elstrada.model.currencies import CURRENCIES
 from elstrada.model.session import ChargingPeriod

@@ -41,7 +41,7 @@ from elstrada.tariffs.compile import PriceList, compiled
 from elstrada.tariffs.policy import OCPI_2_3_0, Policy
 from elstrada.tariffs.price import price_with
 from elstrada.tariffs.refusals import NoTariff, NotPriced
-from elstrada.tariffs.segment import split
+from elstrada.tariffs.segment import Cutter
 from elstrada.tariffs.usage import Usage
 
 _SESSION_FACTS = (SessionStarted, SessionSeen, SessionUpdated, MeterSampled, SessionEnded, SessionCompleted)
@@ -260,16 +260,17 @@ class Rating:
         booked = await booking_of_session(
             self._spine, owner, told.session_id, place_of_it, told.token_ref, told.start
         )
+        cutter = Cutter(by, told.start, place.location.time_zone)
+        periods, notes = cutter.take(told.measured).segments()
         usage = Usage(
             booked=booked is not None,
             start=told.start,
             end=told.end,
             time_zone=place.location.time_zone,
             currency=tariff.currency,
-            periods=told.periods,
+            periods=periods,
         )
-        usage = msgspec.structs.replace(usage, periods=split(usage, by))
-        cost = _noted(price_with(usage, [by], self._policy), by, told)
+        cost = _noted(price_with(usage, [by], self._policy), by, told, notes)
         if off:
             cost = msgspec.structs.replace(cost, notes=(*cost.notes, NOTE))
         return _Priced(told, place, tariff, usage, cost, booked and booked.id)
@@ -342,8 +343,8 @@ def reckoning_of(session_id: str, recorded: list[Recorded]) -> Reckoning | None:
     return Reckoning(tariff_ids=tuple(named)[:MOST_TARIFFS], cost=cost)
 
 
-def _noted(cost: Cost, by: PriceList, told: Trace) -> Cost:
-    notes = list(cost.notes)
+def _noted(cost: Cost, by: PriceList, told: Trace, more: tuple[str, ...]) -> Cost:
+    notes = [*cost.notes, *more]
     if by.tariff.last_updated > told.start:
         notes.append(f"tariff {by.name} came after the session began; no earlier form is known (R-43)")
     if told.suspect:
