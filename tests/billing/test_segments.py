@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scenes import EVENING, MINUTE, START, ZONE, component, ended, issue, sampled, started
 
 from elstrada.billing.trace import trace
-from elstrada.model.facts import Fact, MeterSampled
+from elstrada.model.facts import Fact, MeterSampled, SessionCompleted, SessionEnded
 from elstrada.model.measured import Level
+from elstrada.model.metering import RegisterTurn, TurnKind
 from elstrada.model.quantity import MeterSample
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, Tariff, TariffElement, TariffRestrictions
@@ -176,3 +177,45 @@ def test_nothing_flows_in_a_gap_in_which_the_register_stands_so_it_is_cut() -> N
     facts = (started(), sampled(5, 4_000, 0), *ended(60, 4_000))
     by = tariff(TariffRestrictions(start_time="17:00"))
     assert [at for at, _ in cut(*facts, by=by)[0]] == [0, 5, 30]
+
+
+# --- registers that fall and go on (5.2) ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("turn", "begin_wh", "rows", "stop_wh", "energies"),
+    [
+        (
+            RegisterTurn(TurnKind.ROLLOVER, 10**8, 0),
+            99_996_000,
+            [(15, 99_999_000), (45, 5_000)],
+            7_000,
+            ["6.000", "5.000"],
+        ),
+        (
+            RegisterTurn(TurnKind.RESET, 103_000, 40),
+            100_000,
+            [(15, 103_000), (20, 40), (30, 3_040), (40, 0), (45, 6_040)],
+            8_040,
+            ["6.000", "5.000"],
+        ),
+    ],
+    ids=["rollover", "reset"],
+)
+def test_boundaries_are_placed_over_a_register_that_fell(
+    turn: RegisterTurn, begin_wh: int, rows: list[tuple[int, int]], stop_wh: int, energies: list[str]
+) -> None:
+    samples = (
+        MeterSampled(1, 1, (MeterSample(START + minute * MINUTE, wh),), session_id="s1")
+        for minute, wh in rows
+    )
+    end = START + 60 * MINUTE
+    facts = (
+        started(meter_wh=begin_wh),
+        *samples,
+        SessionEnded("s1", end, meter_wh=stop_wh),
+        SessionCompleted("s1", START, end, 11_000, turn=turn),
+    )
+    told = trace(facts)
+    assert [(one.at - START) // MINUTE for one in told.suspect] == ([40] if turn.to_wh else [])
+    assert cut(*facts)[0] == [(0, Decimal(energies[0])), (30, Decimal(energies[1]))]

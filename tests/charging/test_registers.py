@@ -11,6 +11,7 @@ from test_sessions import Desk, at, noted, sample, start16, stop16
 from elstrada.charging.registers import KEPT_PEAKS, Shown, with_peak
 from elstrada.model import asks
 from elstrada.model import facts as f
+from elstrada.model.metering import RegisterTurn, TurnKind
 from elstrada.model.quantity import MeterSample
 
 FAR = 50_000_000
@@ -54,7 +55,7 @@ def test_an_end_that_cannot_be_counts_nothing_where_no_other_register_was_told()
 
 
 @pytest.mark.rule(25)
-@pytest.mark.parametrize(("begin_wh", "end_wh"), [(99_990_000, 12_000), (700_000, FAR)], ids=["falls", "far"])
+@pytest.mark.parametrize(("begin_wh", "end_wh"), [(60_000_000, 12_000), (700_000, FAR)], ids=["falls", "far"])
 def test_energy_that_is_not_believed_is_told_with_both_registers(begin_wh: int, end_wh: int) -> None:
     done = session(begin_wh, end_wh)
     assert (done.energy_wh, done.begun_wh, done.doubted_wh) == (0, begin_wh, end_wh)
@@ -138,3 +139,58 @@ def test_the_highest_registers_are_kept_whatever_the_order_they_come_in() -> Non
         kept.add(peaks)
     assert kept == {(Shown(9, at(1)), Shown(8, at(8)), Shown(7, at(7)), Shown(5, at(5)))}
     assert len(kept.pop()) == KEPT_PEAKS
+
+
+# --- registers that fall and go on (pricing 5.2) --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("modulus", [10**6, 10**8, 10**9, 2**32])
+def test_a_register_that_passes_its_last_digit_counts_on(modulus: int) -> None:
+    done = session(modulus - 3_000, 6_000, sample(200, modulus - 500), sample(400, 2_000))
+    assert (done.energy_wh, done.doubted_wh) == (9_000, None)
+    assert done.turn == RegisterTurn(TurnKind.ROLLOVER, modulus, 0)
+    assert done.notes == (
+        f"The register passed {modulus} Wh and began again at 0: the energy counts over it.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("begin_wh", "end_wh"), [(98_900_000, 6_000), (99_990_000, 1_100_000)], ids=["began below", "ended above"]
+)
+def test_a_fall_farther_than_a_hundredth_from_the_modulus_is_no_rollover(begin_wh: int, end_wh: int) -> None:
+    done = session(begin_wh, end_wh)
+    assert (done.energy_wh, done.doubted_wh, done.turn) == (0, end_wh, None)
+
+
+def test_a_rollover_that_no_station_could_give_is_not_believed() -> None:
+    done = session(4_260_000_000, 40_000_000, lasts_s=60)
+    assert (done.energy_wh, done.doubted_wh) == (0, 40_000_000)
+
+
+@pytest.mark.rule(25)
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_register_that_was_reset_counts_before_and_after_in_any_order(order: tuple[int, ...]) -> None:
+    rows = (sample(100, 703_000), sample(200, 706_000), sample(300, 40), sample(400, 1_040))
+    done = session(700_000, 2_040, *(rows[n] for n in order))
+    assert (done.energy_wh, done.doubted_wh) == (8_000, None)
+    assert done.turn == RegisterTurn(TurnKind.RESET, 706_000, 40)
+
+
+@pytest.mark.rule(25)
+@pytest.mark.parametrize(
+    ("rows", "end_wh"),
+    [((sample(200, 40),), 0), ((sample(200, 40),), 40), ((sample(200, 400_000),), 400_500)],
+    ids=["does not go on", "stands still", "is not near 0"],
+)
+def test_a_fall_from_which_it_does_not_go_on_is_no_reset(rows: tuple[MeterSample, ...], end_wh: int) -> None:
+    done = session(700_000, end_wh, *rows)
+    assert (done.energy_wh, done.doubted_wh, done.turn) == (0, end_wh, None)
+
+
+def test_while_a_session_runs_its_energy_never_falls_at_a_reset() -> None:
+    desk = Desk()
+    transaction = noted(desk.ask(start16(meter_wh=700_000), at(0))).transaction_id
+    for one in (sample(100, 703_000), sample(200, 40), sample(300, 540), sample(400, 1_040)):
+        desk.ask(asks.UpdateSession(transaction_id=transaction, at=one.at, samples=(one,)), one.at)
+    told = [fact.energy_wh for fact in desk.told(f.MeterSampled) if isinstance(fact, f.MeterSampled)]
+    assert told == [3_000, 3_000, 3_500, 4_000]

@@ -170,14 +170,18 @@ def _readings(
         (f.meter_wh for f in facts if isinstance(f, SessionEnded) and f.meter_wh is not None), default=None
     )
     registers = [(sample.at, sample.energy_wh) for sample in samples if sample.energy_wh is not None]
-    if begin is None and stop is not None:
+    if begin is None and stop is not None and done.turn is None:
         begin = stop - done.energy_wh
     if begin == 0 and stop is not None and stop > done.energy_wh:
         begin = stop - done.energy_wh  # A false 0: the session is counted from where the register went on.
     if begin is None and registers:
         begin = registers[0][1]
     if begin is not None:
-        yield from (Point(at, register - begin) for at, register in registers)
+        turn = done.turn
+        over = 0 if turn is None else turn.from_wh - turn.to_wh
+        yield from (
+            Point(at, register - begin + (over if register < begin else 0)) for at, register in registers
+        )
 
 
 def _signs(told: Sequence[_Told], samples: Sequence[MeterSample]) -> Iterator[Sign]:

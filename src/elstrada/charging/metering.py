@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from elstrada.charging.state import SessionState
-from elstrada.model.metering import MeterLack
+from elstrada.model.metering import MeterLack, RegisterTurn, TurnKind
 
 LONG = timedelta(minutes=30)
 """Stations tell their registers every quarter of an hour at least (1.6 §5.2 with usual intervals)."""
@@ -42,3 +42,13 @@ def notes(found: tuple[MeterLack, ...]) -> list[str]:
     if MeterLack.NO_REGISTER in found:
         return ["Its station told no register above 0: no energy is counted."]
     return []
+
+
+def note_on(turn: RegisterTurn) -> str:
+    """What a completion says of a register that fell and went on."""
+    if turn.kind is TurnKind.ROLLOVER:
+        return f"The register passed {turn.from_wh} Wh and began again at 0: the energy counts over it."
+    return (
+        f"The register fell from {turn.from_wh} to {turn.to_wh} Wh and went on: what it counted before and "
+        "after is added."
+    )

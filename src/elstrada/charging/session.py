@@ -539,6 +539,9 @@ def _completion(session: SessionState) -> f.SessionCompleted:
         )
     if session.doubted_wh is not None:
         notes.append(f"Its last register, {session.doubted_wh} Wh, cannot be and does not count.")
+    turn = session.turn
+    if turn is not None:
+        notes.append(metering.note_on(turn))
     missing = session.sequence.missing if session.sequence else ()
     if missing:
         notes.append(f"{len(missing)} messages never came.")
@@ -552,6 +555,7 @@ def _completion(session: SessionState) -> f.SessionCompleted:
         meter_lacks=meter_lacks,
         doubted_wh=session.doubted_wh,
         begun_wh=session.begun_wh if session.doubted_wh is not None else None,
+        turn=turn,
     )
 
 

@@ -20,7 +20,7 @@ from elstrada.model.certificates import ContractStatus
 from elstrada.model.clock import WrongClock
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
 from elstrada.model.ids import PartyId
-from elstrada.model.metering import MeterTold
+from elstrada.model.metering import MeterTold, RegisterTurn
 from elstrada.model.needs import NeedsAnswer
 from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.quantity import MeterSample
@@ -160,6 +160,11 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return self._count(self._meter).doubted_wh
 
     @property
+    def turn(self) -> RegisterTurn | None:
+        """The register fell and went on; None: it did not."""
+        return self._count(self._meter).turn
+
+    @property
     def begun_wh(self) -> int | None:
         """The register at the start, else the first that was told."""
         return self.first_wh if self.meter_start_wh is None else self.meter_start_wh
@@ -179,6 +184,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             end,
             # The first to come need not have been shown first.
             meter.low if meter.clock_suspect else shown(meter.rise_wh, meter.rise_at),
+            meter.low,
             meter.peaks,
             timed=not meter.clock_suspect,
         )

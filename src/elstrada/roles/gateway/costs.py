@@ -23,6 +23,7 @@ from elstrada.model.cost import Cost
 from elstrada.model.device import CommandName, CommandResult, Protocol, StationOrder
 from elstrada.model.facts import SessionCompleted
 from elstrada.model.ids import PartyId
+from elstrada.model.metering import TurnKind
 from elstrada.net.face import Chance, Clock
 from elstrada.roles.findings import Findings
 from elstrada.roles.mirrored import is_false, is_true, told
@@ -64,8 +65,13 @@ def shows_running_cost(protocol: str, known: Mapping[str, str]) -> bool:
 
 
 def has_final_cost(session: SessionState) -> bool:
-    """Is there a last word on its cost? Of energy that is not believed none is told, least of all zero."""
-    return session.completed and session.doubted_wh is None
+    """Is there a last word on its cost?
+
+    Of energy that is not believed none is told, least of all zero; nor of energy that is looked at again,
+    since its register was reset.
+    """
+    reset = session.turn is not None and session.turn.kind is TurnKind.RESET
+    return session.completed and session.doubted_wh is None and not reset
 
 
 class Costs:
@@ -170,6 +176,7 @@ def so_far(session: SessionState) -> SessionCompleted | None:
         started_at=session.started_at,
         ended_at=max(session.last_wh_at, session.started_at),
         energy_wh=session.energy_wh,
+        turn=session.turn,
     )
 
 
