@@ -121,12 +121,10 @@ def _threes(points: Sequence[Point]) -> Iterator[tuple[Point, Point, Point]]:
     return zip(points, points[1:], points[2:], strict=False)
 
 
-def over_since(signs: Iterable[Sign]) -> datetime | None:
-    """Since when the station has said, and not taken back, that nothing flows."""
-    since: datetime | None = None
+def said_last(signs: Iterable[Sign]) -> tuple[Sign | None, Sign | None]:
+    """Since when the station has said, and not taken back, that nothing flows; and its latest word."""
+    since: Sign | None = None
+    sign: Sign | None = None
     for sign in sorted(signs):
-        if sign.flowing:
-            since = None
-        elif since is None:
-            since = sign.at
-    return since
+        since = None if sign.flowing else since or sign
+    return since, sign

@@ -11,17 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from elstrada.billing.measure import levels_of, measured
-from elstrada.billing.register import (
-    Point,
-    Sign,
-    bends,
-    curve,
-    out_of_line,
-    over_since,
-    rest_from,
-    with_rest,
-)
+from elstrada.billing.line import Line
+from elstrada.billing.measure import levels_of
+from elstrada.billing.register import Point, Sign, bends, curve, out_of_line, said_last
 from elstrada.model.facts import (
     Fact,
     MeterSampled,
@@ -66,6 +58,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Its token's own; None: its connector's counts."""
     by_command: bool
     """Started by a remote command."""
+    line: Line
+    """By the station's clock."""
     measured: tuple[Measured, ...]
     """One for each stretch between two readings that differ; their ENERGY sums to ``energy_wh``."""
     notes: tuple[str, ...]
@@ -89,11 +83,7 @@ def trace(facts: Iterable[Fact]) -> Trace:
     known = tuple(facts)
     done = _completed(known)
     told = _told(known)
-    samples = _samples(known)
-    readings = list(_readings(known, samples, done))
-    believed = curve(readings, start=done.started_at, end=done.ended_at, total_wh=done.energy_wh)
-    points, levels = bends(believed), levels_of(samples)
-    rest = rest_from(points, over_since(_signs(told, samples)))
+    line, suspect = _line(known, done)
     return Trace(
         session_id=done.session_id,
         start=done.started_at,
@@ -107,9 +97,10 @@ def trace(facts: Iterable[Fact]) -> Trace:
         authorization_reference=_last(fact.authorization_reference for fact in _judged(told)),
         tariff_id=_last(fact.tariff_id for fact in _judged(told)),
         by_command=any(fact.command_id for fact in told if isinstance(fact, SessionStarted)),
-        measured=tuple(measured(with_rest(points, rest), levels, start=done.started_at, rest=rest)),
+        line=line,
+        measured=line.measured(),
         notes=done.notes,
-        suspect=tuple(out_of_line(readings, believed)),
+        suspect=suspect,
     )
 
 
@@ -159,29 +150,49 @@ def _samples(facts: Sequence[Fact]) -> list[MeterSample]:
     return sorted(believed, key=lambda sample: (sample.at, msgspec.json.encode(sample)))
 
 
-def _readings(
-    facts: Sequence[Fact], samples: Sequence[MeterSample], done: SessionCompleted
-) -> Iterator[Point]:
-    """Register readings as energy since the start, whichever register the session is counted from."""
+def _line(facts: Sequence[Fact], done: SessionCompleted) -> tuple[Line, tuple[Point, ...]]:
+    """The session's meter, and its readings that are out of line."""
+    samples = _samples(facts)
+    begin_wh = _begin_wh(facts, samples, done)
+    readings = [] if begin_wh is None else list(_readings(samples, begin_wh, done))
+    believed = curve(readings, start=done.started_at, end=done.ended_at, total_wh=done.energy_wh)
+    suspect = tuple(out_of_line(readings, believed))
+    over, said = said_last(_signs(_told(facts), samples))
+    goes_on = not suspect and done.turn is None and max(readings, default=None) == believed[-1]
+    line = Line(
+        start=believed[0],
+        points=tuple(bends(believed)),
+        levels=levels_of(samples),
+        over=over,
+        said=said,
+        begin_wh=begin_wh if goes_on else None,
+    )
+    return line, suspect
+
+
+def _begin_wh(facts: Sequence[Fact], samples: Sequence[MeterSample], done: SessionCompleted) -> int | None:
+    """The register from which the session is counted."""
     begin = min(
         (f.meter_wh for f in facts if isinstance(f, SessionStarted) and f.meter_wh is not None), default=None
     )
     stop = max(
         (f.meter_wh for f in facts if isinstance(f, SessionEnded) and f.meter_wh is not None), default=None
     )
-    registers = [(sample.at, sample.energy_wh) for sample in samples if sample.energy_wh is not None]
     if begin is None and stop is not None and done.turn is None:
-        begin = stop - done.energy_wh
+        return stop - done.energy_wh
     if begin == 0 and stop is not None and stop > done.energy_wh:
-        begin = stop - done.energy_wh  # A false 0: the session is counted from where the register went on.
-    if begin is None and registers:
-        begin = registers[0][1]
-    if begin is not None:
-        turn = done.turn
-        over = 0 if turn is None else turn.from_wh - turn.to_wh
-        yield from (
-            Point(at, register - begin + (over if register < begin else 0)) for at, register in registers
-        )
+        return stop - done.energy_wh  # A false 0: the session is counted from where the register went on.
+    if begin is None:
+        return next((sample.energy_wh for sample in samples if sample.energy_wh is not None), None)
+    return begin
+
+
+def _readings(samples: Sequence[MeterSample], begin_wh: int, done: SessionCompleted) -> Iterator[Point]:
+    """Register readings as energy since the start."""
+    over = 0 if done.turn is None else done.turn.from_wh - done.turn.to_wh
+    for sample in samples:
+        if sample.energy_wh is not None:
+            yield Point(sample.at, sample.energy_wh - begin_wh + (over if sample.energy_wh < begin_wh else 0))
 
 
 def _signs(told: Sequence[_Told], samples: Sequence[MeterSample]) -> Iterator[Sign]:

@@ -240,6 +240,9 @@ def _shares(
     volumes: dict[str, Decimal], marks: list[tuple[datetime, Decimal]]
 ) -> Iterator[dict[str, Decimal]]:
     """The volumes between each two marks: they sum to the whole, because each is a difference."""
+    if len(marks) == 2:
+        yield dict(volumes)
+        return
     start, end = marks[0][0], marks[-1][0]
     length = (end - start) // _SECOND or 1
     reached: list[dict[str, Decimal]] = []

@@ -1,0 +1,96 @@
+"""What running sessions cost, each new reading at the same work however long the session has run.
+
+Kept of a session is what it was priced by and what is closed of its periods; a refresh reads the log from where
+the last one ended. A session that does not simply go on (a reading out of line or out of order, another
+token) is read anew as a whole, by the way of the final price, so that both always agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from elstrada.billing.line import Line
+from elstrada.billing.register import Point
+from elstrada.billing.trace import CLOCKS_DIFFER, Trace
+from elstrada.model.facts import (
+    MeterSampled,
+    SessionCompleted,
+    SessionEnded,
+    SessionSeen,
+    SessionStarted,
+    SessionUpdated,
+)
+from elstrada.model.tariff import Tariff
+from elstrada.spine.face import Recorded
+from elstrada.tariffs.compile import PriceList
+from elstrada.tariffs.segment import Cutter, Segments
+from elstrada.tariffs.usage import Usage
+
+HOLDS = timedelta(minutes=5)
+"""How long place and tariff are not looked up again: as long a change of the records may wait to be seen."""
+_ENDS_IT = SessionStarted | SessionSeen | SessionEnded | SessionCompleted
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that runs, as far as it was read."""
+
+    told: Trace
+    """As it was read first: who, where and since when."""
+    by: PriceList
+    usage: Usage
+    """Likewise: its zone, currency and booking."""
+    version: int
+    """Of its stream, up to which it was read."""
+    looked_up_at: datetime
+    line: Line
+    closed: Cutter
+    """What no reading changes any more."""
+
+    def reaches(self, reached: SessionCompleted, now: datetime) -> bool:
+        """Is this the session up to that moment, by a clock that is not ahead of ours?"""
+        return (
+            reached.turn is None
+            and reached.started_at == self.told.start
+            and reached.ended_at - now <= CLOCKS_DIFFER
+            and self.line.ends_as(Point(reached.ended_at, reached.energy_wh))
+        )
+
+    def is_by(self, tariff: Tariff, time_zone: str, *, booked: bool) -> bool:
+        """Is this still what it is priced by?"""
+        return (self.by.tariff, self.usage.time_zone, self.usage.booked) == (tariff, time_zone, booked)
+
+    def after(self, news: Iterable[Recorded]) -> Running | None:
+        """The session with what its stream said since; None: it does not simply go on."""
+        line, version = self.line, self.version
+        for one in news:
+            version = one.version
+            if getattr(one.fact, "session_id", None) != self.told.session_id:
+                continue
+            if isinstance(one.fact, _ENDS_IT) or (
+                isinstance(one.fact, SessionUpdated) and not self._stays(one.fact)
+            ):
+                return None
+            if isinstance(one.fact, MeterSampled | SessionUpdated):
+                grown = line.after(one.fact)
+                if grown is None:
+                    return None
+                line = grown
+        done, line = line.closed()
+        closed = self.closed.copy().take(done) if done else self.closed
+        return msgspec.structs.replace(self, line=line, closed=closed, version=version)
+
+    def segments(self) -> Segments:
+        """The periods so far."""
+        return self.closed.copy().take(self.line.measured()).segments()
+
+    def _stays(self, fact: SessionUpdated) -> bool:
+        """Does it go on at its place, with its token?"""
+        return (
+            fact.token_ref is None
+            and fact.tariff_id is None
+            and fact.evse_id in (None, self.told.evse_id)
+            and fact.connector_id in (None, self.told.connector_id)
+        )
