@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Table
 from test_roles_rater import ALL, OWNER, START, STREAM, Noon, put_tariff, spine_with, tariff
 
+from elstrada.billing.clock_offset import ClockOffset
 from elstrada.billing.trace import trace
 from elstrada.charging.state import SessionState, StationState, evolve
 from elstrada.model.cost import Cost
@@ -112,7 +113,6 @@ def whole(facts: list[StationFact], reached: SessionCompleted) -> Segments:
 
 def followed(facts: list[StationFact], reached: SessionCompleted) -> Running:
     told, by = trace([*facts, reached]), compiled(BY)
-    done, line = told.line.closed()
     usage = Usage(start=told.start, end=told.end, time_zone=ZONE, currency="SEK", periods=())
     return Running(
         told=told,
@@ -120,8 +120,9 @@ def followed(facts: list[StationFact], reached: SessionCompleted) -> Running:
         usage=usage,
         version=len(facts),
         looked_up_at=START,
-        line=line,
-        closed=Cutter(by, told.start, ZONE).take(done),
+        clock=ClockOffset(),
+        line=told.line,
+        closed=Cutter(by, told.start, ZONE),
     )
 
 
@@ -239,3 +240,33 @@ async def test_a_tariff_that_is_mended_while_a_session_runs_is_seen_within_five_
         )
     assert totals[:3] == [4, 8, 12]  # kWh at 4 each.
     assert totals[-1] == 8 * 9
+
+
+class Hand:
+    """A clock that is put."""
+
+    time = START
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@pytest.mark.parametrize("ahead", [-10, 10], ids=["behind", "ahead"])
+async def test_a_clock_that_is_off_moves_the_running_cost_as_it_moves_the_final_one(ahead: int) -> None:
+    clock = Hand()
+    spine = MemorySpine(clock)
+    await spine.start()
+    await spine.commit(Work(writes=ALL))
+    facts = told_by([(5, 1_000, 6_000, None)] * 10)
+    rating, starts = Rating(spine), set[datetime]()
+    for number, fact in enumerate(facts):
+        said = fact.samples[0].at if isinstance(fact, MeterSampled) else START
+        clock.time = said - ahead * MINUTE
+        await spine.commit(Work((Append(STREAM, number, (fact,)),)))
+        reached = so_far(state_of(facts[: number + 1]))
+        if reached is not None:
+            running = await rating.so_far(OWNER, "CP1", reached, clock.time)
+            assert running == await Rating(spine).so_far(OWNER, "CP1", reached, clock.time)
+            starts.add(running.lines[0].start)
+    # Three readings prove it; before, only an end of the future is moved (V07).
+    assert starts == ({START, START + 10 * MINUTE} if ahead < 0 else {START - 10 * MINUTE})

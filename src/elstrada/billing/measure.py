@@ -9,6 +9,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
+
 from elstrada.billing.register import Point
 from elstrada.model.measured import Level, Measured
 from elstrada.model.quantity import MeterSample
@@ -61,6 +63,18 @@ def measured(
             power=around(levels.power, begin.at, stop.at),
             current=around(levels.current, begin.at, stop.at),
         )
+
+
+def measured_moved(one: Measured, by: timedelta) -> Measured:
+    """The same some time later, or earlier."""
+    period = msgspec.structs.replace(one.period, start_date_time=one.period.start_date_time + by)
+    return Measured(
+        period=period,
+        end=one.end + by,
+        untold=one.untold,
+        power=tuple(Level(level.at + by, level.value) for level in one.power),
+        current=tuple(Level(level.at + by, level.value) for level in one.current),
+    )
 
 
 def around(levels: Sequence[Level], start: datetime, end: datetime) -> tuple[Level, ...]:

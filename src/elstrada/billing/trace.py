@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from elstrada.billing.line import Line
-from elstrada.billing.measure import levels_of
+from elstrada.billing.measure import levels_of, measured_moved
 from elstrada.billing.register import Point, Sign, bends, curve, out_of_line, said_last
 from elstrada.model.facts import (
     Fact,
@@ -24,7 +24,7 @@ from elstrada.model.facts import (
     SessionUpdated,
 )
 from elstrada.model.ids import PartyId
-from elstrada.model.measured import Level, Measured
+from elstrada.model.measured import Measured
 from elstrada.model.quantity import MeterSample
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.token import AuthMethod
@@ -104,6 +104,15 @@ def trace(facts: Iterable[Fact]) -> Trace:
     )
 
 
+def by_our_clock(told: Trace, ahead: timedelta) -> Trace:
+    """The session at the times of a right clock, if its station's was ahead by so much, or behind (5.2)."""
+    if not ahead:
+        return told
+    way = "ahead" if ahead > timedelta(0) else "behind"
+    note = f"the station's clock was {abs(ahead) // _SECOND} s {way}: times moved"
+    return msgspec.structs.replace(moved(told, -ahead), notes=(*told.notes, note))
+
+
 def not_ahead_of(told: Trace, recorded_at: datetime) -> Trace:
     """The session moved back as a whole where it would end after we heard that it had ended.
 
@@ -114,7 +123,17 @@ def not_ahead_of(told: Trace, recorded_at: datetime) -> Trace:
     if ahead <= CLOCKS_DIFFER:
         return told
     note = f"the station's clock was {ahead // _SECOND} s ahead: times moved back"
-    return msgspec.structs.replace(_moved(told, -ahead), end=recorded_at, notes=(*told.notes, note))
+    return msgspec.structs.replace(moved(told, -ahead), end=recorded_at, notes=(*told.notes, note))
+
+
+def moved(told: Trace, by: timedelta) -> Trace:
+    """The session some time later, or earlier; its line keeps the station's times."""
+    return msgspec.structs.replace(
+        told,
+        start=told.start + by,
+        end=told.end + by,
+        measured=tuple(measured_moved(one, by) for one in told.measured),
+    )
 
 
 def _completed(facts: Sequence[Fact]) -> SessionCompleted:
@@ -202,27 +221,6 @@ def _signs(told: Sequence[_Told], samples: Sequence[MeterSample]) -> Iterator[Si
     for sample in samples:
         if sample.power_w is not None:
             yield Sign(sample.at, sample.power_w > 0)
-
-
-def _moved(told: Trace, by: timedelta) -> Trace:
-    """The session some time later, or earlier."""
-    return msgspec.structs.replace(
-        told,
-        start=told.start + by,
-        end=told.end + by,
-        measured=tuple(_measured_moved(one, by) for one in told.measured),
-    )
-
-
-def _measured_moved(one: Measured, by: timedelta) -> Measured:
-    period = msgspec.structs.replace(one.period, start_date_time=one.period.start_date_time + by)
-    return Measured(
-        period=period,
-        end=one.end + by,
-        untold=one.untold,
-        power=tuple(Level(level.at + by, level.value) for level in one.power),
-        current=tuple(Level(level.at + by, level.value) for level in one.current),
-    )
 
 
 def _last(values: Iterable[_T | None]) -> _T | None:

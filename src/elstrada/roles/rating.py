@@ -14,7 +14,8 @@ import msgspec
 
 from elstrada.billing.called_off import NOTE, was_called_off, without_prices
 from elstrada.billing.cdr import Place, cdr_of, place_in
-from elstrada.billing.trace import NotBillable, Trace, not_ahead_of, trace
+from elstrada.billing.clock_offset import ClockOffset, clock_offset
+from elstrada.billing.trace import NotBillable, Trace, by_our_clock, not_ahead_of, trace
 from elstrada.model.cost import Cost
 from elstrada.model.device import EvsePlace, Station
 from elstrada.model.facts import (
@@ -124,7 +125,8 @@ class Rating:
         row = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
         first = cast(int, row["first_version"]) if row else 1
         recorded = await self.facts(done.stream, first, done.version)
-        priced = await self._priced(done.stream, _of(session_id, recorded), done.at)
+        own = _of(session_id, recorded)
+        priced = await self._priced(done.stream, _facts(own), done.at, _clock(own))
         cdr = cdr_of(
             priced.told,
             priced.place,
@@ -171,15 +173,17 @@ class Rating:
         grown = await self._grown(stream, session_id, now)
         if grown is not None and grown.reaches(reached, now):
             self._keep(session_id, grown)
-            cost = self._cost(grown.told, grown.by, grown.usage, grown.segments(), reached.ended_at)
+            cost = self._cost(grown.told, grown.by, grown.usage, grown.segments(), grown.end(reached))
             return cost, grown.by.tariff, grown.usage.time_zone
         row = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
         first = cast(int, row["first_version"]) if row else 1
         recorded = await self.facts(stream, first, None)
-        priced = await self._priced(stream, [*_of(session_id, recorded), reached], now)
-        if recorded and not priced.called_off:
+        own = _of(session_id, recorded)
+        clock = _clock(own)
+        priced = await self._priced(stream, [*_facts(own), reached], now, clock)
+        if recorded and not priced.called_off and priced.told.start == reached.started_at - clock.ahead:
             version = recorded[-1].version
-            self._keep(session_id, _running(priced, version, now))
+            self._keep(session_id, _running(priced, version, now, clock))
         return priced.cost, priced.tariff, priced.usage.time_zone
 
     async def _grown(self, stream: str, session_id: str, now: datetime) -> Running | None:
@@ -291,8 +295,10 @@ class Rating:
             after = page[-1].version
         return found
 
-    async def _priced(self, stream: str, facts: list[Fact], recorded_at: datetime) -> _Priced:
-        told = not_ahead_of(trace(facts), recorded_at)
+    async def _priced(
+        self, stream: str, facts: list[Fact], recorded_at: datetime, clock: ClockOffset
+    ) -> _Priced:
+        told = not_ahead_of(by_our_clock(trace(facts), clock.ahead), recorded_at)
         terms = await self._terms(stream, told)
         place, tariff = terms.place, terms.tariff
         off = was_called_off(told, facts)
@@ -397,19 +403,19 @@ def reckoning_of(session_id: str, recorded: list[Recorded]) -> Reckoning | None:
     return Reckoning(tariff_ids=tuple(named)[:MOST_TARIFFS], cost=cost)
 
 
-def _running(priced: _Priced, version: int, now: datetime) -> Running:
+def _running(priced: _Priced, version: int, now: datetime, clock: ClockOffset) -> Running:
     """A running session, to be followed from this version on."""
     told = priced.told
-    done, line = told.line.closed()
     return Running(
         told=told,
         by=priced.by,
         usage=priced.usage,
         version=version,
         looked_up_at=now,
-        line=line,
-        closed=Cutter(priced.by, told.start, priced.usage.time_zone).take(done),
-    )
+        clock=clock,
+        line=told.line,
+        closed=Cutter(priced.by, told.start, priced.usage.time_zone),
+    ).shortened()
 
 
 def _noted(cost: Cost, by: PriceList, told: Trace, more: tuple[str, ...]) -> Cost:
@@ -423,10 +429,19 @@ def _noted(cost: Cost, by: PriceList, told: Trace, more: tuple[str, ...]) -> Cos
     return msgspec.structs.replace(cost, notes=tuple(notes)) if len(notes) > len(cost.notes) else cost
 
 
-def _of(session_id: str, recorded: list[Recorded]) -> list[Fact]:
+def _of(session_id: str, recorded: list[Recorded]) -> list[Recorded]:
     """A session's own facts."""
-    facts = [one.fact for one in recorded]
-    return [fact for fact in facts if isinstance(fact, _SESSION_FACTS) and fact.session_id == session_id]
+    return [
+        one for one in recorded if isinstance(one.fact, _SESSION_FACTS) and one.fact.session_id == session_id
+    ]
+
+
+def _facts(recorded: list[Recorded]) -> list[Fact]:
+    return [one.fact for one in recorded]
+
+
+def _clock(recorded: list[Recorded]) -> ClockOffset:
+    return clock_offset((one.fact, one.at) for one in recorded)
 
 
 def _seat(station: Station, evse_id: int) -> EvsePlace:

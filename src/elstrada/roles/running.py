@@ -7,12 +7,14 @@ token) is read anew as a whole, by the way of the final price, so that both alwa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
+from elstrada.billing.clock_offset import ClockOffset
 from elstrada.billing.line import Line
+from elstrada.billing.measure import measured_moved
 from elstrada.billing.register import Point
 from elstrada.billing.trace import CLOCKS_DIFFER, Trace
 from elstrada.model.facts import (
@@ -23,6 +25,7 @@ from elstrada.model.facts import (
     SessionStarted,
     SessionUpdated,
 )
+from elstrada.model.measured import Measured
 from elstrada.model.tariff import Tariff
 from elstrada.spine.face import Recorded
 from elstrada.tariffs.compile import PriceList
@@ -45,7 +48,9 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     """Of its stream, up to which it was read."""
     looked_up_at: datetime
+    clock: ClockOffset
     line: Line
+    """By the station's clock."""
     closed: Cutter
     """What no reading changes any more."""
 
@@ -53,8 +58,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         """Is this the session up to that moment, by a clock that is not ahead of ours?"""
         return (
             reached.turn is None
-            and reached.started_at == self.told.start
-            and reached.ended_at - now <= CLOCKS_DIFFER
+            and reached.started_at == self.line.start.at
+            and self.end(reached) - now <= CLOCKS_DIFFER
             and self.line.ends_as(Point(reached.ended_at, reached.energy_wh))
         )
 
@@ -64,7 +69,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     def after(self, news: Iterable[Recorded]) -> Running | None:
         """The session with what its stream said since; None: it does not simply go on."""
-        line, version = self.line, self.version
+        line, version, clock = self.line, self.version, self.clock
         for one in news:
             version = one.version
             if getattr(one.fact, "session_id", None) != self.told.session_id:
@@ -77,14 +82,30 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
                 grown = line.after(one.fact)
                 if grown is None:
                     return None
-                line = grown
-        done, line = line.closed()
-        closed = self.closed.copy().take(done) if done else self.closed
-        return msgspec.structs.replace(self, line=line, closed=closed, version=version)
+                line, clock = grown, clock.after(one.fact, one.at)
+        if clock.ahead != self.clock.ahead:
+            return None
+        return msgspec.structs.replace(self, line=line, version=version, clock=clock).shortened()
+
+    def shortened(self) -> Running:
+        """The same, with all closed that can be."""
+        done, line = self.line.closed()
+        if not done:
+            return self
+        closed = self.closed.copy().take(self._moved(done))
+        return msgspec.structs.replace(self, line=line, closed=closed)
 
     def segments(self) -> Segments:
         """The periods so far."""
-        return self.closed.copy().take(self.line.measured()).segments()
+        return self.closed.copy().take(self._moved(self.line.measured())).segments()
+
+    def end(self, reached: SessionCompleted) -> datetime:
+        """Its end by our clock."""
+        return reached.ended_at - self.clock.ahead
+
+    def _moved(self, measured: Sequence[Measured]) -> Sequence[Measured]:
+        ahead = self.clock.ahead
+        return [measured_moved(one, -ahead) for one in measured] if ahead else measured
 
     def _stays(self, fact: SessionUpdated) -> bool:
         """Does it go on at its place, with its token?"""
