@@ -144,9 +144,10 @@ def _figure(values: Sequence[Value]) -> tuple[Decimal | None, Value | None]:
         if value.phase is None:
             return value.value, None if value.signed else value
     for lines in _LINES:
-        shown = [value.value for value in here if value.phase in lines and value.value is not None]
+        # A phase told twice for one instant counts once.
+        shown = {value.phase: value.value for value in reversed(here) if value.phase in lines}
         if shown:
-            return sum(shown, Decimal()), None
+            return sum((value for value in shown.values() if value is not None), Decimal()), None
     return None, None
 
 
