@@ -219,3 +219,16 @@ def test_boundaries_are_placed_over_a_register_that_fell(
     told = trace(facts)
     assert [(one.at - START) // MINUTE for one in told.suspect] == ([40] if turn.to_wh else [])
     assert cut(*facts)[0] == [(0, Decimal(energies[0])), (30, Decimal(energies[1]))]
+
+
+def test_registers_of_another_meter_place_no_boundary_and_are_no_suspects() -> None:
+    """The grid's side, which lies near enough to be taken for the outlet's."""
+    inlet = [
+        MeterSampled(
+            1, 1, (MeterSample(START + n * MINUTE, 100_300 + n * 190, register_at="Inlet"),), session_id="s1"
+        )
+        for n in range(1, 60)
+    ]
+    facts = (started(), sampled(15, 3_000), sampled(45, 9_000), *ended(60, 11_000))
+    assert cut(*inlet, *facts) == cut(*facts)
+    assert trace([*inlet, *facts]).suspect == ()

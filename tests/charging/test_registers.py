@@ -194,3 +194,28 @@ def test_while_a_session_runs_its_energy_never_falls_at_a_reset() -> None:
         desk.ask(asks.UpdateSession(transaction_id=transaction, at=one.at, samples=(one,)), one.at)
     told = [fact.energy_wh for fact in desk.told(f.MeterSampled) if isinstance(fact, f.MeterSampled)]
     assert told == [3_000, 3_000, 3_500, 4_000]
+
+
+# --- two meters (pricing 5.1) -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_of_registers_at_two_places_only_those_of_the_better_count(order: tuple[int, ...]) -> None:
+    rows = (
+        MeterSample(at(100), 50_000, register_at="Inlet"),
+        MeterSample(at(150), 3_000, register_at="Outlet"),
+        MeterSample(at(200), 51_500, register_at="Inlet"),
+        MeterSample(at(250), 4_000, register_at="Outlet"),
+    )
+    desk = Desk()
+    transaction = noted(desk.ask(start16(meter_wh=2_500), at(0))).transaction_id
+    for one in (rows[n] for n in order):
+        desk.ask(asks.UpdateSession(transaction_id=transaction, at=one.at, samples=(one,)), at(300))
+    (session,) = desk.state.sessions.values()
+    assert (session.energy_wh, session.first_wh, session.last_wh) == (1_500, 3_000, 4_000)
+    assert [peak.wh for peak in session.peaks] == [4_000, 3_000]
+
+
+def test_where_only_the_grids_side_is_metered_that_counts() -> None:
+    rows = [MeterSample(at(seconds), 700_000 + 10 * seconds, register_at="Inlet") for seconds in (100, 200)]
+    assert session(700_000, 709_000, *rows).energy_wh == 9_000

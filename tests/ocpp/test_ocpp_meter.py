@@ -171,6 +171,14 @@ def test_the_outlet_comes_before_the_inlet() -> None:
 
     assert sample.energy_wh == 1000
     assert sample.readings == (Reading(ENERGY, Decimal(2000), "Wh", None, "Inlet"),)
+    assert sample.register_at == OUTLET
+
+
+@pytest.mark.parametrize("location", ["Inlet", "EV", "Cable"])
+def test_a_register_says_at_which_place_it_is_read(location: str) -> None:
+    sample = sample_16({"value": "2000", "location": location})
+    assert (sample.energy_wh, sample.register_at) == (2000, location)
+    assert sample_201({"value": 2000, "location": location}).register_at == location
 
 
 def test_what_is_no_main_figure_is_a_reading_in_its_base_unit() -> None:

@@ -94,6 +94,9 @@ def told_by(news: list[News]) -> list[StationFact]:
         register += risen or 0
         sample = MeterSample(at, None if risen is None else register, power_w)
         facts.append(MeterSampled(1, 1, (sample,), session_id="s1"))
+        if risen is not None and minutes % 4 == 3:
+            beside = MeterSample(at, register * 2, register_at="Inlet")
+            facts.append(MeterSampled(1, 1, (beside,), session_id="s1"))
         if charging is not None:
             facts.append(SessionUpdated("s1", at, charging=charging))
     return facts

@@ -18,7 +18,7 @@ from elstrada.billing.measure import Levels, measured
 from elstrada.billing.register import Point, Sign, bends, rest_from, with_rest
 from elstrada.model.facts import MeterSampled, SessionUpdated
 from elstrada.model.measured import Level, Measured
-from elstrada.model.quantity import MeterSample
+from elstrada.model.quantity import MeterSample, place_rank
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +35,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Its latest word on that."""
     begin_wh: int | None = None
     """The register at the start; None where the line cannot be followed from reading to reading."""
+    place: str = ""
+    """At which its registers are read; none of a worse place counts."""
 
     def measured(self) -> tuple[Measured, ...]:
         """What was measured between each two points, and the rest at the end."""
@@ -82,8 +84,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(line, levels=levels)
 
     def _with_reading(self, energy_wh: int, sample: MeterSample) -> Line | None:
-        if self.begin_wh is None:
+        if self.begin_wh is None or place_rank(sample.register_at) < place_rank(self.place):
             return None
+        if sample.register_at != self.place:
+            return self
         point, last = Point(sample.at, energy_wh - self.begin_wh), self.points[-1]
         if point == last:
             return self

@@ -25,7 +25,7 @@ from elstrada.model.facts import (
 )
 from elstrada.model.ids import PartyId
 from elstrada.model.measured import Measured
-from elstrada.model.quantity import MeterSample
+from elstrada.model.quantity import MeterSample, of_best_place
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.token import AuthMethod
 
@@ -172,8 +172,9 @@ def _samples(facts: Sequence[Fact]) -> list[MeterSample]:
 def _line(facts: Sequence[Fact], done: SessionCompleted) -> tuple[Line, tuple[Point, ...]]:
     """The session's meter, and its readings that are out of line."""
     samples = _samples(facts)
-    begin_wh = _begin_wh(facts, samples, done)
-    readings = [] if begin_wh is None else list(_readings(samples, begin_wh, done))
+    registers = of_best_place(samples)
+    begin_wh = _begin_wh(facts, registers, done)
+    readings = [] if begin_wh is None else list(_readings(registers, begin_wh, done))
     believed = curve(readings, start=done.started_at, end=done.ended_at, total_wh=done.energy_wh)
     suspect = tuple(out_of_line(readings, believed))
     over, said = said_last(_signs(_told(facts), samples))
@@ -185,6 +186,7 @@ def _line(facts: Sequence[Fact], done: SessionCompleted) -> tuple[Line, tuple[Po
         over=over,
         said=said,
         begin_wh=begin_wh if goes_on else None,
+        place=registers[0].register_at if registers else "",
     )
     return line, suspect
 

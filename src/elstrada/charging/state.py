@@ -23,7 +23,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.metering import MeterTold, RegisterTurn
 from elstrada.model.needs import NeedsAnswer
 from elstrada.model.notices import Notice, NoticeKind
-from elstrada.model.quantity import MeterSample
+from elstrada.model.quantity import MeterSample, place_rank
 from elstrada.model.reckoning import Reckoning
 from elstrada.model.reservation import LIVING, Reservation, ReservationState
 from elstrada.model.token import Allowed, AuthMethod, Verdict
@@ -116,6 +116,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     low_at: datetime | None = None
     peaks: tuple[Shown, ...] = ()
     """The highest registers within it, the highest first."""
+    register_at: str = ""
+    """Location of the registers that count: the best that was told. Empty: none was yet."""
     clock_suspect: bool = False
     """Some of its times are not its station's own, but those of receipt."""
     power_w: int | None = None
@@ -202,6 +204,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             None,
             self.peaks,
             self.clock_suspect,
+            self.register_at,
         )
 
     @property
@@ -260,6 +263,7 @@ class Meter(NamedTuple):
     power_w: int | None
     peaks: tuple[Shown, ...]
     clock_suspect: bool
+    register_at: str
 
 
 def shown(wh: int | None, at: datetime | None) -> Shown | None:
@@ -539,6 +543,7 @@ def _sampled(state: StationState, fact: f.MeterSampled, at: datetime) -> Station
         low_wh=meter.low.wh if meter.low else None,
         low_at=meter.low.at if meter.low else None,
         peaks=meter.peaks,
+        register_at=meter.register_at,
         clock_suspect=meter.clock_suspect,
         power_w=meter.power_w,
         told=_told(session.told, fact.samples),
@@ -579,8 +584,16 @@ def metered(session: SessionState, fact: f.MeterSampled) -> Meter:
     last, last_at = session.last_wh, session.last_wh_at
     rise, rise_at = session.rise_wh, session.rise_at
     power, peaks, low = session.power_w, session.peaks, shown(session.low_wh, session.low_at)
+    place = session.register_at
     for sample in fact.samples:
-        if sample.energy_wh is not None:
+        if sample.energy_wh is not None and place != sample.register_at:
+            if not place:
+                place = sample.register_at
+            elif place_rank(sample.register_at) < place_rank(place):
+                # Another meter, and a better one: of the former's registers none counts.
+                place, peaks = sample.register_at, ()
+                first = first_at = last = last_at = rise = rise_at = low = None
+        if sample.energy_wh is not None and place == sample.register_at:
             if first_at is None or sample.at < first_at:
                 first, first_at = sample.energy_wh, sample.at
             if last_at is None or sample.at >= last_at:
@@ -593,7 +606,7 @@ def metered(session: SessionState, fact: f.MeterSampled) -> Meter:
         if sample.power_w is not None and (last_at is None or sample.at >= last_at):
             power = sample.power_w
     suspect = session.clock_suspect or any(sample.clock_suspect for sample in fact.samples)
-    return Meter(first, first_at, last, last_at, rise, rise_at, low, power, peaks, suspect)
+    return Meter(first, first_at, last, last_at, rise, rise_at, low, power, peaks, suspect, place)
 
 
 def _told(known: MeterTold, samples: Iterable[MeterSample]) -> MeterTold:
