@@ -15,7 +15,7 @@ from elstrada.billing.trace import trace
 from elstrada.model.facts import Fact, MeterSampled, SessionCompleted, SessionEnded
 from elstrada.model.measured import Level
 from elstrada.model.metering import RegisterTurn, TurnKind
-from elstrada.model.quantity import MeterSample
+from elstrada.model.quantity import MeterSample, Reading
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, Tariff, TariffElement, TariffRestrictions
 from elstrada.tariffs.compile import compiled
@@ -232,3 +232,35 @@ def test_registers_of_another_meter_place_no_boundary_and_are_no_suspects() -> N
     facts = (started(), sampled(15, 3_000), sampled(45, 9_000), *ended(60, 11_000))
     assert cut(*inlet, *facts) == cut(*facts)
     assert trace([*inlet, *facts]).suspect == ()
+
+
+@pytest.mark.parametrize(
+    ("context", "minutes"), [("Sample.Periodic", (30, 60)), ("Sample.Clock", (0, 30))], ids=["ends", "begins"]
+)
+def test_boundaries_are_placed_by_intervals_where_there_is_no_register(
+    context: str, minutes: tuple[int, int]
+) -> None:
+    """An aligned interval bears the time of its start (OCPP 1.6, ClockAlignedDataInterval)."""
+    rows = [
+        MeterSampled(
+            1,
+            1,
+            (
+                MeterSample(
+                    START + minute * MINUTE,
+                    context=context,
+                    readings=(Reading("Energy.Active.Import.Interval", Decimal(wh), "Wh"),),
+                ),
+            ),
+            session_id="s1",
+        )
+        for minute, wh in zip(minutes, (6_000, 5_000), strict=True)
+    ]
+    end = START + 60 * MINUTE
+    facts = (
+        started(meter_wh=0),
+        *rows,
+        SessionEnded("s1", end, 0),
+        SessionCompleted("s1", START, end, 11_000),
+    )
+    assert cut(*facts) == ([(0, Decimal("6.000")), (30, Decimal("5.000"))], ())

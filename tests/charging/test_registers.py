@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import permutations
 
+import msgspec
 import pytest
 from test_metering import completed
 from test_sessions import Desk, at, noted, sample, start16, stop16
@@ -11,8 +13,8 @@ from test_sessions import Desk, at, noted, sample, start16, stop16
 from elstrada.charging.registers import KEPT_PEAKS, Shown, with_peak
 from elstrada.model import asks
 from elstrada.model import facts as f
-from elstrada.model.metering import RegisterTurn, TurnKind
-from elstrada.model.quantity import MeterSample
+from elstrada.model.metering import MeterLack, RegisterTurn, TurnKind
+from elstrada.model.quantity import MeterSample, Reading
 
 FAR = 50_000_000
 
@@ -29,11 +31,8 @@ def session(
     start = start16(when(0), meter_wh=begin_wh, clock_suspect=told_at_once)
     transaction = noted(desk.ask(start, at(when(0)))).transaction_id
     for one in samples:
-        told = MeterSample(
-            at=one.at if not told_at_once else at(lasts_s),
-            energy_wh=one.energy_wh,
-            clock_suspect=told_at_once,
-        )
+        told_at = at(lasts_s) if told_at_once else one.at
+        told = msgspec.structs.replace(one, at=told_at, clock_suspect=told_at_once)
         update = asks.UpdateSession(transaction_id=transaction, at=told.at, samples=(told,))
         desk.ask(update, told.at)
     end = stop16(transaction, lasts_s, end_wh, clock_suspect=told_at_once)
@@ -219,3 +218,54 @@ def test_of_registers_at_two_places_only_those_of_the_better_count(order: tuple[
 def test_where_only_the_grids_side_is_metered_that_counts() -> None:
     rows = [MeterSample(at(seconds), 700_000 + 10 * seconds, register_at="Inlet") for seconds in (100, 200)]
     assert session(700_000, 709_000, *rows).energy_wh == 9_000
+
+
+# --- intervals (pricing 5.1) ------------------------------------------------------------------------------------
+
+
+def interval(
+    seconds: float, wh: str, context: str = "Sample.Periodic", register: int | None = None
+) -> MeterSample:
+    told = (Reading("Energy.Active.Import.Interval", Decimal(wh), "Wh"),)
+    return MeterSample(at(seconds), register, context=context, readings=told)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_intervals_count_where_no_register_was_told_and_never_two_kinds_of_them(
+    order: tuple[int, ...],
+) -> None:
+    rows = (
+        interval(100, "1000.5"),
+        interval(200, "1500.5"),
+        interval(200, "1500.5", "Transaction.End"),
+        interval(0, "2400", "Sample.Clock"),
+    )
+    done = session(0, 0, *(rows[n] for n in order))
+    assert (done.energy_wh, done.meter_lacks) == (2_501, (MeterLack.INTERVALS_ONLY,))
+    assert done.notes == ("Its station told no register above 0: the energy of its intervals is added.",)
+
+
+def test_aligned_intervals_count_where_none_was_sampled() -> None:
+    assert (
+        session(0, 0, interval(0, "900", "Sample.Clock"), interval(300, "600", "Sample.Clock")).energy_wh
+        == 1_500
+    )
+
+
+@pytest.mark.parametrize(
+    ("begin_wh", "end_wh", "register"), [(0, 9_000, None), (700_000, 709_000, None), (0, 9_000, 4_000)]
+)
+def test_beside_a_register_no_interval_counts(begin_wh: int, end_wh: int, register: int | None) -> None:
+    done = session(begin_wh, end_wh, interval(100, "1000"), interval(200, "1500", register=register))
+    assert done.energy_wh == 9_000
+    assert MeterLack.INTERVALS_ONLY not in done.meter_lacks
+
+
+def test_the_phases_of_an_interval_are_added_at_its_best_place() -> None:
+    measurand = "Energy.Active.Import.Interval"
+    readings = (
+        *(Reading(measurand, Decimal(100), "Wh", phase) for phase in ("L1", "L2", "L3")),
+        Reading(measurand, Decimal(330), "Wh", None, "Inlet"),
+        Reading(measurand, Decimal(7), "varh"),
+    )
+    assert session(0, 0, MeterSample(at(100), readings=readings)).energy_wh == 300

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ from elstrada.model.facts import (
     SessionUpdated,
 )
 from elstrada.model.ids import PartyId
+from elstrada.model.intervals import Interval, counted, with_interval
 from elstrada.model.measured import Measured
 from elstrada.model.quantity import MeterSample, of_best_place
 from elstrada.model.session import ChargingPeriod
@@ -174,7 +176,10 @@ def _line(facts: Sequence[Fact], done: SessionCompleted) -> tuple[Line, tuple[Po
     samples = _samples(facts)
     registers = of_best_place(samples)
     begin_wh = _begin_wh(facts, registers, done)
-    readings = [] if begin_wh is None else list(_readings(registers, begin_wh, done))
+    if done.energy_wh and not _has_register(facts, registers):
+        begin_wh, readings = None, list(_sums(samples, done))
+    else:
+        readings = [] if begin_wh is None else list(_readings(registers, begin_wh, done))
     believed = curve(readings, start=done.started_at, end=done.ended_at, total_wh=done.energy_wh)
     suspect = tuple(out_of_line(readings, believed))
     over, said = said_last(_signs(_told(facts), samples))
@@ -214,6 +219,24 @@ def _readings(samples: Sequence[MeterSample], begin_wh: int, done: SessionComple
     for sample in samples:
         if sample.energy_wh is not None:
             yield Point(sample.at, sample.energy_wh - begin_wh + (over if sample.energy_wh < begin_wh else 0))
+
+
+def _has_register(facts: Sequence[Fact], registers: Sequence[MeterSample]) -> bool:
+    """Was any register above 0 told?"""
+    ends = (fact.meter_wh for fact in facts if isinstance(fact, SessionStarted | SessionEnded))
+    return any(ends) or any(sample.energy_wh for sample in registers)
+
+
+def _sums(samples: Sequence[MeterSample], done: SessionCompleted) -> Iterator[Point]:
+    """Energy since the start as intervals come to it: an aligned one is over when the next begins."""
+    intervals: tuple[Interval, ...] = ()
+    for sample in samples:
+        intervals = with_interval(intervals, sample)
+    sum_wh, told = Decimal(), counted(intervals)
+    for number, one in enumerate(told, 1):
+        sum_wh += one.wh
+        over = told[number].at if number < len(told) else done.ended_at
+        yield Point(over if one.aligned else one.at, round(sum_wh))
 
 
 def _signs(told: Sequence[_Told], samples: Sequence[MeterSample]) -> Iterator[Sign]:

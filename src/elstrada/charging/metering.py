@@ -25,6 +25,8 @@ def lacks(session: SessionState) -> tuple[MeterLack, ...]:
         session.meter_stop_wh,
     )
     known = [wh for wh in registers if wh is not None]
+    if session.by_intervals:
+        return (MeterLack.INTERVALS_ONLY,)
     if not known or (max(known) == 0 and length >= NOT_NOTHING):
         return (MeterLack.POWER_ONLY if session.told.power else MeterLack.NO_REGISTER,)
     found = {
@@ -39,6 +41,8 @@ def notes(found: tuple[MeterLack, ...]) -> list[str]:
     """What a completion says of it, each a sentence."""
     if MeterLack.POWER_ONLY in found:
         return ["Its station told power, but no register above 0: no energy is counted."]
+    if MeterLack.INTERVALS_ONLY in found:
+        return ["Its station told no register above 0: the energy of its intervals is added."]
     if MeterLack.NO_REGISTER in found:
         return ["Its station told no register above 0: no energy is counted."]
     return []

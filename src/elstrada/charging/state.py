@@ -20,6 +20,7 @@ from elstrada.model.certificates import ContractStatus
 from elstrada.model.clock import WrongClock
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
 from elstrada.model.ids import PartyId
+from elstrada.model.intervals import Interval, energy_of, with_interval
 from elstrada.model.metering import MeterTold, RegisterTurn
 from elstrada.model.needs import NeedsAnswer
 from elstrada.model.notices import Notice, NoticeKind
@@ -116,6 +117,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     low_at: datetime | None = None
     peaks: tuple[Shown, ...] = ()
     """The highest registers within it, the highest first."""
+    intervals: tuple[Interval, ...] = ()
+    """Kept until a register above 0 is told."""
     register_at: str = ""
     """Location of the registers that count: the best that was told. Empty: none was yet."""
     clock_suspect: bool = False
@@ -172,8 +175,18 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return self.first_wh if self.meter_start_wh is None else self.meter_start_wh
 
     def energy_of(self, meter: Meter) -> int:
-        """The energy by these readings; the registers at start and stop go before."""
-        return self._count(meter).energy_wh
+        """The energy by these readings; the registers at start and stop go before, intervals behind."""
+        return energy_of(meter.intervals) if self._by_intervals(meter) else self._count(meter).energy_wh
+
+    @property
+    def by_intervals(self) -> bool:
+        """Did no register above 0 tell its energy, but intervals?"""
+        return self._by_intervals(self._meter)
+
+    def _by_intervals(self, meter: Meter) -> bool:
+        if not meter.intervals:
+            return False
+        return not (meter.rise_wh or self.meter_start_wh or self.meter_stop_wh)
 
     def _count(self, meter: Meter) -> Count:
         began_at = self.started_at or meter.first_at
@@ -205,6 +218,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             self.peaks,
             self.clock_suspect,
             self.register_at,
+            self.intervals,
         )
 
     @property
@@ -264,6 +278,7 @@ class Meter(NamedTuple):
     peaks: tuple[Shown, ...]
     clock_suspect: bool
     register_at: str
+    intervals: tuple[Interval, ...]
 
 
 def shown(wh: int | None, at: datetime | None) -> Shown | None:
@@ -544,6 +559,7 @@ def _sampled(state: StationState, fact: f.MeterSampled, at: datetime) -> Station
         low_at=meter.low.at if meter.low else None,
         peaks=meter.peaks,
         register_at=meter.register_at,
+        intervals=meter.intervals,
         clock_suspect=meter.clock_suspect,
         power_w=meter.power_w,
         told=_told(session.told, fact.samples),
@@ -584,7 +600,7 @@ def metered(session: SessionState, fact: f.MeterSampled) -> Meter:
     last, last_at = session.last_wh, session.last_wh_at
     rise, rise_at = session.rise_wh, session.rise_at
     power, peaks, low = session.power_w, session.peaks, shown(session.low_wh, session.low_at)
-    place = session.register_at
+    place, intervals = session.register_at, session.intervals
     for sample in fact.samples:
         if sample.energy_wh is not None and place != sample.register_at:
             if not place:
@@ -603,10 +619,13 @@ def metered(session: SessionState, fact: f.MeterSampled) -> Meter:
             if sample.energy_wh > 0 and (low is None or (sample.energy_wh, sample.at) < low):
                 low = Shown(sample.energy_wh, sample.at)
             peaks = with_peak(peaks, Shown(sample.energy_wh, sample.at))
+        if rise is None and sample.readings:
+            intervals = with_interval(intervals, sample)
         if sample.power_w is not None and (last_at is None or sample.at >= last_at):
             power = sample.power_w
     suspect = session.clock_suspect or any(sample.clock_suspect for sample in fact.samples)
-    return Meter(first, first_at, last, last_at, rise, rise_at, low, power, peaks, suspect, place)
+    told = intervals if rise is None else ()
+    return Meter(first, first_at, last, last_at, rise, rise_at, low, power, peaks, suspect, place, told)
 
 
 def _told(known: MeterTold, samples: Iterable[MeterSample]) -> MeterTold:

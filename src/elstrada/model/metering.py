@@ -14,6 +14,8 @@ class MeterLack(StrEnum):
     """There was no register, or it stood at 0 throughout, as of stations without a meter."""
     POWER_ONLY = "POWER_ONLY"
     """Likewise, but power was told."""
+    INTERVALS_ONLY = "INTERVALS_ONLY"
+    """Likewise, but energy was told interval by interval, and is added."""
     NO_BEGIN = "NO_BEGIN"
     """No register at the start."""
     NO_END = "NO_END"
