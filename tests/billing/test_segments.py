@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from scenes import EVENING, MINUTE, START, ZONE, component, ended, issue, sampled, started
 
 from elstrada.billing.trace import trace
-from elstrada.model.facts import Fact, MeterSampled, SessionCompleted, SessionEnded
+from elstrada.charging.state import StationState, evolve
+from elstrada.model.facts import Fact, MeterSampled, SessionCompleted, SessionEnded, StationFact
 from elstrada.model.measured import Level
 from elstrada.model.metering import RegisterTurn, TurnKind
 from elstrada.model.quantity import MeterSample, Reading
@@ -264,3 +267,79 @@ def test_boundaries_are_placed_by_intervals_where_there_is_no_register(
         SessionCompleted("s1", START, end, 11_000),
     )
     assert cut(*facts) == ([(0, Decimal("6.000")), (30, Decimal("5.000"))], ())
+
+
+# --- laws -------------------------------------------------------------------------------------------------------
+
+NOISE = st.lists(
+    st.tuples(
+        st.integers(1, 45),
+        st.sampled_from([0, 0, 200, 900, 2_500]),
+        st.sampled_from([None, 0, 4_000, 11_000]),
+        st.sampled_from(["", "", "", "", "spike up", "spike down", "reset", "inlet", "no register"]),
+    ),
+    max_size=16,
+)
+
+
+def noisy(rows: list[tuple[int, int, int | None, str]]) -> tuple[list[MeterSampled], datetime, int]:
+    """A session's samples, its end, and its last register."""
+    facts, at, register = list[MeterSampled](), START, 100_000
+    for minutes, risen, power_w, oddity in rows:
+        at += minutes * MINUTE
+        register = 30 if oddity == "reset" else register + risen
+        told = {"spike up": register + 90_000_000, "spike down": 7, "no register": None}.get(oddity, register)
+        place = "Inlet" if oddity == "inlet" else "Outlet"
+        sample = MeterSample(at, told, power_w, register_at=place)
+        facts.append(MeterSampled(1, 1, (sample,), session_id="s1"))
+    return facts, at + 3 * MINUTE, register + 100
+
+
+def completed(facts: Sequence[StationFact]) -> list[Fact]:
+    """The facts and the completion to which they lead, whatever their order."""
+    state = StationState(owner=EVENING.party, station_id="S1")
+    for fact in facts:
+        state = evolve(state, fact, START)
+    session = state.sessions["s1"]
+    assert session.started_at is not None
+    assert session.ended_at is not None
+    energy_wh, turn = session.energy_wh, session.turn
+    return [*facts, SessionCompleted("s1", session.started_at, session.ended_at, energy_wh, turn=turn)]
+
+
+BY = tariff(
+    TariffRestrictions(start_time="17:00", end_time="20:00"),
+    TariffRestrictions(min_power=Decimal(5), max_power=Decimal("10.5")),
+    TariffRestrictions(min_kwh=Decimal(3), max_kwh=Decimal(6)),
+    TariffRestrictions(min_duration=5_400),
+)
+
+
+@given(NOISE, st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_noisy_meters_in_any_order_make_one_cdr_whose_periods_sum_to_the_register(
+    rows: list[tuple[int, int, int | None, str]], chance: Random
+) -> None:
+    samples, end, stop_wh = noisy(rows)
+    facts: list[StationFact] = [started(), *samples, SessionEnded("s1", end, meter_wh=stop_wh)]
+    others = facts + chance.sample(facts, len(facts) // 2)
+    chance.shuffle(others)
+    told, other = completed(facts), completed(others)
+    assert other[-1] == told[-1]
+    done = told[-1]
+    assert isinstance(done, SessionCompleted)
+    cdr, cost = issue(trace(told), BY)
+    assert (cdr, cost) == issue(trace(other), BY)
+    periods = cdr.charging_periods
+    assert (
+        sum(volume(one, "ENERGY") or 0 for one in periods)
+        == cdr.total_energy
+        == Decimal(done.energy_wh) / 1000
+    )
+    starts = [one.start_date_time for one in periods]
+    assert starts == sorted(set(starts))
+    assert starts[0] == START
+    assert starts[-1] < end
+    assert all(part.volume >= 0 for one in periods for part in one.dimensions)
+    if not any(oddity == "reset" for *_, oddity in rows):
+        assert done.energy_wh == stop_wh - 100_000  # No suspect value changes a billed figure.

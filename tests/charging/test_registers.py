@@ -154,9 +154,13 @@ def test_a_register_that_passes_its_last_digit_counts_on(modulus: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("begin_wh", "end_wh"), [(98_900_000, 6_000), (99_990_000, 1_100_000)], ids=["began below", "ended above"]
+    ("begin_wh", "end_wh"),
+    [(98_900_000, 6_000), (99_990_000, 1_100_000), (99_990_000, 0)],
+    ids=["began below", "ended above", "ended at 0"],
 )
-def test_a_fall_farther_than_a_hundredth_from_the_modulus_is_no_rollover(begin_wh: int, end_wh: int) -> None:
+def test_a_fall_to_0_or_farther_than_a_hundredth_from_the_modulus_is_no_rollover(
+    begin_wh: int, end_wh: int
+) -> None:
     done = session(begin_wh, end_wh)
     assert (done.energy_wh, done.doubted_wh, done.turn) == (0, end_wh, None)
 

@@ -79,10 +79,10 @@ def count(
 
 
 def _rolled_over(begin: Shown, end: Shown, *, timed: bool) -> Count | None:
-    """The energy over the end of the register's digits."""
+    """The energy over the end of the register's digits. An end of just 0 is a meter that was not read."""
     for modulus in MODULI_WH:
         near = modulus // NEAR_MODULUS
-        if modulus - near <= begin.wh < modulus and end.wh <= near:
+        if modulus - near <= begin.wh < modulus and 0 < end.wh <= near:
             unrolled = Shown(end.wh + modulus, end.at)
             if follows(begin, unrolled, timed=timed):
                 turn = RegisterTurn(TurnKind.ROLLOVER, modulus, 0)
