@@ -25,7 +25,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from elstrada.billing.export.csv import Export, to_csv
-from elstrada.billing.measure import hours
 from elstrada.billing.plans import bill_line
 from elstrada.billing.validate import Known, may_be_billed, validate
 from elstrada.model.cdr import Cdr, CdrLocation
@@ -33,6 +32,7 @@ from elstrada.model.cost import Cost
 from elstrada.model.ids import PartyId
 from elstrada.model.invoice import BillLine, Contract, Plan, RetailMode
 from elstrada.model.location import GeoLocation
+from elstrada.model.quantity import hours
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import (
     Dimension,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,15 +13,12 @@ import msgspec
 
 from elstrada.billing.register import Point
 from elstrada.model.measured import Level, Measured
-from elstrada.model.quantity import MeterSample
+from elstrada.model.quantity import MeterSample, hours, kwh
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 
 LONG_GAP = timedelta(minutes=30)
 """Twice the quarter of an hour at which stations tell their registers at least. Over a longer time without a
 reading nothing is interpolated (pricing 5.2)."""
-_MICROSECOND = timedelta(microseconds=1)
-_HOUR = timedelta(hours=1) // _MICROSECOND
-_FOUR_DECIMALS = Decimal("0.0001")
 
 
 class Levels(NamedTuple):
@@ -83,15 +80,6 @@ def around(levels: Sequence[Level], start: datetime, end: datetime) -> tuple[Lev
     if first and not (first < len(levels) and levels[first].at == start):
         first -= start - levels[first - 1].at <= LONG_GAP
     return tuple(levels[first : bisect_right(levels, end, key=_at)])
-
-
-def hours(length: timedelta) -> Decimal:
-    """Hours with the four decimals of OCPI."""
-    return (Decimal(length // _MICROSECOND) / _HOUR).quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN)
-
-
-def kwh(energy_wh: int) -> Decimal:
-    return Decimal(energy_wh).scaleb(-3)
 
 
 def _band(name: str, levels: Sequence[Level], start: datetime, end: datetime) -> Iterator[PeriodDimension]:

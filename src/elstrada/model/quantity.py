@@ -1,15 +1,31 @@
-"""Quantities: meter samples and readings. Energy in Wh, power in W, current in mA, all whole."""
+"""Quantities: meter samples and readings. Energy in Wh, power in W, current in mA, all whole.
+
+What OCPI and tariffs count in kWh and hours is made of them here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from decimal import Decimal
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
 PLACES = ("Outlet", "Cable", "EV", "Inlet", "Body")
 """OCPP locations of a meter, best first: what is sold is what leaves the outlet."""
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR = timedelta(hours=1) // _MICROSECOND
+_FOUR_DECIMALS = Decimal("0.0001")
+
+
+def hours(length: timedelta) -> Decimal:
+    """Hours with the four decimals of OCPI."""
+    return (Decimal(length // _MICROSECOND) / _HOUR).quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN)
+
+
+def kwh(energy_wh: int) -> Decimal:
+    """Exactly."""
+    return Decimal(energy_wh).scaleb(-3)
 
 
 def place_rank(place: str) -> int:
