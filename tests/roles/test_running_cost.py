@@ -27,9 +27,8 @@ from elstrada.model.facts import (
 )
 from elstrada.model.quantity import MeterSample
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
-from elstrada.roles.gateway.costs import so_far
 from elstrada.roles.rating import Rating
-from elstrada.roles.running import Running
+from elstrada.roles.running import Running, so_far
 from elstrada.spine.face import Append, Cell, Recorded, Row, Work
 from elstrada.spine.memory import MemorySpine
 from elstrada.tariffs.compile import compiled

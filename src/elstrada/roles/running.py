@@ -17,6 +17,7 @@ from elstrada.billing.line import Line
 from elstrada.billing.measure import measured_moved
 from elstrada.billing.register import Point
 from elstrada.billing.trace import CLOCKS_DIFFER, Trace
+from elstrada.charging.state import SessionState
 from elstrada.model.facts import (
     MeterSampled,
     SessionCompleted,
@@ -35,6 +36,19 @@ from elstrada.tariffs.usage import Usage
 HOLDS = timedelta(minutes=5)
 """How long place and tariff are not looked up again: as long a change of the records may wait to be seen."""
 _ENDS_IT = SessionStarted | SessionSeen | SessionEnded | SessionCompleted
+
+
+def so_far(session: SessionState) -> SessionCompleted | None:
+    """A running session as if it had ended with its latest reading; None where there is nothing to price."""
+    if session.started_at is None or session.ended_at is not None or session.last_wh_at is None:
+        return None
+    return SessionCompleted(
+        session_id=session.session_id,
+        started_at=session.started_at,
+        ended_at=max(session.last_wh_at, session.started_at),
+        energy_wh=session.energy_wh,
+        turn=session.turn,
+    )
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ from elstrada.net.clock import SystemClock
 from elstrada.roles.findings import Findings
 from elstrada.roles.gateway import costs as subject
 from elstrada.roles.gateway import ends
-from elstrada.roles.gateway.costs import Costs, has_final_cost, shows_running_cost, so_far
+from elstrada.roles.gateway.costs import Costs, has_final_cost, shows_running_cost
+from elstrada.roles.running import so_far
 from elstrada.spine.face import Row, SpineDown
 from elstrada.spine.memory import MemorySpine
 

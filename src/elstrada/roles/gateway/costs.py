@@ -21,13 +21,13 @@ from elstrada.model.answers import TellStation
 from elstrada.model.asks import CommandReply
 from elstrada.model.cost import Cost
 from elstrada.model.device import CommandName, CommandResult, Protocol, StationOrder
-from elstrada.model.facts import SessionCompleted
 from elstrada.model.ids import PartyId
 from elstrada.model.metering import TurnKind
 from elstrada.net.face import Chance, Clock
 from elstrada.roles.findings import Findings
 from elstrada.roles.mirrored import is_false, is_true, told
 from elstrada.roles.rating import UNPRICED, Rating
+from elstrada.roles.running import so_far
 from elstrada.spine.face import Spine, SpineDown
 
 log = logging.getLogger(__name__)
@@ -165,19 +165,6 @@ class Costs:
             self._findings.note(f"station:{owner}/{station_id}", "cost not told", sample)
             return None
         return amount
-
-
-def so_far(session: SessionState) -> SessionCompleted | None:
-    """A running session as if it had ended with its latest reading; None where there is nothing to price."""
-    if session.started_at is None or session.ended_at is not None or session.last_wh_at is None:
-        return None
-    return SessionCompleted(
-        session_id=session.session_id,
-        started_at=session.started_at,
-        ended_at=max(session.last_wh_at, session.started_at),
-        energy_wh=session.energy_wh,
-        turn=session.turn,
-    )
 
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
