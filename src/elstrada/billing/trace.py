@@ -106,6 +106,16 @@ def trace(facts: Iterable[Fact]) -> Trace:
     )
 
 
+def at_our_time(told: Trace, ahead: timedelta, recorded_at: datetime) -> Trace:
+    """The session when it was: what its CDR and its quarter-hours are made of.
+
+    Args:
+        ahead: of ours, the station's clock (``clock_offset``).
+        recorded_at: when we recorded that the session was complete.
+    """
+    return not_ahead_of(by_our_clock(told, ahead), recorded_at)
+
+
 def by_our_clock(told: Trace, ahead: timedelta) -> Trace:
     """The session at the times of a right clock, if its station's was ahead by so much, or behind (5.2)."""
     if not ahead:

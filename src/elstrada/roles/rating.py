@@ -15,7 +15,7 @@ import msgspec
 from elstrada.billing.called_off import NOTE, was_called_off, without_prices
 from elstrada.billing.cdr import Place, cdr_of, place_in
 from elstrada.billing.clock_offset import ClockOffset, clock_offset
-from elstrada.billing.trace import NotBillable, Trace, by_our_clock, not_ahead_of, trace
+from elstrada.billing.trace import NotBillable, Trace, at_our_time, trace
 from elstrada.model.cost import Cost
 from elstrada.model.device import EvsePlace, Station
 from elstrada.model.facts import (
@@ -298,7 +298,7 @@ class Rating:
     async def _priced(
         self, stream: str, facts: list[Fact], recorded_at: datetime, clock: ClockOffset
     ) -> _Priced:
-        told = not_ahead_of(by_our_clock(trace(facts), clock.ahead), recorded_at)
+        told = at_our_time(trace(facts), clock.ahead, recorded_at)
         terms = await self._terms(stream, told)
         place, tariff = terms.place, terms.tariff
         off = was_called_off(told, facts)
