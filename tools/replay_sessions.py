@@ -26,13 +26,13 @@ import msgspec
 
 from elstrada.billing.export.csv import Export, to_csv
 from elstrada.billing.plans import bill_line
-from elstrada.billing.trace import hours
 from elstrada.billing.validate import Known, may_be_billed, validate
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost
 from elstrada.model.ids import PartyId
 from elstrada.model.invoice import BillLine, Contract, Plan, RetailMode
 from elstrada.model.location import GeoLocation
+from elstrada.model.quantity import hours
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import (
     Dimension,

@@ -17,7 +17,7 @@ from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffEleme
 from elstrada.model.token import AuthMethod
 from elstrada.tariffs.compile import compiled
 from elstrada.tariffs.price import price_with
-from elstrada.tariffs.segment import split
+from elstrada.tariffs.segment import Cutter
 from elstrada.tariffs.usage import Usage
 
 CPO, EMSP = PartyId("SE", "ELS"), PartyId("SE", "RET")
@@ -120,12 +120,8 @@ HOUR: tuple[Fact, ...] = (
 def issue(told: Trace, tariff: Tariff = EVENING) -> tuple[Cdr, Cost]:
     """The CDR and cost of a trace, as the rater makes them."""
     by = compiled(tariff)
-    usage = Usage(
-        start=told.start, end=told.end, time_zone=ZONE, currency=tariff.currency, periods=told.periods
-    )
-    usage = Usage(
-        start=told.start, end=told.end, time_zone=ZONE, currency=tariff.currency, periods=split(usage, by)
-    )
+    periods, _ = Cutter(by, told.start, ZONE).take(told.measured).segments()
+    usage = Usage(start=told.start, end=told.end, time_zone=ZONE, currency=tariff.currency, periods=periods)
     cost = price_with(usage, [by])
     cdr = cdr_of(told, PLACE, tariffs=(tariff,), periods=usage.periods, cost=cost, issued_at=told.end)
     return cdr, cost

@@ -126,6 +126,33 @@ def test_a_station_whose_clock_is_ahead_is_moved_back_as_its_cdr_is() -> None:
     assert [one.peak_w for one in found] == [None, 11_000, None, 11_000]
 
 
+def test_a_station_whose_clock_is_behind_is_moved_as_its_cdr_is() -> None:
+    """Pricing 5.2: all of it, levels too, by as much as its news were off."""
+    found = session_quarters("CP1", HOUR, START + timedelta(days=9), ahead=-15 * MINUTE)
+    assert [one.quarter for one in found] == [START + n * 15 * MINUTE for n in range(1, 5)]
+    assert [one.energy_wh for one in found] == [3_000, 3_000, 3_000, 2_000]
+    assert [one.peak_w for one in found] == [None, 11_000, None, 11_000]
+
+
+def test_begin_and_end_are_registers_of_one_meter() -> None:
+    """Pricing 5.1: of two places the outlet counts, whichever was told first and last."""
+
+    def register(minute: int, energy_wh: int, place: str) -> MeterSampled:
+        sample = MeterSample(START + minute * MINUTE, energy_wh, register_at=place)
+        return MeterSampled(1, 1, (sample,), session_id="s1")
+
+    found = parts(
+        started(meter_wh=None),
+        register(1, 500_000, "Inlet"),
+        register(2, 100_000, "Outlet"),
+        register(25, 105_000, "Outlet"),
+        register(26, 506_000, "Inlet"),
+        SessionEnded("s1", START + 30 * MINUTE),
+        SessionCompleted("s1", START, START + 30 * MINUTE, 5_000),
+    )
+    assert (found[0].begun_wh, found[-1].ended_wh) == (100_000, 105_000)
+
+
 def test_a_session_of_more_than_a_month_is_refused_by_name() -> None:
     far = START + timedelta(days=40)
     with pytest.raises(TooLong, match="session s1 lasts 40 days"):

@@ -248,6 +248,38 @@ def test_a_row_that_a_sessions_facts_do_not_give_is_removed_with_its_next_news()
     on(on_memory, Path(), scene)
 
 
+class _SetClock:
+    """A clock that is put where a test wants it."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def test_quarters_are_those_of_the_cdr_where_a_stations_clock_was_wrong() -> None:
+    """Pricing 5.2; what waited in a queue until the session was complete shows no other clock."""
+
+    async def scene() -> None:
+        clock = _SetClock()
+        spine = MemorySpine(clock)
+        await spine.start()
+        for fact, minute in zip(session("s0"), (0, 10, 20, 30, 40, 40), strict=True):
+            clock.at = START + (60 + minute) * MINUTE
+            await tell(spine, fact)
+        await follow(spine)
+        right = [START + (60 + 15 * n - 5) * MINUTE for n in range(3)]
+        assert of(await rows_of(spine), "quarter") == right
+        clock.at += timedelta(hours=3)
+        await tell(spine, MeterSampled(1, 1, (MeterSample(START + 24 * MINUTE, 53_900),), session_id="s0"))
+        assert await follow(spine)
+        assert of(await rows_of(spine), "quarter") == right
+        await spine.close()
+
+    asyncio.run(scene())
+
+
 @every_engine
 def test_two_that_follow_at_once_write_each_row_once(engine: Engine, tmp_path: Path) -> None:
     async def scene(spine: Spine) -> None:

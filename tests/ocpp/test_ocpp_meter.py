@@ -147,11 +147,38 @@ def test_without_it_the_total_is_the_sum_of_the_phases(neutral: str) -> None:
     assert [reading.phase for reading in sample.readings] == [*phases, "L1-L2"]
 
 
+@pytest.mark.rule(26)
+def test_a_phase_told_twice_for_one_instant_counts_once() -> None:
+    sampled = [
+        {"value": value, "measurand": "Current.Import", "unit": "A", "phase": phase}
+        for value, phase in (("16", "L1"), ("15", "L2"), ("16", "L1"), ("14", "L3"))
+    ]
+    sample = sample_16(*sampled)
+    assert sample.current_ma == 45_000
+    assert len(sample.readings) == 4
+
+
+@pytest.mark.parametrize("measurand", ["Voltage", "Power.Factor", "Frequency"])
+def test_what_does_not_add_up_over_phases_is_never_summed(measurand: str) -> None:
+    sampled = [{"value": "0.9", "measurand": measurand, "phase": phase} for phase in ("L1", "L2", "L3")]
+    sample = sample_16(*sampled)
+    assert (sample.energy_wh, sample.power_w, sample.current_ma) == (None, None, None)
+    assert [reading.value for reading in sample.readings] == [Decimal("0.9")] * 3
+
+
 def test_the_outlet_comes_before_the_inlet() -> None:
     sample = sample_16({"value": "2000", "location": "Inlet"}, {"value": "1000", "location": "Outlet"})
 
     assert sample.energy_wh == 1000
     assert sample.readings == (Reading(ENERGY, Decimal(2000), "Wh", None, "Inlet"),)
+    assert sample.register_at == OUTLET
+
+
+@pytest.mark.parametrize("location", ["Inlet", "EV", "Cable"])
+def test_a_register_says_at_which_place_it_is_read(location: str) -> None:
+    sample = sample_16({"value": "2000", "location": location})
+    assert (sample.energy_wh, sample.register_at) == (2000, location)
+    assert sample_201({"value": 2000, "location": location}).register_at == location
 
 
 def test_what_is_no_main_figure_is_a_reading_in_its_base_unit() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from elstrada.billing.called_off import NOTE
 from elstrada.model.ids import PartyId
+from elstrada.model.measured import Measured
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import (
     Dimension,
@@ -20,10 +21,12 @@ from elstrada.model.tariff import (
     TariffElement,
     TariffRestrictions,
 )
+from elstrada.tariffs.compile import compiled
 from elstrada.tariffs.explain import explain
 from elstrada.tariffs.notes import told
 from elstrada.tariffs.phrases import BOOKS, Tongue
 from elstrada.tariffs.price import price
+from elstrada.tariffs.segment import Cutter
 from elstrada.tariffs.usage import Usage
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -57,6 +60,15 @@ BAND = (PeriodDimension("MIN_POWER", Decimal(3)), PeriodDimension("MAX_POWER", D
 ALWAYS = TariffElement((ENERGY,))
 
 
+def cut(*elements: TariffElement, untold: bool = False) -> str:
+    """The note on cutting those two hours, between two readings, by these prices."""
+    (period,) = usage().periods
+    measured = Measured(period=period, end=NOON + timedelta(hours=2), untold=untold)
+    cutter = Cutter(compiled(tariff(*elements)), NOON, "Europe/Stockholm")
+    (note,) = cutter.take([measured]).segments().notes
+    return note
+
+
 def notes_of_the_engine() -> Iterator[tuple[str, str]]:
     """Each kind of note and of reason that pricing writes, by its phrase."""
     stepped = TariffElement((PriceComponent(Dimension.ENERGY, Decimal(4), Decimal(25), 3000),))
@@ -72,6 +84,9 @@ def notes_of_the_engine() -> Iterator[tuple[str, str]]:
     for phrase, cost in cases.items():
         yield phrase, cost.notes[0]
     yield "reason.step", price(usage(), [tariff(stepped)]).lines[0].reason
+    yield "note.estimated", cut(limited(start_time="14:00"), ALWAYS)
+    yield "note.estimated_more", cut(limited(start_time="13:30", end_time="14:30"), ALWAYS)
+    yield "note.untold", cut(limited(start_time="14:00"), ALWAYS, untold=True)
     yield "note.called_off", NOTE
     yield "note.came_after", "tariff SE*ELS*T1 came after the session began; no earlier form is known (R-43)"
     yield "note.readings", "meter readings out of line were left out: 9 Wh at 12:00:00Z since the start"

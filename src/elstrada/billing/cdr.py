@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import msgspec
 
-from elstrada.billing.trace import Trace, hours, kwh
+from elstrada.billing.trace import Trace
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost
 from elstrada.model.location import Connector, Evse, Location
+from elstrada.model.quantity import hours, kwh
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import AuthMethod

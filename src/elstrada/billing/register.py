@@ -10,7 +10,7 @@ a register that stood still for a quarter of an hour.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -45,6 +45,12 @@ def curve(readings: Iterable[Point], *, start: datetime, end: datetime, total_wh
             greatest[reading.at] = max(reading.wh, greatest.get(reading.at, 0))
     inside = rising([Point(at, wh) for at, wh in sorted(greatest.items())])
     return [Point(start, 0), *inside, Point(end, total_wh)]
+
+
+def bends(points: Sequence[Point]) -> list[Point]:
+    """The points without those that stand between two of the same register: they tell nothing more."""
+    inner = (point for before, point, after in _threes(points) if not before.wh == point.wh == after.wh)
+    return [points[0], *inner, *points[-1:]] if len(points) > 1 else list(points)
 
 
 def out_of_line(readings: Iterable[Point], points: Sequence[Point]) -> list[Point]:
@@ -82,18 +88,17 @@ def rising(points: Sequence[Point]) -> list[Point]:
     return chosen
 
 
-def parked_from(points: Sequence[Point], signs: Iterable[Sign]) -> datetime | None:
-    """When charging was over and the car only stood there; None if it never did.
+def rest_from(points: Sequence[Point], over: datetime | None) -> datetime | None:
+    """Since when charging was over and the car only stood there; None if it never did.
 
     Args:
-        points: a ``curve``.
-        signs: what the station said, in any order.
+        points: a ``curve``, or its end from the last point below its total on.
+        over: since when the station said so.
     """
     end, total_wh = points[-1].at, points[-1].wh
     still = next(point.at for point in points if point.wh == total_wh)
     rose_after = max((point.at for point in points if point.wh < total_wh), default=points[0].at)
     proofs: list[datetime] = []
-    over = _over_since(signs)
     if over is not None:
         # Said while the register still rose: then it is over when the register stands.
         proofs.append(over if over > rose_after or not total_wh else still)
@@ -112,12 +117,14 @@ def with_rest(points: Sequence[Point], rest: datetime | None) -> list[Point]:
     return [*charging, Point(rest, end.wh), end]
 
 
-def _over_since(signs: Iterable[Sign]) -> datetime | None:
-    """Since when the station has said, and not taken back, that nothing flows."""
-    since: datetime | None = None
+def _threes(points: Sequence[Point]) -> Iterator[tuple[Point, Point, Point]]:
+    return zip(points, points[1:], points[2:], strict=False)
+
+
+def said_last(signs: Iterable[Sign]) -> tuple[Sign | None, Sign | None]:
+    """Since when the station has said, and not taken back, that nothing flows; and its latest word."""
+    since: Sign | None = None
+    sign: Sign | None = None
     for sign in sorted(signs):
-        if sign.flowing:
-            since = None
-        elif since is None:
-            since = sign.at
-    return since
+        since = None if sign.flowing else since or sign
+    return since, sign

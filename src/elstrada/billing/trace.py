@@ -5,16 +5,16 @@ A pure function of the set: order and repetition of the facts make no difference
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
-from itertools import pairwise
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
 
-from elstrada.billing.register import Point, Sign, curve, out_of_line, parked_from, with_rest
+from elstrada.billing.line import Line
+from elstrada.billing.measure import levels_of, measured_moved
+from elstrada.billing.register import Point, Sign, bends, curve, out_of_line, said_last
 from elstrada.model.facts import (
     Fact,
     MeterSampled,
@@ -25,16 +25,15 @@ from elstrada.model.facts import (
     SessionUpdated,
 )
 from elstrada.model.ids import PartyId
-from elstrada.model.quantity import MeterSample
-from elstrada.model.session import ChargingPeriod, PeriodDimension
+from elstrada.model.intervals import Interval, counted, with_interval
+from elstrada.model.measured import Measured
+from elstrada.model.quantity import MeterSample, of_best_place
+from elstrada.model.session import ChargingPeriod
 from elstrada.model.token import AuthMethod
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """As much as the clocks of honest parties may."""
 _SECOND = timedelta(seconds=1)
-_MICROSECOND = timedelta(microseconds=1)
-_HOUR = timedelta(hours=1) // _MICROSECOND
-_FOUR_DECIMALS = Decimal("0.0001")
 _Told = SessionStarted | SessionSeen | SessionUpdated
 _T = TypeVar("_T")
 
@@ -61,11 +60,18 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Its token's own; None: its connector's counts."""
     by_command: bool
     """Started by a remote command."""
-    periods: tuple[ChargingPeriod, ...]
-    """As measured, one for each stretch between two readings; their ENERGY sums to ``energy_wh``."""
+    line: Line
+    """By the station's clock."""
+    measured: tuple[Measured, ...]
+    """One for each stretch between two readings that differ; their ENERGY sums to ``energy_wh``."""
     notes: tuple[str, ...]
     suspect: tuple[Point, ...] = ()
     """Readings out of line, which place no boundary and change no total (rule 25)."""
+
+    @property
+    def periods(self) -> tuple[ChargingPeriod, ...]:
+        """As measured."""
+        return tuple(one.period for one in self.measured)
 
 
 def trace(facts: Iterable[Fact]) -> Trace:
@@ -79,10 +85,7 @@ def trace(facts: Iterable[Fact]) -> Trace:
     known = tuple(facts)
     done = _completed(known)
     told = _told(known)
-    samples = _samples(known)
-    readings = list(_readings(known, samples, done))
-    points = curve(readings, start=done.started_at, end=done.ended_at, total_wh=done.energy_wh)
-    rest = parked_from(points, _signs(told, samples))
+    line, suspect = _line(known, done)
     return Trace(
         session_id=done.session_id,
         start=done.started_at,
@@ -96,10 +99,30 @@ def trace(facts: Iterable[Fact]) -> Trace:
         authorization_reference=_last(fact.authorization_reference for fact in _judged(told)),
         tariff_id=_last(fact.tariff_id for fact in _judged(told)),
         by_command=any(fact.command_id for fact in told if isinstance(fact, SessionStarted)),
-        periods=tuple(_periods(with_rest(points, rest), samples, rest)),
+        line=line,
+        measured=line.measured(),
         notes=done.notes,
-        suspect=tuple(out_of_line(readings, points)),
+        suspect=suspect,
     )
+
+
+def at_our_time(told: Trace, ahead: timedelta, recorded_at: datetime) -> Trace:
+    """The session when it was: what its CDR and its quarter-hours are made of.
+
+    Args:
+        ahead: of ours, the station's clock (``clock_offset``).
+        recorded_at: when we recorded that the session was complete.
+    """
+    return not_ahead_of(by_our_clock(told, ahead), recorded_at)
+
+
+def by_our_clock(told: Trace, ahead: timedelta) -> Trace:
+    """The session at the times of a right clock, if its station's was ahead by so much, or behind (5.2)."""
+    if not ahead:
+        return told
+    way = "ahead" if ahead > timedelta(0) else "behind"
+    note = f"the station's clock was {abs(ahead) // _SECOND} s {way}: times moved"
+    return msgspec.structs.replace(moved(told, -ahead), notes=(*told.notes, note))
 
 
 def not_ahead_of(told: Trace, recorded_at: datetime) -> Trace:
@@ -112,22 +135,17 @@ def not_ahead_of(told: Trace, recorded_at: datetime) -> Trace:
     if ahead <= CLOCKS_DIFFER:
         return told
     note = f"the station's clock was {ahead // _SECOND} s ahead: times moved back"
-    periods = tuple(
-        msgspec.structs.replace(period, start_date_time=period.start_date_time - ahead)
-        for period in told.periods
-    )
+    return msgspec.structs.replace(moved(told, -ahead), end=recorded_at, notes=(*told.notes, note))
+
+
+def moved(told: Trace, by: timedelta) -> Trace:
+    """The session some time later, or earlier; its line keeps the station's times."""
     return msgspec.structs.replace(
-        told, start=told.start - ahead, end=recorded_at, periods=periods, notes=(*told.notes, note)
+        told,
+        start=told.start + by,
+        end=told.end + by,
+        measured=tuple(measured_moved(one, by) for one in told.measured),
     )
-
-
-def hours(length: timedelta) -> Decimal:
-    """Hours with the four decimals of OCPI."""
-    return (Decimal(length // _MICROSECOND) / _HOUR).quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN)
-
-
-def kwh(energy_wh: int) -> Decimal:
-    return Decimal(energy_wh).scaleb(-3)
 
 
 def _completed(facts: Sequence[Fact]) -> SessionCompleted:
@@ -163,25 +181,72 @@ def _samples(facts: Sequence[Fact]) -> list[MeterSample]:
     return sorted(believed, key=lambda sample: (sample.at, msgspec.json.encode(sample)))
 
 
-def _readings(
-    facts: Sequence[Fact], samples: Sequence[MeterSample], done: SessionCompleted
-) -> Iterator[Point]:
-    """Register readings as energy since the start, whichever register the session is counted from."""
+def _line(facts: Sequence[Fact], done: SessionCompleted) -> tuple[Line, tuple[Point, ...]]:
+    """The session's meter, and its readings that are out of line."""
+    samples = _samples(facts)
+    registers = of_best_place(samples)
+    begin_wh = _begin_wh(facts, registers, done)
+    if done.energy_wh and not _has_register(facts, registers):
+        begin_wh, readings = None, list(_sums(samples, done))
+    else:
+        readings = [] if begin_wh is None else list(_readings(registers, begin_wh, done))
+    believed = curve(readings, start=done.started_at, end=done.ended_at, total_wh=done.energy_wh)
+    suspect = tuple(out_of_line(readings, believed))
+    over, said = said_last(_signs(_told(facts), samples))
+    goes_on = not suspect and done.turn is None and max(readings, default=None) == believed[-1]
+    line = Line(
+        start=believed[0],
+        points=tuple(bends(believed)),
+        levels=levels_of(samples),
+        over=over,
+        said=said,
+        begin_wh=begin_wh if goes_on else None,
+        place=registers[0].register_at if registers else "",
+    )
+    return line, suspect
+
+
+def _begin_wh(facts: Sequence[Fact], samples: Sequence[MeterSample], done: SessionCompleted) -> int | None:
+    """The register from which the session is counted."""
     begin = min(
         (f.meter_wh for f in facts if isinstance(f, SessionStarted) and f.meter_wh is not None), default=None
     )
     stop = max(
         (f.meter_wh for f in facts if isinstance(f, SessionEnded) and f.meter_wh is not None), default=None
     )
-    registers = [(sample.at, sample.energy_wh) for sample in samples if sample.energy_wh is not None]
-    if begin is None and stop is not None:
-        begin = stop - done.energy_wh
+    if begin is None and stop is not None and done.turn is None:
+        return stop - done.energy_wh
     if begin == 0 and stop is not None and stop > done.energy_wh:
-        begin = stop - done.energy_wh  # A false 0: the session is counted from where the register went on.
-    if begin is None and registers:
-        begin = registers[0][1]
-    if begin is not None:
-        yield from (Point(at, register - begin) for at, register in registers)
+        return stop - done.energy_wh  # A false 0: the session is counted from where the register went on.
+    if begin is None:
+        return next((sample.energy_wh for sample in samples if sample.energy_wh is not None), None)
+    return begin
+
+
+def _readings(samples: Sequence[MeterSample], begin_wh: int, done: SessionCompleted) -> Iterator[Point]:
+    """Register readings as energy since the start."""
+    over = 0 if done.turn is None else done.turn.from_wh - done.turn.to_wh
+    for sample in samples:
+        if sample.energy_wh is not None:
+            yield Point(sample.at, sample.energy_wh - begin_wh + (over if sample.energy_wh < begin_wh else 0))
+
+
+def _has_register(facts: Sequence[Fact], registers: Sequence[MeterSample]) -> bool:
+    """Was any register above 0 told?"""
+    ends = (fact.meter_wh for fact in facts if isinstance(fact, SessionStarted | SessionEnded))
+    return any(ends) or any(sample.energy_wh for sample in registers)
+
+
+def _sums(samples: Sequence[MeterSample], done: SessionCompleted) -> Iterator[Point]:
+    """Energy since the start as intervals come to it: an aligned one is over when the next begins."""
+    intervals: tuple[Interval, ...] = ()
+    for sample in samples:
+        intervals = with_interval(intervals, sample)
+    sum_wh, told = Decimal(), counted(intervals)
+    for number, one in enumerate(told, 1):
+        sum_wh += one.wh
+        over = told[number].at if number < len(told) else done.ended_at
+        yield Point(over if one.aligned else one.at, round(sum_wh))
 
 
 def _signs(told: Sequence[_Told], samples: Sequence[MeterSample]) -> Iterator[Sign]:
@@ -191,33 +256,6 @@ def _signs(told: Sequence[_Told], samples: Sequence[MeterSample]) -> Iterator[Si
     for sample in samples:
         if sample.power_w is not None:
             yield Sign(sample.at, sample.power_w > 0)
-
-
-def _periods(
-    points: Sequence[Point], samples: Sequence[MeterSample], rest: datetime | None
-) -> Iterator[ChargingPeriod]:
-    """One period between each two points. Hours are differences, so they sum to those of the session."""
-    start = points[0].at
-    times = [sample.at for sample in samples]
-    for begin, stop in pairwise(points):
-        if begin.at == stop.at and len(points) > 2:
-            continue
-        kind = "TIME" if rest is None or begin.at < rest else "PARKING_TIME"
-        volumes = [PeriodDimension("ENERGY", kwh(stop.wh - begin.wh))] if stop.wh > begin.wh else []
-        volumes.append(PeriodDimension(kind, hours(stop.at - start) - hours(begin.at - start)))
-        within = samples[bisect_left(times, begin.at) : bisect_right(times, stop.at)]
-        yield ChargingPeriod(begin.at, (*volumes, *_bands(within)))
-
-
-def _bands(samples: Sequence[MeterSample]) -> Iterator[PeriodDimension]:
-    """Least and greatest power (kW) and current (A) among the samples, where they tell it."""
-    for name, given in (
-        ("POWER", [sample.power_w for sample in samples if sample.power_w is not None]),
-        ("CURRENT", [sample.current_ma for sample in samples if sample.current_ma is not None]),
-    ):
-        if given:
-            yield PeriodDimension(f"MIN_{name}", Decimal(min(given)).scaleb(-3))
-            yield PeriodDimension(f"MAX_{name}", Decimal(max(given)).scaleb(-3))
 
 
 def _last(values: Iterable[_T | None]) -> _T | None:

@@ -10,9 +10,10 @@ from itertools import pairwise
 
 import msgspec
 
-from elstrada.billing.trace import CLOCKS_DIFFER, hours
+from elstrada.billing.trace import CLOCKS_DIFFER
 from elstrada.model.cdr import Cdr
 from elstrada.model.currencies import CURRENCIES
+from elstrada.model.quantity import hours
 from elstrada.model.session import ChargingPeriod
 
 _ZERO = Decimal(0)

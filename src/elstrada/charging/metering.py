@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from elstrada.charging.state import SessionState
-from elstrada.model.metering import MeterLack
+from elstrada.model.metering import MeterLack, RegisterTurn, TurnKind
 
 LONG = timedelta(minutes=30)
 """Stations tell their registers every quarter of an hour at least (1.6 §5.2 with usual intervals)."""
@@ -25,6 +25,8 @@ def lacks(session: SessionState) -> tuple[MeterLack, ...]:
         session.meter_stop_wh,
     )
     known = [wh for wh in registers if wh is not None]
+    if session.by_intervals:
+        return (MeterLack.INTERVALS_ONLY,)
     if not known or (max(known) == 0 and length >= NOT_NOTHING):
         return (MeterLack.POWER_ONLY if session.told.power else MeterLack.NO_REGISTER,)
     found = {
@@ -39,6 +41,18 @@ def notes(found: tuple[MeterLack, ...]) -> list[str]:
     """What a completion says of it, each a sentence."""
     if MeterLack.POWER_ONLY in found:
         return ["Its station told power, but no register above 0: no energy is counted."]
+    if MeterLack.INTERVALS_ONLY in found:
+        return ["Its station told no register above 0: the energy of its intervals is added."]
     if MeterLack.NO_REGISTER in found:
         return ["Its station told no register above 0: no energy is counted."]
     return []
+
+
+def note_on(turn: RegisterTurn) -> str:
+    """What a completion says of a register that fell and went on."""
+    if turn.kind is TurnKind.ROLLOVER:
+        return f"The register passed {turn.from_wh} Wh and began again at 0: the energy counts over it."
+    return (
+        f"The register fell from {turn.from_wh} to {turn.to_wh} Wh and went on: what it counted before and "
+        "after is added."
+    )

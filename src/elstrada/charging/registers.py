@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from elstrada.model.metering import RegisterTurn, TurnKind
+
 MOST_POWER_W, SLACK_WH = 1_000_000, 1_000
 """No station gives more than this much power; a register rose by more only if it is another register."""
 MEGAWATT_W, COARSE_WH = 4_000_000, 10_000
@@ -13,6 +15,10 @@ MEGAWATT_W, COARSE_WH = 4_000_000, 10_000
 clocks are coarse: many tell the time by the minute."""
 UNTIMED = timedelta(hours=1)
 """So long may have passed between two registers whose times say nothing."""
+MODULI_WH = (*(10**digits for digits in range(6, 13)), 2**32)
+"""Where registers begin again at 0: after the last of their digits, or bits."""
+NEAR_MODULUS = 100
+"""A rollover is believed if both registers lie within this part of the modulus (pricing 5.2)."""
 KEPT_PEAKS = 4
 """Highest registers kept of a session: so many less one may be outliers."""
 
@@ -32,16 +38,25 @@ class Count(NamedTuple):
     """Where the register went on after a 0 at the start that it never showed; None: there was none such."""
     doubted_wh: int | None = None
     """The register at the end, if it was left out because it cannot have been shown."""
+    turn: RegisterTurn | None = None
+    """It fell and went on."""
 
 
 def count(
-    begin: Shown | None, end: Shown | None, rise: Shown | None, peaks: Iterable[Shown], *, timed: bool
+    begin: Shown | None,
+    end: Shown | None,
+    rise: Shown | None,
+    low: Shown | None,
+    peaks: Iterable[Shown],
+    *,
+    timed: bool,
 ) -> Count:
     """The energy from begin to end.
 
     Args:
         end: at the session's end, or the latest one while it runs.
         rise: the earliest above 0; the lowest, where the times are not the station's own.
+        low: the lowest above 0.
         peaks: the highest that were shown; one of them stands for an end that cannot be.
         timed: are the times the station's own?
     """
@@ -49,6 +64,9 @@ def count(
         return Count(0)
     if follows(begin, end, timed=timed):
         return Count(end.wh - begin.wh)
+    turned = _rolled_over(begin, end, timed=timed) or (_reset(begin, end, low, peaks) if timed else None)
+    if turned is not None:
+        return turned
     # A false 0 at the start: what rose from it is a lifetime's register, by which the end must be believable.
     anew = rise if rise is not None else end
     if begin.wh == 0 and follows(anew, end, timed=timed):
@@ -58,6 +76,35 @@ def count(
     )
     shown = [peak.wh - since.wh for peak in peaks if follows(since, peak, timed=timed)]
     return Count(max(shown, default=0), from_wh or None, end.wh)
+
+
+def _rolled_over(begin: Shown, end: Shown, *, timed: bool) -> Count | None:
+    """The energy over the end of the register's digits. An end of just 0 is a meter that was not read."""
+    for modulus in MODULI_WH:
+        near = modulus // NEAR_MODULUS
+        if modulus - near <= begin.wh < modulus and 0 < end.wh <= near:
+            unrolled = Shown(end.wh + modulus, end.at)
+            if follows(begin, unrolled, timed=timed):
+                turn = RegisterTurn(TurnKind.ROLLOVER, modulus, 0)
+                return Count(unrolled.wh - begin.wh, turn=turn)
+    return None
+
+
+def _reset(begin: Shown, end: Shown, low: Shown | None, peaks: Iterable[Shown]) -> Count | None:
+    """The energy before a fall to about 0 and after it, if the register rose again from there.
+
+    What was taken between the last register before and the first after it nobody knows, and none counts.
+    """
+    if begin.wh == 0 or low is None or not (low.wh < end.wh < begin.wh and low.at < end.at):
+        return None
+    before = (peak for peak in peaks if peak.at < low.at and follows(begin, peak, timed=True))
+    last = max(before, default=begin)
+    if last.at > low.at or not (
+        follows(Shown(0, last.at), low, timed=True) and follows(low, end, timed=True)
+    ):
+        return None
+    turn = RegisterTurn(TurnKind.RESET, last.wh, low.wh)
+    return Count(last.wh - begin.wh + end.wh - low.wh, turn=turn)
 
 
 def with_peak(peaks: tuple[Shown, ...], shown: Shown) -> tuple[Shown, ...]:

@@ -30,7 +30,7 @@ from elstrada.model.answers import AskParty, SessionNoted
 from elstrada.model.asks import EndSession, StartSession, UpdateSession
 from elstrada.model.device import CommandName
 from elstrada.model.ids import Fresh
-from elstrada.model.quantity import MeterSample
+from elstrada.model.quantity import MeterSample, of_best_place
 from elstrada.model.reservation import Reservation
 from elstrada.model.token import Allowed, Verdict
 from elstrada.model.unended import EndRules
@@ -386,7 +386,7 @@ def _samples(
 
 def _register(samples: tuple[MeterSample, ...], context: str, *, last: bool) -> int | None:
     """The register a station marked as the session's first or last; else the first or last it gave."""
-    registers = [sample for sample in samples if sample.energy_wh is not None]
+    registers = of_best_place(samples)
     marked = [sample for sample in registers if sample.context == context] or registers
     return marked[-1 if last else 0].energy_wh if marked else None
 
@@ -539,6 +539,9 @@ def _completion(session: SessionState) -> f.SessionCompleted:
         )
     if session.doubted_wh is not None:
         notes.append(f"Its last register, {session.doubted_wh} Wh, cannot be and does not count.")
+    turn = session.turn
+    if turn is not None:
+        notes.append(metering.note_on(turn))
     missing = session.sequence.missing if session.sequence else ()
     if missing:
         notes.append(f"{len(missing)} messages never came.")
@@ -552,6 +555,7 @@ def _completion(session: SessionState) -> f.SessionCompleted:
         meter_lacks=meter_lacks,
         doubted_wh=session.doubted_wh,
         begun_wh=session.begun_wh if session.doubted_wh is not None else None,
+        turn=turn,
     )
 
 

@@ -20,10 +20,11 @@ from elstrada.model.certificates import ContractStatus
 from elstrada.model.clock import WrongClock
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
 from elstrada.model.ids import PartyId
-from elstrada.model.metering import MeterTold
+from elstrada.model.intervals import Interval, energy_of, with_interval
+from elstrada.model.metering import MeterTold, RegisterTurn
 from elstrada.model.needs import NeedsAnswer
 from elstrada.model.notices import Notice, NoticeKind
-from elstrada.model.quantity import MeterSample
+from elstrada.model.quantity import MeterSample, place_rank
 from elstrada.model.reckoning import Reckoning
 from elstrada.model.reservation import LIVING, Reservation, ReservationState
 from elstrada.model.token import Allowed, AuthMethod, Verdict
@@ -116,6 +117,10 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     low_at: datetime | None = None
     peaks: tuple[Shown, ...] = ()
     """The highest registers within it, the highest first."""
+    intervals: tuple[Interval, ...] = ()
+    """Kept until a register above 0 is told."""
+    register_at: str = ""
+    """Location of the registers that count: the best that was told. Empty: none was yet."""
     clock_suspect: bool = False
     """Some of its times are not its station's own, but those of receipt."""
     power_w: int | None = None
@@ -160,13 +165,28 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return self._count(self._meter).doubted_wh
 
     @property
+    def turn(self) -> RegisterTurn | None:
+        """The register fell and went on; None: it did not."""
+        return self._count(self._meter).turn
+
+    @property
     def begun_wh(self) -> int | None:
         """The register at the start, else the first that was told."""
         return self.first_wh if self.meter_start_wh is None else self.meter_start_wh
 
     def energy_of(self, meter: Meter) -> int:
-        """The energy by these readings; the registers at start and stop go before."""
-        return self._count(meter).energy_wh
+        """The energy by these readings; the registers at start and stop go before, intervals behind."""
+        return energy_of(meter.intervals) if self._by_intervals(meter) else self._count(meter).energy_wh
+
+    @property
+    def by_intervals(self) -> bool:
+        """Did no register above 0 tell its energy, but intervals?"""
+        return self._by_intervals(self._meter)
+
+    def _by_intervals(self, meter: Meter) -> bool:
+        if not meter.intervals:
+            return False
+        return not (meter.rise_wh or self.meter_start_wh or self.meter_stop_wh)
 
     def _count(self, meter: Meter) -> Count:
         began_at = self.started_at or meter.first_at
@@ -179,6 +199,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             end,
             # The first to come need not have been shown first.
             meter.low if meter.clock_suspect else shown(meter.rise_wh, meter.rise_at),
+            meter.low,
             meter.peaks,
             timed=not meter.clock_suspect,
         )
@@ -196,6 +217,8 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             None,
             self.peaks,
             self.clock_suspect,
+            self.register_at,
+            self.intervals,
         )
 
     @property
@@ -254,6 +277,8 @@ class Meter(NamedTuple):
     power_w: int | None
     peaks: tuple[Shown, ...]
     clock_suspect: bool
+    register_at: str
+    intervals: tuple[Interval, ...]
 
 
 def shown(wh: int | None, at: datetime | None) -> Shown | None:
@@ -533,6 +558,8 @@ def _sampled(state: StationState, fact: f.MeterSampled, at: datetime) -> Station
         low_wh=meter.low.wh if meter.low else None,
         low_at=meter.low.at if meter.low else None,
         peaks=meter.peaks,
+        register_at=meter.register_at,
+        intervals=meter.intervals,
         clock_suspect=meter.clock_suspect,
         power_w=meter.power_w,
         told=_told(session.told, fact.samples),
@@ -573,8 +600,16 @@ def metered(session: SessionState, fact: f.MeterSampled) -> Meter:
     last, last_at = session.last_wh, session.last_wh_at
     rise, rise_at = session.rise_wh, session.rise_at
     power, peaks, low = session.power_w, session.peaks, shown(session.low_wh, session.low_at)
+    place, intervals = session.register_at, session.intervals
     for sample in fact.samples:
-        if sample.energy_wh is not None:
+        if sample.energy_wh is not None and place != sample.register_at:
+            if not place:
+                place = sample.register_at
+            elif place_rank(sample.register_at) < place_rank(place):
+                # Another meter, and a better one: of the former's registers none counts.
+                place, peaks = sample.register_at, ()
+                first = first_at = last = last_at = rise = rise_at = low = None
+        if sample.energy_wh is not None and place == sample.register_at:
             if first_at is None or sample.at < first_at:
                 first, first_at = sample.energy_wh, sample.at
             if last_at is None or sample.at >= last_at:
@@ -584,10 +619,13 @@ def metered(session: SessionState, fact: f.MeterSampled) -> Meter:
             if sample.energy_wh > 0 and (low is None or (sample.energy_wh, sample.at) < low):
                 low = Shown(sample.energy_wh, sample.at)
             peaks = with_peak(peaks, Shown(sample.energy_wh, sample.at))
+        if rise is None and sample.readings:
+            intervals = with_interval(intervals, sample)
         if sample.power_w is not None and (last_at is None or sample.at >= last_at):
             power = sample.power_w
     suspect = session.clock_suspect or any(sample.clock_suspect for sample in fact.samples)
-    return Meter(first, first_at, last, last_at, rise, rise_at, low, power, peaks, suspect)
+    told = intervals if rise is None else ()
+    return Meter(first, first_at, last, last_at, rise, rise_at, low, power, peaks, suspect, place, told)
 
 
 def _told(known: MeterTold, samples: Iterable[MeterSample]) -> MeterTold:

@@ -22,7 +22,7 @@ from elstrada.model.cost import Cost
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
 from elstrada.model.ids import PartyId
 from elstrada.model.invoice import BillLine
-from elstrada.model.metering import MeterLack
+from elstrada.model.metering import MeterLack, RegisterTurn
 from elstrada.model.notices import Notice
 from elstrada.model.party import ClientInfo, ClientReason, PeerState
 from elstrada.model.preferences import ChargingPreferences, PreferencesAnswer
@@ -228,6 +228,8 @@ class SessionCompleted(msgspec.Struct, frozen=True, omit_defaults=True, tag=True
     """Its last register, which cannot be and does not count (rule 25)."""
     begun_wh: int | None = None
     """Only beside that: its register at the start, if it was told."""
+    turn: RegisterTurn | None = None
+    """Its register fell and went on (pricing 5.2)."""
 
 
 class SessionReckoned(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):

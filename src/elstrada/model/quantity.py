@@ -1,11 +1,36 @@
-"""Quantities: meter samples and readings. Energy in Wh, power in W, current in mA, all whole."""
+"""Quantities: meter samples and readings. Energy in Wh, power in W, current in mA, all whole.
+
+What OCPI and tariffs count in kWh and hours is made of them here.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
+
+PLACES = ("Outlet", "Cable", "EV", "Inlet", "Body")
+"""OCPP locations of a meter, best first: what is sold is what leaves the outlet."""
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR = timedelta(hours=1) // _MICROSECOND
+_FOUR_DECIMALS = Decimal("0.0001")
+
+
+def hours(length: timedelta) -> Decimal:
+    """Hours with the four decimals of OCPI."""
+    return (Decimal(length // _MICROSECOND) / _HOUR).quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN)
+
+
+def kwh(energy_wh: int) -> Decimal:
+    """Exactly."""
+    return Decimal(energy_wh).scaleb(-3)
+
+
+def place_rank(place: str) -> int:
+    """How far a place is from the best; names that OCPP does not have come last."""
+    return PLACES.index(place) if place in PLACES else len(PLACES)
 
 
 class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -41,3 +66,12 @@ class MeterSample(msgspec.Struct, frozen=True, omit_defaults=True):
     readings: tuple[Reading, ...] = ()
     clock_suspect: bool = False
     """The station's time could not be believed; ``at`` is then when we received it."""
+    register_at: str = "Outlet"
+    """OCPP location of ``energy_wh``: registers of two places are two meters."""
+
+
+def of_best_place(samples: Iterable[MeterSample]) -> list[MeterSample]:
+    """Those of the samples that tell a register, at the best place at which any does."""
+    registers = [sample for sample in samples if sample.energy_wh is not None]
+    best = min((place_rank(sample.register_at) for sample in registers), default=0)
+    return [sample for sample in registers if place_rank(sample.register_at) == best]

@@ -15,7 +15,7 @@ class QuarterSource(StrEnum):
     """How it is known when a session took its energy."""
 
     METERED = "METERED"
-    """By readings of its register no further apart than ``billing.metering.quarters.LONGEST_GAP``."""
+    """By readings of its register no further apart than ``billing.measure.LONG_GAP``."""
     ESTIMATED = "ESTIMATED"
     """Some of it is spread evenly between readings that are further apart."""
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from elstrada.model.quantity import MeterSample, Reading
+from elstrada.model.quantity import PLACES, MeterSample, Reading
 
 ENERGY = "Energy.Active.Import.Register"
 POWER = "Power.Active.Import"
@@ -25,8 +25,6 @@ MAX_VALUE = Decimal(10) ** 18
 """No meter shows more, in any base unit; above it lies nonsense such as 1e400."""
 _MAIN = {ENERGY: "Wh", POWER: "W", CURRENT: "A", STATE_OF_CHARGE: "Percent"}
 """The unit in which each main figure is understood; in any other it is a reading like the rest."""
-_LOCATIONS = (OUTLET, "Cable", "EV", "Inlet", "Body")
-"""Where a main figure is looked for, best first: what is sold is what leaves the outlet."""
 _SPELLINGS = {
     **{base: (base, 0) for base in ("Wh", "W", "A", "V", "VA", "VAh", "var", "varh", "Hz", "Percent")},
     **{f"k{base}": (base, 3) for base in ("Wh", "W", "VA", "VAh", "var", "varh")},
@@ -130,6 +128,7 @@ def _sample(at: datetime, clock_suspect: bool, context: str, values: Sequence[Va
         context,
         tuple(readings),
         clock_suspect,
+        _at_best_location(main[ENERGY])[0].location if ENERGY in main else OUTLET,
     )
 
 
@@ -144,9 +143,10 @@ def _figure(values: Sequence[Value]) -> tuple[Decimal | None, Value | None]:
         if value.phase is None:
             return value.value, None if value.signed else value
     for lines in _LINES:
-        shown = [value.value for value in here if value.phase in lines and value.value is not None]
+        # A phase told twice for one instant counts once.
+        shown = {value.phase: value.value for value in reversed(here) if value.phase in lines}
         if shown:
-            return sum(shown, Decimal()), None
+            return sum((value for value in shown.values() if value is not None), Decimal()), None
     return None, None
 
 
@@ -155,7 +155,7 @@ _LINES = (frozenset({"L1", "L2", "L3"}), frozenset({"L1-N", "L2-N", "L3-N"}))
 
 
 def _at_best_location(values: Sequence[Value]) -> Sequence[Value]:
-    for location in _LOCATIONS:
+    for location in PLACES:
         here = [value for value in values if value.location == location]
         if here:
             return here

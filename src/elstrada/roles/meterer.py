@@ -16,6 +16,7 @@ from typing import NamedTuple, cast
 import msgspec
 from sqlalchemy import Table
 
+from elstrada.billing.clock_offset import clock_offset
 from elstrada.billing.metering.quarters import MOST_QUARTERS, TooLong, quarter_of, session_quarters
 from elstrada.billing.trace import CLOCKS_DIFFER, NotBillable
 from elstrada.model.facts import (
@@ -102,8 +103,10 @@ class Meterer:
         done = next((one for one in own if isinstance(one.fact, SessionCompleted)), None)
         if done is None:
             return []  # It is complete by a fact further on, which will be read.
+        # As of its CDR: by what was known when it was complete.
+        ahead = clock_offset((one.fact, one.at) for one in own if one.version <= done.version).ahead
         try:
-            parts = session_quarters(_station(due.stream), [one.fact for one in own], done.at)
+            parts = session_quarters(_station(due.stream), [one.fact for one in own], done.at, ahead)
         except NotBillable:
             return []  # The rater's finding says why.
         except TooLong as refusal:

@@ -5,6 +5,7 @@ The price is never guessed. Where place or tariff is missing, there is none.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, cast
@@ -13,7 +14,8 @@ import msgspec
 
 from elstrada.billing.called_off import NOTE, was_called_off, without_prices
 from elstrada.billing.cdr import Place, cdr_of, place_in
-from elstrada.billing.trace import NotBillable, Trace, not_ahead_of, trace
+from elstrada.billing.clock_offset import ClockOffset, clock_offset
+from elstrada.billing.trace import NotBillable, Trace, at_our_time, trace
 from elstrada.model.cost import Cost
 from elstrada.model.device import EvsePlace, Station
 from elstrada.model.facts import (
@@ -34,6 +36,7 @@ from elstrada.model.notices import NoticeKind
 from elstrada.model.reckoning import MOST_TARIFFS, Reckoning
 from elstrada.model.tariff import Tariff
 from elstrada.roles.roaming.booking_books import booking_of_session
+from elstrada.roles.running import HOLDS, Running
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Recorded, Row, Spine
 from elstrada.tariffs.choose import choose
@@ -41,13 +44,15 @@ from elstrada.tariffs.compile import PriceList, compiled
 from elstrada.tariffs.policy import OCPI_2_3_0, Policy
 from elstrada.tariffs.price import price_with
 from elstrada.tariffs.refusals import NoTariff, NotPriced
-from elstrada.tariffs.segment import split
+from elstrada.tariffs.segment import Cutter, Segments
 from elstrada.tariffs.usage import Usage
 
 _SESSION_FACTS = (SessionStarted, SessionSeen, SessionUpdated, MeterSampled, SessionEnded, SessionCompleted)
 _PAGE = 10_000
 _SHOWN = 3
 """Suspect readings that a cost's note names; all stand in the log."""
+_MOST_RUNNING = 50_000
+"""Running sessions remembered."""
 _INSTANT = timedelta(microseconds=1)
 _station = msgspec.json.Decoder(Station)
 _location = lru_cache(256)(msgspec.json.Decoder(Location).decode)
@@ -69,8 +74,18 @@ class _Priced(msgspec.Struct, frozen=True):
     told: Trace
     place: Place
     tariff: Tariff
+    by: PriceList
     usage: Usage
     cost: Cost
+    booking_id: str | None
+    called_off: bool
+
+
+class _Terms(NamedTuple):
+    """What a session is priced by."""
+
+    place: Place
+    tariff: Tariff
     booking_id: str | None
 
 
@@ -88,6 +103,8 @@ class Rating:
 
     def __init__(self, spine: Spine, policy: Policy = OCPI_2_3_0) -> None:
         self._spine, self._policy = spine, policy
+        self._running: OrderedDict[str, Running] = OrderedDict()
+        """Sessions of which the cost was asked while they ran, by id; the one asked last at the end."""
 
     async def issued(self, owner: PartyId, done: Recorded, session_id: str) -> CdrIssued:
         """The CDR of a session, from what was known of it when it was complete.
@@ -108,7 +125,8 @@ class Rating:
         row = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
         first = cast(int, row["first_version"]) if row else 1
         recorded = await self.facts(done.stream, first, done.version)
-        priced = await self._priced(done.stream, _of(session_id, recorded), done.at)
+        own = _of(session_id, recorded)
+        priced = await self._priced(done.stream, _facts(own), done.at, _clock(own))
         cdr = cdr_of(
             priced.told,
             priced.place,
@@ -152,11 +170,41 @@ class Rating:
             NotBillable, NotPriced, Unplaced: it has no price.
         """
         stream, session_id = station_stream(owner, station_id), reached.session_id
+        grown = await self._grown(stream, session_id, now)
+        if grown is not None and grown.reaches(reached, now):
+            self._keep(session_id, grown)
+            cost = self._cost(grown.told, grown.by, grown.usage, grown.segments(), grown.end(reached))
+            return cost, grown.by.tariff, grown.usage.time_zone
         row = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
         first = cast(int, row["first_version"]) if row else 1
         recorded = await self.facts(stream, first, None)
-        priced = await self._priced(stream, [*_of(session_id, recorded), reached], now)
+        own = _of(session_id, recorded)
+        clock = _clock(own)
+        priced = await self._priced(stream, [*_facts(own), reached], now, clock)
+        if recorded and not priced.called_off and priced.told.start == reached.started_at - clock.ahead:
+            version = recorded[-1].version
+            self._keep(session_id, _running(priced, version, now, clock))
         return priced.cost, priced.tariff, priced.usage.time_zone
+
+    async def _grown(self, stream: str, session_id: str, now: datetime) -> Running | None:
+        """A session that is followed, with its news; None: it is to be read as a whole."""
+        known = self._running.pop(session_id, None)
+        if known is None:
+            return None
+        if now - known.looked_up_at >= HOLDS:
+            terms = await self._terms(stream, known.told)
+            if not known.is_by(
+                terms.tariff, terms.place.location.time_zone, booked=terms.booking_id is not None
+            ):
+                return None
+            known = msgspec.structs.replace(known, looked_up_at=now)
+        news = await self._spine.facts(stream, known.version, _PAGE)
+        return known.after(news) if len(news) < _PAGE else None
+
+    def _keep(self, session_id: str, running: Running) -> None:
+        self._running[session_id] = running
+        if len(self._running) > _MOST_RUNNING:
+            self._running.popitem(last=False)
 
     async def tariff_of(self, owner: PartyId, session: Row) -> Tariff:
         """The tariff by which a session that has begun is priced, or will be.
@@ -247,32 +295,45 @@ class Rating:
             after = page[-1].version
         return found
 
-    async def _priced(self, stream: str, facts: list[Fact], recorded_at: datetime) -> _Priced:
-        owner = owner_of(stream)
-        told = not_ahead_of(trace(facts), recorded_at)
-        place = await self._place(owner, stream.split("/", 2)[2], told.evse_id, told.connector_id)
-        tariff = await self._own(owner, told.tariff_id, told.start)
-        if tariff is None:
-            tariff = await self._chosen(owner, place, told.start, ad_hoc=told.token_party is None)
+    async def _priced(
+        self, stream: str, facts: list[Fact], recorded_at: datetime, clock: ClockOffset
+    ) -> _Priced:
+        told = at_our_time(trace(facts), clock.ahead, recorded_at)
+        terms = await self._terms(stream, told)
+        place, tariff = terms.place, terms.tariff
         off = was_called_off(told, facts)
         by = compiled(without_prices(tariff) if off else tariff)
-        place_of_it = (place.location.id, place.evse.uid)
-        booked = await booking_of_session(
-            self._spine, owner, told.session_id, place_of_it, told.token_ref, told.start
-        )
         usage = Usage(
-            booked=booked is not None,
+            booked=terms.booking_id is not None,
             start=told.start,
             end=told.end,
             time_zone=place.location.time_zone,
             currency=tariff.currency,
-            periods=told.periods,
+            periods=(),
         )
-        usage = msgspec.structs.replace(usage, periods=split(usage, by))
-        cost = _noted(price_with(usage, [by], self._policy), by, told)
+        segments = Cutter(by, told.start, usage.time_zone).take(told.measured).segments()
+        cost = self._cost(told, by, usage, segments, told.end)
+        usage = msgspec.structs.replace(usage, periods=segments.periods)
         if off:
             cost = msgspec.structs.replace(cost, notes=(*cost.notes, NOTE))
-        return _Priced(told, place, tariff, usage, cost, booked and booked.id)
+        return _Priced(told, place, tariff, by, usage, cost, terms.booking_id, off)
+
+    async def _terms(self, stream: str, told: Trace) -> _Terms:
+        """Place and tariff of a session, and the booking that it fulfils."""
+        owner = owner_of(stream)
+        place = await self._place(owner, stream.split("/", 2)[2], told.evse_id, told.connector_id)
+        tariff = await self._own(owner, told.tariff_id, told.start)
+        if tariff is None:
+            tariff = await self._chosen(owner, place, told.start, ad_hoc=told.token_party is None)
+        place_of_it = (place.location.id, place.evse.uid)
+        booked = await booking_of_session(
+            self._spine, owner, told.session_id, place_of_it, told.token_ref, told.start
+        )
+        return _Terms(place, tariff, booked and booked.id)
+
+    def _cost(self, told: Trace, by: PriceList, usage: Usage, segments: Segments, end: datetime) -> Cost:
+        usage = msgspec.structs.replace(usage, end=end, periods=segments.periods)
+        return _noted(price_with(usage, [by], self._policy), by, told, segments.notes)
 
     async def _own(self, owner: PartyId, tariff_id: str | None, at: datetime) -> Tariff | None:
         """The tariff of a session's token; None: it has none of its own.
@@ -342,8 +403,23 @@ def reckoning_of(session_id: str, recorded: list[Recorded]) -> Reckoning | None:
     return Reckoning(tariff_ids=tuple(named)[:MOST_TARIFFS], cost=cost)
 
 
-def _noted(cost: Cost, by: PriceList, told: Trace) -> Cost:
-    notes = list(cost.notes)
+def _running(priced: _Priced, version: int, now: datetime, clock: ClockOffset) -> Running:
+    """A running session, to be followed from this version on."""
+    told = priced.told
+    return Running(
+        told=told,
+        by=priced.by,
+        usage=priced.usage,
+        version=version,
+        looked_up_at=now,
+        clock=clock,
+        line=told.line,
+        closed=Cutter(priced.by, told.start, priced.usage.time_zone),
+    ).shortened()
+
+
+def _noted(cost: Cost, by: PriceList, told: Trace, more: tuple[str, ...]) -> Cost:
+    notes = [*cost.notes, *more]
     if by.tariff.last_updated > told.start:
         notes.append(f"tariff {by.name} came after the session began; no earlier form is known (R-43)")
     if told.suspect:
@@ -353,10 +429,19 @@ def _noted(cost: Cost, by: PriceList, told: Trace) -> Cost:
     return msgspec.structs.replace(cost, notes=tuple(notes)) if len(notes) > len(cost.notes) else cost
 
 
-def _of(session_id: str, recorded: list[Recorded]) -> list[Fact]:
+def _of(session_id: str, recorded: list[Recorded]) -> list[Recorded]:
     """A session's own facts."""
-    facts = [one.fact for one in recorded]
-    return [fact for fact in facts if isinstance(fact, _SESSION_FACTS) and fact.session_id == session_id]
+    return [
+        one for one in recorded if isinstance(one.fact, _SESSION_FACTS) and one.fact.session_id == session_id
+    ]
+
+
+def _facts(recorded: list[Recorded]) -> list[Fact]:
+    return [one.fact for one in recorded]
+
+
+def _clock(recorded: list[Recorded]) -> ClockOffset:
+    return clock_offset((one.fact, one.at) for one in recorded)
 
 
 def _seat(station: Station, evse_id: int) -> EvsePlace:

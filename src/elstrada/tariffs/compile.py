@@ -43,6 +43,10 @@ class Edges(msgspec.Struct, frozen=True):
     """Since the session's start."""
     energies: tuple[Decimal, ...]
     """kWh since the session's start."""
+    powers: tuple[Decimal, ...] = ()
+    """kW."""
+    currents: tuple[Decimal, ...] = ()
+    """A."""
 
 
 class PriceList(msgspec.Struct, frozen=True):
@@ -89,6 +93,8 @@ def compiled(tariff: Tariff) -> PriceList:
             minutes=tuple(sorted({m for rule in rules for m in rule.minutes})),
             seconds=tuple(sorted({s for rule in rules for s in rule.seconds})),
             energies=tuple(sorted({e for rule in rules for e in rule.energies})),
+            powers=tuple(sorted({p for rule in rules for p in rule.powers})),
+            currents=tuple(sorted({c for rule in rules for c in rule.currents})),
         ),
         banded=any(_has_band(offer.limits) for offer in for_session),
         bookings=bookings,

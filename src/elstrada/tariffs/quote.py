@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
 import msgspec
 
 from elstrada.model.cost import Cost
+from elstrada.model.quantity import hours, kwh
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension, PriceLimit, Tariff, TariffRestrictions, TaxIncluded
 from elstrada.tariffs.choose import is_valid
@@ -287,19 +288,16 @@ def _usage(plan: Plan, time_zone: str, currency: str) -> Usage:
 
 def _periods(plan: Plan, charged: datetime) -> Iterator[ChargingPeriod]:
     if plan.duration_s:
-        energy = Decimal(plan.energy_wh).scaleb(-3)
+        energy = kwh(plan.energy_wh)
         power = (energy * 3600 / plan.duration_s).quantize(_FOUR_DECIMALS)
         volumes = {
             "ENERGY": energy,
-            "TIME": _hours(plan.duration_s),
+            "TIME": hours(timedelta(seconds=plan.duration_s)),
             "MIN_POWER": power,
             "MAX_POWER": power,
         }
         yield ChargingPeriod(plan.start, tuple(PeriodDimension(*one) for one in volumes.items()))
     if plan.parked_s:
-        yield ChargingPeriod(charged, (PeriodDimension("PARKING_TIME", _hours(plan.parked_s)),))
-
-
-def _hours(seconds: int) -> Decimal:
-    """With the four decimals that a CDR has."""
-    return (Decimal(seconds) / 3600).quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN)
+        yield ChargingPeriod(
+            charged, (PeriodDimension("PARKING_TIME", hours(timedelta(seconds=plan.parked_s))),)
+        )

@@ -41,6 +41,10 @@ class Rule(msgspec.Struct, frozen=True):
     """Likewise, since the session's start."""
     energies: tuple[Decimal, ...] = ()
     """Likewise, kWh since the session's start."""
+    powers: tuple[Decimal, ...] = ()
+    """Likewise, kW."""
+    currents: tuple[Decimal, ...] = ()
+    """Likewise, A."""
 
 
 def rules_of(limits: TariffRestrictions) -> tuple[Rule, ...]:
@@ -156,7 +160,8 @@ def _band(name: str, least: Decimal | None, most: Decimal | None) -> Rule | None
             most is None or (high is not None and high < most)
         )
 
-    return Rule(holds)
+    edges = tuple(bound for bound in (least, most) if bound is not None)
+    return Rule(holds, powers=edges) if name == "POWER" else Rule(holds, currents=edges)
 
 
 def _between(value: Decimal | int, least: Decimal | int | None, most: Decimal | int | None) -> bool:

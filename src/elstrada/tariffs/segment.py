@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from elstrada.model.measured import Measured
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension
 from elstrada.tariffs.compile import PriceList, best
+from elstrada.tariffs.levels import band, crossings
 from elstrada.tariffs.policy import EXACT
 from elstrada.tariffs.restrictions import Situation
 from elstrada.tariffs.usage import Usage, zone_named
@@ -25,21 +29,127 @@ _EXTENSIVE = {"ENERGY": Decimal("0.001"), "TIME": Decimal("0.0001"), "PARKING_TI
 """Volumes that a cut shares out, with the precision of a share: whole Wh, and OCPI's four decimals."""
 MAX_DAYS = 400
 """Days of one period looked at for changes of the clock's prices; no session lasts longer."""
+_Choice = tuple[int | None, ...]
+_DIMENSIONS = tuple(Dimension)
 
 
 class Piece(msgspec.Struct, frozen=True):
     """A stretch within which no price of the list changes."""
 
     start: datetime
-    end: datetime
     volumes: dict[str, Decimal]
     now: Situation
 
 
-def split(usage: Usage, by: PriceList) -> tuple[ChargingPeriod, ...]:
-    """Cut measured periods where the tariff's price may change, and join neighbours of one price.
+class Segments(NamedTuple):
+    """The periods of a session as they are priced."""
 
-    Energy between two measurements is taken to flow evenly, so a cut shares it by time; where a kWh
+    periods: tuple[ChargingPeriod, ...]
+    """The fewest that have one price each, named with the tariff's id."""
+    notes: tuple[str, ...]
+    """What was estimated, and what could not be told apart."""
+
+
+class Cutter:
+    """Takes the measured periods of one session in time order, and cuts and joins them as they come."""
+
+    def __init__(self, by: PriceList, start: datetime, time_zone: str) -> None:
+        """Nothing was taken yet.
+
+        Args:
+            start: of the session: durations count from it.
+            time_zone: IANA name of the location's zone.
+        """
+        self._by, self._origin, self._zone = by, start, zone_named(time_zone)
+        self._energy = _ZERO
+        self._joined: list[_Joined] = []
+        self._choice: tuple[bool, _Choice] | None = None
+        self._estimated: list[datetime] = []
+        self._untold: list[tuple[datetime, datetime, Decimal]] = []
+
+    def copy(self) -> Cutter:
+        """One that goes on from here by itself."""
+        other = copy(self)
+        other._joined = list(self._joined)
+        other._estimated, other._untold = list(self._estimated), list(self._untold)
+        return other
+
+    def take(self, measured: Iterable[Measured]) -> Cutter:
+        """Go on with these periods."""
+        with localcontext(EXACT):
+            for one in measured:
+                for piece in self._pieces(one):
+                    self._join(piece, one.period.start_date_time)
+        return self
+
+    def segments(self) -> Segments:
+        """What has become of all that was taken."""
+        return Segments(
+            tuple(joined.period(self._by.tariff.id) for joined in self._joined),
+            tuple(self._notes()),
+        )
+
+    def _pieces(self, measured: Measured) -> Iterator[Piece]:
+        period, end = measured.period, measured.end
+        volumes = {one.type: one.volume for one in period.dimensions}
+        taken, start = volumes.get("ENERGY", _ZERO), period.start_date_time
+        cuts = _cuts(self._by, start, end, self._energy, taken, self._origin, self._zone)
+        if measured.untold:
+            self._note_untold(start, taken, volumes, cuts)
+            cuts = []
+        else:
+            cuts = _with_crossings(cuts, self._by, measured, taken)
+        marks = [(start, _ZERO), *cuts, (end, taken)]
+        for (begin, before), (stop, _), share in zip(marks, marks[1:], _shares(volumes, marks), strict=False):
+            if self._by.banded:
+                share |= _bands(measured, begin, stop)
+            yield Piece(begin, share, self._situation(begin, self._energy + before, share))
+        self._energy += taken
+
+    def _situation(self, at: datetime, energy: Decimal, volumes: dict[str, Decimal]) -> Situation:
+        return Situation(at.astimezone(self._zone), energy, (at - self._origin) // _SECOND, volumes)
+
+    def _join(self, piece: Piece, measured_from: datetime) -> None:
+        choice = "PARKING_TIME" in piece.volumes, _offers(self._by, piece.now)
+        if choice == self._choice:
+            self._joined[-1] = self._joined[-1].with_piece(piece)
+            return
+        if piece.start != measured_from and piece.volumes.get("ENERGY"):
+            self._estimated.append(piece.start)
+        self._joined.append(_Joined(piece.start, piece.volumes))
+        self._choice = choice
+
+    def _note_untold(
+        self,
+        start: datetime,
+        taken: Decimal,
+        volumes: dict[str, Decimal],
+        cuts: Sequence[tuple[datetime, Decimal]],
+    ) -> None:
+        before = _offers(self._by, self._situation(start, self._energy, volumes))
+        for at, energy in cuts:
+            if _offers(self._by, self._situation(at, self._energy + energy, volumes)) != before:
+                self._untold.append((start, at, taken))
+                return
+
+    def _notes(self) -> Iterator[str]:
+        if self._estimated:
+            more = f" and at {len(self._estimated) - 1} more" if len(self._estimated) > 1 else ""
+            yield (
+                f"estimated: no reading was made at the change of price at {self._estimated[0].isoformat()}"
+                f"{more}, so energy is taken to have flowed evenly between the readings around it (rule 18)"
+            )
+        for start, at, taken in self._untold:
+            yield (
+                f"no reading near the change of price at {at.isoformat()}: the {taken} kWh from "
+                f"{start.isoformat()} on keep the price of their start (V49)"
+            )
+
+
+def split(usage: Usage, by: PriceList) -> tuple[ChargingPeriod, ...]:
+    """Cut periods where the tariff's price may change, and join neighbours of one price.
+
+    Energy within a period is taken to flow evenly, so a cut shares it by time; where a kWh
     threshold is crossed, the cut stands at the threshold itself. Shares sum to the volumes given.
 
     Args:
@@ -47,11 +157,8 @@ def split(usage: Usage, by: PriceList) -> tuple[ChargingPeriod, ...]:
     Returns:
         The fewest periods that have one price each, named with the tariff's id.
     """
-    with localcontext(EXACT):
-        pieces = list(_pieces(usage, by))
-    return tuple(
-        _joined(list(group), by.tariff.id) for _, group in groupby(pieces, lambda piece: _choice(piece, by))
-    )
+    measured = (Measured(period=period, end=end) for period, end in usage.stretches())
+    return Cutter(by, usage.start, usage.time_zone).take(measured).segments().periods
 
 
 def first_change(
@@ -76,23 +183,6 @@ def first_change(
         if _offers(by, then) != before:
             return at
     return None
-
-
-def _pieces(usage: Usage, by: PriceList) -> Iterator[Piece]:
-    zone = zone_named(usage.time_zone)
-    energy = _ZERO
-    for period, end in usage.stretches():
-        volumes = {one.type: one.volume for one in period.dimensions}
-        taken = volumes.get("ENERGY", _ZERO)
-        start = period.start_date_time
-        cuts = _cuts(by, start, end, energy, taken, usage.start, zone)
-        marks = [(start, _ZERO), *cuts, (end, taken)]
-        shares = _shares(volumes, marks)
-        for (begin, before), (stop, _), share in zip(marks, marks[1:], shares, strict=False):
-            elapsed = (begin - usage.start) // _SECOND
-            now = Situation(begin.astimezone(zone), energy + before, elapsed, volumes)
-            yield Piece(begin, stop, share, now)
-        energy += taken
 
 
 def _cuts(
@@ -121,10 +211,38 @@ def _cuts(
     return sorted((at, share) for at, share in cuts.items() if start < at < end)
 
 
+def _with_crossings(
+    cuts: list[tuple[datetime, Decimal]], by: PriceList, measured: Measured, taken: Decimal
+) -> list[tuple[datetime, Decimal]]:
+    """The cuts, and those where power or current crosses a limit."""
+    start, end = measured.period.start_date_time, measured.end
+    length = (end - start) // _SECOND
+    known = dict(cuts)
+    for levels, bounds in ((measured.power, by.edges.powers), (measured.current, by.edges.currents)):
+        for at in crossings(levels, bounds) if bounds and length >= 2 else ():
+            if start < at < end and at not in known:
+                share = taken * ((at - start) // _SECOND) / length
+                known[at] = share.quantize(_EXTENSIVE["ENERGY"], ROUND_HALF_EVEN)
+    return sorted(known.items())
+
+
+def _bands(measured: Measured, start: datetime, end: datetime) -> dict[str, Decimal]:
+    """Between what power and current lie from start until before end, where they were told."""
+    bands: dict[str, Decimal] = {}
+    for name, levels in (("POWER", measured.power), ("CURRENT", measured.current)):
+        found = band(levels, start, end)
+        if found is not None:
+            bands[f"MIN_{name}"], bands[f"MAX_{name}"] = found
+    return bands
+
+
 def _shares(
     volumes: dict[str, Decimal], marks: list[tuple[datetime, Decimal]]
 ) -> Iterator[dict[str, Decimal]]:
     """The volumes between each two marks: they sum to the whole, because each is a difference."""
+    if len(marks) == 2:
+        yield dict(volumes)
+        return
     start, end = marks[0][0], marks[-1][0]
     length = (end - start) // _SECOND or 1
     reached: list[dict[str, Decimal]] = []
@@ -184,31 +302,36 @@ def _turn(day: date, zone: ZoneInfo) -> datetime | None:
     return high
 
 
-_Choice = tuple[int | None, ...]
-_DIMENSIONS = tuple(Dimension)
-
-
 def _offers(by: PriceList, now: Situation) -> _Choice:
     """Which element prices each dimension."""
     chosen = [best(by.session.get(dimension, ()), now) for dimension in _DIMENSIONS]
     return tuple(offer and offer.element for offer in chosen)
 
 
-def _choice(piece: Piece, by: PriceList) -> tuple[bool, _Choice]:
-    return "PARKING_TIME" in piece.volumes, _offers(by, piece.now)
+class _Joined(NamedTuple):
+    """Pieces of one choice of prices in a row."""
 
+    start: datetime
+    volumes: dict[str, Decimal]
 
-def _joined(pieces: list[Piece], tariff_id: str) -> ChargingPeriod:
-    """One period of several: volumes add up, limits widen, and what one piece lacks is left out."""
-    volumes: dict[str, Decimal] = {}
-    for name in dict.fromkeys(name for piece in pieces for name in piece.volumes):
-        given = [piece.volumes[name] for piece in pieces if name in piece.volumes]
+    def with_piece(self, piece: Piece) -> _Joined:
+        """Volumes add up, limits widen, and a limit that one of the pieces lacks is left out."""
+        volumes = {
+            name: self._with_volume(name, volume, piece.volumes.get(name))
+            for name, volume in self.volumes.items()
+            if name in _EXTENSIVE or name in piece.volumes
+        }
+        new = {name: volume for name, volume in piece.volumes.items() if name in _EXTENSIVE}
+        return _Joined(self.start, volumes | {n: volume for n, volume in new.items() if n not in volumes})
+
+    @staticmethod
+    def _with_volume(name: str, volume: Decimal, other: Decimal | None) -> Decimal:
+        if other is None:
+            return volume
         if name in _EXTENSIVE:
-            volumes[name] = sum(given, _ZERO)
-        elif len(given) == len(pieces):
-            volumes[name] = min(given) if name.startswith("MIN_") else max(given)
-    return ChargingPeriod(
-        start_date_time=pieces[0].start,
-        dimensions=tuple(PeriodDimension(name, volume) for name, volume in volumes.items()),
-        tariff_id=tariff_id,
-    )
+            return volume + other
+        return min(volume, other) if name.startswith("MIN_") else max(volume, other)
+
+    def period(self, tariff_id: str) -> ChargingPeriod:
+        dimensions = tuple(PeriodDimension(name, volume) for name, volume in self.volumes.items())
+        return ChargingPeriod(self.start, dimensions, tariff_id)

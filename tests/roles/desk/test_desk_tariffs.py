@@ -514,6 +514,25 @@ def test_a_session_that_runs_tells_its_cost_so_far_in_the_same_form(desk: Desk, 
     scene(steps, desk)
 
 
+def test_a_running_session_counts_on_over_a_register_that_rolled_over(desk: Desk, clock: StepClock) -> None:
+    """Pricing 5.2, by the same reading of its register as the station's gateway has."""
+
+    async def steps(desk: Desk) -> None:
+        began = clock.at
+        clock.step(minutes=30)
+        sample = MeterSample(began + timedelta(minutes=30), energy_wh=3_000)
+        await recorded(
+            desk,
+            f.SessionStarted("s1", "7", "k", 1, 1, began, meter_wh=99_998_000),
+            f.MeterSampled(1, 1, (sample,), session_id="s1", energy_wh=5_000),
+        )
+        card: Any = await done(desk, "session show", session="s1")
+        assert card.priced.cost.total.before_taxes == Decimal("30.00")
+        assert not any("out of line" in note for note in card.priced.cost.notes)
+
+    scene(steps, desk)
+
+
 def test_a_session_without_a_price_says_why(desk: Desk, clock: StepClock) -> None:
     async def steps(desk: Desk) -> None:
         await done(desk, "station add", station="S2")

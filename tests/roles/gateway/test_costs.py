@@ -8,17 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from elstrada.charging.registers import Shown
 from elstrada.charging.state import SessionState
 from elstrada.model.device import Protocol
 from elstrada.model.facts import SessionCompleted, StrayReported
 from elstrada.model.ids import PartyId
-from elstrada.model.metering import MeterTold
+from elstrada.model.metering import MeterTold, RegisterTurn, TurnKind
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
 from elstrada.roles.findings import Findings
 from elstrada.roles.gateway import costs as subject
 from elstrada.roles.gateway import ends
-from elstrada.roles.gateway.costs import Costs, has_final_cost, shows_running_cost, so_far
+from elstrada.roles.gateway.costs import Costs, has_final_cost, shows_running_cost
+from elstrada.roles.running import so_far
 from elstrada.spine.face import Row, SpineDown
 from elstrada.spine.memory import MemorySpine
 
@@ -158,6 +160,29 @@ def test_energy_that_is_not_believed_is_a_finding_with_both_registers() -> None:
     ends.note(findings, SOURCE, (done, SessionCompleted("s2", BEGAN, BEGAN, 0)))
     text = "its meter went from 99990000 Wh to 12000 Wh, which cannot be"
     assert samples == [f"{SOURCE}: energy doubted: session s1: {text}; 0 Wh count"]
+
+
+@pytest.mark.rule(25)
+def test_a_register_that_was_reset_is_a_finding_and_its_cost_is_not_told_as_final() -> None:
+    turn = RegisterTurn(TurnKind.RESET, 706_000, 40)
+    clock = SystemClock()
+    findings = Findings(MemorySpine(clock), clock)
+    ends.note(findings, SOURCE, (SessionCompleted("s1", BEGAN, BEGAN, 8_000, turn=turn),))
+    assert findings.unsaved(SOURCE, "register fell and went on") == 1
+    session = SessionState(
+        session_id="s1",
+        told=MeterTold(),
+        started_at=BEGAN,
+        meter_start_wh=700_000,
+        peaks=(Shown(706_000, BEGAN + timedelta(minutes=10)),),
+        low_wh=40,
+        low_at=BEGAN + timedelta(minutes=20),
+        meter_stop_wh=2_040,
+        ended_at=BEGAN + timedelta(hours=1),
+        completed=True,
+    )
+    assert session.turn == turn
+    assert not has_final_cost(session)
 
 
 def test_a_message_of_no_session_is_a_finding_on_its_station() -> None:

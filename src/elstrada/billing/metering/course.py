@@ -19,6 +19,8 @@ class Step(msgspec.Struct, frozen=True):
     end: Point
     charging: bool
     """False: the car only stood there (pricing rule 9)."""
+    untold: bool = False
+    """Nobody knows when within it its energy flowed (pricing 5.2)."""
 
     @staticmethod
     def of(begin: datetime, end: datetime, rise_wh: int) -> Step:
@@ -34,11 +36,10 @@ class Step(msgspec.Struct, frozen=True):
 def course(told: Trace) -> Iterator[Step]:
     """The steps of a session from its start to its end, without a gap."""
     wh = 0
-    ends = [period.start_date_time for period in told.periods[1:]] + [told.end]
-    for period, end in zip(told.periods, ends, strict=True):
-        begin = Point(period.start_date_time, wh)
-        wh += _energy_wh(period)
-        yield Step(begin, Point(end, wh), charging=_charging(period))
+    for one in told.measured:
+        begin = Point(one.period.start_date_time, wh)
+        wh += _energy_wh(one.period)
+        yield Step(begin, Point(one.end, wh), charging=_charging(one.period), untold=one.untold)
 
 
 def _energy_wh(period: ChargingPeriod) -> int:

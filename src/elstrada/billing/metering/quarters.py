@@ -15,18 +15,17 @@ from itertools import pairwise
 import msgspec
 
 from elstrada.billing.metering.course import Step, course
-from elstrada.billing.trace import Trace, not_ahead_of, trace
+from elstrada.billing.trace import Trace, at_our_time, trace
 from elstrada.model.facts import Fact, MeterSampled, SessionCompleted, SessionEnded, SessionStarted
 from elstrada.model.metering import MeterLack
-from elstrada.model.quantity import MeterSample
+from elstrada.model.quantity import MeterSample, of_best_place
 from elstrada.model.quarter import QuarterSource, SessionQuarter
 
 QUARTER = timedelta(minutes=15)
-LONGEST_GAP = 2 * QUARTER
-"""Between readings; what was taken within a longer one is estimated (pricing 5.2)."""
 MOST_QUARTERS = 31 * 96
 """Of one session; a longer one is a clock gone wrong, or a car that was left behind."""
 _SECOND = timedelta(seconds=1)
+_RIGHT = timedelta(0)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _REGISTER, _CURRENT = "Energy.Active.Import.Register", "Current.Import"
 _PHASES = (("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
@@ -51,19 +50,20 @@ def quarters_between(first: datetime, last: datetime) -> Iterator[datetime]:
 
 
 def session_quarters(
-    station_id: str, facts: Sequence[Fact], recorded_at: datetime
+    station_id: str, facts: Sequence[Fact], recorded_at: datetime, ahead: timedelta = _RIGHT
 ) -> tuple[SessionQuarter, ...]:
     """The parts of a completed session, in order of time.
 
     Args:
         facts: of the one session, in any order, each at least once; other kinds are ignored.
         recorded_at: when we recorded that it was complete, after which it cannot have ended.
+        ahead: of ours, the station's clock (``billing.clock_offset``).
     Raises:
         NotBillable: it is not complete, ends before it starts, or gave energy back.
         TooLong: it lasts longer than ``MOST_QUARTERS``.
     """
     as_told = trace(facts)
-    told = not_ahead_of(as_told, recorded_at)
+    told = at_our_time(as_told, ahead, recorded_at)
     length = told.end - told.start
     if length > (MOST_QUARTERS - 1) * QUARTER:
         raise TooLong(
@@ -91,7 +91,7 @@ def _parts(station_id: str, told: Trace) -> dict[datetime, SessionQuarter]:
             wh[quarter] = wh.get(quarter, 0) + energy_wh
             connected[quarter] = connected.get(quarter, 0) + length
             charging[quarter] = charging.get(quarter, 0) + (length if step.charging else 0)
-            if energy_wh and step.end.at - step.begin.at > LONGEST_GAP:
+            if energy_wh and step.untold:
                 estimated.add(quarter)
     return {
         quarter: SessionQuarter(
@@ -162,9 +162,9 @@ def _registers(
     ended = max(
         (f.meter_wh for f in facts if isinstance(f, SessionEnded) and f.meter_wh is not None), default=None
     )
-    sampled = [sample.energy_wh for sample in samples if sample.energy_wh is not None]
-    begun = sampled[0] if begun is None and sampled else begun
-    ended = sampled[-1] if ended is None and sampled else ended
+    sampled = of_best_place(samples)
+    begun = sampled[0].energy_wh if begun is None and sampled else begun
+    ended = sampled[-1].energy_wh if ended is None and sampled else ended
     if begun is None or ended is None or ended - begun != told.energy_wh:
         return None, None
     return begun, ended

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import cast
 
 import msgspec
 
+from elstrada.charging.state import StationState, evolve
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Cost
-from elstrada.model.facts import MeterSampled, SessionCompleted
+from elstrada.model.facts import SessionCompleted
 from elstrada.model.ids import PartyId
 from elstrada.roles.desk.face import Desk
 from elstrada.roles.rating import UNPRICED, Rating
+from elstrada.roles.running import so_far
 from elstrada.spine.face import Recorded, Row
 from elstrada.tariffs.explain import Step, explain, steps
 from elstrada.tariffs.phrases import Phrases
@@ -53,7 +54,7 @@ async def session_cost(
     """
     if cdr is not None and cdr["cost"] is not None:
         return _final(cdr, phrases)
-    reached = reached_by(row, facts)
+    reached = _reached(owner, row, facts)
     if reached is None:
         return None
     try:
@@ -71,24 +72,13 @@ async def session_cost(
     )
 
 
-def reached_by(row: Row, facts: Sequence[Recorded]) -> SessionCompleted | None:
+def _reached(owner: PartyId, row: Row, facts: Sequence[Recorded]) -> SessionCompleted | None:
     """A running session as if it had ended with its latest reading; None where there is nothing to price."""
-    started_at = cast("datetime | None", row["started_at"])
-    readings = [
-        sample.at
-        for one in facts
-        if isinstance(one.fact, MeterSampled)
-        for sample in one.fact.samples
-        if sample.energy_wh is not None
-    ]
-    if started_at is None or row["ended_at"] is not None or not readings:
-        return None
-    return SessionCompleted(
-        session_id=str(row["session_id"]),
-        started_at=started_at,
-        ended_at=max(started_at, *readings),
-        energy_wh=cast("int | None", row["energy_wh"]) or 0,
-    )
+    state = StationState(owner=owner, station_id=str(row["station_id"]))
+    for one in facts:
+        state = evolve(state, one.fact, one.at)  # type: ignore[arg-type]  # A station's stream.
+    session = state.sessions.get(str(row["session_id"]))
+    return session and so_far(session)
 
 
 def _final(row: Row, phrases: Phrases) -> SessionCost | NoCost:

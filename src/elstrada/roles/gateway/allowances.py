@@ -22,10 +22,10 @@ from elstrada.model.quantity import MeterSample
 from elstrada.model.token import Allowed
 from elstrada.net.face import Chance, Clock
 from elstrada.roles.findings import Findings
-from elstrada.roles.gateway.costs import so_far
 from elstrada.roles.gateway.seat import Seat
 from elstrada.roles.mirrored import told
 from elstrada.roles.rating import UNPRICED, Rating
+from elstrada.roles.running import so_far
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, RowMoved, Spine, SpineDown, Work
 

@@ -21,12 +21,13 @@ from elstrada.model.answers import TellStation
 from elstrada.model.asks import CommandReply
 from elstrada.model.cost import Cost
 from elstrada.model.device import CommandName, CommandResult, Protocol, StationOrder
-from elstrada.model.facts import SessionCompleted
 from elstrada.model.ids import PartyId
+from elstrada.model.metering import TurnKind
 from elstrada.net.face import Chance, Clock
 from elstrada.roles.findings import Findings
 from elstrada.roles.mirrored import is_false, is_true, told
 from elstrada.roles.rating import UNPRICED, Rating
+from elstrada.roles.running import so_far
 from elstrada.spine.face import Spine, SpineDown
 
 log = logging.getLogger(__name__)
@@ -64,8 +65,13 @@ def shows_running_cost(protocol: str, known: Mapping[str, str]) -> bool:
 
 
 def has_final_cost(session: SessionState) -> bool:
-    """Is there a last word on its cost? Of energy that is not believed none is told, least of all zero."""
-    return session.completed and session.doubted_wh is None
+    """Is there a last word on its cost?
+
+    Of energy that is not believed none is told, least of all zero; nor of energy that is looked at again,
+    since its register was reset.
+    """
+    reset = session.turn is not None and session.turn.kind is TurnKind.RESET
+    return session.completed and session.doubted_wh is None and not reset
 
 
 class Costs:
@@ -159,18 +165,6 @@ class Costs:
             self._findings.note(f"station:{owner}/{station_id}", "cost not told", sample)
             return None
         return amount
-
-
-def so_far(session: SessionState) -> SessionCompleted | None:
-    """A running session as if it had ended with its latest reading; None where there is nothing to price."""
-    if session.started_at is None or session.ended_at is not None or session.last_wh_at is None:
-        return None
-    return SessionCompleted(
-        session_id=session.session_id,
-        started_at=session.started_at,
-        ended_at=max(session.last_wh_at, session.started_at),
-        energy_wh=session.energy_wh,
-    )
 
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode

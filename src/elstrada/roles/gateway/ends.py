@@ -35,6 +35,7 @@ PRESUMED, TOO_LATE = "session end presumed", "session end too late"
 LED_TO_NOTHING, METER_LACKS = "remote start led to nothing", "meter lacks"
 RESERVATION_LOST = "reservation lost"
 ENERGY_DOUBTED, OF_NO_SESSION = "energy doubted", "message of no session"
+METER_TURNED = "register fell and went on"
 """Codes of findings."""
 _COMMANDS_OPEN = timedelta(minutes=1)
 """So long a command may be without an answer before somebody looks after it."""
@@ -197,6 +198,9 @@ def _note_meter(findings: Findings, source: str, done: f.SessionCompleted) -> No
     """What a complete session's meter did not tell, or cannot have shown."""
     if done.meter_lacks:
         findings.note(source, METER_LACKS, f"session {done.session_id}: {', '.join(done.meter_lacks)}")
+    if done.turn is not None:
+        went = f"its register went from {done.turn.from_wh} to {done.turn.to_wh} Wh ({done.turn.kind})"
+        findings.note(source, METER_TURNED, f"session {done.session_id}: {went}; {done.energy_wh} Wh count")
     if done.doubted_wh is not None:
         begun = "an unknown register" if done.begun_wh is None else f"{done.begun_wh} Wh"
         text = f"its meter went from {begun} to {done.doubted_wh} Wh, which cannot be"

@@ -54,6 +54,18 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "note.limit": "{limit}: {was} became {now} before tax (rule 13)",
         "note.came_after": "tariff {tariff} came after the session began; no earlier form is known (R-43)",
         "note.readings": "meter readings out of line were left out: {readings} since the start",
+        "note.estimated_more": (
+            "estimated: no reading was made at the change of price at {at} and at {more} more, so energy is "
+            "taken to have flowed evenly between the readings around it (rule 18)"
+        ),
+        "note.estimated": (
+            "estimated: no reading was made at the change of price at {at}, so energy is "
+            "taken to have flowed evenly between the readings around it (rule 18)"
+        ),
+        "note.untold": (
+            "no reading near the change of price at {at}: the {energy} kWh from {begin} on "
+            "keep the price of their start (V49)"
+        ),
         "note.called_off": ("called off before any energy flowed: nothing is to be paid (OCPP 2.1 C20)"),
         # --- what is priced ---
         "dimension.ENERGY": "energy",

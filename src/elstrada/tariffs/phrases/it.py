@@ -55,6 +55,18 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
             "la tariffa {tariff} è successiva all'inizio della ricarica; non se ne conosce una forma precedente (R-43)"
         ),
         "note.readings": "letture del contatore incoerenti non considerate: {readings} dall'inizio",
+        "note.estimated_more": (
+            "stimato: nessuna lettura al cambio di prezzo del {at} e ad altri {more}, quindi si assume che "
+            "l'energia sia passata in modo uniforme tra le letture vicine (regola 18)"
+        ),
+        "note.estimated": (
+            "stimato: nessuna lettura al cambio di prezzo del {at}, quindi si assume che "
+            "l'energia sia passata in modo uniforme tra le letture vicine (regola 18)"
+        ),
+        "note.untold": (
+            "nessuna lettura vicino al cambio di prezzo del {at}: i {energy} kWh dal {begin} "
+            "mantengono il prezzo del loro inizio (V49)"
+        ),
         "note.called_off": ("annullata prima che passasse energia: non c'è nulla da pagare (OCPP 2.1 C20)"),
         # --- what is priced ---
         "dimension.ENERGY": "energia",

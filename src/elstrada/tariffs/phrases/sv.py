@@ -55,6 +55,18 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
             "tariff {tariff} kom efter att laddningen började; ingen tidigare form är känd (R-43)"
         ),
         "note.readings": "mätvärden som inte passar in utelämnades: {readings} från början",
+        "note.estimated_more": (
+            "uppskattat: inget mätvärde togs vid prisändringen {at} och vid {more} till, så energin antas ha "
+            "flödat jämnt mellan mätvärdena däromkring (regel 18)"
+        ),
+        "note.estimated": (
+            "uppskattat: inget mätvärde togs vid prisändringen {at}, så energin antas ha "
+            "flödat jämnt mellan mätvärdena däromkring (regel 18)"
+        ),
+        "note.untold": (
+            "inget mätvärde nära prisändringen {at}: de {energy} kWh från {begin} "
+            "behåller priset från sin början (V49)"
+        ),
         "note.called_off": "avbruten innan någon energi flödade: inget ska betalas (OCPP 2.1 C20)",
         # --- what is priced ---
         "dimension.ENERGY": "energi",
