@@ -154,14 +154,14 @@ class Wire:
     async def reply(self) -> Reply:
         """The response, or one of status 0 if the connection just ends."""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 return Reply(await self.reader.readuntil(b"\r\n\r\n"))
         except (asyncio.IncompleteReadError, ConnectionResetError, ssl.SSLError):
             return Reply(b"")
 
     async def frame(self) -> tuple[int, bytes]:
         """Opcode and payload of the next frame."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             first, second = await self.reader.readexactly(2)
             size = second & 127
             if size == 126:
@@ -183,7 +183,7 @@ class Wire:
     async def ended(self) -> bool:
         """Wait for the end of the stream."""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while await self.reader.read(65536):
                     pass
         except (ConnectionResetError, ssl.SSLError):
