@@ -228,7 +228,7 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bool = T
     return head + key + bytes(byte ^ key[n % 4] for n, byte in enumerate(payload))
 
 
-async def until(holds: Callable[[], bool], timeout_s: float = 3.0) -> None:
+async def until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait for a condition of the other end, which has no event to wait for."""
     async with asyncio.timeout(timeout_s):
         while not holds():  # noqa: ASYNC110
