@@ -62,7 +62,7 @@ async def post_cdr(visit: Visit) -> Result:
     content_hash = hashlib.sha256(visit.call.raw).hexdigest()
     document: Row = {"hash": content_hash, "body": visit.call.raw, "recorded_at": visit.means.clock.now()}
     work = Work(
-        appends=(Append(stream, 0, (CdrReceived(cdr, content_hash),)),),
+        appends=(Append(stream, 0, (CdrReceived(cdr, content_hash, visit.peer.id),)),),
         writes=(
             Put(t.document, document),
             *await claimed_puts(spine, visit.own.id, identity, cdr.token_ref),
