@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from elstrada.billing.checks.face import CENT, PER_CENT, ZERO, Check, Known, Outcome, Unexamined
-from elstrada.model.currencies import CURRENCIES
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Cost, Price, TaxAmount
+from elstrada.model.currencies import CURRENCIES
 from elstrada.model.examination import Severity
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TaxIncluded
 
