@@ -34,6 +34,7 @@ from elstrada.model.notices import NoticeKind
 from elstrada.model.reckoning import MOST_TARIFFS, Reckoning
 from elstrada.model.tariff import Tariff
 from elstrada.roles.roaming.booking_books import booking_of_session
+from elstrada.roles.signed_values import with_signed
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Recorded, Row, Spine
 from elstrada.tariffs.choose import choose
@@ -108,7 +109,8 @@ class Rating:
         row = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
         first = cast(int, row["first_version"]) if row else 1
         recorded = await self.facts(done.stream, first, done.version)
-        priced = await self._priced(done.stream, _of(session_id, recorded), done.at)
+        own = _of(session_id, recorded)
+        priced = await self._priced(done.stream, own, done.at)
         cdr = cdr_of(
             priced.told,
             priced.place,
@@ -120,7 +122,10 @@ class Rating:
         )
         notices = (one.fact.notice for one in recorded if isinstance(one.fact, StationNoticed))
         settled = any(notice.kind is NoticeKind.SETTLEMENT for notice in notices)
-        return Rated(CdrIssued(cdr, priced.cost), reckoning_of(session_id, recorded), settled)
+        station_id, evse_id = done.stream.split("/", 2)[2], priced.told.evse_id
+        issued = CdrIssued(cdr, priced.cost)
+        issued = await with_signed(self._spine, owner, station_id, evse_id, issued, own)
+        return Rated(issued, reckoning_of(session_id, recorded), settled)
 
     async def final(self, owner: PartyId, session_id: str) -> Cost | None:
         """What a session cost, as its CDR says or will say; None while it is not complete.
