@@ -382,6 +382,7 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("cdr", "list", "--since", "yesterday"), "", 2, "/since"),
     (("cdr", "explain", "NONE"), "", 1, "there is no CDR"),
     (("cdr", "retry", "NONE"), "", 1, "there is no CDR"),
+    (("cdr", "transparency", "NONE", "--to", "values.xml"), "", 1, "there is no CDR"),
     (("bill", "export", "--month", "2026-13"), "", 2, "/month"),
     (("bill", "export", "--time-zone", "Europe/Atlantis"), "", 2, "not a time zone"),
     (("bill", "export", "--party", "DE*XXX"), "", 1, "not a party of this installation"),

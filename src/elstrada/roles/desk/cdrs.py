@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Annotated
 
 import msgspec
@@ -12,17 +10,18 @@ from msgspec import Meta
 from elstrada.billing.cdr import cdr_id_of
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Cost
-from elstrada.model.ids import PartyId
 from elstrada.model.party import Role
 from elstrada.roles.biller import Biller
+from elstrada.roles.desk.cdr_found import CdrLine, Issuer, Own, copies_of, own_copy, shown_line
+from elstrada.roles.desk.cdr_signed import VERBS as SIGNED
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.desk.lookups import line_of, needed, own_parties, own_party, party_id, sane_moment
+from elstrada.roles.desk.lookups import line_of, needed, own_party, party_id, sane_moment
 from elstrada.roles.desk.paging import After, Page, owners, page_of
 from elstrada.roles.desk.session_card import reckoned_lines, station_said
 from elstrada.roles.desk.shapes import Count, Moment
 from elstrada.roles.rater import CODE, Rater, source_of
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Between, Row, Where, Work
+from elstrada.spine.face import Between, Where, Work
 from elstrada.spine.paging import EVER
 from elstrada.tariffs.explain import Step, explain, steps
 from elstrada.tariffs.phrases import BOOKS, Phrases, Tongue
@@ -31,11 +30,9 @@ from elstrada.tariffs.refusals import NotPriced, UnknownZone
 from elstrada.tariffs.usage import usage_of
 from elstrada.tariffs.wording import money
 
-_Own = Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")]
-
 
 class ListCdrs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    party: _Own = None
+    party: Own = None
     state: Annotated[str | None, Meta(description="ISSUED, DELIVERED; RECEIVED, ACCEPTED or HELD.")] = None
     since: Annotated[Moment | None, Meta(description="Recorded at or after.")] = None
     until: Annotated[Moment | None, Meta(description="Recorded before.")] = None
@@ -46,32 +43,15 @@ class ListCdrs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class ExplainCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cdr: Annotated[str, Meta(description="Its id.")]
     language: Annotated[Tongue, Meta(description="Of the text.")] = Tongue.EN
-    party: _Own = None
-    issuer: Annotated[str | None, Meta(description="The CPO that issued it; needed only if two did.")] = None
+    party: Own = None
+    issuer: Issuer = None
 
 
 class RetryCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cdr: Annotated[str, Meta(description="Its id; with --session that of a session which got none.")]
     session: Annotated[bool, Meta(description="Rate a session of ours that could not be rated.")] = False
-    party: _Own = None
-    issuer: Annotated[str | None, Meta(description="The CPO that issued it; needed only if two did.")] = None
-
-
-class CdrLine(msgspec.Struct, frozen=True, kw_only=True):
-    owner: str
-    party: str
-    cdr_id: str
-    state: str | None
-    session_id: str | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    total_energy: Decimal | None
-    """kWh."""
-    total_before_taxes: Decimal | None
-    total_after_taxes: Decimal | None
-    currency: str | None
-    findings: str | None
-    """Why it is held, one finding a line."""
+    party: Own = None
+    issuer: Issuer = None
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +79,7 @@ async def list_cdrs(desk: Desk, params: ListCdrs) -> Page[CdrLine]:
 
 async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
     """Tell how a CDR's price came about: as we reckoned it, or as its own tariffs give it."""
-    row = await _one(desk, params)
+    row = await own_copy(desk, params)
     cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
     try:
         usage = usage_of(cdr)
@@ -138,7 +118,7 @@ async def retry_cdr(desk: Desk, params: RetryCdr) -> CdrLine:
 
 async def _examined_again(desk: Desk, params: RetryCdr) -> CdrLine:
     """Examine a held CDR anew; what still stands against it is in the answer."""
-    rows = await _found(desk, params)
+    rows = await copies_of(desk, params)
     row = next((row for row in rows if row["state"] == "HELD"), rows[0])
     owner, party, cdr_id = party_id(str(row["owner"])), party_id(str(row["party"])), str(row["cdr_id"])
     work = await Biller(desk.spine).again(owner, party, cdr_id, now=desk.clock.now())
@@ -146,7 +126,7 @@ async def _examined_again(desk: Desk, params: RetryCdr) -> CdrLine:
         says = f"CDR {cdr_id} of {party} is not held: it is {row['state']}, or was accepted before"
         raise Refused(Kind.CONFLICT, says, "see `elstrada cdr list --state HELD`", "/cdr")
     await desk.spine.commit(work)
-    return await _line(desk, owner, party, cdr_id)
+    return await shown_line(desk, owner, party, cdr_id)
 
 
 async def _rated_again(desk: Desk, params: RetryCdr) -> CdrLine:
@@ -164,12 +144,7 @@ async def _rated_again(desk: Desk, params: RetryCdr) -> CdrLine:
         found = await desk.spine.get(t.finding, source=source_of(owner, session_id), code=CODE)
         says = f"session {session_id} still cannot be rated: {found['sample'] if found else ''}"
         raise Refused(Kind.CONFLICT, says, "mend that, then repeat the command", "/cdr")
-    return await _line(desk, owner, owner, cdr_id_of(session_id))
-
-
-async def _line(desk: Desk, owner: PartyId, party: PartyId, cdr_id: str) -> CdrLine:
-    key = {"owner": str(owner), "party": str(party), "cdr_id": cdr_id}
-    return line_of(CdrLine, await needed(desk, t.cdr, f"CDR {cdr_id}", **key))
+    return await shown_line(desk, owner, owner, cdr_id_of(session_id))
 
 
 def _compared(cdr: Cdr, cost: Cost, phrases: Phrases) -> str:
@@ -181,28 +156,6 @@ def _compared(cdr: Cdr, cost: Cost, phrases: Phrases) -> str:
         currency=cdr.currency,
         difference=money(asked - found, phrases),
     )
-
-
-async def _one(desk: Desk, params: ExplainCdr) -> Row:
-    """The CDR meant; our own pricing of it goes before a copy we received of the same."""
-    rows = await _found(desk, params)
-    return next((row for row in rows if row["cost"] is not None), rows[0])
-
-
-async def _found(desk: Desk, params: ExplainCdr | RetryCdr) -> list[Row]:
-    """The copies our parties have of the CDR meant, of one issuer; at least one."""
-    owners = [await own_party(desk, params.party)] if params.party else await own_parties(desk.spine)
-    where: Where = {"cdr_id": params.cdr, "owner": AnyOf(tuple(str(owner.id) for owner in owners))}
-    if params.issuer is not None:
-        where = {**where, "party": str(party_id(params.issuer, pointer="/issuer"))}
-    rows = await desk.spine.find(t.cdr, where, limit=20)
-    if not rows:
-        raise Refused(Kind.MISSING, f"there is no CDR {params.cdr[:40]!r}", "see `elstrada cdr list`", "/cdr")
-    issuers = sorted({str(row["party"]) for row in rows})
-    if len(issuers) > 1:
-        says = f"several parties issued a CDR {params.cdr}: {', '.join(issuers)}"
-        raise Refused(Kind.USAGE, says, "say which with --issuer", "/issuer")
-    return rows
 
 
 def _shown(explanation: Explanation) -> str:
@@ -221,4 +174,5 @@ VERBS = (
         reads=True,
     ),
     Verb("cdr retry", "Try a held CDR or an unrated session again.", RetryCdr, CdrLine, retry_cdr),
+    *SIGNED,
 )
