@@ -87,8 +87,9 @@ class Rated(NamedTuple):
 class Rating:
     """Reads what is known of a session, its place and its tariff, and prices it."""
 
-    def __init__(self, spine: Spine, policy: Policy = OCPI_2_3_0) -> None:
-        self._spine, self._policy = spine, policy
+    def __init__(self, spine: Spine, policy: Policy = OCPI_2_3_0, *, mended: bool = False) -> None:
+        """``mended``: tariffs count as they are now, since what they were was wrong."""
+        self._spine, self._policy, self._mended = spine, policy, mended
 
     async def issued(self, owner: PartyId, done: Recorded, session_id: str) -> CdrIssued:
         """The CDR of a session, from what was known of it when it was complete.
@@ -274,7 +275,7 @@ class Rating:
             periods=told.periods,
         )
         usage = msgspec.structs.replace(usage, periods=split(usage, by))
-        cost = _noted(price_with(usage, [by], self._policy), by, told)
+        cost = _noted(price_with(usage, [by], self._policy), by, told, mended=self._mended)
         if off:
             cost = msgspec.structs.replace(cost, notes=(*cost.notes, NOTE))
         return _Priced(told, place, tariff, usage, cost, booked and booked.id)
@@ -325,6 +326,8 @@ class Rating:
     async def _tariff(self, owner: PartyId, tariff_id: str, at: datetime) -> Row | None:
         """What was replaced first after this moment, else what there is now (R-43)."""
         key: Row = {"owner": str(owner), "party": str(owner), "tariff_id": tariff_id}
+        if self._mended:
+            return await self._spine.get(t.tariff, **key)
         later = Between(low=at + _INSTANT)
         former = await self._spine.find(
             t.former_tariff, {**key, "replaced_at": later}, order=("replaced_at",), limit=1
@@ -347,9 +350,13 @@ def reckoning_of(session_id: str, recorded: list[Recorded]) -> Reckoning | None:
     return Reckoning(tariff_ids=tuple(named)[:MOST_TARIFFS], cost=cost)
 
 
-def _noted(cost: Cost, by: PriceList, told: Trace) -> Cost:
+def _noted(cost: Cost, by: PriceList, told: Trace, *, mended: bool) -> Cost:
     notes = list(cost.notes)
-    if by.tariff.last_updated > told.start:
+    if mended:
+        notes.append(
+            f"tariff {by.name} counts as it was mended at {by.tariff.last_updated:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    elif by.tariff.last_updated > told.start:
         notes.append(f"tariff {by.name} came after the session began; no earlier form is known (R-43)")
     if told.suspect:
         first = ", ".join(f"{one.wh} Wh at {one.at:%H:%M:%SZ}" for one in told.suspect[:_SHOWN])

@@ -12,6 +12,7 @@ from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Cost
 from elstrada.model.party import Role
 from elstrada.roles.biller import Biller
+from elstrada.roles.desk.cdr_credit import VERBS as CREDIT
 from elstrada.roles.desk.cdr_found import CdrLine, Issuer, Own, copies_of, own_copy, shown_line
 from elstrada.roles.desk.cdr_signed import VERBS as SIGNED
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
@@ -174,5 +175,6 @@ VERBS = (
         reads=True,
     ),
     Verb("cdr retry", "Try a held CDR or an unrated session again.", RetryCdr, CdrLine, retry_cdr),
+    *CREDIT,
     *SIGNED,
 )
