@@ -36,6 +36,7 @@ from elstrada.model.tariff import Tariff
 from elstrada.roles.roaming.booking_books import booking_of_session
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Recorded, Row, Spine
+from elstrada.tariffs.booked import with_overtime
 from elstrada.tariffs.choose import choose
 from elstrada.tariffs.compile import PriceList, compiled
 from elstrada.tariffs.policy import OCPI_2_3_0, Policy
@@ -268,7 +269,10 @@ class Rating:
             currency=tariff.currency,
             periods=told.periods,
         )
-        usage = msgspec.structs.replace(usage, periods=split(usage, by))
+        periods = split(usage, by)
+        if booked is not None and "BOOKING_OVERTIME" in by.of_bookings:
+            periods = with_overtime(periods, told.end, booked.period.end)
+        usage = msgspec.structs.replace(usage, periods=periods)
         cost = _noted(price_with(usage, [by], self._policy), by, told)
         if off:
             cost = msgspec.structs.replace(cost, notes=(*cost.notes, NOTE))
