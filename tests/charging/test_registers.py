@@ -273,3 +273,10 @@ def test_the_phases_of_an_interval_are_added_at_its_best_place() -> None:
         Reading(measurand, Decimal(7), "varh"),
     )
     assert session(0, 0, MeterSample(at(100), readings=readings)).energy_wh == 300
+
+
+@pytest.mark.parametrize("wh", ["50000000", "-1500"], ids=["more than any station gives", "given back"])
+def test_intervals_that_cannot_be_count_no_energy_and_are_a_lack(wh: str) -> None:
+    done = session(0, 0, interval(100, "1000"), interval(200, wh))
+    assert (done.energy_wh, done.meter_lacks) == (0, (MeterLack.NO_REGISTER,))
+    assert done.notes == ("Its station told no register above 0: no energy is counted.",)

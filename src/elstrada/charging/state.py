@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from elstrada.charging.registers import Count, Shown, count, with_peak
+from elstrada.charging.registers import Count, Shown, count, follows, with_peak
 from elstrada.model import facts as f
 from elstrada.model.admission import Admission
 from elstrada.model.allowance import LimitedBy, LimitKind, SessionLimit
@@ -180,13 +180,15 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     @property
     def by_intervals(self) -> bool:
-        """Did no register above 0 tell its energy, but intervals?"""
+        """Did no register above 0 tell its energy, but intervals that can be?"""
         return self._by_intervals(self._meter)
 
     def _by_intervals(self, meter: Meter) -> bool:
-        if not meter.intervals:
+        if not meter.intervals or meter.rise_wh or self.meter_start_wh or self.meter_stop_wh:
             return False
-        return not (meter.rise_wh or self.meter_start_wh or self.meter_stop_wh)
+        begin = Shown(0, self.started_at or meter.intervals[0].at)
+        end = Shown(energy_of(meter.intervals), self.ended_at or meter.intervals[-1].at)
+        return follows(begin, end, timed=not meter.clock_suspect)
 
     def _count(self, meter: Meter) -> Count:
         began_at = self.started_at or meter.first_at
