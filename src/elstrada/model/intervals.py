@@ -7,13 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from elstrada.model.quantity import MeterSample, place_rank
+from elstrada.model.quantity import PHASES, MeterSample, place_rank
 
 MEASURAND = "Energy.Active.Import.Interval"
 ALIGNED = "Sample.Clock"
 KEPT = 1_500
 """Intervals of one session: a day of minutes, and the longest session that is waited for."""
-_PHASES = (frozenset({"L1", "L2", "L3"}), frozenset({"L1-N", "L2-N", "L3-N"}))
 
 
 class Interval(NamedTuple):
@@ -59,7 +58,7 @@ def _told(sample: MeterSample) -> Decimal | None:
     for one in here:
         if one.phase is None:
             return one.value
-    for phases in _PHASES:
+    for phases in PHASES:
         shown = {one.phase: one.value for one in here if one.phase in phases}
         if shown:
             return sum(shown.values(), Decimal())

@@ -13,6 +13,8 @@ import msgspec
 
 PLACES = ("Outlet", "Cable", "EV", "Inlet", "Body")
 """OCPP locations of a meter, best first: what is sold is what leaves the outlet."""
+PHASES = (("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
+"""Phases whose values add up, as OCPP names them. L1-L2 and its like, and N, are other views of the same flow."""
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1) // _MICROSECOND
 _FOUR_DECIMALS = Decimal("0.0001")

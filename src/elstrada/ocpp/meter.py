@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from elstrada.model.quantity import PLACES, MeterSample, Reading
+from elstrada.model.quantity import PHASES, PLACES, MeterSample, Reading
 
 ENERGY = "Energy.Active.Import.Register"
 POWER = "Power.Active.Import"
@@ -142,16 +142,12 @@ def _figure(values: Sequence[Value]) -> tuple[Decimal | None, Value | None]:
     for value in here:
         if value.phase is None:
             return value.value, None if value.signed else value
-    for lines in _LINES:
+    for lines in PHASES:
         # A phase told twice for one instant counts once.
         shown = {value.phase: value.value for value in reversed(here) if value.phase in lines}
         if shown:
             return sum((value for value in shown.values() if value is not None), Decimal()), None
     return None, None
-
-
-_LINES = (frozenset({"L1", "L2", "L3"}), frozenset({"L1-N", "L2-N", "L3-N"}))
-"""Phases whose values add up. L1-L2 and its like, and N, are other views of the same flow."""
 
 
 def _at_best_location(values: Sequence[Value]) -> Sequence[Value]:

@@ -18,7 +18,7 @@ from elstrada.billing.metering.course import Step, course
 from elstrada.billing.trace import Trace, at_our_time, trace
 from elstrada.model.facts import Fact, MeterSampled, SessionCompleted, SessionEnded, SessionStarted
 from elstrada.model.metering import MeterLack
-from elstrada.model.quantity import MeterSample, of_best_place
+from elstrada.model.quantity import PHASES, MeterSample, of_best_place
 from elstrada.model.quarter import QuarterSource, SessionQuarter
 
 QUARTER = timedelta(minutes=15)
@@ -28,7 +28,6 @@ _SECOND = timedelta(seconds=1)
 _RIGHT = timedelta(0)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _REGISTER, _CURRENT = "Energy.Active.Import.Register", "Current.Import"
-_PHASES = (("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
 _BLIND = frozenset({MeterLack.NO_REGISTER, MeterLack.POWER_ONLY})
 
 
@@ -220,7 +219,7 @@ def _imbalances(samples: Sequence[MeterSample], told: Trace) -> dict[datetime, d
 def _phases_differ_ma(sample: MeterSample) -> int | None:
     """By how much a sample's phases differ; None: not all three are told."""
     shown = {one.phase: one.value for one in sample.readings if (one.measurand, one.unit) == (_CURRENT, "A")}
-    for phases in _PHASES:
+    for phases in PHASES:
         if shown.keys() >= set(phases):
             currents = [shown[phase] for phase in phases]
             return round((max(currents) - min(currents)) * 1000)
