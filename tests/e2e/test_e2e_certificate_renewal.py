@@ -97,7 +97,7 @@ async def test_a_station_comes_back_with_what_was_signed_and_an_operator_sees_wh
     async with plugged_in(home, tmp_path, "CP1") as station:
         assert await station.renew(csr(key, "CP2")) == "Rejected"
         assert await station.renew(csr(key, "CP1")) == "Accepted"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             while not station.given:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         (tmp_path / "new.pem").write_text(station.given[0])

@@ -135,7 +135,7 @@ async def test_a_car_charges_by_its_contract_and_gets_a_new_one(home: Home) -> N
         key = new_key()
         request = call.SignCertificate(csr=csr(key, "CP1"), certificate_type="V2GCertificate")
         assert (await station.call(request)).status == "Accepted"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             while not station.given:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         (given,) = station.given
@@ -195,7 +195,7 @@ async def test_a_car_charges_by_its_contract_at_a_station_of_1_6(home: Home, tmp
         assert await station.told.get() == ("TriggerMessage", {"requestedMessage": "SignV2GCertificate"})
         key = new_key()
         assert await station.within("SignCertificate", csr=csr(key, "CP1")) == {"status": "Accepted"}
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             action, given = await station.told.get()
         assert (action, given["certificateType"]) == ("CertificateSigned", "V2GCertificate")
         own = x509.load_pem_x509_certificates(given["certificateChain"].encode())[0]

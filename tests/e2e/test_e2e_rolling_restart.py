@@ -69,6 +69,7 @@ async def test_a_rolling_restart_loses_nothing_and_keeps_nobody_away_for_long(
             )
             assert results.total() > earlier + 1, "hardly a command was under way"
         lasted = time.monotonic() - begun
+        await asyncio.to_thread(wait_for, lambda: results.total() > 20, "commands enough to tell by")
         for task in (commands, *working):
             task.cancel()
         await asyncio.gather(commands, *working, return_exceptions=True)
