@@ -53,7 +53,7 @@ def nats_server(folder: Path, settings: str = "", *, jetstream: bool = True) -> 
         server.kill()
 
 
-async def until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
+async def until(holds: Callable[[], bool], timeout_s: float = 8.0) -> None:
     """Wait for what no event tells of."""
     async with asyncio.timeout(timeout_s):
         while not holds():  # noqa: ASYNC110

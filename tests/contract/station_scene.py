@@ -154,14 +154,14 @@ class Wire:
     async def reply(self) -> Reply:
         """The response, or one of status 0 if the connection just ends."""
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(5):
                 return Reply(await self.reader.readuntil(b"\r\n\r\n"))
         except (asyncio.IncompleteReadError, ConnectionResetError, ssl.SSLError):
             return Reply(b"")
 
     async def frame(self) -> tuple[int, bytes]:
         """Opcode and payload of the next frame."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(5):
             first, second = await self.reader.readexactly(2)
             size = second & 127
             if size == 126:
@@ -183,7 +183,7 @@ class Wire:
     async def ended(self) -> bool:
         """Wait for the end of the stream."""
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(5):
                 while await self.reader.read(65536):
                     pass
         except (ConnectionResetError, ssl.SSLError):
@@ -228,7 +228,7 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bool = T
     return head + key + bytes(byte ^ key[n % 4] for n, byte in enumerate(payload))
 
 
-async def until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
+async def until(holds: Callable[[], bool], timeout_s: float = 3.0) -> None:
     """Wait for a condition of the other end, which has no event to wait for."""
     async with asyncio.timeout(timeout_s):
         while not holds():  # noqa: ASYNC110

@@ -71,7 +71,7 @@ class Stage:
                 writer.write(part)
                 await writer.drain()
                 await asyncio.sleep(pause_s)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(5):
                 return await reader.read()
         except (ConnectionError, RuntimeError):  # uvloop's word for a transport that is closed already.
             return b""

@@ -292,7 +292,7 @@ def test_two_that_follow_at_once_write_each_row_once(engine: Engine, tmp_path: P
         ]
         for number in range(6):
             await tell(spine, *session(f"s{number}"), station_id=f"CP{number}")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             while len(await rows_of(spine)) < 18:  # noqa: ASYNC110  It is the rows that tell.
                 await asyncio.sleep(0.01)
         for task in tasks:

@@ -236,7 +236,7 @@ async def compressing(stage: Scene) -> Wire:
 
 async def head_and_payload(wire: Wire) -> tuple[int, bytes]:
     """The first byte of the next frame, with its bits, and what it holds."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         first, size = await wire.reader.readexactly(2)
         if size == 126:
             size = int.from_bytes(await wire.reader.readexactly(2))

@@ -239,7 +239,7 @@ def _arrive(port: int) -> tuple[str, socket.socket]:
     return connection.makefile().readline().strip(), connection
 
 
-def _until(holds: Any, timeout_s: float = 60.0) -> None:
+def _until(holds: Any, timeout_s: float = 15.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, "it did not come to pass"

@@ -363,7 +363,7 @@ def test_it_follows_the_log_by_itself() -> None:
         news = spine.watch()
         following = asyncio.create_task(run_follower(spine, NAME, Rater(spine).handle, clock=Noon()))
         await spine.commit(Work((Append(STREAM, 1, session()),)))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(5):
             while await cdr_of(spine) is None:
                 await news.wait()
                 news.clear()

@@ -72,7 +72,7 @@ def with_nodes(
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while not await holds():  # noqa: ASYNC110  There is no event for what another node does.
             await asyncio.sleep(0.01)
 

@@ -45,7 +45,7 @@ async def _noting(facts: list[Recorded]) -> Work:
 
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         while not await holds():  # noqa: ASYNC110  There is no event for "all of it has happened".
             await asyncio.sleep(0.001)
 

@@ -24,7 +24,7 @@ async def _accept(_: Letter) -> Letter:
 
 
 async def _known(*posts: NatsPost) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(8):
         for post in posts:
             await post.announced()
 

@@ -262,7 +262,7 @@ def test_many_commits_of_unknown_outcome_have_no_double_and_no_lost_effect_f5() 
             proxy.cut_often(0.2, seed=7)
             stations = [_Station(spine, number) for number in range(8)]
             tasks = [asyncio.create_task(station.run()) for station in stations]
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(30):
                 while min(proxy.cuts[Cut.BEFORE], proxy.cuts[Cut.AFTER]) < 15:
                     assert not any(task.done() for task in tasks)
                     await asyncio.sleep(0.05)

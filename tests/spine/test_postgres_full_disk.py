@@ -56,7 +56,7 @@ async def _fill(spine: PostgresSpine, version: int) -> int:
 
 async def _goes_on(spine: PostgresSpine) -> int:
     """The version after a commit that succeeds, as soon as one does."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while True:
             try:
                 version = (await spine.load(_CP1)).version

@@ -214,7 +214,7 @@ def test_nodes_whose_works_cross_over_records_all_get_through() -> None:
         assert len(await log_of(nodes[0])) == 240
         name = url.rpartition("/")[2]
         found = f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{name}'"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while not shared_server().execute(found)[0][0]:  # noqa: ASYNC110  Counted by and by.
                 await asyncio.sleep(0.1)
 

@@ -142,7 +142,7 @@ class Scene:
         return {part: sorted(p.name for p in (self.root / part).iterdir()) for part in ("logs", "coming")}
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while not holds():  # noqa: ASYNC110  What is waited for is a folder's content.
                 await asyncio.sleep(0.02)
 
@@ -266,7 +266,7 @@ async def test_a_reader_that_stands_still_is_cut_off(tmp_path: Path) -> None:
 
     assert await asyncio.to_thread(read_little) < global_size
     # The server counts what it handed to the network, and is done with the station.
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         while not (await scene.row(path))["moved"]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     await scene.close()
@@ -375,7 +375,7 @@ async def test_who_asks_before_it_sends_is_refused_before_it_has_sent_anything(s
         reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
         head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
         writer.write(head.encode())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(3):
             line = await reader.readline()
             if b" 100 " in line:
                 await reader.readline()

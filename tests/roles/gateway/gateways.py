@@ -138,12 +138,12 @@ class Caller:
         """Say something that becomes a fact."""
         await self.send(message_id, "StatusNotification", connectorId=1, status=status, errorCode="NoError")
 
-    async def served(self, message_id: str = "1", timeout_s: float = 10) -> None:
+    async def served(self, message_id: str = "1", timeout_s: float = 3) -> None:
         """Say something, and wait for the answer."""
         await self.send(message_id)
         await until(lambda: message_id in self.answered, timeout_s)
 
-    async def gone(self, timeout_s: float = 10) -> tuple[int, str]:
+    async def gone(self, timeout_s: float = 3) -> tuple[int, str]:
         """Wait for the gateway's goodbye."""
         await until(lambda: self.closed is not None, timeout_s)
         assert self.closed is not None

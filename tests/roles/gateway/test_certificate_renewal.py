@@ -175,7 +175,7 @@ class House:
 
     async def settled(self) -> None:
         """Nothing that a station asked for is left to do."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(5):
             while await self.rows(t.certificate_request):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
@@ -305,7 +305,7 @@ async def test_a_station_renews_its_certificate_and_comes_back_with_the_new_one_
         assert "CN=Stations" in issued.issuer
         (taken,) = await house.facts(f.StationCertificateTaken)
         assert taken.fingerprint == issued.fingerprint
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(3):
             while len(await house.facts(f.StationCertificateUsed)) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         used = [fact.serial for fact in await house.facts(f.StationCertificateUsed)]
@@ -530,7 +530,7 @@ async def test_a_certificate_that_ends_soon_is_a_finding_once_a_day_and_counted(
     await watch.look()
     assert watch.ending == {"fine": 0, "soon": 0, "ended": 0}
     async with house.connected(house.paper(lasts=timedelta(days=40))):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(3):
             while not await house.rows(t.station_certificate):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     await watch.look()

@@ -449,7 +449,7 @@ async def test_of_two_commands_on_a_line_that_breaks_only_the_one_that_was_sent_
             assert json.loads(await socket.recv())[2] == "Reset"
             unlock = asks.Command(command_id="k2", name=CommandName.UNLOCK, asked_by=CPO, evse_id=1)
             second = asyncio.create_task(told(home, "ST21", unlock))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(8):
                 while await home.spine.get(t.command, owner=str(CPO), command_id="k2") is None:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         assert await first == CommandDone(CommandResult.TIMEOUT, "the connection broke before the reply")
@@ -537,7 +537,7 @@ async def test_a_gateway_puts_right_what_a_database_says_of_it_f1_f11(tmp_path: 
         (here, away) = await home.spine.find(t.station_state, order=("station_id",))
         assert (here["connection_id"], here["node"]) == ("c-elsewhere", "other")
         assert (away["connection_id"], away["node"]) == (None, "node")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(6):
             await socket.wait_closed()
         assert (socket.close_code, socket.close_reason) == (1012, "served elsewhere")
         assert await home.gateway.say_gone_of("other") == 1

@@ -87,7 +87,7 @@ async def test_an_accepted_remote_start_without_a_session_is_told_to_whoever_loo
                 token=PresentedToken("04A1", ref=KEYS.token_ref("04A1")),
             )
             asking = asyncio.create_task(reach.command(node.spine, node.post, CPO, "CP1", ask, timeout_s=6))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(5):
                 call = json.loads(await station.socket.recv())
             assert call[2] == "RemoteStartTransaction"
             await station.socket.send(json.dumps([3, call[1], {"status": "Accepted"}]))

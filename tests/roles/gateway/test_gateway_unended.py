@@ -123,7 +123,7 @@ async def test_a_station_of_2_x_is_asked_whether_a_silent_session_goes_on(
                 evse={"id": 1, "connectorId": 1},
                 idToken={"idToken": "04A1", "type": "ISO14443"},
             )
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(10):
                 frame = json.loads(await station.socket.recv())
             assert frame[2:] == ["GetTransactionStatus", {"transactionId": "tx1"}]
             answer = {"ongoingIndicator": ongoing, "messagesInQueue": False}

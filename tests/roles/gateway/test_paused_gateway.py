@@ -45,7 +45,7 @@ async def other_process(here: Place) -> AsyncIterator[OtherProcess]:
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             port = int(await process.stdout.readline())
         yield OtherProcess(process, port)
     finally:

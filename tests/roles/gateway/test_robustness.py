@@ -45,7 +45,7 @@ class Talker:
 
     async def answer_to(self, message_id: str) -> list[Any]:
         while True:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(5):
                 frame = json.loads(await self.socket.recv())
             if frame[0] in (3, 4) and frame[1] == message_id:
                 return frame

@@ -129,7 +129,7 @@ class House:
         await self.gateway.roll.refresh()
 
     async def raised_to(self, profile: SecurityProfile) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(3):
             while (await self.security()).minimum is not profile:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await self.gateway.roll.refresh()

@@ -51,7 +51,7 @@ class Returning:
         message_id = f"{id(self)}-{self._number}"
         self._answers[message_id] = asyncio.get_running_loop().create_future()
         await self.socket.send(json.dumps([2, message_id, action, payload]))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(5):
             return await self._answers[message_id]
 
     async def boot(self) -> None:
@@ -152,7 +152,7 @@ async def test_heartbeats_do_not_keep_a_station_from_being_asked() -> None:
         node = await listing(scene)
         async with back(node) as station:
             await station.boot()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(8):
                 while "SendLocalList" not in station.actions:
                     await station.call("Heartbeat")
                     await asyncio.sleep(QUIET_S / 10)

@@ -76,7 +76,7 @@ class Line:
     async def call(self, action: str, payload: Json, message_id: str | None = None) -> Json:
         message_id = message_id or f"m{next(self._ids)}"
         await self.socket.send(json.dumps([2, message_id, action, payload]))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(5):
             answer = json.loads(await self.socket.recv())
         assert answer[1] == message_id
         if answer[0] == 4:
