@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 from postgres_nodes import CP1, MARCH, MovableClock, append, node, until, with_nodes
 
-from elstrada.spine.months import base_of
+from elstrada.spine.months import TAKE_LOCK, Month, base_of, make_months
 from elstrada.spine.postgres import PostgresSpine
 from elstrada.spine.postgres_log import FACTS_AFTER
 from postgres_server import migrated_database
@@ -60,6 +62,26 @@ def test_a_month_that_nobody_made_is_made_for_its_first_fact() -> None:
         assert [fact.position for fact in await spine.read(0)] == [before, far, again]
 
     with_nodes(1, scene, shards=1, clock=clock)
+
+
+def test_a_month_that_two_make_at_once_is_made_once() -> None:
+    """Both saw that it is missing; the one who waits for the lock sees that it is there."""
+    month = [Month(shard=0, number=500)]
+    here = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    waiting = (
+        f"SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = {here}".encode()
+    )
+    with migrated_database() as url, psycopg.connect(url) as first, psycopg.connect(url) as second:
+        first.execute(TAKE_LOCK)
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(make_months, second, month)
+            with psycopg.connect(url, autocommit=True) as looking:
+                while not other.done() and looking.execute(waiting).fetchone() is None:
+                    time.sleep(0.01)
+            make_months(first, month)
+            first.commit()
+            other.result(60)
+        assert month[0].name in _months(url)
 
 
 def test_coming_months_are_made_while_a_node_runs() -> None:

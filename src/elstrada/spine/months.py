@@ -24,6 +24,12 @@ _LOCK = 0x656C7374  # "elst": whoever changes the tables of a database holds thi
 TAKE_LOCK = sql.SQL("SELECT pg_advisory_xact_lock({})").format(_LOCK)
 """Wait for, and hold until the transaction ends, the right to change tables."""
 
+# Read from the catalogue: to_regclass goes on saying that there is no such table to whoever asked before
+# the lock was had, and another made it meanwhile.
+_MADE = (
+    "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND relnamespace = current_schema()::regnamespace"
+)
+
 
 class Month(msgspec.Struct, frozen=True):
     """A month of one shard: one partition."""
@@ -80,9 +86,8 @@ def _number(moment: datetime) -> int:
 
 def _missing(connection: Connection[TupleRow], months: Sequence[Month]) -> list[Month]:
     names = [month.name for month in months]
-    question = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"
-    missing = {str(name) for (name,) in connection.execute(question, (names,))}
-    return [month for month in months if month.name in missing]
+    made = {str(name) for (name,) in connection.execute(_MADE, (names,))}
+    return [month for month in months if month.name not in made]
 
 
 def _make(connection: Connection[TupleRow], month: Month) -> None:
