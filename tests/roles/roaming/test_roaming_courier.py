@@ -630,6 +630,27 @@ async def test_a_pulled_token_that_gives_its_uid_a_second_contract_is_passed_ove
 
 
 @aio
+async def test_a_list_that_the_peer_cannot_give_holds_up_nothing_else():
+    world = await furnished()
+    serve = world.net.hosts["ret.example"]
+
+    async def without_lists(request: HttpRequest) -> HttpResponse:
+        broken = request.method == "GET" and request.path.endswith("emsp/tokens")
+        return HttpResponse(500) if broken else await serve(request)
+
+    world.net.hosts["ret.example"] = without_lists
+    await world.els.put(mark(await world.ret_at_els(), Kind.PULL, "tokens", position=1, now=START))
+    await at_station(world, started(world))
+    await world.els.settle()
+    assert await _session(world) is not None
+    assert await world.els.marks() == [("pull", "tokens")], "it is asked for again later"
+    world.net.hosts["ret.example"] = serve
+    world.clock.pass_by(minutes=6)
+    await world.els.settle()
+    assert await world.els.marks() == []
+
+
+@aio
 async def test_what_we_cannot_tell_yet_is_no_finding_against_the_peer():
     """The peer was never asked: its name stands only under what it did."""
     world = await furnished()

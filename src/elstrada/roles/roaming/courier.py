@@ -18,7 +18,7 @@ import msgspec
 from elstrada.model.facts import CdrDelivered, Fact, InvoiceRecordDelivered
 from elstrada.model.ids import PartyId, cdr_stream, invoice_record_stream
 from elstrada.model.party import Peer, PeerState
-from elstrada.ocpi.client import Received, Unagreed, describe, is_peers_fault
+from elstrada.ocpi.client import Received, Silent, Unagreed, describe, is_peers_fault
 from elstrada.ocpi.endpoints import Interface
 from elstrada.ocpi.registration import endpoint_url, hub_or_not
 from elstrada.roaming.news import MODULE_OF, Kind
@@ -183,10 +183,13 @@ class Courier:
         key = peer.owner, peer.id
         for found in due:
             outcome = await self._parcels.bring(peer, found)
-            if not isinstance(outcome, Withheld | Held | None) and is_peers_fault(outcome):
+            if (problem := _absence(found, outcome)) is not None:
                 for _ in due:
                     pass  # Nobody takes another.
-                self._leave_alone(key, describe(outcome))
+                self._leave_alone(key, problem)
+                if found.kind is Kind.PULL:
+                    # Else it would be the first again and again, and hold up what the peer does take.
+                    await self._try_again(found, problem)
                 return False
             if self._resting.pop(key, None) is not None:
                 await self._catch_up(peer)
@@ -249,6 +252,14 @@ class Courier:
         """Write, unless the mark was set anew meanwhile: then there is more to bring."""
         with contextlib.suppress(RowMoved, SpineDown):
             await self._means.spine.commit(Work(writes=(write,)))
+
+
+def _absence(found: Mark, outcome: Brought) -> str | None:
+    """Why the peer would fare no better with anything else; a list that it cannot give says nothing of the rest."""
+    if isinstance(outcome, Withheld | Held | None):
+        return None
+    is_away = isinstance(outcome, Silent) if found.kind is Kind.PULL else is_peers_fault(outcome)
+    return describe(outcome) if is_away else None
 
 
 def _until(now: datetime) -> Between:
