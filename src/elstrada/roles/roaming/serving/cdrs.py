@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 from elstrada.model.cdr import Cdr
-from elstrada.model.facts import CdrReceived
-from elstrada.model.ids import PartyId, cdr_stream
+from elstrada.model.ids import PartyId
 from elstrada.model.party import Role
 from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import join
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.roaming.visibility import PAYERS
-from elstrada.roles.roaming.holders import claimed_puts
+from elstrada.roles.roaming.received import Taken, take_cdr
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, any_of, named_token, owner_in_path
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Between, Put, Row, StreamMoved, Where, Work
+from elstrada.spine.face import Between, Where
 from elstrada.spine.paging import EVER
 
 
@@ -56,27 +53,16 @@ async def post_cdr(visit: Visit) -> Result:
     cdr, identity = visit.words.cdr.read(visit.body, visit.means.keys.token_ref, cpo, named)
     if cdr.party not in visit.speakers((Role.CPO,), chosen=False):
         return NOT_HERE
-    if identity.party != visit.own.id:
-        return Refusal(Why.INVALID, "cdr_token is not of ours")
-    spine, stream = visit.means.spine, cdr_stream(visit.own.id, cdr.party, cdr.id)
-    content_hash = hashlib.sha256(visit.call.raw).hexdigest()
-    document: Row = {"hash": content_hash, "body": visit.call.raw, "recorded_at": visit.means.clock.now()}
-    work = Work(
-        appends=(Append(stream, 0, (CdrReceived(cdr, content_hash),)),),
-        writes=(
-            Put(t.document, document),
-            *await claimed_puts(spine, visit.own.id, identity, cdr.token_ref),
-        ),
-    )
     location = _url(visit, cdr.party, cdr.id)
-    try:
-        await spine.commit(work)
-    except StreamMoved:
-        first = (await spine.facts(stream, limit=1))[0].fact
-        if isinstance(first, CdrReceived) and (first.cdr == cdr or first.content_hash == content_hash):
-            return Done(location=location)
-        return Refusal(Why.REFUSED, "another CDR of this id is known; a CDR is corrected by a credit CDR")
-    return Done(created=True, location=location)
+    taken = await take_cdr(visit.means, visit.own.id, cdr, identity, visit.call.raw)
+    match taken:
+        case Taken.NOT_OURS:
+            return Refusal(Why.INVALID, "cdr_token is not of ours")
+        case Taken.CONTRADICTED:
+            says = "another CDR of this id is known; a CDR is corrected by a credit CDR"
+            return Refusal(Why.REFUSED, says)
+        case _:
+            return Done(created=taken is Taken.CREATED, location=location)
 
 
 async def get_cdr(visit: Visit) -> Result:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from elstrada.model.facts import RoamedSessionChanged
-from elstrada.model.ids import roamed_session_stream
 from elstrada.model.reservation import ReservationState
 from elstrada.model.session import Session
 from elstrada.model.token import TokenIdentity
@@ -18,8 +16,9 @@ from elstrada.ocpi.patch import changes_identity, once_each, patch_time
 from elstrada.ocpi.server import Done, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.roaming.visibility import PAYERS
-from elstrada.roles.roaming.holders import claimed_puts, kept_identity
+from elstrada.roles.roaming.holders import kept_identity
 from elstrada.roles.roaming.leaves import Rows
+from elstrada.roles.roaming.received import Taken, known_session, take_session
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.surplus import SESSION, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import (
@@ -33,9 +32,8 @@ from elstrada.roles.roaming.serving.visit import (
     owner_in_path,
 )
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Append, Between, StreamMoved, Where, Work
+from elstrada.spine.face import AnyOf, Between, Where
 
-_TRIES = 5
 _UNUSED = AnyOf(
     tuple(
         sorted(
@@ -147,45 +145,23 @@ async def patch_session(visit: Visit) -> Result:
 
 async def _store(visit: Visit, session: Session, identity: TokenIdentity, surplus: Object) -> Result:
     """Record the session's new state, unless it is the one we know."""
-    if identity.party != visit.own.id:
-        return Refusal(Why.INVALID, "cdr_token is not of ours")
-    stream = roamed_session_stream(visit.own.id, owner_in_path(visit), session.id)
-    spine = visit.means.spine
-    for _ in range(_TRIES):
-        version = await spine.version(stream)
-        known = await _stored(visit) if version else None
-        if known is not None and (known == session or session.last_updated < known.last_updated):
-            return Done()  # No news, or we know better already (R-34).
-        work = Work(
-            appends=(Append(stream, version, (RoamedSessionChanged(session),)),),
-            writes=(
-                *await claimed_puts(spine, visit.own.id, identity, session.token_ref),
-                *surplus_writes(visit, surplus, SESSION, session.party, session.id),
-            ),
-        )
-        try:
-            await spine.commit(work)
-        except StreamMoved:
-            continue
-        return Done(created=version == 0)
-    return Refusal(Why.BUSY, "the session changes too often; try again")
-
-
-async def _stored(visit: Visit) -> Session | None:
-    row = await visit.means.spine.get(
-        t.roamed_session,
-        owner=visit.owner,
-        party=str(owner_in_path(visit)),
-        session_id=visit.call.path["session_id"],
-    )
-    return None if row is None else msgspec.json.decode(str(row["document"]), type=Session)
+    beside = surplus_writes(visit, surplus, SESSION, session.party, session.id)
+    taken = await take_session(visit.means, visit.own.id, session, identity, beside)
+    match taken:
+        case Taken.NOT_OURS:
+            return Refusal(Why.INVALID, "cdr_token is not of ours")
+        case Taken.BUSY:
+            return Refusal(Why.BUSY, "the session changes too often; try again")
+        case _:
+            return Done(created=taken is Taken.CREATED)
 
 
 async def _known(visit: Visit) -> tuple[Session, TokenIdentity] | None:
-    session = await _stored(visit)
+    spine, party = visit.means.spine, owner_in_path(visit)
+    session = await known_session(spine, visit.own.id, party, visit.call.path["session_id"])
     if session is None:
         return None
-    identity = await kept_identity(visit.means.spine, visit.own.id, session.token_ref, visit.own.id)
+    identity = await kept_identity(spine, visit.own.id, session.token_ref, visit.own.id)
     # Where the driver was erased (T28), the peer may PUT the session again.
     return None if identity is None else (session, identity)
 
