@@ -176,13 +176,19 @@ def objects_of(received: Received, kind: type[T]) -> tuple[list[T], list[str]]:
 
     A page with some bad objects still gives the good ones (OCPI 2.2.1 transport_and_format, GET).
     """
+    entries, problems = entries_of(received, kind)
+    return [found for _, found in entries], problems
+
+
+def entries_of(received: Received, kind: type[T]) -> tuple[list[tuple[Json, T]], list[str]]:
+    """The same, each object with the document as it came."""
     if not isinstance(received.data, list):
         return [], [f"Expected `array`, got `{type(received.data).__name__}` - at `$.data`"]
-    good: list[T] = []
+    good: list[tuple[Json, T]] = []
     problems: list[str] = []
     for index, item in enumerate(received.data):
         try:
-            good.append(shape(item, kind))
+            good.append((item, shape(item, kind)))
         except Mismatch as problem:
             problems.append(f"data/{index}: {problem}")
     return good, problems

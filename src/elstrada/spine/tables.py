@@ -859,6 +859,15 @@ mark = _record(
     Index("mark_due", "next_at"),
     _some("mark_held", "owner", "peer_id", "held_for", only="held_for IS NOT NULL"),
 )
+pull = _record(
+    "pull",  # When a list of a peer was last read, so that what it told in vain is not missed.
+    _key("owner"),
+    _key("peer_id"),
+    _key("name"),
+    Column("began_at", Moment),  # When its first page was asked for; None: it was never read to its end.
+    Column("due_at", Moment, nullable=False),  # When it is read next.
+    Index("pull_due", "due_at"),
+)
 pulse = _record(
     "pulse",  # When a hub last heard of each of its peers.
     _key("owner"),

@@ -35,6 +35,7 @@ from elstrada.spine.face import Put
 
 versions = pytest.mark.parametrize("version", WITH_HUBS)
 _ACCEPTED = b'{"status_code":1000,"timestamp":"2026-02-03T12:00:00Z"}'
+_NOTHING = b'{"status_code":1000,"timestamp":"2026-02-03T12:00:00Z","data":[]}'
 
 
 class Market:
@@ -53,6 +54,8 @@ class Market:
         async def hub(request: HttpRequest) -> HttpResponse:
             if "/emsp/" not in request.path:
                 return await office(request)
+            if request.method == "GET":  # A list of all, asked of the hub itself.
+                return HttpResponse(200, {}, _NOTHING)
             self.passed_on.append(request)
             return HttpResponse(200, {}, _ACCEPTED)
 

@@ -361,7 +361,7 @@ async def test_p4_a_cdr_that_is_refused_is_tried_for_ever_with_growing_pauses():
     for _ in range(20):
         await world.els.settle()
         world.clock.pass_by(minutes=6)
-    [mark] = await world.els.spine.find(t.mark)
+    [mark] = await world.els.spine.find(t.mark, {"kind": Kind.CDR.value})
     assert mark["attempts"] == 20
     assert "2001" in str(mark["error"])
     world.net.hosts["ret.example"] = inner

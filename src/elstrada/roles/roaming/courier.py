@@ -26,6 +26,7 @@ from elstrada.roaming.patience import GIVE_UP_AFTER, REFUSED_S, UNREACHABLE_S, p
 from elstrada.roaming.visibility import is_hub
 from elstrada.roles.roaming.clients import away
 from elstrada.roles.roaming.conduct import source
+from elstrada.roles.roaming.lists import Lists
 from elstrada.roles.roaming.marks import Mark, mark, read_mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.parcels import Brought, Held, Parcels, Withheld
@@ -81,8 +82,8 @@ class _Rest(msgspec.Struct, frozen=True):
 class Courier:
     """Works marks off."""
 
-    def __init__(self, means: Means, peers: Peers, parcels: Parcels) -> None:
-        self._means, self._peers, self._parcels = means, peers, parcels
+    def __init__(self, means: Means, peers: Peers, parcels: Parcels, lists: Lists) -> None:
+        self._means, self._peers, self._parcels, self._lists = means, peers, parcels, lists
         self._resting: dict[PeerKey, _Rest] = {}
         self._rounds: dict[PeerKey, asyncio.Task[None]] = {}
 
@@ -115,6 +116,8 @@ class Courier:
         """Start a round for each peer that has something due and is not being served or left alone."""
         now = self._means.clock.now()
         await self._release(now)
+        for write in await self._lists.due(now):
+            await self._commit(write)
         started = 0
         for row in await self._means.spine.count(t.mark, {"next_at": _until(now)}, by=("owner", "peer_id")):
             key = (PartyId.parse(str(row["owner"])), str(row["peer_id"]))
@@ -127,12 +130,14 @@ class Courier:
         return started
 
     async def begin(self) -> None:
-        """Have the list of each hub fetched: what it told while nobody listened, nobody knows."""
+        """Have fetched what peers told while nobody listened."""
         for row in await self._means.spine.find(t.peer, {"state": PeerState.ACTIVE.value}, limit=_MOST_PEERS):
             await self._catch_up(msgspec.json.decode(str(row["document"]), type=Peer))
 
     async def _catch_up(self, peer: Peer) -> None:
-        """Have a hub's list fetched, if the peer is one of ours."""
+        """Have fetched what a peer may have told in vain; of a hub of ours, whom it is connected to as well."""
+        for write in await self._lists.missed(peer):
+            await self._commit(write)
         own = await self._peers.party(peer.owner) if is_hub(peer) else None
         if own is None or False not in hub_or_not(own.roles):
             return
@@ -237,6 +242,8 @@ class Courier:
     async def _try_again(self, found: Mark, error: str) -> None:
         if found.attempts + 1 >= GIVE_UP_AFTER and found.kind not in _LASTING:
             await self._commit(found.done())
+            if found.kind is Kind.PULL:
+                await self._commit(self._lists.given_up(found.owner, found.peer_id, found.parts[0]))
             return
         wait = pause(found.attempts + 1, self._means.chance.spread(), REFUSED_S)
         await self._commit(found.later(self._means.clock.now() + wait, error))

@@ -30,7 +30,7 @@ class Mark(msgspec.Struct, frozen=True):
     @property
     def parts(self) -> list[str]:
         """EVSE: location id and uid; token: uid and type; profile: session and party; client: party and role; pull: the
-        module; else the id."""
+        list, and ``lists.NEWS`` if only what changed is wanted; else the id."""
         return self.object_id.split(SEPARATOR)
 
     @property

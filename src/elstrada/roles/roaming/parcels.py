@@ -34,6 +34,7 @@ from elstrada.roles.gateway import reach
 from elstrada.roles.hub.copy_parcels import CopyParcels
 from elstrada.roles.roaming.conduct import note_losses, note_quirk
 from elstrada.roles.roaming.line import Line
+from elstrada.roles.roaming.lists import NEWS, Lists
 from elstrada.roles.roaming.marks import Mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -99,10 +100,11 @@ class Parcels:
         terminals: Terminals,
         copies: CopyParcels,
         roamer: Roamer,
+        lists: Lists,
     ) -> None:
         self._peers, self._stock, self._line, self._puller = peers, stock, line, puller
         self._means, self._post, self._findings = means, post, means.findings
-        self._terminals, self._roamer = terminals, roamer
+        self._terminals, self._roamer, self._lists = terminals, roamer, lists
         self._ways: dict[Kind, Bring] = {
             Kind.SESSION: self._session,
             Kind.CDR: self._cdr,
@@ -376,9 +378,15 @@ class Parcels:
         )
 
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
-        if mark.object_id == PAYMENTS:
-            return await self._terminals.pull(peer)
-        return (await self._puller.pull(peer, mark.object_id)).outcome
+        name, began_at = mark.parts[0], self._means.clock.now()
+        since = await self._lists.since(peer, name, whole=NEWS not in mark.parts[1:])
+        if name == PAYMENTS:
+            outcome = await self._terminals.pull(peer)
+        else:
+            outcome = (await self._puller.pull(peer, name, since)).outcome
+        if isinstance(outcome, Received):
+            await self._lists.was_read(peer, name, began_at)
+        return outcome
 
     async def _agreement(self, peer: Peer, mark: Mark) -> None:
         """Something begins or ceases to be agreed: the peer shall have what is for it now."""

@@ -23,6 +23,7 @@ from elstrada.roaming.news import MODULE_OF, Kind
 from elstrada.roaming.visibility import is_hub, parties_of
 from elstrada.roles.roaming.client_pages import ClientPages
 from elstrada.roles.roaming.conduct import note_findings, source
+from elstrada.roles.roaming.dealings import Dealings
 from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
@@ -63,6 +64,13 @@ _Keep = Callable[[Received], Awaitable[_Page]]
 """Keeps what a page holds."""
 _Rows = tuple[PartyId, tuple[Put, ...]]
 """Whose an object is, and the records that keep it; the first bears its date."""
+
+
+_DEALINGS = {
+    "sessions": ("list_sessions", Dealings.keep_sessions),
+    "cdrs": ("list_cdrs", Dealings.keep_cdrs),
+}
+"""Lists whose objects are facts; the others are records."""
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -106,6 +114,8 @@ class Puller:
         query = {} if date_from is None else {"date_from": str(Instant(date_from))}
         if module == MODULE_OF[Kind.CLIENT]:
             return await self._clients(peer, query)
+        if module in _DEALINGS:
+            return await self._dealings(peer, module, query)
         way = self._ways[module]
         return await self._walked(peer, way.name, query, lambda page: self._keep(peer, page, way))
 
@@ -124,6 +134,18 @@ class Puller:
         if isinstance(pulled.outcome, Received) and not query:
             await pages.forget_others()
         return pulled
+
+    async def _dealings(self, peer: Peer, module: str, query: Mapping[str, str]) -> Pulled:
+        """Fetch sessions or CDRs of our drivers."""
+        name, keep_page = _DEALINGS[module]
+        dealings = Dealings(self._means, peer)
+
+        async def keep(page: Received) -> _Page:
+            kept, problems = await keep_page(dealings, page)
+            self._passed_over(peer, problems)
+            return _Page((), kept, len(problems))
+
+        return await self._walked(peer, name, query, keep)
 
     async def _walked(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled:
         pulled = await self._walk(peer, name, query, keep)

@@ -6,7 +6,7 @@ ever missing, and setting one twice is setting it once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from sqlalchemy import Table
 
@@ -14,8 +14,6 @@ from elstrada.model.device import CommandName
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.party import Peer, PeerState, Role
-from elstrada.ocpi.registration import hub_or_not
-from elstrada.ocpi.versions import language
 from elstrada.roaming.agreement import turns
 from elstrada.roaming.news import (
     MODULE_OF,
@@ -36,7 +34,6 @@ from elstrada.roaming.news import (
 from elstrada.roaming.visibility import (
     hears_of_bookable,
     hears_profiles,
-    is_hub,
     listens,
     may_see_invoices_to,
     may_see_location,
@@ -48,6 +45,7 @@ from elstrada.roaming.visibility import (
 from elstrada.roles.hub.copies import Copies
 from elstrada.roles.roaming.booking_books import places_at
 from elstrada.roles.roaming.clients import OURS
+from elstrada.roles.roaming.lists import wanted
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -60,12 +58,6 @@ from elstrada.spine.face import Put, Recorded, Row, Where, Work
 from elstrada.spine.paging import pages
 
 FOLLOWER = "roamer"
-_PULLED = {
-    Role.CPO: ("tokens", "payments"),
-    Role.EMSP: ("locations", "tariffs", "booking_locations", "bookings"),
-    Role.PTP: ("locations", "tariffs"),
-}
-"""What a party in this role wants to have of its peers."""
 
 
 class Roamer:
@@ -279,8 +271,8 @@ class Roamer:
         if own is not None and Role.HUB in own.roles:
             for put in await self._copies.everything(peer, position):
                 yield put
-        for module in _wanted(own.roles if own else (), peer):
-            yield mark(peer, Kind.PULL, module, position=position, now=now)
+        for name in wanted(own.roles if own else (), peer):
+            yield mark(peer, Kind.PULL, name, position=position, now=now)
 
     async def _rows(self, table: Table, where: Where) -> AsyncIterator[Row]:
         async for rows in pages(self._means.spine, table, where):
@@ -302,24 +294,6 @@ _KEYS = {
     "mark": ("owner", "peer_id", "kind", "object_id"),
     "location": ("owner", "party", "location_id"),
 }
-
-
-def _wanted(roles: Collection[Role], peer: Peer) -> list[str]:
-    """The modules we pull from a peer: those that our roles want and it offers."""
-    offered = {endpoint.identifier for endpoint in peer.endpoints if endpoint.role == "SENDER"}
-    wanted = dict.fromkeys(module for role in roles for module in _PULLED.get(role, ()))
-    if is_hub(peer):
-        # It has no list of what can be booked, or is, at all who are behind it.
-        wanted = {module: None for module in wanted if _MODULES.get(module, module) != "bookings"}
-        if False in hub_or_not(roles):
-            wanted[MODULE_OF[Kind.CLIENT]] = None
-    if language(peer.version).bookings is None:
-        offered.discard("bookings")
-    return [module for module in wanted if _MODULES.get(module, module) in offered]
-
-
-_MODULES = {"booking_locations": "bookings"}
-"""The module of a list that is not its module's only one."""
 
 
 def _is_told(peer: Peer, party: PartyId) -> bool:

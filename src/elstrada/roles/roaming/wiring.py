@@ -20,6 +20,7 @@ from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.courier import Courier
 from elstrada.roles.roaming.keeper import Keeper
 from elstrada.roles.roaming.line import Line
+from elstrada.roles.roaming.lists import Lists
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.office import Office
 from elstrada.roles.roaming.parcels import Parcels
@@ -79,12 +80,13 @@ def wire(means: Means, post: Post) -> Roaming:
     switch = Switch(means, peers, book, forwarder, relays, copies)
     copy_parcels = CopyParcels(means.spine, line, means.findings)
     roamer = Roamer(means, peers, stock, copies)
-    parcels = Parcels(means, peers, stock, line, puller, post, terminals, copy_parcels, roamer)
+    lists = Lists(means, peers)
+    parcels = Parcels(means, peers, stock, line, puller, post, terminals, copy_parcels, roamer, lists)
     return Roaming(
         office=Office(means, peers, stock, registrar, callbacks, commander, steersman, pulses, switch),
         registrar=registrar,
         roamer=roamer,
-        courier=Courier(means, peers, parcels),
+        courier=Courier(means, peers, parcels, lists),
         callbacks=callbacks,
         keeper=Keeper(means, stock, post),
         authorizer=Authorizer(means, peers, stock, line),
