@@ -137,6 +137,42 @@ async def test_r22_an_object_is_kept_under_its_id_as_its_owner_writes_it(path: s
 
 
 @aio
+async def test_r22_a_token_is_blocked_in_whatever_case_its_uid_is_written():
+    world = await furnished()
+    path = "2.2.1/cpo/tokens/SE/RET"
+    first = but(TOKEN, uid="AaBbCc")
+    assert (await world.as_ret("PUT", f"{path}/AaBbCc", first)).status == 201
+    blocked = but(first, uid="aabbcc", valid=False, last_updated="2026-02-02T00:00:00Z")
+    assert (await world.as_ret("PUT", f"{path}/aabbcc", blocked)).status == 200
+    for written in ("AaBbCc", "AABBCC", "aabbcc"):
+        assert (await world.as_ret("GET", f"{path}/{written}")).data == but(blocked, uid="AaBbCc")
+    patch = {"visual_number": "7", "last_updated": "2026-02-02T00:00:01Z"}
+    assert (await world.as_ret("PATCH", f"{path}/AABBCC", patch)).code == 1000
+    [row] = await world.els.spine.find(t.token, {"contract_id": str(TOKEN["contract_id"])})
+    assert (row["uid"], json.loads(str(row["document"]))["visual_number"]) == ("AaBbCc", "7")
+
+
+@aio
+async def test_r22_a_pulled_token_is_the_one_that_is_known_in_another_case():
+    world = await furnished()
+    await world.as_ret("PUT", "2.2.1/cpo/tokens/SE/RET/AaBbCc", but(TOKEN, uid="AaBbCc"))
+    pulled = token(uid="aabbcc", contract_id=str(TOKEN["contract_id"]), valid=False)
+    await give(world.ret, pulled)
+    await world.els.roaming.puller.pull(await world.ret_at_els(), "tokens")
+    [row] = await world.els.spine.find(t.token, {"contract_id": pulled.contract_id})
+    assert (row["uid"], json.loads(str(row["document"]))["valid"]) == ("AaBbCc", False)
+
+
+@aio
+async def test_r22_a_token_is_authorized_in_whatever_case_it_was_read():
+    world = await furnished()
+    for written in (token().uid, token().uid.lower()):
+        answer = await world.as_els("POST", f"2.2.1/emsp/tokens/{written}/authorize")
+        assert answer.data["allowed"] == "ALLOWED"
+        assert answer.data["token"]["uid"] == token().uid
+
+
+@aio
 async def test_r33_a_patch_without_last_updated_is_2001():
     world = await World().registered()
     await world.as_els("PUT", L9, LOCATION)

@@ -10,9 +10,13 @@ import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.model.token import Token, TokenIdentity
+from elstrada.ocpi.v221.tokens import DEFAULT_TYPE
 from elstrada.roles.roaming.rows import identity_of, identity_row, token_row
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Row, Spine
+from elstrada.spine.face import Put, Row, Spine, Where
+
+_MOST_TYPES = 10
+"""Tokens of one issuer and uid."""
 
 
 class TwoContracts(Exception):
@@ -29,11 +33,31 @@ async def token_puts(
 ) -> tuple[Put, ...]:
     """The writes that keep a token, and apart from it whom its pseudonym means.
 
+    A uid is the same in any case, and stays as it was first written (R-22).
+
     Raises:
         TwoContracts: another token of the uid has another contract.
     """
+    known = await token_row_of(spine, owner, token.party, ref, token.type)
+    if known is not None:
+        token = msgspec.structs.replace(token, uid=str(known["uid"]))
     keep = Put(t.token, token_row(owner, token, ref), expected)
     return (keep, *await identity_puts(spine, owner, token, ref))
+
+
+async def token_row_of(
+    spine: Spine, owner: PartyId, party: PartyId, ref: str, kind: str | None = None
+) -> Row | None:
+    """The record of an issuer's token, whatever the case in which its uid is written (R-22).
+
+    Args:
+        kind: its type; None: of any, a card before all else.
+    """
+    where: Where = {"owner": str(owner), "party": str(party), "ref": ref}
+    if kind is not None:
+        where |= {"type": kind}
+    rows = await spine.find(t.token, where, order=("type", "uid"), limit=_MOST_TYPES)
+    return min(rows, key=lambda row: row["type"] != DEFAULT_TYPE, default=None)
 
 
 async def identity_puts(spine: Spine, owner: PartyId, token: Token, ref: str) -> tuple[Put, ...]:

@@ -24,7 +24,7 @@ from elstrada.roaming.places import Condition, condition, living
 from elstrada.roles.roaming.booking_books import books_of, shown
 from elstrada.roles.roaming.booking_books import kept as kept_booking
 from elstrada.roles.roaming.clients import OURS, away, client_of
-from elstrada.roles.roaming.holders import kept_identity
+from elstrada.roles.roaming.holders import kept_identity, token_row_of
 from elstrada.roles.roaming.leaves import leaves
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.rows import identity_of
@@ -66,7 +66,7 @@ class Stock:
     """Reads records and views into the model's objects."""
 
     def __init__(self, means: Means) -> None:
-        self._spine, self._clock = means.spine, means.clock
+        self._spine, self._clock, self._keys = means.spine, means.clock, means.keys
         self._plans: dict[PartyId, _Plan] = {}
         self._shelf = Shelf()
         self.leaves = leaves(means.spine)
@@ -156,8 +156,8 @@ class Stock:
         return None if row is None else tariff_of(row)
 
     async def token(self, owner: PartyId, uid: str, kind: str) -> Token | None:
-        """One of the tokens we issued (R-44: its key is party, uid and type)."""
-        row = await self._spine.get(t.token, owner=str(owner), party=str(owner), uid=uid, type=kind)
+        """One of the tokens we issued (R-44: its key is party, uid and type), in any case of its uid (R-22)."""
+        row = await token_row_of(self._spine, owner, owner, self._keys.token_ref(uid), kind)
         return None if row is None else token_of(row)
 
     async def client(self, owner: PartyId, party: str, role: str) -> ClientInfo | None:

@@ -16,7 +16,7 @@ from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.roaming.visibility import may_see_tokens
-from elstrada.roles.roaming.holders import TwoContracts, token_puts
+from elstrada.roles.roaming.holders import TwoContracts, token_puts, token_row_of
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.surplus import TOKEN, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import LONG_AGO, NOT_HERE, Handler, Visit, misplaced, owner_in_path
@@ -75,7 +75,7 @@ async def _meant(visit: Visit, uid: str, kind: str) -> Token | None:
     exact = await visit.stock.token(visit.own.id, uid, kind)
     if exact is not None:
         return exact
-    where: Where = {"owner": visit.owner, "party": visit.owner, "uid": uid}
+    where: Where = {"owner": visit.owner, "party": visit.owner, "ref": visit.means.keys.token_ref(uid)}
     rows = await visit.means.spine.find(t.token, where, order=("type",), limit=_MOST_TYPES)
     alike = (row for row in rows if visit.words.authorizing.type_of(str(row["type"])) == kind)
     return next((token_of(row) for row in alike), None)
@@ -142,8 +142,11 @@ async def put_token(visit: Visit) -> Result:
         return wrong
     for _ in range(_TRIES):
         row = await _row(visit, token.type, token.uid)
-        if row is not None and token.last_updated < token_of(row).last_updated:
-            return Done()  # We know better already (R-34).
+        if row is not None:
+            known = token_of(row)
+            if token.last_updated < known.last_updated:
+                return Done()  # We know better already (R-34).
+            token = msgspec.structs.replace(token, uid=known.uid)  # As it was first written (R-22).
         try:
             await _store(visit, token, row, surplus_of(visit.call.document, visit.words.token.wire))
         except RowMoved:
@@ -202,15 +205,8 @@ async def _row(visit: Visit, kind: str | None, uid: str | None = None) -> Row | 
     Args:
         uid: as its owner writes it in the token, if there is one to read.
     """
-    where: Where = {
-        "owner": visit.owner,
-        "party": str(owner_in_path(visit)),
-        "uid": uid or visit.call.path["token_uid"],
-    }
-    if kind is not None:
-        where |= {"type": kind}
-    rows = await visit.means.spine.find(t.token, where, order=("type",), limit=_MOST_TYPES)
-    return min(rows, key=lambda row: row["type"] != wire.DEFAULT_TYPE, default=None)
+    ref = visit.means.keys.token_ref(uid or visit.call.path["token_uid"])
+    return await token_row_of(visit.means.spine, visit.own.id, owner_in_path(visit), ref, kind)
 
 
 HANDLERS: dict[str, Handler] = {
