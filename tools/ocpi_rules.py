@@ -103,7 +103,7 @@ NOT_YET: dict[int, str] = {}
 """Sentences that no test proves, and why."""
 
 NOT_WHOLE: dict[int, str] = {
-    21: "of what is pulled from a partner's list, and by a hub between two versions, unknown fields are not kept",
+    21: "of what is pulled from a partner's list, but for CDRs, unknown fields are not kept",
 }
 """What the tests of a sentence leave out."""
 

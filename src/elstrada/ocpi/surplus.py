@@ -14,7 +14,8 @@ from typing import cast
 import msgspec
 from msgspec import inspect
 
-from elstrada.ocpi.body import Json, Object
+from elstrada.ocpi.body import Json, Mismatch, Object, encode, plain, shape
+from elstrada.ocpi.findings import Loss, Translated
 
 MOST = 16_384
 """Bytes of one object's surplus."""
@@ -57,6 +58,31 @@ def with_surplus(document: Object, surplus: Object) -> Object:
     return {**_part(surplus, _FIELDS), **result}
 
 
+def carried(
+    document: Object, of: type[msgspec.Struct], told: Translated[msgspec.Struct]
+) -> Translated[object]:
+    """A translated object with what its own version did not know of it, unchanged, as it is told in another.
+
+    Args:
+        document: as it came.
+        of: its struct, in its own version.
+        told: the same in the other version.
+    Returns:
+        As losses, too, what has no place there, is more than is sane, or would spoil what is told.
+    """
+    surplus = surplus_of(document, of)
+    if not surplus:
+        return Translated(told.value, told.losses)
+    if len(encode(surplus)) > MOST:
+        return Translated(told.value, (*told.losses, Loss("", f"unknown fields of more than {MOST} bytes")))
+    whole, lost = _placed(plain(told.value), surplus, document, "")
+    try:
+        shape(whole, type(told.value))
+    except Mismatch as problem:
+        return Translated(told.value, (*told.losses, Loss("", f"unknown fields would spoil it: {problem}")))
+    return Translated(whole, (*told.losses, *(Loss(at, "unknown, and without a place") for at in lost)))
+
+
 def patched_surplus(surplus: Object, patch: Object, kind: type[msgspec.Struct]) -> Object:
     """The surplus after a PATCH: unknown fields of it are added, null takes one away, and what it replaces is new."""
     news = surplus_of(patch, kind)
@@ -93,6 +119,39 @@ def with_at(surplus: Object, path: Sequence[tuple[str, str]], inner: Object) -> 
     lists.pop(name, None)
     lists |= {name: entries} if entries else {}
     return _tree(_part(surplus, _FIELDS), _part(surplus, _OBJECTS), lists)
+
+
+def _placed(document: Json, surplus: Json, former: Json, at: str) -> tuple[Json, tuple[str, ...]]:
+    """The document with the surplus of another version's in its places, and where there is none."""
+    if not (isinstance(document, dict) and isinstance(surplus, dict) and isinstance(former, dict)):
+        return document, (at,)
+    result: Object = {**_part(surplus, _FIELDS), **document}
+    lost: tuple[str, ...] = ()
+    for name, inner in _part(surplus, _OBJECTS).items():
+        value, away = _placed(result.get(name), inner, former.get(name), f"{at}/{name}")
+        result |= {name: value} if name in result else {}
+        lost += away
+    for name, entries in _part(surplus, _LISTS).items():
+        value, away = _listed(result.get(name), entries, former.get(name), f"{at}/{name}")
+        result |= {name: value} if name in result else {}
+        lost += away
+    return result, lost
+
+
+def _listed(items: Json, entries: Json, former: Json, at: str) -> tuple[Json, tuple[str, ...]]:
+    """The same of a list. Entries without names are known by their places, as long as none was left out."""
+    if not (isinstance(items, list) and isinstance(entries, dict) and isinstance(former, list)):
+        return items, (at,)
+    before = dict(_keyed(former))
+    told: list[Json] = []
+    missing, lost = set(entries), tuple[str, ...]()
+    for key, item in _keyed(items):
+        knows_it = key in missing and (len(items) == len(former) or not key.startswith("#"))
+        value, away = _placed(item, entries[key], before[key], f"{at}/*") if knows_it else (item, ())
+        told.append(value)
+        missing -= {key} if knows_it else set()
+        lost += away
+    return told, (*lost, *(f"{at}/*" for _ in missing))
 
 
 def _entry(item: Json, surplus: Json) -> Json:

@@ -8,7 +8,7 @@ import json
 import pytest
 from hub_world import DAN, ELS, HUB, PLACE, RET, HubWorld, envelope
 from roaming_world import StationDouble, aio, at_station, furnish, issue, known, location, started, token
-from wire_documents import CDR, SESSION, TARIFF, TOKEN, but
+from wire_documents import CDR, SESSION, TARIFF, TOKEN, Document, but
 
 from elstrada.model import facts as f
 from elstrada.model.answers import AskParty
@@ -92,6 +92,62 @@ async def test_r68_what_a_version_cannot_say_is_counted_with_whoever_is_told():
     helpful = {**PLACE, "help_phone": "+4612345"}
     assert (await world.ask(ELS, "PUT", L9, helpful, to=RET)).status == 201
     assert ("peer:SE*HUB/ret", "UNTOLD location/help_phone") in await world.hub.found()
+
+
+def _with_unknown(place: Document) -> Document:
+    """A location of which neither version knows all, at each level."""
+    [evse] = place["evses"]
+    [connector] = evse["connectors"]
+    evse = {**evse, "x_evse": None, "connectors": [{**connector, "x_connector": {"a": [1, 2.50]}}]}
+    return {
+        **place,
+        "x_place": [True],
+        "coordinates": {**place["coordinates"], "x_alt": "12"},
+        "evses": [evse],
+    }
+
+
+MIXED = pytest.mark.parametrize(
+    ("of", "to"), [("2.2.1", "2.3.0"), ("2.3.0", "2.2.1"), ("2.2.1", "2.1.1"), ("2.3.0", "2.1.1")]
+)
+
+
+@MIXED
+def test_r21_what_neither_version_knows_is_told_between_them_at_every_level(of: str, to: str):
+    @aio
+    async def check() -> None:
+        world = await HubWorld(of, {"ret": to}).open()
+        assert (await world.ask(ELS, "PUT", L9, _with_unknown(PLACE), to=HUB)).status == 201
+        await world.settle()
+        [told] = [json.loads(one.body) for one in world.to_party(RET) if "locations" in one.path]
+        assert told["x_place"] == [True]
+        assert told["coordinates"]["x_alt"] == "12"
+        assert told["evses"][0]["connectors"][0]["x_connector"] == {"a": [1, 2.50]}
+        assert told["id"] == "L9"
+
+    check()
+
+
+@aio
+async def test_r21_unknown_fields_of_what_is_for_one_are_told_in_another_version():
+    world = await HubWorld("2.2.1", {"ret": "2.3.0"}).open()
+    await world.ask(ELS, "PUT", f"{E}/sessions/SE/ELS/S9", {**SESSION, "x_session": 1}, to=RET)
+    await world.ask(ELS, "POST", f"{E}/cdrs", {**CDR, "x_cdr": {"b": 2}}, to=RET)
+    session, cdr = (json.loads(one.body) for one in world.to_party(RET))
+    assert (session["x_session"], cdr["x_cdr"]) == (1, {"b": 2})
+    assert cdr["total_cost"]["before_taxes"] == CDR["total_cost"]["excl_vat"]
+
+
+@aio
+async def test_r21_unknown_fields_overlay_nothing_and_what_would_spoil_the_whole_is_counted():
+    world = await HubWorld("2.2.1", {"ret": "2.3.0"}).open()
+    early = {**TARIFF, "tax_included": "YES"}
+    await world.ask(ELS, "PUT", f"{E}/tariffs/SE/ELS/T9", early, to=RET)
+    await world.ask(ELS, "PUT", L9, {**PLACE, "x_place": 1, "help_phone": 5}, to=RET)
+    tariff, place = (json.loads(one.body) for one in world.to_party(RET))
+    assert tariff["tax_included"] == "NO", "in 2.2.1 it says so by its version"
+    assert not {"x_place", "help_phone"} & place.keys()
+    assert ("peer:SE*HUB/ret", "UNTOLD location") in await world.hub.found()
 
 
 MIXES = pytest.mark.parametrize(

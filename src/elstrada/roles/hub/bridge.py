@@ -181,8 +181,8 @@ class Bridge:
 
     async def _item(
         self, item: Json, kind: str, of: Language, to: Language, party: PartyId, asker: Asker
-    ) -> msgspec.Struct | None:
-        """One object of a list; one that cannot be told is left out, and counted."""
+    ) -> object:
+        """One object of a list; None: it cannot be told, and is counted."""
         peer = asker.peer
         try:
             if not isinstance(item, dict):
@@ -227,5 +227,5 @@ def _named(name: str, of: Language) -> Endpoint | None:
     return next((one for one in TABLES[of.version] if one.name == name), None)
 
 
-def _why(turned: Translated[msgspec.Struct]) -> str:
+def _why(turned: Translated[object]) -> str:
     return "; ".join(loss.note for loss in turned.losses if loss.misleads)[:200]

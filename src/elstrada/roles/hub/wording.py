@@ -11,6 +11,7 @@ from elstrada.model.party import Peer
 from elstrada.ocpi.body import Mismatch, encode, shape
 from elstrada.ocpi.findings import Translated
 from elstrada.ocpi.language import Language
+from elstrada.ocpi.surplus import carried
 from elstrada.ocpi.versions import language
 from elstrada.roles.findings import Findings
 from elstrada.roles.hub.keeping import document_of, wire_of
@@ -35,8 +36,9 @@ def in_words(row: Row, version: str, findings: Findings, peer: Peer) -> msgspec.
         return msgspec.Raw(str(row["document"]).encode())
     module, of, to = str(row["module"]), language(str(row["version"])), language(version)
     try:
-        wire = shape(document_of(row), wire_of(of, module))
-        written = _TURNS[module](of, to, wire, PartyId.parse(str(row["party"])))
+        document, kind = document_of(row), wire_of(of, module)
+        told = _TURNS[module](of, to, shape(document, kind), PartyId.parse(str(row["party"])))
+        written = carried(document, kind, told)
     except Mismatch as problem:
         findings.note(f"peer:{row['owner']}/{row['peer_id']}", f"untranslatable {module}", str(problem))
         return None
