@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from elstrada.model.http import HttpRequest, HttpResponse
-from elstrada.model.party import PeerState, Role
+from elstrada.model.party import Peer, PeerState, Role
 from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.codes import Why
-from elstrada.ocpi.endpoints import Interface, Side
+from elstrada.ocpi.endpoints import Endpoint, Interface, Side
 from elstrada.ocpi.headers import plain_token_of, token_of, trimmed_token_of
 from elstrada.ocpi.hub import is_routed
 from elstrada.ocpi.registration import CREDENTIALS, MARKET, hub_or_not, lacking, sides_of
@@ -20,6 +20,7 @@ from elstrada.ocpi.scalars import party
 from elstrada.ocpi.server import Call, Found, Listing, Refusal, Result, read, respond
 from elstrada.ocpi.v221.versions import Version, VersionDetails
 from elstrada.roaming.agreement import ANSWERED, ENDPOINTS, Terms, agreeing, may_call
+from elstrada.roaming.routing import callers
 from elstrada.roaming.visibility import EMSP_LIKE, INVOICED, parties_of
 from elstrada.roles.hub.switch import Switch
 from elstrada.roles.roaming.behind import speaking, without_sender
@@ -246,9 +247,23 @@ class Office:
             address.side,
             hub_or_not(caller.own.roles),
             lacking(caller.own.roles),
-            lambda one: may_call(terms, parties, one.module, one.interface.value),
+            lambda one: (
+                may_call(terms, parties, one.module, one.interface.value) and _may_be_for(caller.peer, one)
+            ),
         )
         return Found(VersionDetails(address.version, offered))
+
+
+def _callers(endpoint: Endpoint) -> frozenset[Role]:
+    """The roles that call an endpoint of ours; what keeps a connection is everybody's."""
+    return callers(endpoint.module, endpoint.interface.value) or frozenset(Role)
+
+
+def _may_be_for(peer: Peer, endpoint: Endpoint) -> bool:
+    """Does the peer have a role that calls the endpoint? Who has not registered may have any, and so may a hub."""
+    if peer.state is not PeerState.ACTIVE or peer.hub is not None:
+        return True
+    return bool(parties_of(peer, _callers(endpoint)))
 
 
 def _version_in(address: versions.Address | None) -> str:
@@ -276,7 +291,7 @@ def _out_of_place(caller: Caller, call: Call, terms: Terms) -> Refusal | None:
         return None  # Versions, credentials and a hub's parties are everybody's.
     if endpoint.side is not Side.NONE and endpoint.side not in sides_of(caller.own.roles):
         return NOT_HERE
-    theirs = parties_of(caller.peer, _FACING[endpoint.side])
+    theirs = parties_of(caller.peer, _FACING[endpoint.side] & _callers(endpoint))
     to_party, from_party = call.routing.to_party, call.routing.from_party
     if to_party is not None and to_party != caller.own.id:
         return Refusal(Why.INVALID, f"OCPI-to: {to_party} is not served here")

@@ -247,7 +247,9 @@ class Roamer:
         if listens(peer, "tariffs") and may_see_tariffs(peer):
             async for row in self._rows(t.tariff, ours):
                 yield mark(peer, Kind.TARIFF, str(row["tariff_id"]), position=position, now=now)
-        if listens(peer, "tokens") and may_see_tokens(peer):
+        own = await self._peers.party(peer.owner)
+        roles = own.roles if own else ()
+        if Role.EMSP in roles and listens(peer, "tokens") and may_see_tokens(peer):
             async for row in self._rows(t.token, ours):
                 yield mark(peer, Kind.TOKEN, str(row["uid"]), str(row["type"]), position=position, now=now)
         async for row in self._rows(t.client, {"owner": owner, "hub": OURS}):
@@ -267,11 +269,10 @@ class Roamer:
                     yield mark(peer, Kind.BOOKING, str(row["booking_id"]), position=position, now=now)
         for at in turns(await self._peers.terms(peer)):
             yield mark(peer, Kind.AGREEMENT, f"{at:%Y-%m-%dT%H:%M:%SZ}", position=position, now=at)
-        own = await self._peers.party(peer.owner)
-        if own is not None and Role.HUB in own.roles:
+        if Role.HUB in roles:
             for put in await self._copies.everything(peer, position):
                 yield put
-        for name in wanted(own.roles if own else (), peer):
+        for name in wanted(roles, peer):
             yield mark(peer, Kind.PULL, name, position=position, now=now)
 
     async def _rows(self, table: Table, where: Where) -> AsyncIterator[Row]:
