@@ -36,6 +36,7 @@ from elstrada.model.invoice import Contract
 from elstrada.model.location import PublishToken
 from elstrada.model.party import PeerState, Role
 from elstrada.model.tariff import TaxIncluded
+from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import TABLES
 from elstrada.roles.roaming.holders import token_puts
 from elstrada.roles.roaming.office import HANDLERS
@@ -222,6 +223,18 @@ async def test_r34_an_older_patch_changes_nothing():
     old = {"name": "Old", "last_updated": "2025-01-01T00:00:00Z"}
     assert (await world.as_els("PATCH", L9, old)).code == 1000
     assert (await world.as_els("GET", L9)).data == LOCATION
+
+
+@aio
+async def test_r34_a_token_that_was_dated_in_the_future_can_still_be_blocked():
+    world = await furnished()
+    await world.as_ret("PUT", TOKENS, but(TOKEN, last_updated="2099-01-01T00:00:00Z"))
+    now = str(Instant(START))
+    assert (await world.as_ret("PUT", TOKENS, but(TOKEN, valid=False, last_updated=now))).code == 1000
+    assert (await world.as_ret("GET", TOKENS)).data == but(TOKEN, valid=False, last_updated=now)
+    await world.as_ret("PUT", TOKENS, but(TOKEN, last_updated="2099-01-01T00:00:00Z"))
+    assert (await world.as_ret("PATCH", TOKENS, {"valid": False, "last_updated": now})).code == 1000
+    assert (await world.as_ret("GET", TOKENS)).data["valid"] is False
 
 
 _NEWER, _OLDER = "2026-02-04T00:00:00Z", "2025-12-31T00:00:00Z"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import msgspec
 
 from elstrada.model.invoice import Contract
@@ -25,6 +27,8 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row, RowMoved, Where, Work
 
 _TRIES = 5
+_AHEAD = timedelta(days=1)
+"""How far an issuer's clock may be ahead of ours."""
 _MOST_TYPES = 10
 """Tokens of one issuer and uid."""
 _BUSY = "the token changes too often; try again"
@@ -144,7 +148,7 @@ async def put_token(visit: Visit) -> Result:
         row = await _row(visit, token.type, token.uid)
         if row is not None:
             known = token_of(row)
-            if token.last_updated < known.last_updated:
+            if _is_older(visit, token.last_updated, known):
                 return Done()  # We know better already (R-34).
             token = msgspec.structs.replace(token, uid=known.uid)  # As it was first written (R-22).
         try:
@@ -171,7 +175,7 @@ async def patch_token(visit: Visit) -> Result:
             return NOT_HERE
         token = token_of(row)
         patch = visit.patch(token.last_updated)
-        if patch_time(patch) < token.last_updated:
+        if _is_older(visit, patch_time(patch), token):
             return Done()  # We know better already (R-34).
         try:
             before = await kept_surplus(visit, TOKEN, token.party, token.uid, token.type)
@@ -192,6 +196,11 @@ async def _store(visit: Visit, token: Token, before: Row | None, surplus: Object
     writes = await token_puts(visit.means.spine, visit.own.id, token, ref, expected)
     beside = surplus_writes(visit, surplus, TOKEN, token.party, token.uid, token.type)
     await visit.means.spine.commit(Work(writes=(*writes, *beside)))
+
+
+def _is_older(visit: Visit, told: datetime, known: Token) -> bool:
+    """Is what is told older than what we know? A date in the future is nobody's: a token must remain blockable."""
+    return told < known.last_updated <= visit.means.clock.now() + _AHEAD
 
 
 def _kind(visit: Visit) -> str | None:
