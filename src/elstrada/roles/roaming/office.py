@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from elstrada.model.http import HttpRequest, HttpResponse
-from elstrada.model.party import Peer, PeerState, Role
+from elstrada.model.party import PeerState, Role
 from elstrada.model.peer_quirk import PeerQuirk
 from elstrada.ocpi import versions
 from elstrada.ocpi.body import Mismatch
@@ -247,9 +247,7 @@ class Office:
             address.side,
             hub_or_not(caller.own.roles),
             lacking(caller.own.roles),
-            lambda one: (
-                may_call(terms, parties, one.module, one.interface.value) and _may_be_for(caller.peer, one)
-            ),
+            lambda one: may_call(terms, parties, one.module, one.interface.value),
         )
         return Found(VersionDetails(address.version, offered))
 
@@ -257,13 +255,6 @@ class Office:
 def _callers(endpoint: Endpoint) -> frozenset[Role]:
     """The roles that call an endpoint of ours; what keeps a connection is everybody's."""
     return callers(endpoint.module, endpoint.interface.value) or frozenset(Role)
-
-
-def _may_be_for(peer: Peer, endpoint: Endpoint) -> bool:
-    """Does the peer have a role that calls the endpoint? Who has not registered may have any, and so may a hub."""
-    if peer.state is not PeerState.ACTIVE or peer.hub is not None:
-        return True
-    return bool(parties_of(peer, _callers(endpoint)))
 
 
 def _version_in(address: versions.Address | None) -> str:
