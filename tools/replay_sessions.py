@@ -24,11 +24,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from elstrada.billing.checks.face import Known
 from elstrada.billing.export.csv import Export, to_csv
 from elstrada.billing.plans import bill_line
-from elstrada.billing.validate import Known, may_be_billed, validate
+from elstrada.billing.validate import examine, may_be_billed
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Cost
+from elstrada.model.examination import Severity, Thresholds
 from elstrada.model.ids import PartyId
 from elstrada.model.invoice import BillLine, Contract, Plan, RetailMode
 from elstrada.model.location import GeoLocation
@@ -54,7 +56,10 @@ PARIS = ZoneInfo("Europe/Paris")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZERO = Decimal(0)
 HALF_CENT = Decimal("0.005")
-KNOWN = Known(token=True, now=datetime.now(UTC), currency="EUR")
+KNOWN = Known(token=True, now=datetime.now(UTC), limits=Thresholds(currency="EUR"))
+AGREED = dict.fromkeys(("V09", "V28", "V34", "V49"), Severity.WARN)
+"""One party stands for all operators here, no reading tells what a session took before a price changed, and some
+sessions of a few seconds cost their start."""
 
 PLAN = Plan(
     owner=EMSP,
@@ -155,7 +160,8 @@ def _bill(cdr_id: str, row: Row, by: PriceList, done: Replay) -> BillLine | None
     periods = (ChargingPeriod(start, dimensions, by.tariff.id),)
     cost = price_with(Usage(start=start, end=end, time_zone=PARIS.key, currency="EUR", periods=periods), [by])
     cdr = _cdr(cdr_id, row, by.tariff, periods, cost)
-    findings = validate(cdr, KNOWN)
+    known = msgspec.structs.replace(KNOWN, cost=cost, zone=PARIS.key, received_at=end)
+    findings = examine(cdr, known, AGREED).findings
     if not may_be_billed(findings):
         done.refused["; ".join(f"{one.check} {one.severity}" for one in findings)] += 1
         return None
