@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from elstrada.model.cdr import IN_DOUBT
 from elstrada.model.ids import PartyId
 from elstrada.model.reconciliation import InvoiceRecord
 
@@ -57,7 +58,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     invoiced_twice: tuple[str, ...]
     """Another standing record between the two lists them too."""
     disputed: tuple[str, ...]
-    """Listed, and held back by our own examination."""
+    """Listed, and held, rejected or disputed by us."""
 
     @property
     def agrees(self) -> bool:
@@ -87,7 +88,7 @@ def reconcile(
         foreign=tuple(cdr_id for cdr_id in listed if cdr_id in by_id and cdr_id not in meant),
         repeated=tuple(cdr_id for cdr_id, times in listed.items() if times > 1),
         invoiced_twice=tuple(cdr_id for cdr_id in meant if cdr_id in elsewhere),
-        disputed=tuple(cdr_id for cdr_id, cdr in meant.items() if cdr.state == "HELD"),
+        disputed=tuple(cdr_id for cdr_id, cdr in meant.items() if cdr.state in IN_DOUBT),
     )
 
 

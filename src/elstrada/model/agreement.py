@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from elstrada.model.examination import Examination
 from elstrada.model.ids import PartyId
 
 ALL_PARTIES = "*"
@@ -99,6 +100,8 @@ class Agreement(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     asking: Asking = Asking.BY_TOKEN
     silence: Silence = Silence.BY_TOKEN
     bounds: Bounds = Bounds()
+    cdrs: Examination = Examination()
+    """How the CDRs that it sends us are examined."""
     valid_from: datetime | None = None
     """From when on it holds; before that nothing is agreed."""
     valid_to: datetime | None = None

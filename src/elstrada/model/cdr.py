@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
 from elstrada.model.cost import Price
+from elstrada.model.examination import Severity
 from elstrada.model.ids import PartyId
 from elstrada.model.location import GeoLocation
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import AuthMethod
+
+
+class CdrState(StrEnum):
+    """Where a CDR stands with us."""
+
+    ISSUED = "ISSUED"
+    """We made it."""
+    WITHHELD = "WITHHELD"
+    """We made it, and send it to nobody until somebody has looked."""
+    DELIVERED = "DELIVERED"
+    """A peer took it."""
+    RECEIVED = "RECEIVED"
+    """It came, and was not examined yet."""
+    ACCEPTED = "ACCEPTED"
+    HELD = "HELD"
+    """It is billed only when somebody has looked, or when what is missing is there."""
+    REJECTED = "REJECTED"
+    """It is not billed; its issuer must correct it."""
+    DISPUTED = "DISPUTED"
+    """We asked its issuer for a credit."""
+    CREDITED = "CREDITED"
+    """A credit CDR gave it back."""
+
+
+IN_DOUBT = (CdrState.HELD, CdrState.REJECTED, CdrState.DISPUTED)
+"""States of a received CDR against which something stands."""
+
+
+def checked_state(accepted: bool, findings: Iterable[str]) -> CdrState:
+    """Where an examination leaves a CDR.
+
+    Args:
+        findings: as facts have them: number, severity, text.
+    """
+    if accepted:
+        return CdrState.ACCEPTED
+    refused = any(finding.split(":", 1)[0].endswith(f" {Severity.REJECT}") for finding in findings)
+    return CdrState.REJECTED if refused else CdrState.HELD
 
 
 class SignedValue(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from elstrada.model.agreement import Agreement
 from elstrada.model.allowance import LimitedBy, LimitKind, SessionLimit
 from elstrada.model.asks import StationEvent
 from elstrada.model.booking import Booked
-from elstrada.model.cdr import Cdr
+from elstrada.model.cdr import Cdr, CdrState
 from elstrada.model.certificates import ContractStatus
 from elstrada.model.cost import Cost
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
@@ -511,6 +511,8 @@ class CdrIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
 
     cdr: Cdr
     cost: Cost
+    withheld: tuple[str, ...] = ()
+    """What our own examination refuses in it (V01 to V52): until somebody has decided it goes to nobody."""
 
 
 class CdrDelivered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -521,12 +523,14 @@ class CdrDelivered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """Where the peer says it can be read."""
 
 
-class CdrReceived(msgspec.Struct, frozen=True, tag=True):
+class CdrReceived(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """Another party sent us a CDR. Applied once by (party, id) however often it comes."""
 
     cdr: Cdr
     content_hash: str
     """SHA-256 of the body as received, hexadecimal."""
+    peer_id: str = ""
+    """Who brought it; empty: that was not kept yet."""
 
 
 class CdrChecked(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -534,6 +538,27 @@ class CdrChecked(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
 
     accepted: bool
     findings: tuple[str, ...] = ()
+    unexamined: tuple[str, ...] = ()
+    """Checks that could not be made, each with the reason."""
+
+
+class CdrDecided(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
+    """An operator decided what becomes of a CDR, whatever the checks say."""
+
+    state: CdrState
+    """ACCEPTED, REJECTED or DISPUTED; of one that we withheld ISSUED: it may go."""
+    reason: str
+    by: str
+    """Who decided, as they named themselves."""
+    checks: tuple[str, ...] = ()
+    """Numbers of the findings that it is about."""
+
+
+class CdrCredited(msgspec.Struct, frozen=True, tag=True):
+    """A credit CDR of the same party gave this one back."""
+
+    by: str
+    """Its id."""
 
 
 # --- which CDRs an invoice covers, at the party that sent it and at the one that got it -----------------
@@ -638,6 +663,8 @@ Fact = (
     | CdrDelivered
     | CdrReceived
     | CdrChecked
+    | CdrDecided
+    | CdrCredited
     | InvoiceRecordIssued
     | InvoiceRecordDelivered
     | InvoiceRecordWithdrawn

@@ -108,3 +108,5 @@ class BillLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     wholesale_currency: str
     lines: tuple[CostLine, ...] = ()
     notes: tuple[str, ...] = ()
+    credit_of: str = ""
+    """Id of the line that this one takes back; empty: it takes none back."""

@@ -1,298 +1,249 @@
 """The biller: examines every CDR another party sends us, and puts it on the customer's bill.
 
-A CDR that passes becomes one line on the contract it belongs to. One that does not is held, with
-its findings, and costs the customer nothing; ``again`` examines it anew when the cause is mended.
+A CDR that passes becomes one line on the contract it belongs to. One that does not is held or rejected,
+with its findings, and costs the customer nothing; ``again`` examines it anew when the cause is mended, and
+``decide`` does what an operator wants instead. A credit CDR takes back the line of the one it names.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TypeVar, cast
-from zoneinfo import ZoneInfo
 
-import msgspec
-from sqlalchemy import Table
-
-from elstrada.billing.plans import NotRated, bill_line
-from elstrada.billing.validate import Finding, Known, Severity, may_be_billed, validate
-from elstrada.model.cdr import Cdr
-from elstrada.model.facts import BillLineAdded, CdrChecked, CdrReceived, Fact
+from elstrada.billing.checks.face import Verify
+from elstrada.billing.validate import is_refused
+from elstrada.model.cdr import CdrState, checked_state
+from elstrada.model.facts import (
+    BillLineAdded,
+    CdrChecked,
+    CdrCredited,
+    CdrDecided,
+    CdrReceived,
+    Fact,
+)
 from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
-from elstrada.model.invoice import BillLine, Contract, Plan
-from elstrada.model.location import Location
-from elstrada.model.token import Token
+from elstrada.model.invoice import BillLine
+from elstrada.roles.cdr_cases import Case, Records
+from elstrada.roles.cdr_verdicts import NO_LINE, Beside, Verdict, taken_back, verdict
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Append, Cell, Recorded, Row, Spine, Work
-from elstrada.tariffs.price import price
-from elstrada.tariffs.refusals import NotPriced, UnknownZone
-from elstrada.tariffs.usage import usage_of, zone_named
+from elstrada.spine.clock import Clock
+from elstrada.spine.face import Append, Recorded, Spine, SpineDown, StreamMoved, Work
+from elstrada.spine.paging import pages
 
 NAME = "biller"
 """Of its cursor, for ever."""
-NO_LINE = "RATE"
-"""Check id of a finding that is no fault of the CDR: something of ours is missing to rate it."""
+RETRY_S = 86_400.0
+"""What is held for want of something of ours is tried again once a day."""
+log = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
+
+class NotDecided(Exception):
+    """A decision cannot be done; the message says why."""
 
 
 class Biller:
     """A follower: ``handle`` is called with the log's facts, and says what they lead to."""
 
-    def __init__(self, spine: Spine) -> None:
-        self._spine = spine
+    def __init__(self, spine: Spine, verify: Verify | None = None) -> None:
+        self._spine, self._verify = spine, verify
 
     async def handle(self, batch: list[Recorded]) -> Work:
         """Examine the CDRs that these facts bring."""
-        records = _Records(self._spine)
+        records = Records(self._spine)
         received = [one for one in batch if isinstance(one.fact, CdrReceived)]
         cases = await side_by_side(records.received, received)
-        return await self._work([case for case in cases if case is not None])
+        return await self._judged([case for case in cases if case is not None])
 
-    async def again(self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime) -> Work:
-        """Examine a held CDR anew; nothing if it was accepted, or never came."""
-        known = await self._spine.facts(cdr_stream(owner, party, cdr_id))
-        received = [one for one in known if isinstance(one.fact, CdrReceived)]
-        if not received or any(isinstance(one.fact, CdrChecked) and one.fact.accepted for one in known):
-            return Work()
-        return await self._work([await _Records(self._spine).case(received[0], None, now, known[-1].version)])
+    async def again(
+        self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime, if_other: bool = False
+    ) -> Work:
+        """Examine a CDR anew; nothing if it was accepted or credited before, or never came.
 
-    async def _work(self, cases: Sequence[_Case]) -> Work:
-        """What is found in each CDR, and the lines of those against which nothing stands.
-
-        Where the contracts' streams end is read last: bills of other shards are written to them, too.
+        Args:
+            if_other: nothing either if it is found as it was found before.
         """
-        verdicts = _verdicts(cases)
-        contracts = sorted({one.contract for one in verdicts if one.contract})
-        ends = await side_by_side(self._spine.version, contracts)
-        pen = _Pen(dict(zip(contracts, ends, strict=True)) | {case.stream: case.version for case in cases})
-        for case, one in zip(cases, verdicts, strict=True):
-            pen.write(case.stream, one.checked)
-            if one.line is not None:
-                pen.write(one.contract, BillLineAdded(one.line))
-        return pen.work()
+        case = await self.case(owner, party, cdr_id, now=now)
+        if case is None or _was_accepted(case):
+            return Work()
+        return await self._judged([case], if_other=if_other)
 
-
-# --- what the records say ---------------------------------------------------------------------------
-
-
-class _Case(msgspec.Struct, frozen=True):
-    """A CDR that is to be examined, and everything that the records say of it."""
-
-    stream: str
-    version: int
-    """Of its stream now."""
-    now: datetime
-    fact: CdrReceived
-    earlier: str | None
-    """Hash of what came before under its id, if that was another."""
-    token: Token | None
-    at_terminal: bool
-    """Its driver paid at a terminal of ours, so that nobody's bill has a line of it."""
-    others: tuple[str, ...]
-    """Ids of the other CDRs of its session."""
-    billed_as: str | None
-    """The one among them that has a line (V02)."""
-    place: Location | None
-    """Our copy."""
-    contract: Contract | None
-    plan: Plan | None
-
-
-class _Records:
-    """Reads for many CDRs side by side, and what several of them name once."""
-
-    def __init__(self, spine: Spine) -> None:
-        self._spine = spine
-        self._documents: dict[tuple[object, ...], asyncio.Task[object]] = {}
-
-    async def received(self, one: Recorded) -> _Case | None:
-        """The case that a fact of the log brings; None if there is nothing to examine."""
-        known = await self._spine.facts(one.stream)
-        if any(isinstance(other.fact, CdrChecked) and other.version > one.version for other in known):
-            return None  # Examined before this reading of the log.
-        fact, first = cast(CdrReceived, one.fact), next(o for o in known if isinstance(o.fact, CdrReceived))
-        if first.version == one.version:
-            return await self.case(one, None, one.at, known[-1].version)
-        earlier = cast(CdrReceived, first.fact).content_hash
-        if earlier == fact.content_hash:
-            return None  # The same content again: nothing new.
-        return await self.case(one, earlier, one.at, known[-1].version)  # V01
-
-    async def case(self, one: Recorded, earlier: str | None, now: datetime, version: int) -> _Case:
-        """A CDR with what the records say of it."""
-        fact, owner = cast(CdrReceived, one.fact), str(owner_of(one.stream))
-        cdr = fact.cdr
-        found = await self._spine.find(t.token, {"owner": owner, "ref": cdr.token_ref}, limit=1)
-        token = _read(found[0], Token) if found else None
-        contract = plan = None
-        if token is not None:
-            contract = await self._document(t.contract, Contract, owner=owner, contract_id=token.contract_id)
-        if contract is not None:
-            plan = await self._document(t.plan, Plan, owner=owner, plan_id=contract.plan_id)
-        others = await self._others(owner, cdr)
-        return _Case(
-            stream=one.stream,
-            version=version,
-            now=now,
-            fact=fact,
-            earlier=earlier,
-            token=token,
-            at_terminal=await self._paid_at_terminal(owner, cdr),
-            others=others,
-            billed_as=await self._billed(owner, cdr, others),
-            place=await self._document(
-                t.location, Location, owner=owner, party=str(cdr.party), location_id=cdr.cdr_location.id
-            ),
-            contract=contract,
-            plan=plan,
-        )
-
-    async def _paid_at_terminal(self, owner: str, cdr: Cdr) -> bool:
-        payment_id = (cdr.authorization_reference or "").lower()
-        if not payment_id:
-            return False
-        return await self._spine.get(t.terminal_payment, owner=owner, payment_id=payment_id) is not None
-
-    async def _others(self, owner: str, cdr: Cdr) -> tuple[str, ...]:
-        if cdr.session_id is None:
-            return ()
-        of: Row = {"owner": owner, "party": str(cdr.party), "session_id": cdr.session_id}
-        rows = await self._spine.find(t.cdr, of, order=("recorded_at",))
-        return tuple(cast(str, row["cdr_id"]) for row in rows if row["cdr_id"] != cdr.id)
-
-    async def _billed(self, owner: str, cdr: Cdr, others: tuple[str, ...]) -> str | None:
-        if not others:
+    async def case(self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime) -> Case | None:
+        """A CDR and what the records say of it; None if it never came, or was credited."""
+        known = await self._spine.facts(cdr_stream(owner, party, cdr_id))
+        came = any(isinstance(one.fact, CdrReceived) for one in known)
+        if not came or any(isinstance(one.fact, CdrCredited) for one in known):
             return None
-        lines = {"owner": owner, "cdr_party": str(cdr.party), "cdr_id": AnyOf(others)}
-        found = await self._spine.find(t.bill_line, lines, limit=1)
-        return cast(str, found[0]["cdr_id"]) if found else None
+        return await Records(self._spine).case(known, now)
 
-    async def _document(self, table: Table, kind: type[_T], **key: Cell) -> _T | None:
-        """The noun in this row; read once, however many CDRs name it."""
+    def judge(self, case: Case) -> Verdict:
+        """What the checks find in it now."""
+        return verdict(case, Beside(), self._verify)
 
-        async def read() -> object:
-            return _read(await self._spine.get(table, **key), kind)
+    async def decided(self, case: Case, decision: CdrDecided) -> Work:
+        """What an operator's decision leads to: accepted, a held CDR gets its line whatever holds it.
 
-        named = (table.name, *key.values())
-        if named not in self._documents:
-            self._documents[named] = asyncio.create_task(read())
-        return cast("_T | None", await self._documents[named])
+        Raises:
+            NotDecided: what refuses it only its issuer can mend; or there is a line, or no way to one.
+        """
+        pen = _Pen()
+        if decision.state is CdrState.ACCEPTED:
+            self._accept(case, decision, pen)
+            return await pen.work(self._spine)
+        if decision.state is CdrState.REJECTED and case.line is not None:
+            raise NotDecided("it is on a bill: dispute it, so that its issuer credits it")
+        pen.write(case.stream, decision, case.version)
+        return await pen.work(self._spine)
+
+    def _accept(self, case: Case, decision: CdrDecided, pen: _Pen) -> None:
+        if case.line is not None:
+            pen.write(case.stream, decision, case.version)
+            return
+        judged = self.judge(case)
+        refused = [str(one) for one in judged.examined.findings if is_refused((one,))]
+        if refused:
+            raise NotDecided(f"only its issuer can mend it: {'; '.join(refused)}")
+        missing = [one.text for one in judged.examined.findings if one.check == NO_LINE]
+        if missing:
+            raise NotDecided(f"it cannot be rated: {'; '.join(missing)}")
+        if judged.line is None and not case.at_terminal and not case.fact.cdr.credit:
+            raise NotDecided("it cannot be rated as it is")
+        pen.write(case.stream, decision, case.version)
+        _effects(case, judged.line, pen)
+
+    async def _judged(self, cases: Sequence[Case], *, if_other: bool = False) -> Work:
+        """What is found in each CDR, and the lines of those against which nothing stands."""
+        pen = _Pen()
+        for case in cases:
+            judged = verdict(case, pen.beside, self._verify)
+            findings = judged.examined.findings
+            billed = judged.line is not None or case.at_terminal or case.fact.cdr.credit
+            accepted = judged.may_be_billed and billed
+            checked = CdrChecked(accepted, tuple(map(str, findings)), judged.examined.unexamined)
+            if if_other and not accepted and case.standing and case.standing[-1] == checked:
+                continue
+            pen.write(case.stream, checked, case.version)
+            if accepted:
+                _effects(case, judged.line, pen)
+        return await pen.work(self._spine)
+
+    # --- once a day ---------------------------------------------------------------------------------
+
+    async def run(self, clock: Clock, every_s: float = RETRY_S) -> None:
+        """Try again what is held for want of something of ours, until cancelled."""
+        while True:
+            try:
+                await self.retry(clock.now())
+            except SpineDown as down:
+                log.warning("held CDRs cannot be examined now: %s", down)
+            await asyncio.sleep(every_s)
+
+    async def retry(self, now: datetime) -> int:
+        """Examine anew what is held for a fault of ours; returns how many are accepted now."""
+        accepted = 0
+        for owner in await self._owners():
+            held = {"owner": str(owner), "state": CdrState.HELD.value}
+            async for rows in pages(self._spine, t.cdr, held, ("recorded_at",)):
+                for row in rows:
+                    if _is_ours(str(row["findings"] or "")):
+                        party, cdr_id = PartyId.parse(str(row["party"])), str(row["cdr_id"])
+                        accepted += await self._retried(owner, party, cdr_id, now)
+        return accepted
+
+    async def _retried(self, owner: PartyId, party: PartyId, cdr_id: str, now: datetime) -> bool:
+        work = await self.again(owner, party, cdr_id, now=now, if_other=True)
+        if work == Work():
+            return False
+        try:
+            await self._spine.commit(work)
+        except StreamMoved:
+            return False  # Somebody decided meanwhile, or another line came first: tomorrow again.
+        checked = (fact for one in work.appends for fact in one.facts if isinstance(fact, CdrChecked))
+        return any(fact.accepted for fact in checked)
+
+    async def _owners(self) -> list[PartyId]:
+        return [PartyId.parse(str(row["party"])) for row in await self._spine.find(t.party, order=("party",))]
 
 
-def _read(row: Row | None, kind: type[_T]) -> _T | None:
-    return None if row is None else msgspec.json.decode(cast(str, row["document"]), type=kind)
+def state_of(case: Case) -> CdrState:
+    """Where a CDR that was not credited stands."""
+    if not case.standing:
+        return CdrState.RECEIVED
+    last = case.standing[-1]
+    return last.state if isinstance(last, CdrDecided) else checked_state(last.accepted, last.findings)
 
 
-# --- what follows from it ---------------------------------------------------------------------------
-
-
-class _Verdict(msgspec.Struct, frozen=True):
-    """What is written of a CDR."""
-
-    checked: CdrChecked
-    line: BillLine | None
-    contract: str
-    """Stream of the contract to which the line goes; empty without a line."""
-
-
-def _verdicts(cases: Sequence[_Case]) -> list[_Verdict]:
-    """One for each case, in their order; a session gets one line among them, too (V02)."""
-    verdicts, billed = list[_Verdict](), set[tuple[PartyId, str]]()
-    for case in cases:
-        findings, line = _found(case, _known(case, billed))
-        accepted = line is not None or (case.at_terminal and may_be_billed(findings))
-        checked = CdrChecked(accepted, tuple(str(finding) for finding in findings))
-        contract = contract_stream(owner_of(case.stream), line.contract_id) if line else ""
-        verdicts.append(_Verdict(checked, line, contract))
-        if line is not None:
-            billed.add((line.cdr_party, line.cdr_id))
-    return verdicts
-
-
-def _known(case: _Case, billed: Collection[tuple[PartyId, str]]) -> Known:
-    token, party = case.token, case.fact.cdr.party
-    with_this_work = (other for other in case.others if (party, other) in billed)
-    return Known(
-        token=token is not None or case.at_terminal,
-        now=case.now,
-        blocked_since=token.last_updated if token and not token.valid else None,
-        billed_as=case.billed_as or next(with_this_work, None),
-        content_hash=case.fact.content_hash,
-        earlier_hash=case.earlier,
+def _was_accepted(case: Case) -> bool:
+    """It was, and so has all its effects, whatever came later."""
+    return any(
+        one.accepted if isinstance(one, CdrChecked) else one.state is CdrState.ACCEPTED
+        for one in case.standing
     )
 
 
-def _found(case: _Case, known: Known) -> tuple[tuple[Finding, ...], BillLine | None]:
-    """What is found, and the line if nothing stands against it."""
-    cdr = case.fact.cdr
-    try:
-        findings = validate(cdr, known)
-        if case.token is None or not may_be_billed(findings):
-            return findings, None
-        # Only now, as a CDR with impossible times or periods is none that can be priced.
-        findings = validate(cdr, _priced(case, known))
-        if not may_be_billed(findings):
-            return findings, None
-        line = _rated(case, case.token.contract_id)
-    except ArithmeticError:  # 1E+999999 kWh in the year 9999: no peer stops the bills of the others.
-        return (_held("a number or a date in the CDR is beyond reckoning"),), None
-    return ((*findings, line), None) if isinstance(line, Finding) else (findings, line)
+def _is_ours(findings: str) -> bool:
+    """Is something of ours missing?"""
+    return any(line.startswith(f"{NO_LINE} ") for line in findings.split("\n"))
 
 
-def _priced(case: _Case, known: Known) -> Known:
-    """With the price that the CDR's own tariffs give (V20); a CDR without any is V25's business."""
-    cdr = case.fact.cdr
-    if not cdr.tariffs:
-        return known
-    try:
-        cost = price(usage_of(cdr, time_zone=_zone(case).key), cdr.tariffs)
-    except NotPriced as refusal:
-        return msgspec.structs.replace(known, not_priced=str(refusal))
-    return msgspec.structs.replace(known, price=cost.total.before_taxes)
+def _effects(case: Case, line: BillLine | None, pen: _Pen) -> None:
+    """What an accepted CDR leads to."""
+    cdr, owner = case.fact.cdr, owner_of(case.stream)
+    pen.beside.accepted.add((cdr.party, cdr.id))
+    if line is not None:
+        pen.line(owner, line)
+    if cdr.credit:
+        _give_back(case, pen)
 
 
-def _rated(case: _Case, contract_id: str) -> BillLine | Finding:
-    """The line, or why there is none."""
-    cdr, contract, plan = case.fact.cdr, case.contract, case.plan
-    if contract is None:
-        return _held(f"contract {contract_id} is not in the records: add it")
-    if plan is None:
-        return _held(f"plan {contract.plan_id} of contract {contract_id} is not in the records: add it")
-    try:
-        zone = _zone(case)
-        line = bill_line(cdr, plan, contract, zone=zone)
-    except (NotRated, UnknownZone) as refusal:
-        return _held(str(refusal))
-    day = cdr.start_date_time.astimezone(zone).date()
-    if day < contract.valid_from or (contract.valid_to is not None and day > contract.valid_to):
-        return Finding("V30", Severity.HOLD, f"contract {contract_id} does not cover {day}")
-    return line if line.vat_percent is not None else _held("; ".join(line.notes))
-
-
-def _zone(case: _Case) -> ZoneInfo:
-    """The place's zone: by our copy of the location, else by the CDR, else by its country (rule 17)."""
-    return zone_named(usage_of(case.fact.cdr, time_zone=case.place and case.place.time_zone).time_zone)
-
-
-def _held(text: str) -> Finding:
-    return Finding(NO_LINE, Severity.HOLD, text)
+def _give_back(case: Case, pen: _Pen) -> None:
+    """Take the line of the CDR that a credit names from the bill; one that has none only bears the mark."""
+    original, cdr = case.original, case.fact.cdr
+    assert original is not None, "a credit of an unknown CDR is refused (V41)"
+    of = (original.cdr.party, original.cdr.id)
+    pen.write(original.stream, CdrCredited(cdr.id), original.version)
+    pen.beside.credited[of] = cdr.id
+    line = original.line or pen.beside.lines.get(of)
+    if line is not None:
+        pen.line(owner_of(case.stream), taken_back(line, cdr))
 
 
 class _Pen:
     """Collects facts for streams, each expected where the one before it leaves the stream."""
 
-    def __init__(self, versions: dict[str, int]) -> None:
-        self._versions = versions
-        self._appends: list[Append] = []
+    def __init__(self) -> None:
+        self._facts: list[tuple[str, Fact]] = []
+        self._versions: dict[str, int] = {}
+        self.beside = Beside()
+        """What this work does, for the CDRs that come later in it."""
 
-    def write(self, stream: str, fact: Fact) -> None:
-        """Add a fact behind those that are there, and those that this work adds."""
-        expected = self._versions[stream]
-        self._appends.append(Append(stream, expected, (fact,)))
-        self._versions[stream] = expected + 1
+    def write(self, stream: str, fact: Fact, version: int) -> None:
+        """Add a fact to a stream that was at this version when it was read."""
+        self._versions.setdefault(stream, version)
+        self._facts.append((stream, fact))
 
-    def work(self) -> Work:
-        return Work(tuple(self._appends))
+    def line(self, owner: PartyId, line: BillLine) -> None:
+        """Add a line to the bill of its contract, of which nothing was read."""
+        self._facts.append((contract_stream(owner, line.contract_id), BillLineAdded(line)))
+        self.beside.lines[line.cdr_party, line.cdr_id] = line
+
+    async def work(self, spine: Spine) -> Work:
+        """All that was written.
+
+        Where the contracts' streams end is read last: bills of other shards are written to them, too.
+        """
+        contracts = sorted({stream for stream, _ in self._facts} - self._versions.keys())
+        ends = await side_by_side(spine.version, contracts)
+        versions = self._versions | dict(zip(contracts, ends, strict=True))
+        appends: list[Append] = []
+        for stream, fact in self._facts:
+            appends.append(Append(stream, versions[stream], (fact,)))
+            versions[stream] += 1
+        return Work(tuple(appends))
+
+
+def kinds_of(findings: Iterable[str]) -> tuple[str, ...]:
+    """The numbers of findings as facts and rows have them."""
+    return tuple(dict.fromkeys(line.split(" ", 1)[0] for line in findings if line))

@@ -381,7 +381,7 @@ cdr = _view(
     "cdr",
     _key("party"),
     _key("cdr_id"),
-    Column("state", Text),  # ISSUED, DELIVERED; RECEIVED, ACCEPTED, HELD.
+    Column("state", Text),  # model.cdr.CdrState
     Column("session_id", Text),
     Column("token_ref", Text),
     Column("token_party", Text),
@@ -399,12 +399,16 @@ cdr = _view(
     Column("delivered_url", Text),
     Column("recorded_at", Moment),
     Column("credits", Text),  # The CDR that it gives back.
+    Column("evse_uid", Text),
+    Column("unexamined", Text),
     _some("cdr_by_credited", "owner", "credits", "party", only="credits IS NOT NULL"),
     Index("cdr_by_record", "owner", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_state", "owner", "state", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_token_party", "owner", "token_party", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_id", "owner", "cdr_id", "party"),
     Index("cdr_by_session", "owner", "party", "session_id"),
+    Index("cdr_by_token", "owner", "token_ref", "started_at", "party", "cdr_id"),
+    Index("cdr_by_evse", "owner", "party", "evse_uid", "started_at", "cdr_id"),
 )
 invoice_record = _view(
     "invoice_record",

@@ -16,6 +16,7 @@ from sqlalchemy import Table
 from elstrada.model import facts as f
 from elstrada.model.agreement import ALL_PARTIES
 from elstrada.model.booking import LIVING as LIVING_BOOKINGS
+from elstrada.model.cdr import CdrState, checked_state
 from elstrada.model.device import CommandName
 from elstrada.model.ids import PartyId
 from elstrada.model.reservation import LIVING
@@ -420,10 +421,10 @@ def _(fact: f.PaymentAdvised, at: Recorded, owner: str, rest: str) -> Iterable[C
     yield Change(t.advice, (owner, party, advice_id), columns, {"made_at": at.at})
 
 
-def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: str) -> dict[str, Cell]:
+def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: CdrState) -> dict[str, Cell]:
     cdr = fact.cdr
     return {
-        "state": state,
+        "state": state.value,
         "session_id": cdr.session_id,
         "token_ref": cdr.token_ref,
         "token_party": cdr.token_party and str(cdr.token_party),
@@ -435,26 +436,34 @@ def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: str) -> dict[st
         "total_after_taxes": cdr.total_cost.after_taxes,
         "document": _document(cdr),
         "credits": cdr.credit_reference_id if cdr.credit else None,
+        "evse_uid": cdr.cdr_location.evse_uid,
         "recorded_at": at.at,
     }
 
 
 @_on(f.CdrIssued)
 def _(fact: f.CdrIssued, at: Recorded, owner: str, _: str) -> Iterable[Change]:
-    columns = _cdr(fact, at, "ISSUED") | {"cost": _document(fact.cost)}
+    state = CdrState.WITHHELD if fact.withheld else CdrState.ISSUED
+    columns = _cdr(fact, at, state) | {"cost": _document(fact.cost)}
+    if fact.withheld:
+        columns["findings"] = "\n".join(fact.withheld)
     yield Change(t.cdr, (owner, str(fact.cdr.party), fact.cdr.id), columns)
 
 
 @_on(f.CdrReceived)
 def _(fact: f.CdrReceived, at: Recorded, owner: str, _: str) -> Iterable[Change]:
-    columns = _cdr(fact, at, "RECEIVED") | {"content_hash": fact.content_hash}
+    columns = _cdr(fact, at, CdrState.RECEIVED) | {"content_hash": fact.content_hash}
     yield Change(t.cdr, (owner, str(fact.cdr.party), fact.cdr.id), columns)
 
 
 @_on(f.CdrDelivered)
 def _(fact: f.CdrDelivered, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
     party, cdr_id = rest.split("/", 1)
-    columns: dict[str, Cell] = {"state": "DELIVERED", "delivered_to": fact.peer_id, "delivered_url": fact.url}
+    columns: dict[str, Cell] = {
+        "state": CdrState.DELIVERED.value,
+        "delivered_to": fact.peer_id,
+        "delivered_url": fact.url,
+    }
     yield Change(t.cdr, (owner, party, cdr_id), columns)
 
 
@@ -462,10 +471,23 @@ def _(fact: f.CdrDelivered, _: Recorded, owner: str, rest: str) -> Iterable[Chan
 def _(fact: f.CdrChecked, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
     party, cdr_id = rest.split("/", 1)
     columns: dict[str, Cell] = {
-        "state": "ACCEPTED" if fact.accepted else "HELD",
+        "state": checked_state(fact.accepted, fact.findings).value,
         "findings": "\n".join(fact.findings),
+        "unexamined": "\n".join(fact.unexamined),
     }
     yield Change(t.cdr, (owner, party, cdr_id), columns)
+
+
+@_on(f.CdrDecided)
+def _(fact: f.CdrDecided, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, cdr_id = rest.split("/", 1)
+    yield Change(t.cdr, (owner, party, cdr_id), {"state": fact.state.value})
+
+
+@_on(f.CdrCredited)
+def _(_: f.CdrCredited, __: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, cdr_id = rest.split("/", 1)
+    yield Change(t.cdr, (owner, party, cdr_id), {"state": CdrState.CREDITED.value})
 
 
 @_on(f.InvoiceRecordIssued)

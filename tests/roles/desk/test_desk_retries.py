@@ -155,8 +155,8 @@ def test_a_held_cdr_is_billed_when_its_cause_is_mended(desk: Desk, clock: StepCl
         position = await desk.spine.commit(Work((received,)))
         await desk.spine.commit(await Biller(desk.spine).handle(await desk.spine.read(position - 1)))
         line: Any = await done(desk, "cdr retry", cdr=rated.cdr_id)
-        assert (line.owner, line.state) == ("SE*RET", "HELD")
-        assert "V29" in line.findings
+        assert (line.owner, line.state) == ("SE*RET", "REJECTED")
+        assert "V29 R" in line.findings
         await with_a_driver(desk)
         line = await done(desk, "cdr retry", cdr=rated.cdr_id)
         assert (line.owner, line.state, line.findings) == ("SE*RET", "ACCEPTED", "")

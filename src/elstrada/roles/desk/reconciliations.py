@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from elstrada.billing.reconcile import HeldCdr, Sum
+from elstrada.model.cdr import IN_DOUBT, CdrState
 from elstrada.model.facts import InvoiceRecordIssued, InvoiceRecordWithdrawn
 from elstrada.model.ids import PartyId, invoice_record_stream
 from elstrada.model.party import Party, Role
@@ -33,7 +34,7 @@ from elstrada.spine.face import AnyOf, Append, Between, Put, Row, Where, Work
 from elstrada.spine.paging import EVER, pages
 
 _HINT = "see `elstrada reconciliation list`"
-_DISPUTED = "HELD"
+_IN_DOUBT = frozenset({*IN_DOUBT, CdrState.WITHHELD})
 _MOST_NAMED = 5
 
 _Own = Annotated[str | None, Meta(description="Our party; needed only if there are several.")]
@@ -262,7 +263,7 @@ async def _named_cdrs(
     wanted = tuple(dict.fromkeys(ids))
     found = between_them([cdr async for cdr in held_cdrs(desk.spine, str(own), wanted)], own, to)
     _refuse([one for one in wanted if one not in found], f"no CDR between {own} and {to}", Kind.MISSING)
-    _refuse([one for one in wanted if found[one].state == _DISPUTED], "held, for we dispute it")
+    _refuse([one for one in wanted if found[one].state in _IN_DOUBT], "held, for we dispute it")
     known = await invoiced(desk.spine, str(own), own, to, wanted, but)
     by_cpo: dict[str, list[str]] = {}
     for cdr_id in known:
@@ -294,7 +295,7 @@ async def _cdrs_of_period(
     }
     found: list[HeldCdr] = []
     async for rows in pages(desk.spine, t.cdr, where, ("recorded_at",)):
-        candidates = [held_cdr(row) for row in rows if row["state"] != _DISPUTED]
+        candidates = [held_cdr(row) for row in rows if row["state"] not in _IN_DOUBT]
         ids = [cdr.cdr_id for cdr in candidates]
         known = await invoiced(desk.spine, str(own), own, cpo if own == emsp else emsp, ids)
         found += [cdr for cdr in candidates if cdr.cdr_id not in known]

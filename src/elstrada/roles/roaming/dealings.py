@@ -63,7 +63,7 @@ class Dealings:
         async def keep(wire: msgspec.Struct, document: Json) -> Taken:
             cdr, identity = await self._read(noun, wire)
             self._must_speak_for(cdr.party)
-            return await take_cdr(self._means, self._peer.owner, cdr, identity, encode(document))
+            return await take_cdr(self._means, self._peer, cdr, identity, encode(document))
 
         return await self._kept(page, noun.wire, keep)
 

@@ -11,6 +11,7 @@ import msgspec
 from elstrada.model.cdr import Cdr
 from elstrada.model.facts import CdrReceived, RoamedSessionChanged
 from elstrada.model.ids import PartyId, cdr_stream, roamed_session_stream
+from elstrada.model.party import Peer
 from elstrada.model.session import Session
 from elstrada.model.token import TokenIdentity
 from elstrada.roles.roaming.holders import claimed_puts
@@ -68,12 +69,14 @@ async def take_session(
     return Taken.BUSY
 
 
-async def take_cdr(means: Means, owner: PartyId, cdr: Cdr, identity: TokenIdentity, raw: bytes) -> Taken:
+async def take_cdr(means: Means, peer: Peer, cdr: Cdr, identity: TokenIdentity, raw: bytes) -> Taken:
     """Record a CDR, once per party and id (T19).
 
     Args:
+        peer: who brought it.
         raw: the document as it came.
     """
+    owner = peer.owner
     if identity.party != owner:
         return Taken.NOT_OURS
     spine, stream = means.spine, cdr_stream(owner, cdr.party, cdr.id)
@@ -81,7 +84,7 @@ async def take_cdr(means: Means, owner: PartyId, cdr: Cdr, identity: TokenIdenti
     document: Row = {"hash": content_hash, "body": raw, "recorded_at": means.clock.now()}
     claimed = await claimed_puts(spine, owner, identity, cdr.token_ref)
     work = Work(
-        appends=(Append(stream, 0, (CdrReceived(cdr, content_hash),)),),
+        appends=(Append(stream, 0, (CdrReceived(cdr, content_hash, peer.id),)),),
         writes=(Put(t.document, document), *claimed),
     )
     try:

@@ -54,7 +54,7 @@ async def post_cdr(visit: Visit) -> Result:
     if cdr.party not in visit.speakers((Role.CPO,), chosen=False):
         return NOT_HERE
     location = _url(visit, cdr.party, cdr.id)
-    taken = await take_cdr(visit.means, visit.own.id, cdr, identity, visit.call.raw)
+    taken = await take_cdr(visit.means, visit.peer, cdr, identity, visit.call.raw)
     match taken:
         case Taken.NOT_OURS:
             return Refusal(Why.INVALID, "cdr_token is not of ours")
