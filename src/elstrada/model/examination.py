@@ -62,8 +62,8 @@ class Thresholds(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """V37: a session that ended longer ago should have its CDR."""
     loss_amount: Decimal = Decimal(1)
     """V45: what a retailer may lose on one session; the greater of this and of the next counts."""
-    loss_percent: Decimal = Decimal(10)
-    """V45: of the wholesale cost."""
+    loss_percent: Decimal = Decimal(50)
+    """V45: of the wholesale cost. Who sells at one price everywhere loses at dear places, and means to."""
     round_kwh: int = 5
     """V46: as many CDRs of an EVSE in a row may be of whole kWh."""
     sessions_a_day: int = 20

@@ -19,7 +19,6 @@ from elstrada.model.cost import Cost
 from elstrada.model.examination import Severity
 from elstrada.model.ids import PartyId
 from elstrada.model.invoice import BillLine
-from elstrada.model.token import AuthMethod
 from elstrada.roles.cdr_cases import Case
 from elstrada.spine.face import Row
 from elstrada.tariffs.price import price
@@ -236,10 +235,8 @@ def _neighbour(row: Mapping[str, object], place: CdrLocation) -> Neighbour:
 
 
 def _reference_given(case: Case) -> bool | None:
-    """We give references to payments at terminals of ours; to a token that a CPO asks about we give none."""
-    if case.at_terminal:
-        return True
-    return False if case.fact.cdr.auth_method is AuthMethod.AUTH_REQUEST else None
+    """Those of payments at terminals are on record; those that CPOs get when they ask about a token are not."""
+    return True if case.at_terminal else None
 
 
 def _zone_of(case: Case) -> tuple[str | None, bool]:

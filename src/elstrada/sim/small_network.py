@@ -5,11 +5,16 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
+from elstrada.model.agreement import Agreement
 from elstrada.model.device import EvsePlace, Station
+from elstrada.model.examination import Examination, Severity
+from elstrada.model.facts import AgreementMade
+from elstrada.model.ids import PartyId, agreement_stream
 from elstrada.model.location import Location
 from elstrada.sim import demo_network as demo
 from elstrada.sim.demo_lands import SWEDEN
 from elstrada.sim.plans import StationPlan, WorldPlan
+from elstrada.spine.face import Append
 
 
 def small_network(plan: WorldPlan, at: datetime) -> demo.DemoNetwork:
@@ -28,6 +33,16 @@ def small_network(plan: WorldPlan, at: datetime) -> demo.DemoNetwork:
         contracts=contracts,
         plans=demo.PLANS,
     )
+
+
+def agreed_by(owner: PartyId) -> tuple[Append, ...]:
+    """What the retailer has agreed with the CPO of a world, where sessions are short, prices of its plans are the same
+    everywhere, and some stations decide by themselves or have clocks that cannot be believed: such findings only warn."""
+    if owner != demo.RETAILER:
+        return ()
+    warned: dict[str, Severity] = {check: Severity.WARN for check in ("V09", "V10", "V11", "V32", "V45")}
+    fact = AgreementMade("ELS", Agreement(cdrs=Examination(severities=warned)))
+    return (Append(agreement_stream(owner, "ELS"), 0, (fact,)),)
 
 
 def _station(number: int, plan: StationPlan, at: datetime) -> tuple[Location, demo.Post]:

@@ -19,7 +19,7 @@ from elstrada.sim.mishaps import Mishaps
 from elstrada.sim.network import Lines
 from elstrada.sim.plans import Hardening, StationPlan, WorldPlan, world_plan
 from elstrada.sim.report import Report
-from elstrada.sim.small_network import small_network
+from elstrada.sim.small_network import agreed_by, small_network
 from elstrada.sim.sockets import Car, Socket
 from elstrada.sim.station_kinds import planned
 from elstrada.sim.stations import VirtualStation
@@ -121,7 +121,7 @@ class World:
         for installation in self._installations:
             spine = MemorySpine(self.clock, installation.store)
             puts = self.network.puts(installation.party.id, installation.keys, EPOCH)
-            await spine.commit(Work(writes=puts))
+            await spine.commit(Work(appends=agreed_by(installation.party.id), writes=puts))
             await installation.start()
         token_a = await self.emsp.invite("ELS")
         await self.cpo.register("RET", self.emsp.url, token_a)

@@ -407,6 +407,8 @@ cdr = _view(
     Index("cdr_by_token_party", "owner", "token_party", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_id", "owner", "cdr_id", "party"),
     Index("cdr_by_session", "owner", "party", "session_id"),
+    Index("cdr_by_issuer", "owner", "party", "recorded_at", "cdr_id"),
+    Index("cdr_by_issuer_and_state", "owner", "party", "state", "recorded_at", "cdr_id"),
     Index("cdr_by_token", "owner", "token_ref", "started_at", "party", "cdr_id"),
     Index("cdr_by_evse", "owner", "party", "evse_uid", "started_at", "cdr_id"),
 )

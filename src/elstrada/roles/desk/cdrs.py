@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from elstrada.billing.cdr import cdr_id_of
-from elstrada.model.cdr import Cdr
+from elstrada.model.cdr import IN_DOUBT, Cdr, CdrState
 from elstrada.model.cost import Cost
-from elstrada.model.ids import PartyId
 from elstrada.model.party import Role
-from elstrada.roles.biller import Biller
+from elstrada.roles.biller import Biller, kinds_of
+from elstrada.roles.desk import cdr_inbox
+from elstrada.roles.desk.cdr_found import (
+    CdrLine,
+    CheckNumber,
+    Issuer,
+    Own,
+    copies_of,
+    key_of,
+    received_copy,
+    shown_line,
+)
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.desk.lookups import line_of, needed, own_parties, own_party, party_id, sane_moment
+from elstrada.roles.desk.lookups import line_of, needed, own_party, party_id, sane_moment
 from elstrada.roles.desk.paging import After, Page, owners, page_of
 from elstrada.roles.desk.session_card import reckoned_lines, station_said
 from elstrada.roles.desk.shapes import Count, Moment
 from elstrada.roles.rater import CODE, Rater, source_of
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Between, Row, Where, Work
+from elstrada.spine.face import Between, Row, Where, Work
 from elstrada.spine.paging import EVER
 from elstrada.tariffs.explain import Step, explain, steps
 from elstrada.tariffs.phrases import BOOKS, Phrases, Tongue
@@ -31,12 +39,15 @@ from elstrada.tariffs.refusals import NotPriced, UnknownZone
 from elstrada.tariffs.usage import usage_of
 from elstrada.tariffs.wording import money
 
-_Own = Annotated[str | None, Meta(description="Whose copy, one of our parties; all by default.")]
-
 
 class ListCdrs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    party: _Own = None
-    state: Annotated[str | None, Meta(description="ISSUED, DELIVERED; RECEIVED, ACCEPTED or HELD.")] = None
+    party: Own = None
+    state: Annotated[
+        str | None,
+        Meta(description="Where it stands, such as HELD; with --check by default any in doubt."),
+    ] = None
+    check: Annotated[CheckNumber | None, Meta(description="Only those with a finding of this number.")] = None
+    issuer: Annotated[str | None, Meta(description="Only those of this CPO.")] = None
     since: Annotated[Moment | None, Meta(description="Recorded at or after.")] = None
     until: Annotated[Moment | None, Meta(description="Recorded before.")] = None
     limit: Annotated[Count, Meta(description="Most lines, the newest first.")] = 100
@@ -46,32 +57,15 @@ class ListCdrs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class ExplainCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cdr: Annotated[str, Meta(description="Its id.")]
     language: Annotated[Tongue, Meta(description="Of the text.")] = Tongue.EN
-    party: _Own = None
-    issuer: Annotated[str | None, Meta(description="The CPO that issued it; needed only if two did.")] = None
+    party: Own = None
+    issuer: Issuer = None
 
 
 class RetryCdr(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cdr: Annotated[str, Meta(description="Its id; with --session that of a session which got none.")]
     session: Annotated[bool, Meta(description="Rate a session of ours that could not be rated.")] = False
-    party: _Own = None
-    issuer: Annotated[str | None, Meta(description="The CPO that issued it; needed only if two did.")] = None
-
-
-class CdrLine(msgspec.Struct, frozen=True, kw_only=True):
-    owner: str
-    party: str
-    cdr_id: str
-    state: str | None
-    session_id: str | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    total_energy: Decimal | None
-    """kWh."""
-    total_before_taxes: Decimal | None
-    total_after_taxes: Decimal | None
-    currency: str | None
-    findings: str | None
-    """Why it is held, one finding a line."""
+    party: Own = None
+    issuer: Issuer = None
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,11 +84,34 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 async def list_cdrs(desk: Desk, params: ListCdrs) -> Page[CdrLine]:
     since, until = sane_moment(params.since, "/since"), sane_moment(params.until, "/until")
     where: Where = {"recorded_at": Between(since or EVER.low, until)}
-    if params.state is not None:
-        where = {**where, "state": params.state.upper()}
-    wheres = [{**where, "owner": owner} for owner in await owners(desk, params.party)]
-    rows = await page_of(desk, t.cdr, wheres, ("-recorded_at",), limit=params.limit, after=params.after)
+    if params.issuer is not None:
+        where = {**where, "party": str(party_id(params.issuer, pointer="/issuer"))}
+    state = None if params.state is None else _state(params.state)
+    states = IN_DOUBT if state is None and params.check is not None else (state,)
+    wheres = [
+        {**where, "owner": owner, **({} if one is None else {"state": one.value})}
+        for owner in await owners(desk, params.party)
+        for one in states
+    ]
+    check = params.check
+    rows = await page_of(
+        desk,
+        t.cdr,
+        wheres,
+        ("-recorded_at",),
+        limit=params.limit,
+        after=params.after,
+        fits=None if check is None else lambda row: check in kinds_of(str(row["findings"] or "").split("\n")),
+    )
     return rows.lines(lambda row: line_of(CdrLine, row))
+
+
+def _state(text: str) -> CdrState:
+    try:
+        return CdrState(text.upper())
+    except ValueError:
+        says = f"no state of a CDR: {text[:20]!r}; expected one of {', '.join(CdrState)}"
+        raise Refused(Kind.USAGE, says, pointer="/state") from None
 
 
 async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
@@ -138,15 +155,14 @@ async def retry_cdr(desk: Desk, params: RetryCdr) -> CdrLine:
 
 async def _examined_again(desk: Desk, params: RetryCdr) -> CdrLine:
     """Examine a held CDR anew; what still stands against it is in the answer."""
-    rows = await _found(desk, params)
-    row = next((row for row in rows if row["state"] == "HELD"), rows[0])
-    owner, party, cdr_id = party_id(str(row["owner"])), party_id(str(row["party"])), str(row["cdr_id"])
+    row = await received_copy(desk, params)
+    owner, party, cdr_id = key_of(row)
     work = await Biller(desk.spine).again(owner, party, cdr_id, now=desk.clock.now())
     if work == Work():
         says = f"CDR {cdr_id} of {party} is not held: it is {row['state']}, or was accepted before"
         raise Refused(Kind.CONFLICT, says, "see `elstrada cdr list --state HELD`", "/cdr")
     await desk.spine.commit(work)
-    return await _line(desk, owner, party, cdr_id)
+    return await shown_line(desk, owner, party, cdr_id)
 
 
 async def _rated_again(desk: Desk, params: RetryCdr) -> CdrLine:
@@ -164,12 +180,7 @@ async def _rated_again(desk: Desk, params: RetryCdr) -> CdrLine:
         found = await desk.spine.get(t.finding, source=source_of(owner, session_id), code=CODE)
         says = f"session {session_id} still cannot be rated: {found['sample'] if found else ''}"
         raise Refused(Kind.CONFLICT, says, "mend that, then repeat the command", "/cdr")
-    return await _line(desk, owner, owner, cdr_id_of(session_id))
-
-
-async def _line(desk: Desk, owner: PartyId, party: PartyId, cdr_id: str) -> CdrLine:
-    key = {"owner": str(owner), "party": str(party), "cdr_id": cdr_id}
-    return line_of(CdrLine, await needed(desk, t.cdr, f"CDR {cdr_id}", **key))
+    return await shown_line(desk, owner, owner, cdr_id_of(session_id))
 
 
 def _compared(cdr: Cdr, cost: Cost, phrases: Phrases) -> str:
@@ -185,24 +196,8 @@ def _compared(cdr: Cdr, cost: Cost, phrases: Phrases) -> str:
 
 async def _one(desk: Desk, params: ExplainCdr) -> Row:
     """The CDR meant; our own pricing of it goes before a copy we received of the same."""
-    rows = await _found(desk, params)
+    rows = await copies_of(desk, params)
     return next((row for row in rows if row["cost"] is not None), rows[0])
-
-
-async def _found(desk: Desk, params: ExplainCdr | RetryCdr) -> list[Row]:
-    """The copies our parties have of the CDR meant, of one issuer; at least one."""
-    owners = [await own_party(desk, params.party)] if params.party else await own_parties(desk.spine)
-    where: Where = {"cdr_id": params.cdr, "owner": AnyOf(tuple(str(owner.id) for owner in owners))}
-    if params.issuer is not None:
-        where = {**where, "party": str(party_id(params.issuer, pointer="/issuer"))}
-    rows = await desk.spine.find(t.cdr, where, limit=20)
-    if not rows:
-        raise Refused(Kind.MISSING, f"there is no CDR {params.cdr[:40]!r}", "see `elstrada cdr list`", "/cdr")
-    issuers = sorted({str(row["party"]) for row in rows})
-    if len(issuers) > 1:
-        says = f"several parties issued a CDR {params.cdr}: {', '.join(issuers)}"
-        raise Refused(Kind.USAGE, says, "say which with --issuer", "/issuer")
-    return rows
 
 
 def _shown(explanation: Explanation) -> str:
@@ -220,5 +215,6 @@ VERBS = (
         show=_shown,
         reads=True,
     ),
+    *cdr_inbox.VERBS,
     Verb("cdr retry", "Try a held CDR or an unrated session again.", RetryCdr, CdrLine, retry_cdr),
 )

@@ -27,5 +27,7 @@ def upgrade() -> None:
     op.execute(f"UPDATE cdr SET evse_uid = {_EVSE[dialect]}")  # noqa: S608
     op.execute("UPDATE cdr SET unexamined = '' WHERE findings IS NOT NULL")
     op.execute(f"UPDATE cdr SET state = 'REJECTED' WHERE state = 'HELD' AND {_REFUSED[dialect]}")  # noqa: S608
+    op.create_index("cdr_by_issuer", "cdr", ["owner", "party", "recorded_at", "cdr_id"])
+    op.create_index("cdr_by_issuer_and_state", "cdr", ["owner", "party", "state", "recorded_at", "cdr_id"])
     op.create_index("cdr_by_token", "cdr", ["owner", "token_ref", "started_at", "party", "cdr_id"])
     op.create_index("cdr_by_evse", "cdr", ["owner", "party", "evse_uid", "started_at", "cdr_id"])
