@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+
 from cdr_scene import (
     ALL,
     CDR,
@@ -34,7 +35,6 @@ from cdr_scene import (
     run,
     spine_with,
 )
-
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Price
 from elstrada.model.ids import PartyId, contract_stream

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+
 from cdr_scene import (
     ALL,
     CDR,
@@ -28,7 +29,6 @@ from cdr_scene import (
     run,
     spine_with,
 )
-
 from elstrada.billing.checks.face import SignedStatus
 from elstrada.model.agreement import Agreement
 from elstrada.model.cdr import Cdr, CdrState, SignedData, SignedValue

@@ -40,7 +40,7 @@ def agreed_by(owner: PartyId) -> tuple[Append, ...]:
     everywhere, and some stations decide by themselves or have clocks that cannot be believed: such findings only warn."""
     if owner != demo.RETAILER:
         return ()
-    warned: dict[str, Severity] = {check: Severity.WARN for check in ("V09", "V10", "V11", "V32", "V45")}
+    warned: dict[str, Severity] = dict.fromkeys(("V09", "V10", "V11", "V32", "V45"), Severity.WARN)
     fact = AgreementMade("ELS", Agreement(cdrs=Examination(severities=warned)))
     return (Append(agreement_stream(owner, "ELS"), 0, (fact,)),)
 

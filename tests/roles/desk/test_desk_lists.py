@@ -34,6 +34,7 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Row, Spine, Work
 
 WHOLE = {
+    "cdr findings": "sums of all findings, of which each issuer has as many kinds as there are checks",
     "finding makes": "sums of all findings, of which there are 10,000 kinds at most",
     "station certificates": "which of a station's certificates counts is seen from all of them",
     "party list": "there are as many as the installation acts for",
@@ -53,6 +54,7 @@ SAMPLES: dict[str, object] = {
     "code": "strayed",
     "running": True,
     "state": "HELD",
+    "check": "V20",
     "since": NOON,
     "until": NOON.replace(year=2027),
     "source": WANTED["source"],

@@ -24,35 +24,39 @@ from elstrada.model.agreement import (
     Which,
 )
 from elstrada.model.facts import AgreementEnded, AgreementMade
-from elstrada.model.ids import PartyId, agreement_stream
+from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
-from elstrada.model.party import Peer
 from elstrada.ocpi.versions import TABLES
 from elstrada.roaming.agreement import FREE
+from elstrada.roles.desk import agreed_checks
+from elstrada.roles.desk.agreement_found import (
+    OwnParty,
+    Partner,
+    PartnerParty,
+    known,
+    partner,
+    say,
+    with_party,
+)
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
-from elstrada.roles.desk.lookups import needed, own_party, party_id, sane_moment
+from elstrada.roles.desk.lookups import needed, sane_moment
 from elstrada.roles.desk.paging import After, Page, owners, page_of
 from elstrada.roles.desk.shapes import Count, Moment, Text36
 from elstrada.roles.roaming.agreements import agreement_in, agreement_made
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Row, Where, Work
+from elstrada.spine.face import Row, Where
 from elstrada.spine.paging import pages
 
 MODULES = frozenset(endpoint.module for table in TABLES.values() for endpoint in table) - FREE
 ALL, NONE = "all", "none"
 MOST_MONEY = Decimal(10**12)
 _TARIFF = re.compile(r"^([^@/]{1,36})(?:@([^/]{1,36})(?:/([^/]{1,36}))?(?:/([^/]{1,36}))?)?$")
-_Partner = Annotated[str, Meta(description="Our name for the connection.")]
-_With = Annotated[
-    str | None, Meta(description="A party of the partner; by default all without an agreement of their own.")
-]
-_Own = Annotated[str | None, Meta(description="Our party; needed only if there are several.")]
 _Modules = tuple[Annotated[str, Meta(max_length=40)], ...]
 
 
 class SetAgreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    partner: _Partner
-    with_party: _With = None
+    partner: Partner
+    with_party: PartnerParty = None
     sends: Annotated[
         _Modules, Meta(description="A module whose sender we are; repeatable; all, or none.")
     ] = ()
@@ -99,20 +103,20 @@ class SetAgreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     default: Annotated[
         bool, Meta(description="What is not named here is as by default, and not as it was.")
     ] = False
-    party: _Own = None
+    party: OwnParty = None
 
 
 class EndAgreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    partner: _Partner
-    with_party: _With = None
+    partner: Partner
+    with_party: PartnerParty = None
     note: Annotated[Annotated[str, Meta(max_length=500)], Meta(description="Why.")] = ""
-    party: _Own = None
+    party: OwnParty = None
 
 
 class ShowAgreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    partner: _Partner
-    with_party: _With = None
-    party: _Own = None
+    partner: Partner
+    with_party: PartnerParty = None
+    party: OwnParty = None
 
 
 class ListAgreements(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -145,35 +149,35 @@ class AgreementLine(msgspec.Struct, frozen=True, kw_only=True):
 
 async def set_agreement(desk: Desk, params: SetAgreement) -> AgreementLine:
     """Agree on something with a partner; what is not named stays as it was."""
-    owner, peer = await _peer(desk, params)
-    with_party = _with(peer, params.with_party)
-    _, row = await _known(desk, owner, peer.id, with_party)
+    owner, peer = await partner(desk, params.partner, params.party)
+    of = with_party(peer, params.with_party)
+    _, row = await known(desk, owner, peer.id, of)
     made = _changed(DEFAULT if params.default or row is None else agreement_made(row), params)
-    agreement = replace(made, party=with_party)
+    agreement = replace(made, party=of)
     await _check(desk, owner, agreement)
-    await _say(desk, owner, peer.id, AgreementMade(peer.id, agreement))
+    await say(desk, owner, peer.id, AgreementMade(peer.id, agreement))
     return _line(owner, peer.id, agreement, desk.clock.now(), desk.clock.now())
 
 
 async def end_agreement(desk: Desk, params: EndAgreement) -> AgreementLine:
     """End what is agreed with a partner, the default included; CDRs of what began are settled all the same."""
-    owner, peer = await _peer(desk, params)
-    with_party, now = _with(peer, params.with_party), desk.clock.now()
-    agreement, _ = await _known(desk, owner, peer.id, with_party)
-    await _say(desk, owner, peer.id, AgreementEnded(peer.id, with_party, params.note))
+    owner, peer = await partner(desk, params.partner, params.party)
+    of, now = with_party(peer, params.with_party), desk.clock.now()
+    agreement, _ = await known(desk, owner, peer.id, of)
+    await say(desk, owner, peer.id, AgreementEnded(peer.id, of, params.note))
     ends = now if agreement.valid_to is None else min(now, agreement.valid_to)
-    return _line(owner, peer.id, replace(agreement, party=with_party, valid_to=ends), now, now, params.note)
+    return _line(owner, peer.id, replace(agreement, party=of, valid_to=ends), now, now, params.note)
 
 
 async def show_agreement(desk: Desk, params: ShowAgreement) -> AgreementLine:
     """Say what is agreed with a partner now."""
-    owner, peer = await _peer(desk, params)
-    with_party = _with(peer, params.with_party)
-    agreement, row = await _known(desk, owner, peer.id, with_party)
+    owner, peer = await partner(desk, params.partner, params.party)
+    of = with_party(peer, params.with_party)
+    agreement, row = await known(desk, owner, peer.id, of)
     note = "" if row is None else str(row["note"] or "")
     changed_at = None if row is None else row["changed_at"]
     assert changed_at is None or isinstance(changed_at, datetime)
-    return _line(owner, peer.id, replace(agreement, party=with_party), desk.clock.now(), changed_at, note)
+    return _line(owner, peer.id, replace(agreement, party=of), desk.clock.now(), changed_at, note)
 
 
 async def list_agreements(desk: Desk, params: ListAgreements) -> Page[AgreementLine]:
@@ -185,43 +189,6 @@ async def list_agreements(desk: Desk, params: ListAgreements) -> Page[AgreementL
 
 
 # --- below ------------------------------------------------------------------------------------------
-
-
-async def _peer(desk: Desk, params: SetAgreement | EndAgreement | ShowAgreement) -> tuple[PartyId, Peer]:
-    owner = (await own_party(desk, params.party)).id
-    what = f"partner {params.partner[:36]!r} of {owner}"
-    row = await needed(
-        desk, t.peer, what, "see `elstrada partner list`", owner=str(owner), peer_id=params.partner
-    )
-    return owner, msgspec.json.decode(str(row["document"]), type=Peer)
-
-
-def _with(peer: Peer, named: str | None) -> PartyId | None:
-    if named is None:
-        return None
-    wanted = party_id(named, pointer="/with_party")
-    speaks_for = sorted({str(entry.party) for entry in peer.roles})
-    if speaks_for and str(wanted) not in speaks_for:
-        says = f"{peer.id} does not speak for {wanted}; it does for {', '.join(speaks_for)}"
-        raise Refused(Kind.MISSING, says, "see `elstrada partner list`", "/with_party")
-    return wanted
-
-
-async def _known(
-    desk: Desk, owner: PartyId, peer_id: str, with_party: PartyId | None
-) -> tuple[Agreement, Row | None]:
-    """What is agreed with that party: by itself, else with all, else by default."""
-    for party in dict.fromkeys((str(with_party or ALL_PARTIES), ALL_PARTIES)):
-        row = await desk.spine.get(t.agreement, owner=str(owner), peer_id=peer_id, party=party)
-        if row is not None:
-            return agreement_in(row), row
-    return DEFAULT, None
-
-
-async def _say(desk: Desk, owner: PartyId, peer_id: str, fact: AgreementMade | AgreementEnded) -> None:
-    stream = agreement_stream(owner, peer_id)
-    version = await desk.spine.version(stream)
-    await desk.spine.commit(Work(appends=(Append(stream, version, (fact,)),)))
 
 
 def _changed(known: Agreement, params: SetAgreement) -> Agreement:
@@ -436,4 +403,5 @@ VERBS = (
         end_agreement,
         show=_shown,
     ),
+    *agreed_checks.VERBS,
 )
