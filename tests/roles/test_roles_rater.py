@@ -31,7 +31,7 @@ from elstrada.model.quantity import MeterSample
 from elstrada.model.reckoning import Reckoning, StationCost, StationPrice
 from elstrada.model.settlement import Settlement
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
-from elstrada.roles.rater import CODE, DISAGREES, NAME, Rater
+from elstrada.roles.rater import CODE, DISAGREES, NAME, WITHHELD, Rater
 from elstrada.roles.settlements import NEGATIVE, UNPLACED
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Row, Work
@@ -188,6 +188,26 @@ def test_a_completed_session_becomes_a_cdr_priced_in_the_places_zone() -> None:
         assert (row["state"], row["total_after_taxes"]) == ("ISSUED", Decimal("67.50"))
 
     run(scene())
+
+
+def test_a_cdr_that_its_receiver_would_refuse_waits_until_somebody_has_looked() -> None:
+    async def scene(token_party: PartyId | None) -> None:
+        long_address = msgspec.structs.replace(location("T"), address="x" * 46)  # V51.
+        places = (put_station(EvsePlace(1, "L1", "E1")), put_location(long_address), ALL[2])
+        spine = await spine_with(*places, facts=session(token_party=token_party))
+        await rate(spine)
+        row = await spine.get(t.cdr, owner=str(OWNER), party=str(OWNER), cdr_id="s1")
+        found = await spine.get(t.finding, source="session:SE*ELS/s1", code=WITHHELD)
+        assert row is not None
+        if token_party is None:  # It is for nobody else.
+            assert (row["state"], found) == ("ISSUED", None)
+            return
+        assert row["state"] == "WITHHELD"
+        assert found is not None
+        assert "V51 R: cdr_location.address has 46 characters" in str(row["findings"])
+
+    for token_party in (EMSP, None):
+        run(scene(token_party))
 
 
 @pytest.mark.rule(25)

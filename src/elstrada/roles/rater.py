@@ -21,6 +21,7 @@ from elstrada.model.facts import CdrIssued, SessionCompleted, StationNoticed
 from elstrada.model.ids import PartyId, cdr_stream, owner_of
 from elstrada.model.notices import NoticeKind
 from elstrada.model.terminal import InvoiceCreator, TerminalSession, key_of
+from elstrada.roles.own_cdrs import refusals
 from elstrada.roles.rating import UNPRICED, Rating
 from elstrada.roles.settlements import DIFFERS, doubt, paid_otherwise, session_settled, settlements
 from elstrada.roles.side_by_side import side_by_side
@@ -33,6 +34,8 @@ NAME = "rater"
 """Of its cursor, for ever."""
 CODE = "not-rated"
 """Of its findings; their source is ``session:<owner>/<session id>``."""
+WITHHELD = "cdr-withheld"
+"""Likewise, of CDRs that their receivers would refuse; see `elstrada cdr list --state WITHHELD`."""
 DISAGREES = "station-cost-differs"
 """Likewise, of sessions of which the station reckoned another cost than we."""
 
@@ -91,6 +94,10 @@ class Rater:
         mended = await self._spine.get(t.finding, **source) is not None
         writes: tuple[Put | Delete, ...] = (Delete(t.finding, source),) if mended else ()
         issued = await self._invoiced(owner, issued)
+        refused = refusals(issued.cdr, issued.cost, done.at)
+        if refused:
+            issued = msgspec.structs.replace(issued, withheld=refused)
+            writes += (await self._finding(owner, session_id, WITHHELD, done.at, "; ".join(refused)),)
         told = reckoned and reckoned.cost
         differs = told and disagreement(told, issued.cost)
         if differs:

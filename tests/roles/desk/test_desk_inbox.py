@@ -107,7 +107,9 @@ def test_a_decision_needs_a_reason_and_is_told_with_it() -> None:
         desk = await desk_with(DEAR)
         assert isinstance(await done(desk, "cdr accept", cdr="c1"), Refusal)
         assert isinstance(await done(desk, "cdr accept", cdr="c1", reason=""), Refusal)
-        line: Any = await done(desk, "cdr dispute", cdr="c1", reason="99 for 10 kWh", by="Anna", check=["V20"])
+        line: Any = await done(
+            desk, "cdr dispute", cdr="c1", reason="99 for 10 kWh", by="Anna", check=["V20"]
+        )
         assert line.state == "DISPUTED"
         refused(await done(desk, "cdr dispute", cdr="c1", reason="again"), Kind.CONFLICT, "DISPUTED already")
         line = await done(desk, "cdr accept", cdr="c1", reason="they are right")

@@ -21,6 +21,7 @@ from roaming_world import (
     furnished,
     give,
     issue,
+    issued,
     json_text,
     known,
     location,
@@ -45,6 +46,8 @@ from elstrada.ocpi.body import encode
 from elstrada.ocpi.headers import token_of
 from elstrada.ocpi.versions import TABLES
 from elstrada.roaming.news import Kind
+from elstrada.roles.desk.cdr_inbox import DecideCdr, accept_cdr
+from elstrada.roles.desk.face import Desk
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.rows import identity_of, identity_row, location_row, tariff_row
 from elstrada.roles.roaming.stock import tariff_of
@@ -324,6 +327,25 @@ async def test_a_cdr_arrives_with_the_cost_the_cpo_gave_and_its_delivery_is_a_fa
     at = "emsp/2.1.1" if version == "2.1.1" else f"{version}/emsp"
     assert sent["delivered_url"] == f"https://ret.example/ocpi/{at}/cdrs/SE/ELS/C1"
     assert received["token_ref"] == world.ret.means.keys.token_ref(token().uid)
+
+
+@aio
+async def test_a_cdr_that_we_withhold_goes_to_nobody_until_an_operator_lets_it():
+    world = await furnished()
+    fact = msgspec.structs.replace(issued(world), withheld=("V51 R: too long",))
+    await world.els.happen(cdr_stream(ELS, ELS, "C1"), fact)
+    await world.settle()
+    assert await world.els.marks() == [("cdr", "C1")]
+    assert await world.ret.spine.find(t.cdr) == []
+    means = world.els.means
+    desk = Desk(spine=means.spine, keys=means.keys, clock=means.clock, chance=means.chance)
+    line = await accept_cdr(desk, DecideCdr(cdr="C1", reason="its receiver takes it", by="Anna"))
+    assert line.state == "ISSUED"
+    world.clock.pass_by(days=1)
+    await world.settle()
+    assert await world.els.marks() == []
+    [received] = await world.ret.spine.find(t.cdr)
+    assert received["cdr_id"] == "C1"
 
 
 @aio

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from elstrada.model.cdr import IN_DOUBT, CdrState
 from elstrada.model.facts import CdrDecided
+from elstrada.model.ids import cdr_stream
 from elstrada.roles.biller import Biller, NotDecided, kinds_of
 from elstrada.roles.desk.cdr_found import (
     CdrLine,
@@ -23,7 +24,9 @@ from elstrada.roles.desk.cdr_found import (
 )
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.paging import owners
+from elstrada.roles.rater import WITHHELD, source_of
 from elstrada.spine import tables as t
+from elstrada.spine.face import Append, Delete, Row, Work
 from elstrada.spine.paging import pages
 
 MOST_COUNTED = 20_000
@@ -61,22 +64,37 @@ class FindingCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def accept_cdr(desk: Desk, params: DecideCdr) -> CdrLine:
-    """Bill a CDR whatever holds it; what refuses it only its issuer can mend."""
-    return await _decide(desk, params, CdrState.ACCEPTED)
+    """Bill a CDR whatever holds it; what refuses it only its issuer can mend. One that we withhold may go."""
+    row = await received_copy(desk, params)
+    if row["state"] == CdrState.WITHHELD:
+        return await _release(desk, params, row)
+    return await _decide(desk, params, row, CdrState.ACCEPTED)
 
 
 async def reject_cdr(desk: Desk, params: DecideCdr) -> CdrLine:
     """Do not bill a CDR; its issuer must send another."""
-    return await _decide(desk, params, CdrState.REJECTED)
+    return await _decide(desk, params, await received_copy(desk, params), CdrState.REJECTED)
 
 
 async def dispute_cdr(desk: Desk, params: DecideCdr) -> CdrLine:
     """Note that its issuer was asked for a credit; a line that there is stays until that comes."""
-    return await _decide(desk, params, CdrState.DISPUTED)
+    return await _decide(desk, params, await received_copy(desk, params), CdrState.DISPUTED)
 
 
-async def _decide(desk: Desk, params: DecideCdr, state: CdrState) -> CdrLine:
-    row = await received_copy(desk, params)
+async def _release(desk: Desk, params: DecideCdr, row: Row) -> CdrLine:
+    owner, party, cdr_id = key_of(row)
+    stream = cdr_stream(owner, party, cdr_id)
+    checks = params.check or kinds_of(str(row["findings"] or "").split("\n"))
+    decision = CdrDecided(CdrState.ISSUED, params.reason, params.by, checks)
+    version = await desk.spine.version(stream)
+    source: Row = {"source": source_of(owner, str(row["session_id"])), "code": WITHHELD}
+    known = await desk.spine.get(t.finding, **source) is not None
+    writes = (Delete(t.finding, source),) if known else ()
+    await desk.spine.commit(Work((Append(stream, version, (decision,)),), writes))
+    return await shown_line(desk, owner, party, cdr_id)
+
+
+async def _decide(desk: Desk, params: DecideCdr, row: Row, state: CdrState) -> CdrLine:
     owner, party, cdr_id = key_of(row)
     biller, now = Biller(desk.spine), desk.clock.now()
     case = await biller.case(owner, party, cdr_id, now=now)

@@ -67,6 +67,7 @@ class _Seen(msgspec.Struct, frozen=True):
 
 
 _NOT_YET = Withheld("its token, place or start is not known yet")
+_REFUSED = Withheld("its receiver would refuse it: see `elstrada cdr list --state WITHHELD`")
 
 
 _AHEAD_S = 900
@@ -195,7 +196,7 @@ class Parcels:
     async def _cdr(self, peer: Peer, mark: Mark) -> Brought:
         found = await self._stock.cdr(mark.owner, mark.object_id)
         if found is None:
-            return _NOT_YET
+            return _REFUSED if await self._stock.is_withheld(mark.owner, mark.object_id) else _NOT_YET
         cdr, identity = found
         if not may_see_sessions_of(peer, identity.party):
             return None

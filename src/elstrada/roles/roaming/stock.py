@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from elstrada.model.booking import Booking, BookingLocation
-from elstrada.model.cdr import Cdr
+from elstrada.model.cdr import Cdr, CdrState
 from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, Station
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
@@ -339,15 +339,20 @@ class Stock:
         row = await self._spine.get(t.cdr, owner=str(owner), party=str(owner), cdr_id=cdr_id)
         return None if row is None else await self.cdr_of(owner, row)
 
+    async def is_withheld(self, owner: PartyId, cdr_id: str) -> bool:
+        """Does a CDR of ours wait until somebody has looked at it?"""
+        row = await self._spine.get(t.cdr, owner=str(owner), party=str(owner), cdr_id=cdr_id)
+        return row is not None and row["state"] == CdrState.WITHHELD
+
     async def cdr_of(self, owner: PartyId, row: Row) -> tuple[Cdr, TokenIdentity] | None:
-        """The same from its row.
+        """The same from its row; None also while we withhold it.
 
         On the wire a CDR is dated by when it was recorded, because that is what a peer's date filter
         is held against (R-26): it could otherwise be dated into a window the peer has already read.
         """
         identity = await self.identity(owner, row)
         recorded_at = row["recorded_at"]
-        if identity is None or not isinstance(recorded_at, datetime):
+        if identity is None or not isinstance(recorded_at, datetime) or row["state"] == CdrState.WITHHELD:
             return None
         cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
         return msgspec.structs.replace(cdr, last_updated=recorded_at), identity
