@@ -397,6 +397,7 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("cdr", "accept", "NONE", "--reason", "why"), "", 1, "there is no CDR"),
     (("cdr", "reject", "NONE", "--reason", ""), "", 2, "/reason"),
     (("cdr", "dispute", "NONE", "--reason", "why", "--check", "V00"), "", 2, "/check"),
+    (("cdr", "check", "-", "--party", "SE*ELS"), "[]", 6, "holds no OCPI CDR"),
     (("cdr", "findings", "--party", "DE*XXX"), "", 1, "not a party of this installation"),
     (("cdr", "retry", "NONE"), "", 1, "there is no CDR"),
     (("bill", "export", "--month", "2026-13"), "", 2, "/month"),

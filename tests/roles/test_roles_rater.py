@@ -192,9 +192,8 @@ def test_a_completed_session_becomes_a_cdr_priced_in_the_places_zone() -> None:
 
 def test_a_cdr_that_its_receiver_would_refuse_waits_until_somebody_has_looked() -> None:
     async def scene(token_party: PartyId | None) -> None:
-        long_address = msgspec.structs.replace(location("T"), address="x" * 46)  # V51.
-        places = (put_station(EvsePlace(1, "L1", "E1")), put_location(long_address), ALL[2])
-        spine = await spine_with(*places, facts=session(token_party=token_party))
+        crowns = msgspec.structs.replace(tariff("T", "4"), currency="KRN")
+        spine = await spine_with(*ALL[:2], put_tariff(crowns), facts=session(token_party=token_party))
         await rate(spine)
         row = await spine.get(t.cdr, owner=str(OWNER), party=str(OWNER), cdr_id="s1")
         found = await spine.get(t.finding, source="session:SE*ELS/s1", code=WITHHELD)
@@ -204,7 +203,7 @@ def test_a_cdr_that_its_receiver_would_refuse_waits_until_somebody_has_looked() 
             return
         assert row["state"] == "WITHHELD"
         assert found is not None
-        assert "V51 R: cdr_location.address has 46 characters" in str(row["findings"])
+        assert row["findings"] == "V24 R: 'KRN' is no currency of ISO 4217"
 
     for token_party in (EMSP, None):
         run(scene(token_party))

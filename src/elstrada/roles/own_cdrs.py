@@ -15,6 +15,9 @@ from elstrada.model.cost import Cost
 from elstrada.model.examination import Severity
 from elstrada.roles.cdr_verdicts import NO_LINE
 
+_OF_THE_WRITER = "V51"
+"""Whoever writes a CDR in a version's words cuts each text to what that allows."""
+
 
 def refusals(cdr: Cdr, cost: Cost | None, issued_at: datetime) -> tuple[str, ...]:
     """What a receiver would refuse in a CDR of ours, as facts have it; of a CDR that is for nobody else, nothing.
@@ -30,4 +33,6 @@ def refusals(cdr: Cdr, cost: Cost | None, issued_at: datetime) -> tuple[str, ...
         findings = examine(cdr, known).findings
     except ArithmeticError:
         return (f"{NO_LINE} {Severity.REJECT}: a number or a date in it is beyond reckoning",)
-    return tuple(str(one) for one in findings if one.severity is Severity.REJECT)
+    return tuple(
+        str(one) for one in findings if one.severity is Severity.REJECT and one.check != _OF_THE_WRITER
+    )

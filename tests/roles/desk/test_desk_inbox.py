@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import json
 import zipfile
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -20,8 +22,10 @@ from elstrada.model.cost import Price
 from elstrada.model.party import BusinessDetails, Party, PartyRole, Peer, PeerState, Role
 from elstrada.net.chance import SeededChance
 from elstrada.roles.desk.cdr_evidence import Evidence, masked
+from elstrada.roles.desk.cdr_files import CheckedCdr
 from elstrada.roles.desk.face import Desk, Kind, Refusal
 from elstrada.roles.keys import derived_keys
+from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Work
 from elstrada.spine.memory import MemorySpine
@@ -246,6 +250,75 @@ async def _spine(desk: Desk) -> MemorySpine:
 def test_what_cannot_be_agreed_is_refused(changes: dict[str, object], says: str) -> None:
     async def scene() -> None:
         refused(await done(await desk_with(), "agreement check", partner="els", **changes), Kind.USAGE, says)
+
+    run(scene())
+
+
+WIRE: dict[str, Any] = {
+    "country_code": "SE",
+    "party_id": "ELS",
+    "id": "C9",
+    "start_date_time": "2026-02-03T10:00:00Z",
+    "end_date_time": "2026-02-03T11:00:00Z",
+    "session_id": "S9",
+    "cdr_token": {
+        "country_code": "SE",
+        "party_id": "RET",
+        "uid": "04A1",
+        "type": "RFID",
+        "contract_id": "SERETC00000017",
+    },
+    "auth_method": "WHITELIST",
+    "cdr_location": {
+        "id": "L9",
+        "address": "Storgatan 9",
+        "city": "Luleå",
+        "country": "SWE",
+        "coordinates": {"latitude": "65.584816", "longitude": "22.156704"},
+        "evse_uid": "E9",
+        "evse_id": "SE*ELS*E9",
+        "connector_id": "1",
+        "connector_standard": "IEC_62196_T2",
+        "connector_format": "SOCKET",
+        "connector_power_type": "AC_3_PHASE",
+    },
+    "currency": "SEK",
+    "charging_periods": [
+        {"start_date_time": "2026-02-03T10:00:00Z", "dimensions": [{"type": "ENERGY", "volume": 25.0}]}
+    ],
+    "total_cost": {"before_taxes": 0, "taxes": []},
+    "total_energy": 25.0,
+    "total_time": 1.0,
+    "last_updated": "2026-02-03T11:00:05Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({}, ""),
+        ({"total_energy": 26.0}, "V14 R"),
+        ({"id": "C" * 37}, "V51 R: id has 37"),
+        ({"auth_method": "GUESS"}, "V51 R: /auth_method"),
+        ({"currency": "kr"}, "V24 R"),
+        ({"cdr_token": {**WIRE["cdr_token"], "uid": "FFFF"}}, "V29 R"),
+    ],
+)
+def test_a_file_is_examined_as_if_it_came_and_nothing_is_stored(
+    changes: dict[str, Any], finding: str
+) -> None:
+    async def scene() -> None:
+        desk = await desk_with()
+        token = Put(t.token, token_row(OWNER, CARD, desk.keys.token_ref(CARD.uid)))
+        await desk.spine.commit(Work(writes=(token,)))
+        content = base64.b64encode(json.dumps([WIRE | changes]).encode()).decode()
+        (checked,) = cast("tuple[CheckedCdr, ...]", await done(desk, "cdr check", file=content))
+        assert checked.row == 1
+        if finding:
+            assert [text for text in checked.findings if text.startswith(finding)], checked
+        else:
+            assert checked.findings == ()
+        assert await desk.spine.find(t.cdr) == []
 
     run(scene())
 

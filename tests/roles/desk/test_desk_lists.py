@@ -34,6 +34,7 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Row, Spine, Work
 
 WHOLE = {
+    "cdr check": "they are the rows of a file that was handed in",
     "cdr findings": "sums of all findings, of which each issuer has as many kinds as there are checks",
     "finding makes": "sums of all findings, of which there are 10,000 kinds at most",
     "station certificates": "which of a station's certificates counts is seen from all of them",

@@ -12,7 +12,7 @@ from elstrada.model.cdr import IN_DOUBT, Cdr, CdrState
 from elstrada.model.cost import Cost
 from elstrada.model.party import Role
 from elstrada.roles.biller import Biller, kinds_of
-from elstrada.roles.desk import cdr_evidence, cdr_inbox
+from elstrada.roles.desk import cdr_evidence, cdr_files, cdr_inbox
 from elstrada.roles.desk.cdr_found import (
     CdrLine,
     CheckNumber,
@@ -217,5 +217,6 @@ VERBS = (
     ),
     *cdr_inbox.VERBS,
     *cdr_evidence.VERBS,
+    *cdr_files.VERBS,
     Verb("cdr retry", "Try a held CDR or an unrated session again.", RetryCdr, CdrLine, retry_cdr),
 )
