@@ -35,12 +35,18 @@ def small_network(plan: WorldPlan, at: datetime) -> demo.DemoNetwork:
     )
 
 
+_WARN: tuple[str, ...] = ("V03", "V04", "V05", "V09", "V10", "V11", "V32", "V45", "V46")
+
+
 def agreed_by(owner: PartyId) -> tuple[Append, ...]:
-    """What the retailer has agreed with the CPO of a world, where sessions are short, prices of its plans are the same
-    everywhere, and some stations decide by themselves or have clocks that cannot be believed: such findings only warn."""
+    """What the retailer has agreed with the CPO of a world: findings that only warn.
+
+    Its sessions are short, its plans cost the same everywhere, and some of its stations decide by themselves or
+    have clocks that cannot be believed, so that their sessions seem to overlap or to be too strong.
+    """
     if owner != demo.RETAILER:
         return ()
-    warned: dict[str, Severity] = dict.fromkeys(("V09", "V10", "V11", "V32", "V45"), Severity.WARN)
+    warned = dict.fromkeys(_WARN, Severity.WARN)
     fact = AgreementMade("ELS", Agreement(cdrs=Examination(severities=warned)))
     return (Append(agreement_stream(owner, "ELS"), 0, (fact,)),)
 
