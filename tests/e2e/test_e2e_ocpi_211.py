@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from foreign_peer import TOKEN_B, ForeignPeer
 from installation import CPO, EMSP, Installation, Json, Nursery, serving, wait_for
-from market import CARD, CONTRACT, CUSTOMER, PLAN, SUPPLY, location, tariff
+from market import CARD, CONTRACT, CUSTOMER, PLAN, SUPPLY, let_be_odd, location, tariff
 from ocpp_stations import Station16, plugged_in
 
 ALL = 'ocpi.versions = ["2.1.1", "2.2.1", "2.3.0"]'
@@ -156,6 +156,7 @@ def test_a_foreign_cpo_is_pulled_asks_and_is_billed(emsp: Installation) -> None:
             ["T9"],
         )
         known = wait_for(lambda: peer.told("PUT", "/tokens/SE/RET/"), "the token")[-1]
+        let_be_odd(emsp, "hostile-cpo")  # 25 kWh in an hour are more than 16 A give.
         assert (known.path, known.body["auth_id"]) == (f"/tokens/SE/RET/{CARD}", CONTRACT)
 
         _, answer = peer.asks(emsp, "POST", f"tokens/{CARD}/authorize", {"location_id": "L9"})

@@ -32,16 +32,17 @@ from elstrada.settings import HealthSection, HttpSection, OcpiSection, StationsS
 from elstrada.sim.clock import SimClock
 from elstrada.sim.demo_drivers import DemoDrivers
 from elstrada.sim.demo_engines import EngineRoom, engine_room
-from elstrada.sim.demo_neighbours import LOOPBACK, Door, introduce, neighbourhood
-from elstrada.sim.demo_network import CPO, EPOCH, PARTIES, RETAILER, DemoNetwork, Post, demo_network
+from elstrada.sim.demo_neighbours import DIJK, LOOPBACK, Door, introduce, neighbourhood
+from elstrada.sim.demo_network import CPO, EPOCH, ODD, PARTIES, RETAILER, DemoNetwork, Post, demo_network
 from elstrada.sim.habits import Habits
 from elstrada.sim.real_wire import RealDial
+from elstrada.sim.records import lenient
 from elstrada.sim.servers import ServersMissing
 from elstrada.sim.sockets import Socket
 from elstrada.sim.station_kinds import KINDS
 from elstrada.sim.stations import VirtualStation
 from elstrada.spine.ending import ended
-from elstrada.spine.face import Put, Work
+from elstrada.spine.face import Append, Put, Work
 
 _SOCKETS = 16
 """Lines opened at a time: the page must be there before all stations are."""
@@ -134,7 +135,7 @@ async def living(
     async with contextlib.AsyncExitStack() as stack:
         await engines.start()
         stack.push_async_callback(engines.close)
-        await engines.spine.commit(Work(writes=_puts(network, keys)))
+        await engines.spine.commit(Work(appends=_agreed(), writes=_puts(network, keys)))
         stack.push_async_callback(room.close_gateways)
         opening = asyncio.create_task(room.open_gateways(clock, seed))
         stack.push_async_callback(ended, opening)
@@ -154,6 +155,11 @@ async def living(
 
 def _puts(network: DemoNetwork, keys: Keys) -> tuple[Put, ...]:
     return tuple(put for party in (CPO, RETAILER) for put in network.puts(party, keys, EPOCH))
+
+
+def _agreed() -> tuple[Append, ...]:
+    """With both CPOs that the retailer's drivers go to."""
+    return tuple(lenient(RETAILER, cpo.party_id, ODD) for cpo in (CPO, DIJK.id))
 
 
 async def _opened(

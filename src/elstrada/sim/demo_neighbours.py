@@ -33,6 +33,7 @@ from elstrada.sim.demo_lands import NETHERLANDS
 from elstrada.sim.demo_network import (
     CPO,
     EPOCH,
+    ODD,
     RETAILER,
     DemoNetwork,
     Operator,
@@ -42,6 +43,7 @@ from elstrada.sim.demo_network import (
     sites,
     tariff,
 )
+from elstrada.sim.records import lenient
 from elstrada.spine.face import Work
 
 DIJK = Party(PartyId("NL", "DIJ"), (Role.CPO,), BusinessDetails("Dijkladen"), "EUR")
@@ -108,7 +110,8 @@ async def _opened(neighbour: Neighbour, folder: Path, clock: SimClock, seed: int
         records = (
             put for party in neighbour.parties for put in neighbour.network.puts(party.id, keys, EPOCH)
         )
-        await engines.spine.commit(Work(writes=tuple(records)))
+        agreed = (lenient(APP.id, HUB.id.party_id, ODD),) if APP in neighbour.parties else ()
+        await engines.spine.commit(Work(appends=agreed, writes=tuple(records)))
         ground = Ground(
             spine=engines.spine,
             post=engines.post,

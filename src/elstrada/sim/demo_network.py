@@ -30,6 +30,9 @@ EPOCH = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 """A Monday morning. Always the same, so that a seed always gives the same world."""
 CPO = PartyId("SE", "ELS")
 RETAILER = PartyId("SE", "RET")
+ODD = ("V03", "V05", "V09")
+"""Checks of CDRs that its drivers break: a card is drawn for the next site whichever town that is in, a car drives on
+from a station without power before its session has ended, and a power cut ends some sessions within a minute."""
 _DC_FROM_W = 50_000
 
 

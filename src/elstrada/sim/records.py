@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 
+from elstrada.model.agreement import Agreement
 from elstrada.model.device import Station
-from elstrada.model.ids import PartyId
+from elstrada.model.examination import Examination, Severity
+from elstrada.model.facts import AgreementMade
+from elstrada.model.ids import PartyId, agreement_stream
 from elstrada.model.invoice import Contract, Customer, Plan
 from elstrada.model.location import Location
 from elstrada.model.tariff import Tariff
@@ -16,7 +20,14 @@ from elstrada.roles.keys import Keys
 from elstrada.roles.roaming.rows import location_row
 from elstrada.roles.roaming.stock import OWN
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put
+from elstrada.spine.face import Append, Put
+
+
+def lenient(owner: PartyId, peer_id: str, checks: Iterable[str]) -> Append:
+    """The first agreement with a partner: findings of these checks hold none of its CDRs."""
+    examination = Examination(severities=dict.fromkeys(checks, Severity.WARN))
+    fact = AgreementMade(peer_id, Agreement(cdrs=examination))
+    return Append(agreement_stream(owner, peer_id), 0, (fact,))
 
 
 def put_station(station: Station, password: str, keys: Keys, at: datetime) -> Put:

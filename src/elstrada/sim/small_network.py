@@ -5,15 +5,13 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
-from elstrada.model.agreement import Agreement
 from elstrada.model.device import EvsePlace, Station
-from elstrada.model.examination import Examination, Severity
-from elstrada.model.facts import AgreementMade
-from elstrada.model.ids import PartyId, agreement_stream
+from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.sim import demo_network as demo
 from elstrada.sim.demo_lands import SWEDEN
 from elstrada.sim.plans import StationPlan, WorldPlan
+from elstrada.sim.records import lenient
 from elstrada.spine.face import Append
 
 
@@ -44,11 +42,7 @@ def agreed_by(owner: PartyId) -> tuple[Append, ...]:
     Its sessions are short, its plans cost the same everywhere, and some of its stations decide by themselves or
     have clocks that cannot be believed, so that their sessions seem to overlap or to be too strong.
     """
-    if owner != demo.RETAILER:
-        return ()
-    warned = dict.fromkeys(_WARN, Severity.WARN)
-    fact = AgreementMade("ELS", Agreement(cdrs=Examination(severities=warned)))
-    return (Append(agreement_stream(owner, "ELS"), 0, (fact,)),)
+    return (lenient(owner, "ELS", _WARN),) if owner == demo.RETAILER else ()
 
 
 def _station(number: int, plan: StationPlan, at: datetime) -> tuple[Location, demo.Post]:
