@@ -524,6 +524,13 @@ def test_a_receiver_who_knows_little_is_told_what_was_not_examined() -> None:
     }
 
 
+def test_a_cdr_that_names_no_session_is_of_none_that_is_unknown() -> None:
+    """V37: OCPI 2.1.1 has no such field."""
+    examined = examine(msgspec.structs.replace(an_hour(), session_id=None), full(session=None))
+    assert "V37 it names no session" in examined.unexamined
+    assert not [one for one in examined.findings if one.check == "V37"]
+
+
 @pytest.mark.parametrize("signed", [None, SignedStatus(unverified="EDL40 has no verifier")])
 def test_signed_data_that_nobody_verified_is_not_held_to_be_genuine(signed: SignedStatus | None) -> None:
     (text,) = [one for one in examine(PLAIN, full(signed=signed)).unexamined if one.startswith("V38")]

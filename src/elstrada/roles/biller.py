@@ -27,6 +27,7 @@ from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
 from elstrada.model.invoice import BillLine
 from elstrada.roles.cdr_cases import Case, Records
 from elstrada.roles.cdr_verdicts import NO_LINE, Beside, Verdict, taken_back, verdict
+from elstrada.roles.missing_cdrs import look_for_missing
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
 from elstrada.spine.clock import Clock
@@ -37,6 +38,8 @@ NAME = "biller"
 """Of its cursor, for ever."""
 RETRY_S = 86_400.0
 """What is held for want of something of ours is tried again once a day."""
+_LATE = frozenset({"V33", "V37"})
+"""Findings of what may have come after the CDR: its place, its session."""
 log = logging.getLogger(__name__)
 
 
@@ -132,22 +135,24 @@ class Biller:
     # --- once a day ---------------------------------------------------------------------------------
 
     async def run(self, clock: Clock, every_s: float = RETRY_S) -> None:
-        """Try again what is held for want of something of ours, until cancelled."""
+        """Try again what is held for want of something of ours, and look for CDRs that did not come, until cancelled."""
         while True:
             try:
                 await self.retry(clock.now())
+                for owner in await self._owners():
+                    await look_for_missing(self._spine, owner, clock.now())
             except SpineDown as down:
-                log.warning("held CDRs cannot be examined now: %s", down)
+                log.warning("CDRs cannot be looked at now: %s", down)
             await asyncio.sleep(every_s)
 
     async def retry(self, now: datetime) -> int:
-        """Examine anew what is held for a fault of ours; returns how many are accepted now."""
+        """Examine anew what is held for want of something that may have come; returns how many are accepted now."""
         accepted = 0
         for owner in await self._owners():
             held = {"owner": str(owner), "state": CdrState.HELD.value}
             async for rows in pages(self._spine, t.cdr, held, ("recorded_at",)):
                 for row in rows:
-                    if _is_ours(str(row["findings"] or "")):
+                    if _may_be_mended(str(row["findings"] or "")):
                         party, cdr_id = PartyId.parse(str(row["party"])), str(row["cdr_id"])
                         accepted += await self._retried(owner, party, cdr_id, now)
         return accepted
@@ -183,9 +188,9 @@ def _was_accepted(case: Case) -> bool:
     )
 
 
-def _is_ours(findings: str) -> bool:
-    """Is something of ours missing?"""
-    return any(line.startswith(f"{NO_LINE} ") for line in findings.split("\n"))
+def _may_be_mended(findings: str) -> bool:
+    """Was something missing, of ours or of what its party tells us, that may be there by now?"""
+    return not {NO_LINE, *_LATE}.isdisjoint(kinds_of(findings.split("\n")))
 
 
 def _effects(case: Case, line: BillLine | None, pen: _Pen) -> None:

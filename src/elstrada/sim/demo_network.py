@@ -226,13 +226,14 @@ def _station(
 
 def evse(uid: str, evse_id: str, power_w: int, land: Land, at: datetime) -> Evse:
     direct = power_w >= _DC_FROM_W
+    amperes = -(-power_w // (3 * 230))  # 11 kW are 16 A: OCPI 2.1.1 tells no power beside it.
     connector = Connector(
         id="1",
         standard="IEC_62196_T2_COMBO" if direct else "IEC_62196_T2",
         format="CABLE" if direct else "SOCKET",
         power_type="DC" if direct else "AC_3_PHASE",
         max_voltage=920 if direct else 230,
-        max_amperage=min(power_w // 400, 500) if direct else power_w // 690,
+        max_amperage=min(power_w // 400, 500) if direct else amperes,
         max_electric_power=power_w,
         tariff_ids=(tariff_id(land, direct=direct),),
         last_updated=at,

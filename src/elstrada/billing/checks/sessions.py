@@ -34,12 +34,14 @@ def _cost_differs(cdr: Cdr, session: Session, known: Known) -> Outcome:
 
 
 def session_unknown(cdr: Cdr, known: Known) -> Outcome:
-    """V37."""
+    """V37: before OCPI 2.2 a CDR does not name its session."""
     if known.session is not None:
         return None
+    if cdr.session_id is None:
+        return Unexamined("it names no session")
     if not known.sessions:
         return Unexamined("its party tells us of no sessions")
-    return f"its party tells us of its sessions, and not of {(cdr.session_id or '')[:36]!r}"
+    return f"its party tells us of its sessions, and not of {cdr.session_id[:36]!r}"
 
 
 def credit_does_not_fit(cdr: Cdr, known: Known) -> Outcome:
