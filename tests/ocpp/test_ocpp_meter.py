@@ -308,3 +308,16 @@ def test_a_time_we_write_is_read_back_to_the_millisecond(at: datetime) -> None:
     assert back is not None
     assert timedelta() <= at - back < timedelta(milliseconds=1)
     assert wire_time(at).endswith("Z")
+
+
+@pytest.mark.parametrize(
+    "text", ['OCMF|{"RD":[]}|{"SD":"30"}', "AP;0;3;ALCV3ABB", '{"signedMeterData":"T0NNRg=="}']
+)
+def test_what_a_meter_signed_is_kept_also_where_the_station_does_not_say_that_it_is_signed(text: str) -> None:
+    read = read_16({"value": text}, {"value": "1250"})
+
+    assert read.findings == ()
+    assert isinstance(read.ask, asks.RecordMeter)
+    (sample,) = read.ask.samples
+    assert sample.energy_wh == 1250
+    assert [reading.signed for reading in sample.readings] == [text]

@@ -32,6 +32,7 @@ from elstrada.model.reconciliation import InvoiceRecord
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.security import PasswordStep, SecuredBy, SecurityProfile
 from elstrada.model.session import Session
+from elstrada.model.signed import SignedCheck
 from elstrada.model.terminal import Advice, Terminal, TerminalState
 from elstrada.model.token import Allowed, AuthMethod
 from elstrada.model.unended import Presumed
@@ -513,6 +514,8 @@ class CdrIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     cost: Cost
     withheld: tuple[str, ...] = ()
     """What our own examination refuses in it (V01 to V52): until somebody has decided it goes to nobody."""
+    signed: SignedCheck | None = None
+    """What its signed meter values are worth; None: it has none."""
 
 
 class CdrDelivered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):

@@ -36,6 +36,8 @@ class SignedCheck(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     register_start: Decimal | None = None
     """kWh, of the same register as the end; None: no value tells it."""
     register_end: Decimal | None = None
+    left_out: tuple[str, ...] = ()
+    """Of our own CDRs: what was signed and has no room in one, each a sentence."""
 
     @property
     def energy_kwh(self) -> Decimal | None:

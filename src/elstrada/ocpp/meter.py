@@ -75,6 +75,15 @@ def read_number(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
+def is_signed_text(text: str) -> bool:
+    """Is it what a meter signed, though nobody says so? Not all stations of 1.6 write the format beside it."""
+    start = text[:_LOOKED_AT].lstrip()
+    return start.startswith(("OCMF|", "AP;")) or (start.startswith("{") and "signedMeterData" in text)
+
+
+_LOOKED_AT = 100
+
+
 def in_base_unit(
     value: Decimal, unit: str | None, measurand: str, multiplier: int = 0
 ) -> tuple[Decimal, str] | None:

@@ -25,6 +25,8 @@ from elstrada.roles.own_cdrs import refusals
 from elstrada.roles.rating import UNPRICED, Rating
 from elstrada.roles.settlements import DIFFERS, doubt, paid_otherwise, session_settled, settlements
 from elstrada.roles.side_by_side import side_by_side
+from elstrada.roles.signed_values import DOUBTED
+from elstrada.roles.signed_values import doubt as signed_doubt
 from elstrada.roles.spending import spending
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Cell, Delete, Put, Recorded, Row, Spine, Work
@@ -102,6 +104,9 @@ class Rater:
         differs = told and disagreement(told, issued.cost)
         if differs:
             writes += (await self._finding(owner, session_id, DISAGREES, done.at, differs),)
+        doubted = signed_doubt(issued)
+        if doubted:
+            writes += (await self._finding(owner, session_id, DOUBTED, done.at, doubted),)
         paid = await self._paid_otherwise(owner, session_id, done.at, issued.cost) if settled else None
         writes += (paid,) if paid else ()
         # Expecting version 0 makes it exactly one, should two raters ever work at once.

@@ -37,6 +37,7 @@ from elstrada.model.reckoning import MOST_TARIFFS, Reckoning
 from elstrada.model.tariff import Tariff
 from elstrada.roles.roaming.booking_books import booking_of_session
 from elstrada.roles.running import HOLDS, Running
+from elstrada.roles.signed_values import with_signed
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Recorded, Row, Spine
 from elstrada.tariffs.choose import choose
@@ -138,7 +139,10 @@ class Rating:
         )
         notices = (one.fact.notice for one in recorded if isinstance(one.fact, StationNoticed))
         settled = any(notice.kind is NoticeKind.SETTLEMENT for notice in notices)
-        return Rated(CdrIssued(cdr, priced.cost), reckoning_of(session_id, recorded), settled)
+        station_id, evse_id = done.stream.split("/", 2)[2], priced.told.evse_id
+        issued = CdrIssued(cdr, priced.cost)
+        issued = await with_signed(self._spine, owner, station_id, evse_id, issued, _facts(own))
+        return Rated(issued, reckoning_of(session_id, recorded), settled)
 
     async def final(self, owner: PartyId, session_id: str) -> Cost | None:
         """What a session cost, as its CDR says or will say; None while it is not complete.

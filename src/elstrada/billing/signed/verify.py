@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -17,7 +18,8 @@ from elstrada.model.signed import SignatureStatus, SignedCheck
 OCMF = "OCMF"
 MOST_VALUES = 100
 """Values of one CDR that are looked at."""
-_START, _END = "start", "end"
+_WH = Decimal("0.001")
+_PER_MILLE = Decimal("0.001")
 
 
 class _Verified(msgspec.Struct, frozen=True):
@@ -52,6 +54,19 @@ def verify(data: SignedData) -> SignedCheck:
         register_start=start,
         register_end=end,
     )
+
+
+def doubt_of(check: SignedCheck, total_energy: Decimal) -> str | None:
+    """What speaks against a CDR with these signed values, as a sentence; None: nothing that we can tell.
+
+    Args:
+        total_energy: kWh, as it is billed.
+    """
+    says = [check.wrong] if check.wrong else []
+    signed = check.energy_kwh
+    if signed is not None and abs(signed - total_energy) > max(_WH, abs(total_energy) * _PER_MILLE):
+        says.append(f"the signed registers differ by {signed} kWh, total_energy is {total_energy}")
+    return "; ".join((*says, *check.left_out)) or None
 
 
 def _verified(value: SignedValue, data: SignedData) -> _Verified:

@@ -16,7 +16,16 @@ from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, S
 from elstrada.model.quantity import MeterSample
 from elstrada.model.token import NO_AUTHORIZATION, Verdict
 from elstrada.ocpp.intake import Intake
-from elstrada.ocpp.meter import ENERGY, OUTLET, PERIODIC, Value, in_base_unit, read_number, samples_of
+from elstrada.ocpp.meter import (
+    ENERGY,
+    OUTLET,
+    PERIODIC,
+    Value,
+    in_base_unit,
+    is_signed_text,
+    read_number,
+    samples_of,
+)
 from elstrada.ocpp.notices import transfer
 from elstrada.ocpp.schema import Reader
 from elstrada.ocpp.table import Inbound, Outbound, Sendable, Unsendable, ask, order
@@ -235,7 +244,7 @@ def _value(sampled: m.SampledValue | m.StopTransactionSampledValue) -> Value | N
     """A sampled value in its base unit; None if it is no number."""
     measurand, context = sampled.measurand or ENERGY, sampled.context or PERIODIC
     phase, location = sampled.phase, sampled.location or OUTLET
-    if sampled.format == _SIGNED_DATA:
+    if sampled.format == _SIGNED_DATA or is_signed_text(sampled.value):
         return Value(measurand, None, sampled.unit or "", context, phase, location, sampled.value)
     number = read_number(sampled.value)
     based = None if number is None else in_base_unit(number, sampled.unit, measurand)
