@@ -400,6 +400,7 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("cdr", "check", "-", "--party", "SE*ELS"), "[]", 6, "holds no OCPI CDR"),
     (("cdr", "findings", "--party", "DE*XXX"), "", 1, "not a party of this installation"),
     (("cdr", "retry", "NONE"), "", 1, "there is no CDR"),
+    (("cdr", "transparency", "NONE", "--to", "values.xml"), "", 1, "there is no CDR"),
     (("bill", "export", "--month", "2026-13"), "", 2, "/month"),
     (("bill", "export", "--time-zone", "Europe/Atlantis"), "", 2, "not a time zone"),
     (("bill", "export", "--party", "DE*XXX"), "", 1, "not a party of this installation"),

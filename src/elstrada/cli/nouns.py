@@ -34,7 +34,7 @@ EXITS = {
 }
 _BESIDE = {
     "station": (("elstrada.cli.wirelog", "station_log"), ("elstrada.cli.fetching", "station_fetch")),
-    "cdr": (("elstrada.cli.evidence", "cdr_evidence"),),
+    "cdr": (("elstrada.cli.evidence", "cdr_evidence"), ("elstrada.cli.transparency", "cdr_transparency")),
     "firmware": (("elstrada.cli.firmware", "firmware_add"), ("elstrada.cli.firmware", "firmware_sign")),
 }
 """Commands on a noun that are no verbs of the desk, or more than one, for they go on, or read and write files:

@@ -69,6 +69,12 @@ async def copies_of(desk: Desk, params: Named) -> list[Row]:
     return rows
 
 
+async def own_copy(desk: Desk, params: Named) -> Row:
+    """The copy meant; one that we issued goes before one that came to us."""
+    rows = await copies_of(desk, params)
+    return next((row for row in rows if row["cost"] is not None), rows[0])
+
+
 async def received_copy(desk: Desk, params: Named) -> Row:
     """The copy that came to a party of ours, those in doubt first; else our own."""
     rows = await copies_of(desk, params)

@@ -12,14 +12,14 @@ from elstrada.model.cdr import IN_DOUBT, Cdr, CdrState
 from elstrada.model.cost import Cost
 from elstrada.model.party import Role
 from elstrada.roles.biller import Biller, kinds_of
-from elstrada.roles.desk import cdr_evidence, cdr_files, cdr_inbox
+from elstrada.roles.desk import cdr_evidence, cdr_files, cdr_inbox, cdr_signed
 from elstrada.roles.desk.cdr_found import (
     CdrLine,
     CheckNumber,
     Issuer,
     Own,
-    copies_of,
     key_of,
+    own_copy,
     received_copy,
     shown_line,
 )
@@ -30,7 +30,7 @@ from elstrada.roles.desk.session_card import reckoned_lines, station_said
 from elstrada.roles.desk.shapes import Count, Moment
 from elstrada.roles.rater import CODE, Rater, source_of
 from elstrada.spine import tables as t
-from elstrada.spine.face import Between, Row, Where, Work
+from elstrada.spine.face import Between, Where, Work
 from elstrada.spine.paging import EVER
 from elstrada.tariffs.explain import Step, explain, steps
 from elstrada.tariffs.phrases import BOOKS, Phrases, Tongue
@@ -116,7 +116,7 @@ def _state(text: str) -> CdrState:
 
 async def explain_cdr(desk: Desk, params: ExplainCdr) -> Explanation:
     """Tell how a CDR's price came about: as we reckoned it, or as its own tariffs give it."""
-    row = await _one(desk, params)
+    row = await own_copy(desk, params)
     cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
     try:
         usage = usage_of(cdr)
@@ -194,12 +194,6 @@ def _compared(cdr: Cdr, cost: Cost, phrases: Phrases) -> str:
     )
 
 
-async def _one(desk: Desk, params: ExplainCdr) -> Row:
-    """The CDR meant; our own pricing of it goes before a copy we received of the same."""
-    rows = await copies_of(desk, params)
-    return next((row for row in rows if row["cost"] is not None), rows[0])
-
-
 def _shown(explanation: Explanation) -> str:
     return "\n".join(explanation.lines)
 
@@ -219,4 +213,5 @@ VERBS = (
     *cdr_evidence.VERBS,
     *cdr_files.VERBS,
     Verb("cdr retry", "Try a held CDR or an unrated session again.", RetryCdr, CdrLine, retry_cdr),
+    *cdr_signed.VERBS,
 )
