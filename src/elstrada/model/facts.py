@@ -508,7 +508,7 @@ class BookingChanged(msgspec.Struct, frozen=True, tag=True):
 
 
 class CdrIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
-    """We, the CPO, made the CDR of a session. Exactly once per session (P4)."""
+    """We, the CPO, made the CDR of a session. Exactly once per session (P4), unless it was credited and reissued."""
 
     cdr: Cdr
     cost: Cost
@@ -516,6 +516,25 @@ class CdrIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """What our own examination refuses in it (V01 to V52): until somebody has decided it goes to nobody."""
     signed: SignedCheck | None = None
     """What its signed meter values are worth; None: it has none."""
+
+
+class CdrTakenBack(msgspec.Struct, frozen=True, tag=True):
+    """We credited this CDR of ours, the whole of it. Once per CDR."""
+
+    credit_id: str
+    """Of the credit CDR, which was issued with it."""
+    reason: str
+    by: str
+    """Who decided, as they named themselves."""
+
+
+class CdrReissued(msgspec.Struct, frozen=True, tag=True):
+    """Another CDR of its session took the place of this one, which we had credited. Once per CDR."""
+
+    cdr_id: str
+    """Of the other, which was issued with it."""
+    by: str
+    """Who decided, as they named themselves."""
 
 
 class CdrDelivered(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
@@ -663,6 +682,8 @@ Fact = (
     | PaymentAdvised
     | BookingChanged
     | CdrIssued
+    | CdrTakenBack
+    | CdrReissued
     | CdrDelivered
     | CdrReceived
     | CdrChecked

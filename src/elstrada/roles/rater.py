@@ -23,6 +23,7 @@ from elstrada.model.notices import NoticeKind
 from elstrada.model.terminal import InvoiceCreator, TerminalSession, key_of
 from elstrada.roles.own_cdrs import refusals
 from elstrada.roles.rating import UNPRICED, Rating
+from elstrada.roles.session_cdr import session_cdr
 from elstrada.roles.settlements import DIFFERS, doubt, paid_otherwise, session_settled, settlements
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.roles.signed_values import DOUBTED
@@ -55,7 +56,7 @@ class Rater:
         done = {one.fact.session_id: one for one in batch if isinstance(one.fact, SessionCompleted)}
         works = await side_by_side(lambda item: self._rate(item[1], item[0]), list(done.items()))
         works += await side_by_side(self._settled, [one for one in batch if _is_settlement(one)])
-        return await self._with_spending(
+        return await self.with_spending(
             Work(
                 appends=tuple(append for work in works for append in work.appends),
                 writes=tuple(write for work in works for write in work.writes),
@@ -65,15 +66,15 @@ class Rater:
     async def again(self, owner: PartyId, session_id: str) -> Work:
         """Rate a session that could not be rated before; nothing if it has its CDR, or is not complete."""
         done = await self._rating.completion(owner, session_id)
-        return Work() if done is None else await self._with_spending(await self._rate(done, session_id))
+        return Work() if done is None else await self.with_spending(await self._rate(done, session_id))
 
-    async def _with_spending(self, work: Work) -> Work:
-        """The work, and what its CDRs take from the prepaid credit of their tokens."""
+    async def with_spending(self, work: Work) -> Work:
+        """The work, and what its CDRs take from the prepaid credit of their tokens, or give back to it."""
         by_owner: dict[PartyId, list[CdrIssued]] = {}
         for append in work.appends:
             for fact in append.facts:
-                assert isinstance(fact, CdrIssued), "a rater makes CDRs"
-                by_owner.setdefault(owner_of(append.stream), []).append(fact)
+                if isinstance(fact, CdrIssued):
+                    by_owner.setdefault(owner_of(append.stream), []).append(fact)
         for owner, issued in by_owner.items():
             told = await spending(self._spine, owner, issued, issued[-1].cdr.last_updated)
             findings = [
@@ -140,7 +141,7 @@ class Rater:
         if session is None:
             return Work(writes=writes)
         session_id = str(session["session_id"])
-        row = await self._spine.get(t.cdr, owner=str(owner), party=str(owner), cdr_id=cdr_id_of(session_id))
+        row = await session_cdr(self._spine, owner, session_id)
         if row is None or row["cost"] is None:
             return Work(writes=writes)  # What rates it looks for payments.
         cost = msgspec.json.decode(str(row["cost"]), type=Cost)

@@ -102,8 +102,9 @@ class Rated(NamedTuple):
 class Rating:
     """Reads what is known of a session, its place and its tariff, and prices it."""
 
-    def __init__(self, spine: Spine, policy: Policy = OCPI_2_3_0) -> None:
-        self._spine, self._policy = spine, policy
+    def __init__(self, spine: Spine, policy: Policy = OCPI_2_3_0, *, mended: bool = False) -> None:
+        """``mended``: tariffs count as they are now, since what they were was wrong."""
+        self._spine, self._policy, self._mended = spine, policy, mended
         self._running: OrderedDict[str, Running] = OrderedDict()
         """Sessions of which the cost was asked while they ran, by id; the one asked last at the end."""
 
@@ -337,7 +338,8 @@ class Rating:
 
     def _cost(self, told: Trace, by: PriceList, usage: Usage, segments: Segments, end: datetime) -> Cost:
         usage = msgspec.structs.replace(usage, end=end, periods=segments.periods)
-        return _noted(price_with(usage, [by], self._policy), by, told, segments.notes)
+        cost = price_with(usage, [by], self._policy)
+        return _noted(cost, by, told, segments.notes, mended=self._mended)
 
     async def _own(self, owner: PartyId, tariff_id: str | None, at: datetime) -> Tariff | None:
         """The tariff of a session's token; None: it has none of its own.
@@ -385,6 +387,8 @@ class Rating:
     async def _tariff(self, owner: PartyId, tariff_id: str, at: datetime) -> Row | None:
         """What was replaced first after this moment, else what there is now (R-43)."""
         key: Row = {"owner": str(owner), "party": str(owner), "tariff_id": tariff_id}
+        if self._mended:
+            return await self._spine.get(t.tariff, **key)
         later = Between(low=at + _INSTANT)
         former = await self._spine.find(
             t.former_tariff, {**key, "replaced_at": later}, order=("replaced_at",), limit=1
@@ -422,9 +426,13 @@ def _running(priced: _Priced, version: int, now: datetime, clock: ClockOffset) -
     ).shortened()
 
 
-def _noted(cost: Cost, by: PriceList, told: Trace, more: tuple[str, ...]) -> Cost:
+def _noted(cost: Cost, by: PriceList, told: Trace, more: tuple[str, ...], *, mended: bool) -> Cost:
     notes = [*cost.notes, *more]
-    if by.tariff.last_updated > told.start:
+    if mended:
+        notes.append(
+            f"tariff {by.name} counts as it was mended at {by.tariff.last_updated:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    elif by.tariff.last_updated > told.start:
         notes.append(f"tariff {by.name} came after the session began; no earlier form is known (R-43)")
     if told.suspect:
         first = ", ".join(f"{one.wh} Wh at {one.at:%H:%M:%SZ}" for one in told.suspect[:_SHOWN])

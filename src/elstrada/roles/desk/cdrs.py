@@ -12,7 +12,7 @@ from elstrada.model.cdr import IN_DOUBT, Cdr, CdrState
 from elstrada.model.cost import Cost
 from elstrada.model.party import Role
 from elstrada.roles.biller import Biller, kinds_of
-from elstrada.roles.desk import cdr_evidence, cdr_files, cdr_inbox, cdr_signed
+from elstrada.roles.desk import cdr_credit, cdr_evidence, cdr_files, cdr_inbox, cdr_signed
 from elstrada.roles.desk.cdr_found import (
     CdrLine,
     CheckNumber,
@@ -213,5 +213,6 @@ VERBS = (
     *cdr_evidence.VERBS,
     *cdr_files.VERBS,
     Verb("cdr retry", "Try a held CDR or an unrated session again.", RetryCdr, CdrLine, retry_cdr),
+    *cdr_credit.VERBS,
     *cdr_signed.VERBS,
 )

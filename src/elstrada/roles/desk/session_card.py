@@ -10,7 +10,6 @@ from typing import Annotated, cast
 import msgspec
 from msgspec import Meta
 
-from elstrada.billing.cdr import cdr_id_of
 from elstrada.billing.reckoned import disagreement, shown
 from elstrada.model.allowance import LimitedBy, LimitKind, SessionLimit
 from elstrada.model.cost import Cost
@@ -31,6 +30,7 @@ from elstrada.roles.desk.session_energy import (
 )
 from elstrada.roles.desk.shapes import in_one_line
 from elstrada.roles.rating import Rating, reckoning_of
+from elstrada.roles.session_cdr import session_cdr
 from elstrada.roles.settlements import paid_otherwise, settlements
 from elstrada.spine import tables as t
 from elstrada.spine.face import Recorded, Row, Spine
@@ -108,7 +108,7 @@ async def show_session(desk: Desk, params: ShowSession) -> SessionCard:
     facts = await _facts(desk.spine, owner, row)
     told = reckoning_of(params.session, facts) or Reckoning()
     paid = await settlements(desk.spine, owner, row)
-    cdr = await desk.spine.get(t.cdr, owner=str(owner), party=str(owner), cdr_id=cdr_id_of(params.session))
+    cdr = await session_cdr(desk.spine, owner, params.session)
     cost = None if cdr is None or cdr["cost"] is None else msgspec.json.decode(str(cdr["cost"]), type=Cost)
     told_cost = await session_cost(desk, owner, row, facts, cdr, BOOKS[params.language])
     found = {name: row[name] for name in SessionCard.__struct_fields__ if name in row}

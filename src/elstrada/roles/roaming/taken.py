@@ -32,7 +32,8 @@ class _Month:
         if cdr_id in self._lately:
             return
         self._lately[cdr_id] = at
-        self.energy_wh += int(Decimal(str(row["total_energy"] or 0)) * 1000)
+        energy_wh = int(Decimal(str(row["total_energy"] or 0)) * 1000)
+        self.energy_wh += energy_wh if row["credits"] is None else -energy_wh
         self.cost += Decimal(str(row["total_before_taxes"] or 0))
         self.read_to = max(self.read_to, at)
 
