@@ -298,6 +298,8 @@ WRONG: tuple[tuple[tuple[str, ...], str, int, str], ...] = (
     (("station", "certificates", "--within-days", "-1"), "", 2, "/within_days"),
     (("station", "trust", "NOBODY", "no/such/file.pem"), "", 2, "cannot be read"),
     (("station", "trust", "NOBODY", "-"), "no certificate", 6, "one certificate in PEM"),
+    (("station", "home", "NOBODY", "--contract", "C1"), "", 1, "there is no station"),
+    (("station", "home", "NOBODY", "--evse", "-1"), "", 2, "--evse"),
     (("station", "treat", "NOBODY", "--ping", "off"), "", 1, "there is no station"),
     (("station", "treat", "NOBODY", "--assume", "ocpp1.5"), "", 2, "ocpp1.5"),
     (("station", "treat", "NOBODY", "--quirk", "openevse-kwh"), "", 2, "NAME=on"),

@@ -25,13 +25,15 @@ class Protocol(StrEnum):
     OCPP21 = "ocpp2.1"
 
 
-class EvsePlace(msgspec.Struct, frozen=True):
+class EvsePlace(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where one of a station's EVSEs stands in the owner's locations."""
 
     evse_id: int
     """OCPP number, from 1. OCPP 1.6 knows it as the connector id."""
     location_id: str
     evse_uid: str
+    home_of: str | None = None
+    """Contract id of the driver whose home charger it is; None: nobody's."""
 
 
 class Station(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

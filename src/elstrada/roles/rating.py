@@ -35,6 +35,7 @@ from elstrada.model.location import Location
 from elstrada.model.notices import NoticeKind
 from elstrada.model.reckoning import MOST_TARIFFS, Reckoning
 from elstrada.model.tariff import Tariff
+from elstrada.roles.home_charging import is_compensated, seat_of
 from elstrada.roles.roaming.booking_books import booking_of_session
 from elstrada.roles.running import HOLDS, Running
 from elstrada.roles.signed_values import with_signed
@@ -141,6 +142,8 @@ class Rating:
         notices = (one.fact.notice for one in recorded if isinstance(one.fact, StationNoticed))
         settled = any(notice.kind is NoticeKind.SETTLEMENT for notice in notices)
         station_id, evse_id = done.stream.split("/", 2)[2], priced.told.evse_id
+        if await is_compensated(self._spine, owner, station_id, evse_id, cdr):
+            cdr = msgspec.structs.replace(cdr, home_charging_compensation=True)
         issued = CdrIssued(cdr, priced.cost)
         issued = await with_signed(self._spine, owner, station_id, evse_id, issued, _facts(own))
         return Rated(issued, reckoning_of(session_id, recorded), settled)
@@ -458,12 +461,10 @@ def _clock(recorded: list[Recorded]) -> ClockOffset:
 
 def _seat(station: Station, evse_id: int) -> EvsePlace:
     """Where the EVSE stands; a station of one need not say which."""
-    for place in station.places:
-        if place.evse_id == evse_id:
-            return place
-    if evse_id == 0 and len(station.places) == 1:
-        return station.places[0]
-    raise Unplaced(f"EVSE {evse_id} of station {station.id} has no place in our locations")
+    seat = seat_of(station, evse_id)
+    if seat is None:
+        raise Unplaced(f"EVSE {evse_id} of station {station.id} has no place in our locations")
+    return seat
 
 
 def _document(row: Row) -> str:

@@ -11,9 +11,12 @@ _MOST = 1_000
 
 
 async def session_cdr(spine: Spine, owner: PartyId, session_id: str) -> Row | None:
-    """The row of the CDR of a session of ours that is neither a credit nor credited; None: there is none now."""
+    """The row of the CDR of a session of ours that is neither a credit nor credited; None: there is none now.
+
+    There is one at most: a session is reissued only in place of a CDR that was credited.
+    """
     where = {"owner": str(owner), "party": str(owner), "session_id": session_id}
-    rows = await spine.find(t.cdr, where, order=("recorded_at",), limit=_MOST)
+    rows = await spine.find(t.cdr, where, limit=_MOST)
     given_back = {row["credits"] for row in rows}
-    counting = [row for row in rows if row["credits"] is None and row["cdr_id"] not in given_back]
-    return counting[-1] if counting else None
+    counting = (row for row in rows if row["credits"] is None and row["cdr_id"] not in given_back)
+    return next(counting, None)

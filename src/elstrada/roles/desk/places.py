@@ -43,7 +43,8 @@ async def place_station(desk: Desk, params: PlaceStation) -> Placed:
     what = f"station {params.station[:48]!r} of {owner}"
     row = await needed(desk, t.station, what, "see `elstrada station list`", **key)
     places = await places_of(desk, owner, params.place)
-    station = msgspec.structs.replace(msgspec.json.decode(str(row["document"]), type=Station), places=places)
+    before = msgspec.json.decode(str(row["document"]), type=Station)
+    station = msgspec.structs.replace(before, places=_still_home(places, before.places))
     changed = {**key, "document": document(station), "changed_at": desk.clock.now()}
     await desk.spine.commit(Work(writes=(Put(t.station, changed, expected={"document": row["document"]}),)))
     said = tuple(f"{place.evse_id}={place.location_id}/{place.evse_uid}" for place in places)
@@ -65,6 +66,12 @@ async def places_of(desk: Desk, owner: PartyId, texts: tuple[str, ...]) -> tuple
             says = f"location {place.location_id} has no EVSE with the uid {place.evse_uid}"
             raise Refused(Kind.MISSING, says, pointer=f"/place/{number}")
     return places
+
+
+def _still_home(places: tuple[EvsePlace, ...], before: tuple[EvsePlace, ...]) -> tuple[EvsePlace, ...]:
+    """An EVSE that stays where it is stays the home charger of whom it was."""
+    homes = {msgspec.structs.replace(place, home_of=None): place.home_of for place in before}
+    return tuple(msgspec.structs.replace(place, home_of=homes.get(place)) for place in places)
 
 
 def _place(text: str, number: int) -> EvsePlace:

@@ -89,6 +89,8 @@ class StationCard(msgspec.Struct, frozen=True, kw_only=True):
     """The highest with which it ever spoke to us."""
     places: tuple[str, ...]
     """Location and EVSE under which drivers know it."""
+    homes: tuple[str, ...]
+    """EVSE number, and the contract of the driver whose home charger it is."""
     connectors: tuple[ConnectorLine, ...]
     reservations: tuple[ReservationLine, ...]
     """Those that have not ended."""
@@ -133,6 +135,7 @@ async def show_station(desk: Desk, params: ShowStation) -> StationCard:
             "minimum_profile": station.security.minimum.value,
             "proven_profile": station.security.proven.value,
             "places": [f"{place.evse_id}={place.location_id}/{place.evse_uid}" for place in station.places],
+            "homes": [f"{place.evse_id}={place.home_of}" for place in station.places if place.home_of],
             "connectors": [line_of(ConnectorLine, row) for row in rows],
             "reservations": await _reservations(desk, key),
             "local_list": card(station, await desk.spine.get(t.local_list, **key)),
@@ -194,6 +197,8 @@ def _lines(card: StationCard) -> Iterator[str]:
         yield f"  signatures {card.signatures}, by one of {card.signing_keys} keys"
     for place in card.places:
         yield f"  place      {place}"
+    for home in card.homes:
+        yield f"  home of    {home}"
     for connector in card.connectors:
         yield f"  connector  {_connector(connector)}"
     for one in card.reservations:

@@ -22,6 +22,7 @@ from elstrada.roles.desk.certificates import CERTIFICATES
 from elstrada.roles.desk.commands import COMMAND, COMMANDS
 from elstrada.roles.desk.configuring import CONFIGURE
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
+from elstrada.roles.desk.home_charger import HOME
 from elstrada.roles.desk.limit import LIMIT
 from elstrada.roles.desk.local_list import LOCAL_LIST
 from elstrada.roles.desk.lookups import document, line_of, needed, own_party
@@ -252,6 +253,7 @@ VERBS = (
     *reservations.VERBS,
     *mirror.VERBS,
     PLACE,
+    HOME,
     SECURE,
     UPDATE,
     LOGS,
