@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from elstrada.billing.cdr import cdr_id_of
+from elstrada.billing.reissue import credit_id_of, reissue_id_of
 from elstrada.model.ids import PartyId
 from elstrada.spine import tables as t
 from elstrada.spine.face import Row, Spine
-
-_MOST = 1_000
-"""CDRs of one session, its credits among them."""
 
 
 async def session_cdr(spine: Spine, owner: PartyId, session_id: str) -> Row | None:
     """The row of the CDR of a session of ours that is neither a credit nor credited; None: there is none now.
 
-    There is one at most: a session is reissued only in place of a CDR that was credited.
+    Each CDR's id says what its credit and the one in its place would be called, so nothing is searched.
     """
-    where = {"owner": str(owner), "party": str(owner), "session_id": session_id}
-    rows = await spine.find(t.cdr, where, limit=_MOST)
-    given_back = {row["credits"] for row in rows}
-    counting = (row for row in rows if row["credits"] is None and row["cdr_id"] not in given_back)
-    return next(counting, None)
+    cdr_id = cdr_id_of(session_id)
+    while (row := await _row(spine, owner, cdr_id)) is not None:
+        if await _row(spine, owner, credit_id_of(cdr_id)) is None:
+            return row
+        cdr_id = reissue_id_of(owner, cdr_id)
+    return None
+
+
+async def _row(spine: Spine, owner: PartyId, cdr_id: str) -> Row | None:
+    return await spine.get(t.cdr, owner=str(owner), party=str(owner), cdr_id=cdr_id)
