@@ -27,7 +27,14 @@ class HeldCdr(msgspec.Struct, frozen=True, kw_only=True):
     """kWh."""
     before_taxes: Decimal
     after_taxes: Decimal | None
+    credits: str | None = None
+    """The CDR that it gives back; then its cost is negative, and its energy what that CDR says (A21)."""
     recorded_at: datetime
+
+    @property
+    def energy(self) -> Decimal:
+        """What it adds to a sum, kWh: a credit takes off what the CDR that it gives back has added."""
+        return self.total_energy if self.credits is None else -self.total_energy
 
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +116,7 @@ def _meant(
 
 
 def sums_of(cdrs: Iterable[HeldCdr]) -> tuple[Sum, ...]:
-    """What CDRs come to, by currency. A credit CDR takes from it: its cost is negative, and its energy is told twice."""
+    """What CDRs come to, by currency. A credit and the CDR that it gives back add up to nothing."""
     by_currency: dict[str, list[HeldCdr]] = {}
     for cdr in cdrs:
         by_currency.setdefault(cdr.currency, []).append(cdr)
@@ -121,7 +128,7 @@ def _sum(currency: str, cdrs: Sequence[HeldCdr]) -> Sum:
     return Sum(
         currency=currency,
         cdrs=len(cdrs),
-        total_energy=sum((cdr.total_energy for cdr in cdrs), Decimal(0)),
+        total_energy=sum((cdr.energy for cdr in cdrs), Decimal(0)),
         before_taxes=sum((cdr.before_taxes for cdr in cdrs), Decimal(0)),
         after_taxes=None
         if any(amount is None for amount in after)

@@ -107,6 +107,7 @@ def held_cdr(row: Row) -> HeldCdr:
         total_energy=_amount(row, "total_energy"),
         before_taxes=_amount(row, "total_before_taxes"),
         after_taxes=after if isinstance(after, Decimal) else None,
+        credits=None if row["credits"] is None else str(row["credits"]),
         recorded_at=recorded_at,
     )
 
