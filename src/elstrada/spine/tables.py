@@ -401,6 +401,8 @@ cdr = _view(
     Column("credits", Text),  # The CDR that it gives back.
     Column("evse_uid", Text),
     Column("unexamined", Text),
+    Column("credited_by", Text),  # The credit CDR by which we took it back.
+    Column("replaced_by", Text),  # The CDR that took its place after that.
     _some("cdr_by_credited", "owner", "credits", "party", only="credits IS NOT NULL"),
     Index("cdr_by_record", "owner", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_state", "owner", "state", "recorded_at", "party", "cdr_id"),

@@ -450,6 +450,18 @@ def _(fact: f.CdrIssued, at: Recorded, owner: str, _: str) -> Iterable[Change]:
     yield Change(t.cdr, (owner, str(fact.cdr.party), fact.cdr.id), columns)
 
 
+@_on(f.CdrTakenBack)
+def _(fact: f.CdrTakenBack, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, cdr_id = rest.split("/", 1)
+    yield Change(t.cdr, (owner, party, cdr_id), {"credited_by": fact.credit_id})
+
+
+@_on(f.CdrReissued)
+def _(fact: f.CdrReissued, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
+    party, cdr_id = rest.split("/", 1)
+    yield Change(t.cdr, (owner, party, cdr_id), {"replaced_by": fact.cdr_id})
+
+
 @_on(f.CdrReceived)
 def _(fact: f.CdrReceived, at: Recorded, owner: str, _: str) -> Iterable[Change]:
     columns = _cdr(fact, at, CdrState.RECEIVED) | {"content_hash": fact.content_hash}

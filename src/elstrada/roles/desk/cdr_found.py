@@ -51,6 +51,10 @@ class CdrLine(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None
     findings: str | None
     """Why it is held, one finding a line."""
+    credited_by: str | None
+    """The credit CDR by which we took it back."""
+    replaced_by: str | None
+    """The CDR that took its place after that."""
 
 
 async def copies_of(desk: Desk, params: Named) -> list[Row]:
