@@ -17,7 +17,7 @@ from elstrada.billing.called_off import NOTE
 from elstrada.model import facts as f
 from elstrada.model.cdr import Cdr, CdrLocation
 from elstrada.model.cost import Price
-from elstrada.model.facts import CdrIssued
+from elstrada.model.facts import CdrIssued, CdrReissued, CdrTakenBack
 from elstrada.model.ids import PartyId, cdr_stream, station_stream
 from elstrada.model.location import GeoLocation
 from elstrada.model.party import BusinessDetails, PartyRole, Peer, PeerState, Role
@@ -412,6 +412,23 @@ def test_sessions_that_cannot_be_priced_are_told_with_the_reason_and_count_in_no
         assert reasons["CDR3"] == "it credits CDR CDR1"
         assert told.new_before_taxes == Decimal("33.00")
         assert "Without a price by it: 2" in shown("tariff simulate", told)
+
+    scene(steps, desk)
+
+
+def test_a_session_whose_cdr_was_credited_and_reissued_is_simulated_once(
+    desk: Desk, clock: StepClock
+) -> None:
+    async def steps(desk: Desk) -> None:
+        clock.at = NOON + timedelta(hours=3)
+        credit = cdr(3, tariff=T1, credit=True, credit_reference_id="CDR1")
+        await issued(desk, cdr(1, tariff=T1), credit, cdr(2, tariff=T1))
+        facts = (CdrTakenBack("CDR3", "wrong", "anna"), CdrReissued("CDR2", "anna"))
+        await desk.spine.commit(Work((Append(cdr_stream(ELS, ELS, "CDR1"), 1, facts),)))
+        told: Any = await done(desk, "tariff simulate", file=as_file(NEW), month="2026-02")
+        assert (told.priced, told.new_before_taxes) == (1, Decimal("33.00"))
+        reasons = {one.cdr_id: one.reason for one in told.unpriced_lines}
+        assert reasons == {"CDR1": "CDR CDR3 gives it back", "CDR3": "it credits CDR CDR1"}
 
     scene(steps, desk)
 

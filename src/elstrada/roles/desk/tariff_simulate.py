@@ -172,8 +172,9 @@ def _count(
     cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
     if instead_of is not None and all(one.id.upper() != instead_of.upper() for one in cdr.tariffs):
         return
-    if cdr.credit:
-        tally.refuse(UnpricedSession(cdr_id=cdr.id, reason=f"it credits CDR {cdr.credit_reference_id}"))
+    taken_back = _taken_back(cdr, row)
+    if taken_back is not None:
+        tally.refuse(UnpricedSession(cdr_id=cdr.id, reason=taken_back))
         return
     try:
         # Who went away before any energy flowed pays nothing, whatever the tariff.
@@ -182,6 +183,13 @@ def _count(
         tally.refuse(UnpricedSession(cdr_id=cdr.id, reason=str(problem)))
         return
     tally.price(_line(cdr, cost))
+
+
+def _taken_back(cdr: Cdr, row: Row) -> str | None:
+    """Why a CDR is nothing to price: it is a credit, or a credit took it back. Another may stand in its place."""
+    if cdr.credit:
+        return f"it credits CDR {cdr.credit_reference_id}"
+    return None if row["credited_by"] is None else f"CDR {row['credited_by']} gives it back"
 
 
 def _line(cdr: Cdr, cost: Cost) -> SimulatedSession:
