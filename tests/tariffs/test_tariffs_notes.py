@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from elstrada.billing.called_off import NOTE
+from elstrada.billing.reissue import credit_cost
 from elstrada.model.ids import PartyId
 from elstrada.model.measured import Measured
 from elstrada.model.session import ChargingPeriod, PeriodDimension
@@ -89,6 +90,9 @@ def notes_of_the_engine() -> Iterator[tuple[str, str]]:
     yield "note.untold", cut(limited(start_time="14:00"), ALWAYS, untold=True)
     yield "note.called_off", NOTE
     yield "note.came_after", "tariff SE*ELS*T1 came after the session began; no earlier form is known (R-43)"
+    yield "note.mended", "tariff SE*ELS*T1 counts as it was mended at 2026-11-05T12:00:00Z"
+    given_back = credit_cost(price(usage(), [tariff(ALWAYS)]), "C1", "the meter was wrong")
+    yield "note.gives_back", given_back.notes[0]
     yield "note.readings", "meter readings out of line were left out: 9 Wh at 12:00:00Z since the start"
 
 

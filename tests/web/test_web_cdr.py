@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from web_world import CPO, NOW, StandingClock, empty_spine, issue_cdr
 
+from elstrada.billing.reissue import credit_cost, credit_of
 from elstrada.model import facts as f
 from elstrada.model.cdr import Cdr
 from elstrada.model.ids import cdr_stream
@@ -94,6 +95,33 @@ def test_the_overview_leads_to_every_cdr_and_another_is_not_found() -> None:
     assert got(f"/cdrs/{CPO}/C1").status_code == 200  # Without steps: only its total.
     assert got(f"/cdrs/{CPO}/NONE").status_code == 404
     assert got("/cdrs/SE*XXX/C2").status_code == 404
+
+
+def test_a_cdr_that_was_taken_back_leads_to_its_credit_and_to_the_one_in_its_place() -> None:
+    async def steps() -> list[str]:
+        spine = empty_spine()
+        cdr = await priced(spine)
+        stream = cdr_stream(CPO, CPO, "C2")
+        cost = price(usage_of(cdr), [TARIFF])
+        credit = f.CdrIssued(credit_of(cdr, NOW), credit_cost(cost, "C2", "<b>wrong</b>"))
+        done = (f.CdrTakenBack("C2-C", "<b>wrong</b>", "anna"), f.CdrReissued("C1", "anna"))
+        appends = (Append(stream, 1, done), Append(cdr_stream(CPO, CPO, "C2-C"), 0, (credit,)))
+        await spine.commit(Work(appends=appends))
+        app = make_app(spine, StandingClock(), hosts=("site",))
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
+            paths = (f"/cdrs/{CPO}/C2", f"/cdrs/{CPO}/C2-C")
+            return [(await client.get(path, headers={"accept-language": "sv"})).text for path in paths]
+
+    taken_back, credit = asyncio.run(steps())
+    assert "Krediterad av" in taken_back
+    assert "Ersatt av" in taken_back
+    for other in ("C2-C", "C1"):
+        assert f'href="/cdrs/{CPO}/{other}"' in taken_back.replace("%2A", "*")
+    assert "Krediterar CDR" not in taken_back
+    assert f'href="/cdrs/{CPO}/C2"' in credit.replace("%2A", "*")
+    assert "Anmärkning: krediterar CDR C2: &lt;b&gt;wrong" in credit
+    assert "Att betala: -30,00 SEK" in credit
 
 
 def test_a_cdr_of_a_place_without_a_known_zone_says_so() -> None:

@@ -53,6 +53,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "note.all_free": "tariff {tariff} has no price for anything in this session: it is free (rule 7)",
         "note.limit": "{limit}: {was} became {now} before tax (rule 13)",
         "note.came_after": "tariff {tariff} came after the session began; no earlier form is known (R-43)",
+        "note.mended": "tariff {tariff} counts as it was mended at {at}",
+        "note.gives_back": "gives back CDR {cdr}: {reason}",
         "note.readings": "meter readings out of line were left out: {readings} since the start",
         "note.estimated_more": (
             "estimated: no reading was made at the change of price at {at} and at {more} more, so energy is "

@@ -54,6 +54,8 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "note.came_after": (
             "la tariffa {tariff} è successiva all'inizio della ricarica; non se ne conosce una forma precedente (R-43)"
         ),
+        "note.mended": "la tariffa {tariff} vale come corretta alle {at}",
+        "note.gives_back": "storna il CDR {cdr}: {reason}",
         "note.readings": "letture del contatore incoerenti non considerate: {readings} dall'inizio",
         "note.estimated_more": (
             "stimato: nessuna lettura al cambio di prezzo del {at} e ad altri {more}, quindi si assume che "

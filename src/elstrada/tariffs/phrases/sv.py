@@ -54,6 +54,8 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
         "note.came_after": (
             "tariff {tariff} kom efter att laddningen började; ingen tidigare form är känd (R-43)"
         ),
+        "note.mended": "tariff {tariff} räknas som den rättades {at}",
+        "note.gives_back": "krediterar CDR {cdr}: {reason}",
         "note.readings": "mätvärden som inte passar in utelämnades: {readings} från början",
         "note.estimated_more": (
             "uppskattat: inget mätvärde togs vid prisändringen {at} och vid {more} till, så energin antas ha "

@@ -30,6 +30,12 @@ class CdrPage(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[PricedStep, ...]
     sums: tuple[str, ...]
     """The total, taxes, and what is to be noted."""
+    gives_back: str = ""
+    """The CDR that this one credits; empty: it is no credit."""
+    given_back_by: str = ""
+    """The credit CDR; empty: this one stands."""
+    replaced_by: str = ""
+    """The CDR that took its place after that."""
 
 
 async def read_cdr(spine: Spine, party: str, cdr_id: str, language: str) -> CdrPage | None:
@@ -38,7 +44,13 @@ async def read_cdr(spine: Spine, party: str, cdr_id: str, language: str) -> CdrP
     if row is None or row["cost"] is None:
         return None
     cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
-    return page_of(cdr, msgspec.json.decode(str(row["cost"]), type=Cost), language)
+    page = page_of(cdr, msgspec.json.decode(str(row["cost"]), type=Cost), language)
+    return msgspec.structs.replace(
+        page,
+        gives_back=str(row["credits"] or ""),
+        given_back_by=str(row["credited_by"] or ""),
+        replaced_by=str(row["replaced_by"] or ""),
+    )
 
 
 def page_of(cdr: Cdr, cost: Cost, language: str) -> CdrPage:
