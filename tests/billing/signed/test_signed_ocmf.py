@@ -10,7 +10,6 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ocmf_scene import BY_NAME, Signer, der, payload, reading, record, signer
 
 from elstrada.billing.signed import ocmf
 from elstrada.billing.signed.curves import public_key, signed_by
@@ -20,6 +19,7 @@ from elstrada.billing.signed.short_curves import SECP192K1, SECP192R1, Domain, h
 from elstrada.billing.signed.verify import verify
 from elstrada.model.cdr import SignedData, SignedValue
 from elstrada.model.signed import SignatureStatus
+from ocmf_scene import BY_NAME, Signer, der, payload, reading, record, signer
 
 METER = signer("secp256r1")
 BEGIN = payload("T1", reading("B", "2935.600"))

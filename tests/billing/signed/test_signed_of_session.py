@@ -7,13 +7,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from ocmf_scene import payload, reading, record, signer
-
 from elstrada.billing.signed.of_session import MOST, MOST_VALUES, Signed, signed_of
 from elstrada.billing.signed.verify import verify
 from elstrada.model.cdr import SignedData
 from elstrada.model.quantity import MeterSample, Reading
 from elstrada.model.signed import SignatureStatus
+from ocmf_scene import payload, reading, record, signer
 
 AT = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 METER = signer("secp192k1")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 from decimal import Decimal
 
-from ocmf_scene import payload, reading, record, signer
-
 from elstrada.billing.signed.verify import MOST_VALUES, verify
 from elstrada.model.cdr import SignedData, SignedValue
 from elstrada.model.signed import SignatureStatus, SignedCheck
+from ocmf_scene import payload, reading, record, signer
 
 METER = signer("secp256r1")
 BEGIN = record(METER, payload("T274", reading("B", "2935.600")))
