@@ -61,9 +61,8 @@ async def credit(
         raise NotDone(f"CDR {cdr.id} was credited by {known.taken_back.credit_id}")
     await _not_paid_on_the_spot(spine, owner, cdr)
     id = credit_id_of(cdr.id)
-    given_back = CdrIssued(
-        credit_of(cdr, now), credit_cost(known.fact.cost, cdr.id, reason), known.fact.signed
-    )
+    cost = credit_cost(known.fact.cost, cdr.id, reason)
+    given_back = CdrIssued(credit_of(cdr, now), cost, signed=known.fact.signed)
     done = CdrTakenBack(id, reason, by)
     return id, await _work(spine, owner, known, done, given_back)
 
