@@ -17,7 +17,6 @@ from elstrada.billing.checks.face import (
     Known,
     Neighbour,
     Retail,
-    SignedStatus,
     connector_in,
 )
 from elstrada.billing.checks.price import differences
@@ -37,6 +36,7 @@ from elstrada.model.cost import Cost, CostLine, Price, TaxAmount
 from elstrada.model.examination import Severity, Thresholds
 from elstrada.model.location import EvseStatus, GeoLocation
 from elstrada.model.session import ChargingPeriod, PeriodDimension, Session, SessionStatus
+from elstrada.model.signed import SignatureStatus, SignedCheck
 from elstrada.model.tariff import Dimension, PriceLimit, TariffElement
 from elstrada.model.token import AuthMethod, Whitelist
 
@@ -46,7 +46,11 @@ FINE = Known(token=True, now=NOW, content_hash="a")
 PRICE = Decimal(56)
 KWH = PeriodDimension("ENERGY", Decimal(1))
 SIGNED = SignedData("OCMF", (SignedValue("Start", "plain", "signed"),))
-REGISTERS = SignedStatus(register_start=Decimal(100), register_end=Decimal(111))
+REGISTERS = SignedCheck(
+    status=SignatureStatus.VERIFIED, register_start=Decimal(100), register_end=Decimal(111)
+)
+CHANGED = SignedCheck(status=SignatureStatus.NOT_MATCHING, wrong="the signature is not genuine")
+UNREAD = SignedCheck(status=SignatureStatus.UNVERIFIED, unverified="EDL40 has no verifier")
 COST = issue(trace(AN_HOUR))[1]
 """What its tariff gives."""
 HERE = LOCATION.coordinates
@@ -342,7 +346,7 @@ FAILING: Sequence[tuple[str, Cdr, Known, str]] = [
         "the session ended with 50",
     ),
     ("V37", an_hour(), full(session=None), "not of 's1'"),
-    ("V38", PLAIN, full(signed=SignedStatus(wrong="the signature is not genuine")), "not genuine"),
+    ("V38", PLAIN, full(signed=CHANGED), "not genuine"),
     ("V38", PLAIN, full(signed=msgspec.structs.replace(REGISTERS, register_end=Decimal(112))), "by 12 kWh"),
     ("V39", placed(country="DEU"), FULL, "required in DEU"),
     (
@@ -531,10 +535,10 @@ def test_a_cdr_that_names_no_session_is_of_none_that_is_unknown() -> None:
     assert not [one for one in examined.findings if one.check == "V37"]
 
 
-@pytest.mark.parametrize("signed", [None, SignedStatus(unverified="EDL40 has no verifier")])
-def test_signed_data_that_nobody_verified_is_not_held_to_be_genuine(signed: SignedStatus | None) -> None:
+@pytest.mark.parametrize("signed", [None, UNREAD])
+def test_signed_data_that_nobody_verified_is_not_held_to_be_genuine(signed: SignedCheck | None) -> None:
     (text,) = [one for one in examine(PLAIN, full(signed=signed)).unexamined if one.startswith("V38")]
-    assert "no verifier" in text or "EDL40" in text
+    assert ("was not verified" if signed is None else "EDL40 has no verifier") in text
 
 
 def test_a_credit_is_examined_for_what_it_does_not_repeat() -> None:

@@ -29,7 +29,6 @@ from cdr_scene import (
     run,
     spine_with,
 )
-from elstrada.billing.checks.face import SignedStatus
 from elstrada.model.agreement import Agreement
 from elstrada.model.cdr import Cdr, CdrState, SignedData, SignedValue
 from elstrada.model.cost import Price
@@ -42,6 +41,7 @@ from elstrada.roles.biller import Biller, NotDecided
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Work
 from elstrada.spine.memory import MemorySpine
+from ocmf_scene import payload, reading, record, signer
 
 DEAR = changed(total_cost=Price(Decimal(99)))
 """V20 holds it."""
@@ -321,21 +321,23 @@ def test_thresholds_and_severities_are_those_agreed_with_the_party() -> None:
     run(scene())
 
 
-def test_signed_data_is_shown_to_the_verifier_that_there_is() -> None:
-    asked: list[SignedData] = []
+def test_v38_signed_values_are_verified_and_what_was_changed_is_held() -> None:
+    """10 kWh, as the meter signed them; then as somebody wrote them."""
+    meter = signer("secp256r1")
+    begin = record(meter, payload("T1", reading("B", "100.000")))
+    end = record(meter, payload("T2", reading("E", "110.000")))
 
-    def verify(signed: SignedData) -> SignedStatus:
-        asked.append(signed)
-        return SignedStatus(wrong="the signature is not genuine")
+    async def found(text: str) -> list[str]:
+        values = (SignedValue("Start", "", begin), SignedValue("End", "", text))
+        data = SignedData("OCMF", values, public_key=meter.key.der.hex())
+        (check,) = await checks(await arrived(changed(signed_data=data)))
+        return [finding for finding in check.findings if finding.startswith("V38")]
 
     async def scene() -> None:
-        spine = await spine_with(*ALL)
-        signed = SignedData("OCMF", (SignedValue("Start", "plain", "OCMF|{}|{}"),))
-        await receive(spine, changed(signed_data=signed))
-        await spine.commit(await Biller(spine, verify).handle(await spine.read(0)))
-        (check,) = await checks(spine)
-        assert check.findings == ("V38 H: the signature is not genuine",)
-        assert set(asked) == {signed}
+        assert await found(end) == []
+        (finding,) = await found(end.replace("110.000", "111.000"))
+        assert "value 2: the signature is not of this content and key" in finding
+        assert "differ by 11.000 kWh, total_energy is 10" in finding
 
     run(scene())
 

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from elstrada.billing.checks.face import Verify
 from elstrada.billing.validate import is_refused
 from elstrada.model.cdr import CdrState, checked_state
 from elstrada.model.facts import (
@@ -50,8 +49,8 @@ class NotDecided(Exception):
 class Biller:
     """A follower: ``handle`` is called with the log's facts, and says what they lead to."""
 
-    def __init__(self, spine: Spine, verify: Verify | None = None) -> None:
-        self._spine, self._verify = spine, verify
+    def __init__(self, spine: Spine) -> None:
+        self._spine = spine
 
     async def handle(self, batch: list[Recorded]) -> Work:
         """Examine the CDRs that these facts bring."""
@@ -83,7 +82,7 @@ class Biller:
 
     def judge(self, case: Case) -> Verdict:
         """What the checks find in it now."""
-        return verdict(case, Beside(), self._verify)
+        return verdict(case, Beside())
 
     async def decided(self, case: Case, decision: CdrDecided) -> Work:
         """What an operator's decision leads to: accepted, a held CDR gets its line whatever holds it.
@@ -120,7 +119,7 @@ class Biller:
         """What is found in each CDR, and the lines of those against which nothing stands."""
         pen = _Pen()
         for case in cases:
-            judged = verdict(case, pen.beside, self._verify)
+            judged = verdict(case, pen.beside)
             findings = judged.examined.findings
             billed = judged.line is not None or case.at_terminal or case.fact.cdr.credit
             accepted = judged.may_be_billed and billed

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from elstrada.billing.checks.face import Credited, Known, Neighbour, Retail, Verify
+from elstrada.billing.checks.face import Credited, Known, Neighbour, Retail
 from elstrada.billing.plans import NotRated, bill_line, bill_line_id
+from elstrada.billing.signed.verify import verify
 from elstrada.billing.validate import Examined, Finding, examine, is_refused, may_be_billed
 from elstrada.billing.vat import vat_percent
 from elstrada.model.cdr import Cdr, CdrLocation, CdrState
@@ -65,19 +66,15 @@ class _Placed(msgspec.Struct, frozen=True):
 _placed = msgspec.json.Decoder(_Placed).decode
 
 
-def verdict(case: Case, beside: Beside, verify: Verify | None = None) -> Verdict:
-    """Examine a CDR, price it and rate it.
-
-    Args:
-        verify: verifies signed meter values; None: nobody does.
-    """
+def verdict(case: Case, beside: Beside) -> Verdict:
+    """Examine a CDR, price it and rate it."""
     try:
-        return _verdict(case, known_of(case, beside, verify))
+        return _verdict(case, known_of(case, beside))
     except ArithmeticError:  # 1E+999999 kWh in the year 9999: no peer stops the bills of the others.
         return Verdict(examined=Examined((_held("a number or a date in the CDR is beyond reckoning"),)))
 
 
-def known_of(case: Case, beside: Beside, verify: Verify | None) -> Known:
+def known_of(case: Case, beside: Beside) -> Known:
     """All that we know beside a CDR, but for its price."""
     token, cdr = case.token, case.fact.cdr
     zone, guessed = _zone_of(case)
@@ -107,7 +104,7 @@ def known_of(case: Case, beside: Beside, verify: Verify | None) -> Known:
         sender_may=case.sender_may,
         reference_given=_reference_given(case),
         reserved=case.reserved,
-        signed=verify(cdr.signed_data) if verify and cdr.signed_data else None,
+        signed=verify(cdr.signed_data) if cdr.signed_data else None,
     )
 
 

@@ -18,9 +18,10 @@ from elstrada.billing.reissue import (
     says_the_same,
 )
 from elstrada.model.cdr import Cdr
-from elstrada.model.facts import CdrIssued, CdrReissued, CdrTakenBack, Fact
+from elstrada.model.facts import CdrDecided, CdrIssued, CdrReissued, CdrTakenBack, Fact
 from elstrada.model.ids import PartyId, cdr_stream
 from elstrada.model.terminal import key_of
+from elstrada.roles.own_cdrs import refusals
 from elstrada.roles.rater import Rater
 from elstrada.roles.rating import UNPRICED, Rating
 from elstrada.spine import tables as t
@@ -43,6 +44,7 @@ class _Issued(msgspec.Struct, frozen=True):
     fact: CdrIssued
     taken_back: CdrTakenBack | None
     reissued: CdrReissued | None
+    is_withheld: bool
 
 
 async def credit(
@@ -51,7 +53,8 @@ async def credit(
     """Credit a CDR as a whole: the id of the credit, and what is to be written.
 
     Raises:
-        NotDone: there is no such CDR of ours, it was credited, or the driver paid for it on the spot.
+        NotDone: there is no such CDR of ours, it was credited, we withhold it, or the driver paid for it on the
+            spot.
     """
     known = await _issued(spine, owner, cdr_id)
     cdr = known.fact.cdr
@@ -59,6 +62,10 @@ async def credit(
         raise NotDone(f"CDR {cdr.id} is a credit itself", f"reissue CDR {cdr.credit_reference_id}")
     if known.taken_back is not None:
         raise NotDone(f"CDR {cdr.id} was credited by {known.taken_back.credit_id}")
+    if known.is_withheld:
+        raise NotDone(
+            f"CDR {cdr.id} is withheld: nobody has it yet", "see `elstrada cdr list --state WITHHELD`"
+        )
     await _not_paid_on_the_spot(spine, owner, cdr)
     id = credit_id_of(cdr.id)
     cost = credit_cost(known.fact.cost, cdr.id, reason)
@@ -95,7 +102,8 @@ async def reissue(
     if says_the_same(found.cdr, cdr):
         says = f"CDR {cdr.id} would come out just the same"
         raise NotDone(says, "mend what was wrong first; a tariff that was wrong counts with --mended-tariff")
-    anew = msgspec.structs.replace(found, cdr=reissued(found.cdr, cdr, now))
+    new = reissued(found.cdr, cdr, now)
+    anew = msgspec.structs.replace(found, cdr=new, withheld=refusals(new, found.cost, now))
     id = reissue_id_of(owner, cdr.id)
     return id, await _work(spine, owner, known, CdrReissued(id, by), anew)
 
@@ -112,6 +120,7 @@ async def _issued(spine: Spine, owner: PartyId, cdr_id: str) -> _Issued:
         facts[0],
         next((fact for fact in facts if isinstance(fact, CdrTakenBack)), None),
         next((fact for fact in facts if isinstance(fact, CdrReissued)), None),
+        bool(facts[0].withheld) and not any(isinstance(fact, CdrDecided) for fact in facts),
     )
 
 

@@ -15,6 +15,7 @@ from test_desk_retries import CPO, EMSP, TARIFF, UID, as_file, had, refused, run
 from elstrada.model.agreement import Bounds
 from elstrada.model.allowance import Allowance
 from elstrada.model.cdr import Cdr
+from elstrada.model.cost import Cost
 from elstrada.model.facts import CdrIssued, CdrReissued, CdrTakenBack
 from elstrada.model.ids import cdr_stream
 from elstrada.roaming.news import CdrNews, news
@@ -84,6 +85,21 @@ def test_v41_a_cdr_is_credited_once_and_a_credit_never(desk: Desk, clock: StepCl
         refused(await done(desk, "cdr credit", cdr="s1-C", reason="r"), Kind.CONFLICT, "is a credit itself")
         refused(await done(desk, "cdr credit", cdr="s9", reason="r"), Kind.MISSING, "issued no CDR 's9'")
         assert len(await desk.spine.find(t.cdr)) == 2
+
+    run(steps)
+
+
+def test_a_cdr_that_we_withhold_is_not_credited_until_it_may_go(desk: Desk, clock: StepClock) -> None:
+    """Nobody has it, so there is nothing to give back."""
+
+    async def steps() -> None:
+        cdr = replace(await with_a_cdr(desk, clock), id="w1")
+        fact = CdrIssued(cdr, Cost(currency="SEK", total=cdr.total_cost), withheld=("V14 R: too much",))
+        await desk.spine.commit(Work((Append(cdr_stream(CPO, CPO, "w1"), 0, (fact,)),)))
+        refused(await done(desk, "cdr credit", cdr="w1", reason="r"), Kind.CONFLICT, "is withheld")
+        await had(desk, "cdr accept", cdr="w1", reason="it is right", by="anna")
+        line: Any = await done(desk, "cdr credit", cdr="w1", reason="r")
+        assert (line.cdr_id, line.state) == ("w1-C", "ISSUED")
 
     run(steps)
 

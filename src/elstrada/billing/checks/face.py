@@ -8,11 +8,12 @@ from decimal import Decimal
 
 import msgspec
 
-from elstrada.model.cdr import Cdr, SignedData
+from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Cost
 from elstrada.model.examination import Severity, Thresholds
 from elstrada.model.location import Connector, Evse, GeoLocation, Location
 from elstrada.model.session import ChargingPeriod, Session
+from elstrada.model.signed import SignedCheck
 from elstrada.model.tariff import Tariff
 from elstrada.model.token import Whitelist
 
@@ -64,21 +65,6 @@ class Retail(msgspec.Struct, frozen=True, kw_only=True):
 
     net: Decimal
     currency: str
-
-
-class SignedStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verifier says of signed meter values."""
-
-    unverified: str = ""
-    """Why nobody can say whether they are genuine, such as an encoding without a verifier."""
-    wrong: str = ""
-    """What is not in order: a signature, the pagination, the serial number."""
-    register_start: Decimal | None = None
-    """kWh."""
-    register_end: Decimal | None = None
-
-
-Verify = Callable[[SignedData], SignedStatus]
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,8 +127,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The location for which we gave it."""
     reserved: bool | None = None
     """We know of a reservation of this token at this location."""
-    signed: SignedStatus | None = None
-    """What the verifier says of its signed values; None: there is no verifier."""
+    signed: SignedCheck | None = None
+    """What our verifier says of its signed values; None: it was not asked."""
 
 
 class Check(msgspec.Struct, frozen=True):

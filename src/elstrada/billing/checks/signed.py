@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from elstrada.billing.checks.face import WH, Check, Known, Outcome, Unexamined
+from elstrada.billing.checks.face import Check, Known, Outcome, Unexamined
+from elstrada.billing.signed.verify import doubt_of
 from elstrada.model.cdr import Cdr
 from elstrada.model.examination import Severity
 
-_PER_MILLE = Decimal("0.001")
 _REQUIRED_IN = frozenset({"DEU"})
 """Mess- und Eichgesetz: what is billed per kWh must be open to verification by the driver."""
 _NONE = "no signed data"
-_NO_VERIFIER = "there is no verifier of signed data"
+_NOT_VERIFIED = "its signed data was not verified"
 
 
 def signature_does_not_hold(cdr: Cdr, known: Known) -> Outcome:
     """V38."""
     if cdr.signed_data is None:
         return Unexamined(_NONE)
-    status = known.signed
-    if status is None:
-        return Unexamined(_NO_VERIFIER)
-    if status.wrong:
-        return status.wrong
-    if status.register_start is not None and status.register_end is not None:
-        signed = status.register_end - status.register_start
-        if abs(signed - cdr.total_energy) > max(WH, abs(cdr.total_energy) * _PER_MILLE):
-            return f"the signed registers differ by {signed} kWh, total_energy is {cdr.total_energy}"
-    return Unexamined(status.unverified) if status.unverified else None
+    check = known.signed
+    if check is None:
+        return Unexamined(_NOT_VERIFIED)
+    doubt = doubt_of(check, cdr.total_energy)
+    if doubt is None and check.unverified:
+        return Unexamined(check.unverified)
+    return doubt
 
 
 def signature_missing(cdr: Cdr, _: Known) -> Outcome:
@@ -42,14 +37,14 @@ def register_runs_backwards(cdr: Cdr, known: Known) -> Outcome:
     """V40."""
     if cdr.signed_data is None:
         return Unexamined(_NONE)
-    status = known.signed
-    if status is None:
-        return Unexamined(_NO_VERIFIER)
-    if status.register_start is None or status.register_end is None:
+    check = known.signed
+    if check is None:
+        return Unexamined(_NOT_VERIFIED)
+    if check.register_start is None or check.register_end is None:
         return Unexamined("its signed data tells no registers")
-    if status.register_end >= status.register_start:
+    if check.register_end >= check.register_start:
         return None
-    return f"the register ends at {status.register_end} kWh, below its start at {status.register_start}"
+    return f"the register ends at {check.register_end} kWh, below its start at {check.register_start}"
 
 
 CHECKS = (
