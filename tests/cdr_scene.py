@@ -16,6 +16,7 @@ from elstrada.model.facts import BillLineAdded, CdrChecked, CdrReceived
 from elstrada.model.ids import PartyId, cdr_stream, contract_stream
 from elstrada.model.invoice import BillLine, Contract, Plan, RetailMode
 from elstrada.model.location import GeoLocation
+from elstrada.model.party import BusinessDetails, Party, Role
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement
 from elstrada.model.token import AuthMethod, Token, Whitelist
@@ -124,6 +125,10 @@ def put_token(**fields: object) -> Put:
 
 TOKEN = put_token()
 ALL = (TOKEN, put_contract(), put_plan())
+US = Put(
+    t.party,
+    {"party": str(OWNER), "document": document(Party(OWNER, (Role.EMSP,), BusinessDetails("Retail"), "SEK"))},
+)
 
 
 async def spine_with(*writes: Put) -> MemorySpine:

@@ -18,6 +18,7 @@ from cdr_scene import (
     PLACE,
     START,
     TOKEN,
+    US,
     bill,
     changed,
     checks,
@@ -36,7 +37,7 @@ from elstrada.model.examination import Examination, Severity, Thresholds
 from elstrada.model.facts import AgreementMade, CdrChecked, CdrCredited, CdrDecided
 from elstrada.model.ids import agreement_stream, cdr_stream
 from elstrada.model.location import GeoLocation
-from elstrada.model.party import BusinessDetails, Party, PartyRole, Peer, PeerState, Role
+from elstrada.model.party import BusinessDetails, PartyRole, Peer, PeerState, Role
 from elstrada.roles.biller import Biller, NotDecided
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Work
@@ -48,15 +49,6 @@ DEAR = changed(total_cost=Price(Decimal(99)))
 WRONG = changed(total_energy=Decimal(11))
 """V14 refuses it."""
 CREDIT = changed(id="k1", credit=True, credit_reference_id="c1", total_cost=Price(Decimal(-40)))
-US = Put(
-    t.party,
-    {
-        "party": str(OWNER),
-        "document": msgspec.json.encode(
-            Party(OWNER, (Role.EMSP,), BusinessDetails("Retail"), "SEK")
-        ).decode(),
-    },
-)
 
 
 async def state(spine: MemorySpine, cdr_id: str = "c1") -> str:

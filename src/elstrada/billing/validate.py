@@ -27,6 +27,8 @@ CHECKS: tuple[Check, ...] = tuple(
     sorted((check for kind in _KINDS for check in kind.CHECKS), key=lambda check: check.id)
 )
 NUMBERS = frozenset(check.id for check in CHECKS)
+FIXED = frozenset(check.id for check in CHECKS if check.fixed)
+"""Of whose severity nothing else can be agreed."""
 _FRAUD = {"V03": 3, "V05": 3, "V36": 2, "V46": 2, "V47": 1, "V48": 3}
 """What each finding tells of fraud: two places at once most, much use least."""
 
@@ -67,7 +69,8 @@ def examine(cdr: Cdr, known: Known, severities: Mapping[str, Severity] | None = 
         if isinstance(outcome, Unexamined):
             unexamined.append(f"{check.id} {outcome.why}")
         elif outcome is not None:
-            findings.append(Finding(check.id, agreed.get(check.id, check.severity), outcome))
+            severity = check.severity if check.fixed else agreed.get(check.id, check.severity)
+            findings.append(Finding(check.id, severity, outcome))
     return Examined(tuple(findings), tuple(dict.fromkeys(unexamined)))
 
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from elstrada.billing.checks.sessions import NOT_COME
 from elstrada.billing.validate import is_refused
 from elstrada.model.cdr import CdrState, checked_state
 from elstrada.model.facts import (
@@ -25,7 +26,7 @@ from elstrada.model.facts import (
 from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
 from elstrada.model.invoice import BillLine
 from elstrada.roles.cdr_cases import Case, Records
-from elstrada.roles.cdr_verdicts import NO_LINE, Beside, Verdict, taken_back, verdict
+from elstrada.roles.cdr_verdicts import NO_LINE, Beside, Of, Verdict, taken_back, verdict
 from elstrada.roles.missing_cdrs import look_for_missing
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
@@ -104,6 +105,8 @@ class Biller:
             pen.write(case.stream, decision, case.version)
             return
         judged = self.judge(case)
+        if case.fact.cdr.credit and case.original is None:
+            raise NotDecided("the CDR that it credits is not here")
         refused = [str(one) for one in judged.examined.findings if is_refused((one,))]
         if refused:
             raise NotDecided(f"only its issuer can mend it: {'; '.join(refused)}")
@@ -119,6 +122,12 @@ class Biller:
         """What is found in each CDR, and the lines of those against which nothing stands."""
         pen = _Pen()
         for case in cases:
+            if of_case(case) in pen.beside.credited:
+                continue  # A credit that overtook it gave it back.
+            if case.fact.cdr.signed_data is not None:
+                await asyncio.sleep(
+                    0
+                )  # To verify what is signed takes long: others have their turn in between.
             judged = verdict(case, pen.beside)
             findings = judged.examined.findings
             billed = judged.line is not None or case.at_terminal or case.fact.cdr.credit
@@ -171,6 +180,11 @@ class Biller:
         return [PartyId.parse(str(row["party"])) for row in await self._spine.find(t.party, order=("party",))]
 
 
+def of_case(case: Case) -> Of:
+    """The key of a case's CDR."""
+    return owner_of(case.stream), case.fact.cdr.party, case.fact.cdr.id
+
+
 def state_of(case: Case) -> CdrState:
     """Where a CDR that was not credited stands."""
     if not case.standing:
@@ -189,15 +203,16 @@ def _was_accepted(case: Case) -> bool:
 
 def _may_be_mended(findings: str) -> bool:
     """Was something missing, of ours or of what its party tells us, that may be there by now?"""
-    return not {NO_LINE, *_LATE}.isdisjoint(kinds_of(findings.split("\n")))
+    told = findings.split("\n")
+    return any(one.endswith(NOT_COME) for one in told) or not {NO_LINE, *_LATE}.isdisjoint(kinds_of(told))
 
 
 def _effects(case: Case, line: BillLine | None, pen: _Pen) -> None:
     """What an accepted CDR leads to."""
     cdr, owner = case.fact.cdr, owner_of(case.stream)
-    pen.beside.accepted.add((cdr.party, cdr.id))
+    pen.beside.accepted.add(of_case(case))
     if line is not None:
-        pen.line(owner, line)
+        pen.line(owner, line, case.contract_version)
     if cdr.credit:
         _give_back(case, pen)
 
@@ -205,8 +220,8 @@ def _effects(case: Case, line: BillLine | None, pen: _Pen) -> None:
 def _give_back(case: Case, pen: _Pen) -> None:
     """Take the line of the CDR that a credit names from the bill; one that has none only bears the mark."""
     original, cdr = case.original, case.fact.cdr
-    assert original is not None, "a credit of an unknown CDR is refused (V41)"
-    of = (original.cdr.party, original.cdr.id)
+    assert original is not None, "a credit of a CDR that is not here is held (V41)"
+    of = owner_of(case.stream), original.cdr.party, original.cdr.id
     pen.write(original.stream, CdrCredited(cdr.id), original.version)
     pen.beside.credited[of] = cdr.id
     line = original.line or pen.beside.lines.get(of)
@@ -228,15 +243,23 @@ class _Pen:
         self._versions.setdefault(stream, version)
         self._facts.append((stream, fact))
 
-    def line(self, owner: PartyId, line: BillLine) -> None:
-        """Add a line to the bill of its contract, of which nothing was read."""
-        self._facts.append((contract_stream(owner, line.contract_id), BillLineAdded(line)))
-        self.beside.lines[line.cdr_party, line.cdr_id] = line
+    def line(self, owner: PartyId, line: BillLine, version: int | None = None) -> None:
+        """Add a line to the bill of its contract.
+
+        Args:
+            version: where the contract's stream was before it was looked which lines there are (V02); None:
+                what was read does not depend on it.
+        """
+        stream = contract_stream(owner, line.contract_id)
+        if version is not None:
+            self._versions[stream] = min(version, self._versions.get(stream, version))
+        self._facts.append((stream, BillLineAdded(line)))
+        self.beside.lines[owner, line.cdr_party, line.cdr_id] = line
 
     async def work(self, spine: Spine) -> Work:
         """All that was written.
 
-        Where the contracts' streams end is read last: bills of other shards are written to them, too.
+        Where the other contracts' streams end is read last: bills of other shards are written to them, too.
         """
         contracts = sorted({stream for stream, _ in self._facts} - self._versions.keys())
         ends = await side_by_side(spine.version, contracts)

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from elstrada.model.cdr import Cdr, CdrState
 from elstrada.model.examination import Examination
 from elstrada.model.facts import CdrChecked, CdrCredited, CdrDecided, CdrReceived
-from elstrada.model.ids import PartyId, cdr_stream, owner_of
+from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
 from elstrada.model.invoice import BillLine, Contract, Plan
 from elstrada.model.location import Location
 from elstrada.model.session import Session
@@ -40,7 +40,6 @@ class Original(msgspec.Struct, frozen=True, kw_only=True):
     """The CDR that a credit CDR names."""
 
     cdr: Cdr
-    state: CdrState
     stream: str
     version: int
     by: str | None
@@ -90,6 +89,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     reserved: bool | None
     original: Original | None
     contract: Contract | None
+    contract_version: int
+    """Of its stream before the lines of the session were read: whoever adds one writes there."""
     plan: Plan | None
 
 
@@ -101,6 +102,7 @@ class Records:
         self._senders = Senders(spine)
         self._documents: dict[tuple[object, ...], asyncio.Task[object]] = {}
         self._there: dict[tuple[str, ...], asyncio.Task[bool]] = {}
+        self._versions: dict[str, asyncio.Task[int]] = {}
 
     async def received(self, one: Recorded) -> Case | None:
         """The case that a fact of the log brings; None if there is nothing to examine."""
@@ -133,6 +135,7 @@ class Records:
         found = await self._spine.find(t.token, {"owner": owner, "ref": cdr.token_ref}, limit=1)
         token = _read(found[0], Token) if found else None
         contract, plan = await self._contract(owner_id, token)
+        contract_version = await self._version(owner_id, contract) if contract else 0
         others = await self._others(owner, cdr)
         place = await self._document(
             t.location, Location, owner=owner, party=str(cdr.party), location_id=cdr.cdr_location.id
@@ -165,6 +168,7 @@ class Records:
             reserved=await self._reserved(owner, cdr),
             original=await self._original(owner_id, cdr) if cdr.credit else None,
             contract=contract,
+            contract_version=contract_version,
             plan=plan,
         )
 
@@ -176,6 +180,12 @@ class Records:
         if contract is None:
             return None, None
         return contract, await self._document(t.plan, Plan, owner=str(owner), plan_id=contract.plan_id)
+
+    async def _version(self, owner: PartyId, contract: Contract) -> int:
+        stream = contract_stream(owner, contract.id)
+        if stream not in self._versions:
+            self._versions[stream] = asyncio.create_task(self._spine.version(stream))
+        return await self._versions[stream]
 
     async def _paid_at_terminal(self, owner: str, cdr: Cdr) -> bool:
         payment_id = (cdr.authorization_reference or "").lower()
@@ -261,22 +271,21 @@ class Records:
         if cdr.credit_reference_id is None:
             return None
         key = {"owner": str(owner), "party": str(cdr.party)}
+        # First: whoever writes to it after this is met as StreamMoved, and it is looked at again.
+        stream = cdr_stream(owner, cdr.party, cdr.credit_reference_id)
+        known = await self._spine.facts(stream)
         row = await self._spine.get(t.cdr, **key, cdr_id=cdr.credit_reference_id)
-        if row is None:
+        if row is None or not known:
             return None
-        where = {"owner": str(owner), "credits": cdr.credit_reference_id, "party": str(cdr.party)}
-        credits_ = await self._spine.find(t.cdr, where, limit=_MOST_OTHERS)
-        accepted = (str(one["cdr_id"]) for one in credits_ if one["state"] == CdrState.ACCEPTED)
+        credits_ = (one.fact.by for one in known if isinstance(one.fact, CdrCredited))
         billed = {"owner": str(owner), "cdr_party": str(cdr.party), "cdr_id": cdr.credit_reference_id}
         lines = await self._spine.find(t.bill_line, billed, limit=1)
         line = _read(lines[0], BillLine) if lines else None
-        stream = cdr_stream(owner, cdr.party, cdr.credit_reference_id)
         return Original(
             cdr=msgspec.json.decode(str(row["document"]), type=Cdr),
-            state=CdrState(str(row["state"])),
             stream=stream,
-            version=await self._spine.version(stream),
-            by=next((one for one in accepted if one != cdr.id), None),
+            version=known[-1].version,
+            by=next((one for one in credits_ if one != cdr.id), None),
             line=line,
         )
 

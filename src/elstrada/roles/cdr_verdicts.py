@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +19,7 @@ from elstrada.billing.vat import vat_percent
 from elstrada.model.cdr import Cdr, CdrLocation, CdrState
 from elstrada.model.cost import Cost
 from elstrada.model.examination import Severity
-from elstrada.model.ids import PartyId
+from elstrada.model.ids import PartyId, owner_of
 from elstrada.model.invoice import BillLine
 from elstrada.roles.cdr_cases import Case
 from elstrada.spine.face import Row
@@ -29,8 +30,10 @@ from elstrada.tariffs.usage import usage_of, zone_named
 NO_LINE = "RATE"
 """Check id of a finding that is no fault of the CDR: something of ours is missing to rate it."""
 
-Of = tuple[PartyId, str]
-"""Party and id of a CDR."""
+log = logging.getLogger(__name__)
+
+Of = tuple[PartyId, PartyId, str]
+"""Whose copy, party and id of a CDR."""
 
 
 class Beside(msgspec.Struct):
@@ -72,6 +75,10 @@ def verdict(case: Case, beside: Beside) -> Verdict:
         return _verdict(case, known_of(case, beside))
     except ArithmeticError:  # 1E+999999 kWh in the year 9999: no peer stops the bills of the others.
         return Verdict(examined=Examined((_held("a number or a date in the CDR is beyond reckoning"),)))
+    except Exception as fault:  # Nor does a fault of ours that one CDR brings to light.
+        log.exception("CDR %s of %s cannot be examined", case.fact.cdr.id, case.fact.cdr.party)
+        says = f"it cannot be examined, by a fault of ours that the log tells: {type(fault).__name__}"
+        return Verdict(examined=Examined((_held(says),)))
 
 
 def known_of(case: Case, beside: Beside) -> Known:
@@ -183,17 +190,22 @@ def taken_back(line: BillLine, credit: Cdr) -> BillLine:
 # --- what other CDRs say of it ----------------------------------------------------------------------
 
 
+def of_row(row: Row) -> Of:
+    """The key of a CDR's row."""
+    owner, party = (PartyId.parse(str(row[name])) for name in ("owner", "party"))
+    return owner, party, str(row["cdr_id"])
+
+
 def _billed_beside(case: Case, beside: Beside) -> str | None:
-    ids = ((case.fact.cdr.party, str(row["cdr_id"])) for row in case.others)
-    return next((id for party, id in ids if (party, id) in beside.lines.keys() - beside.credited), None)
+    billed = beside.lines.keys() - beside.credited
+    return next((of[2] for of in map(of_row, case.others) if of in billed), None)
 
 
 def _given_back(case: Case, beside: Beside) -> tuple[Cdr, ...]:
-    party = case.fact.cdr.party
     return tuple(
         msgspec.json.decode(str(row["document"]), type=Cdr)
         for row in case.others
-        if row["state"] == CdrState.CREDITED or (party, str(row["cdr_id"])) in beside.credited
+        if row["state"] == CdrState.CREDITED or of_row(row) in beside.credited
     )
 
 
@@ -201,19 +213,13 @@ def _original(case: Case, beside: Beside) -> Credited | None:
     original = case.original
     if original is None:
         return None
-    return Credited(
-        cdr=original.cdr, by=original.by or beside.credited.get((original.cdr.party, original.cdr.id))
-    )
+    of = owner_of(case.stream), original.cdr.party, original.cdr.id
+    return Credited(cdr=original.cdr, by=original.by or beside.credited.get(of))
 
 
 def _neighbours(rows: Iterable[Row], beside: Beside) -> tuple[Neighbour, ...]:
     """Those that were accepted, here or before."""
-    found = [
-        row
-        for row in rows
-        if row["state"] == CdrState.ACCEPTED
-        or (PartyId.parse(str(row["party"])), str(row["cdr_id"])) in beside.accepted
-    ]
+    found = [row for row in rows if row["state"] == CdrState.ACCEPTED or of_row(row) in beside.accepted]
     return tuple(_neighbour(row, _placed(str(row["document"])).cdr_location) for row in found)
 
 

@@ -21,11 +21,11 @@ from elstrada.model.cdr import Cdr
 from elstrada.model.facts import CdrDecided, CdrIssued, CdrReissued, CdrTakenBack, Fact
 from elstrada.model.ids import PartyId, cdr_stream
 from elstrada.model.terminal import key_of
-from elstrada.roles.own_cdrs import refusals
-from elstrada.roles.rater import Rater
+from elstrada.roles.cdr_verdicts import NO_LINE
+from elstrada.roles.rater import Rater, withheld_no_more
 from elstrada.roles.rating import UNPRICED, Rating
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Spine, Work
+from elstrada.spine.face import Append, Delete, Spine, Work
 
 
 class NotDone(Exception):
@@ -52,9 +52,10 @@ async def credit(
 ) -> tuple[str, Work]:
     """Credit a CDR as a whole: the id of the credit, and what is to be written.
 
+    Of one that we withhold the credit goes to nobody either, for nobody has what it gives back.
+
     Raises:
-        NotDone: there is no such CDR of ours, it was credited, we withhold it, or the driver paid for it on the
-            spot.
+        NotDone: there is no such CDR of ours, it was credited, or the driver paid for it on the spot.
     """
     known = await _issued(spine, owner, cdr_id)
     cdr = known.fact.cdr
@@ -62,16 +63,18 @@ async def credit(
         raise NotDone(f"CDR {cdr.id} is a credit itself", f"reissue CDR {cdr.credit_reference_id}")
     if known.taken_back is not None:
         raise NotDone(f"CDR {cdr.id} was credited by {known.taken_back.credit_id}")
-    if known.is_withheld:
-        raise NotDone(
-            f"CDR {cdr.id} is withheld: nobody has it yet", "see `elstrada cdr list --state WITHHELD`"
-        )
     await _not_paid_on_the_spot(spine, owner, cdr)
     id = credit_id_of(cdr.id)
     cost = credit_cost(known.fact.cost, cdr.id, reason)
     given_back = CdrIssued(credit_of(cdr, now), cost, signed=known.fact.signed)
-    done = CdrTakenBack(id, reason, by)
-    return id, await _work(spine, owner, known, done, given_back)
+    writes: tuple[Delete, ...] = ()
+    if known.is_withheld:
+        given_back = msgspec.structs.replace(
+            given_back, withheld=(f"{NO_LINE} R: CDR {cdr.id} went to nobody",)
+        )
+        writes = await withheld_no_more(spine, owner, cdr.session_id)
+    work = await _work(spine, owner, known, CdrTakenBack(id, reason, by), given_back)
+    return id, msgspec.structs.replace(work, writes=(*work.writes, *writes))
 
 
 async def reissue(
@@ -102,10 +105,11 @@ async def reissue(
     if says_the_same(found.cdr, cdr):
         says = f"CDR {cdr.id} would come out just the same"
         raise NotDone(says, "mend what was wrong first; a tariff that was wrong counts with --mended-tariff")
-    new = reissued(found.cdr, cdr, now)
-    anew = msgspec.structs.replace(found, cdr=new, withheld=refusals(new, found.cost, now))
+    anew = msgspec.structs.replace(found, cdr=reissued(found.cdr, cdr, now))
+    anew, findings = await Rater(spine).looked_at(owner, session_id, anew, now)
     id = reissue_id_of(owner, cdr.id)
-    return id, await _work(spine, owner, known, CdrReissued(id, by), anew)
+    work = await _work(spine, owner, known, CdrReissued(id, by), anew)
+    return id, msgspec.structs.replace(work, writes=(*work.writes, *findings))
 
 
 async def _issued(spine: Spine, owner: PartyId, cdr_id: str) -> _Issued:

@@ -68,6 +68,16 @@ class Rater:
         done = await self._rating.completion(owner, session_id)
         return Work() if done is None else await self.with_spending(await self._rate(done, session_id))
 
+    async def looked_at(
+        self, owner: PartyId, session_id: str, issued: CdrIssued, at: datetime
+    ) -> tuple[CdrIssued, tuple[Put, ...]]:
+        """A CDR of ours, withheld where its receiver would refuse it, and the finding that says so."""
+        refused = refusals(issued.cdr, issued.cost, at)
+        if not refused:
+            return issued, ()
+        finding = await self._finding(owner, session_id, WITHHELD, at, "; ".join(refused))
+        return msgspec.structs.replace(issued, withheld=refused), (finding,)
+
     async def with_spending(self, work: Work) -> Work:
         """The work, and what its CDRs take from the prepaid credit of their tokens, or give back to it."""
         by_owner: dict[PartyId, list[CdrIssued]] = {}
@@ -97,10 +107,8 @@ class Rater:
         mended = await self._spine.get(t.finding, **source) is not None
         writes: tuple[Put | Delete, ...] = (Delete(t.finding, source),) if mended else ()
         issued = await self._invoiced(owner, issued)
-        refused = refusals(issued.cdr, issued.cost, done.at)
-        if refused:
-            issued = msgspec.structs.replace(issued, withheld=refused)
-            writes += (await self._finding(owner, session_id, WITHHELD, done.at, "; ".join(refused)),)
+        issued, findings = await self.looked_at(owner, session_id, issued, done.at)
+        writes += findings
         told = reckoned and reckoned.cost
         differs = told and disagreement(told, issued.cost)
         if differs:
@@ -170,6 +178,12 @@ def _is_settlement(one: Recorded) -> bool:
     return isinstance(one.fact, StationNoticed) and one.fact.notice.kind is NoticeKind.SETTLEMENT
 
 
+async def withheld_no_more(spine: Spine, owner: PartyId, session_id: str | None) -> tuple[Delete, ...]:
+    """What takes the finding of a withheld CDR back, if there is one."""
+    source: Row = {"source": source_of(owner, session_id or ""), "code": WITHHELD}
+    return () if await spine.get(t.finding, **source) is None else (Delete(t.finding, source),)
+
+
 def source_of(owner: PartyId, session_id: str) -> str:
-    """The source of the finding on a session that could not be rated."""
+    """The source of the findings on a session."""
     return f"session:{owner}/{session_id}"

@@ -491,9 +491,13 @@ def _(fact: f.CdrChecked, _: Recorded, owner: str, rest: str) -> Iterable[Change
 
 
 @_on(f.CdrDecided)
-def _(fact: f.CdrDecided, _: Recorded, owner: str, rest: str) -> Iterable[Change]:
+def _(fact: f.CdrDecided, at: Recorded, owner: str, rest: str) -> Iterable[Change]:
     party, cdr_id = rest.split("/", 1)
-    yield Change(t.cdr, (owner, party, cdr_id), {"state": fact.state.value})
+    columns: dict[str, Cell] = {"state": fact.state.value}
+    if fact.state is CdrState.ISSUED:
+        # It was withheld: whoever asks for what is new since then has not seen it.
+        columns["recorded_at"] = at.at
+    yield Change(t.cdr, (owner, party, cdr_id), columns)
 
 
 @_on(f.CdrCredited)

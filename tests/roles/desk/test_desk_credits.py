@@ -89,17 +89,43 @@ def test_v41_a_cdr_is_credited_once_and_a_credit_never(desk: Desk, clock: StepCl
     run(steps)
 
 
-def test_a_cdr_that_we_withhold_is_not_credited_until_it_may_go(desk: Desk, clock: StepClock) -> None:
-    """Nobody has it, so there is nothing to give back."""
+async def withheld(desk: Desk, clock: StepClock) -> None:
+    """The CDR of a session, but with what its receiver would refuse."""
+    cdr = replace(await with_a_cdr(desk, clock), id="w1")
+    fact = CdrIssued(cdr, Cost(currency="SEK", total=cdr.total_cost), withheld=("V14 R: too much",))
+    await desk.spine.commit(Work((Append(cdr_stream(CPO, CPO, "w1"), 0, (fact,)),)))
+
+
+def test_a_cdr_that_we_withheld_and_let_go_is_new_to_those_who_ask_since_then(
+    desk: Desk, clock: StepClock
+) -> None:
+    """R-26: a peer that fetches has read the window in which it was made."""
 
     async def steps() -> None:
-        cdr = replace(await with_a_cdr(desk, clock), id="w1")
-        fact = CdrIssued(cdr, Cost(currency="SEK", total=cdr.total_cost), withheld=("V14 R: too much",))
-        await desk.spine.commit(Work((Append(cdr_stream(CPO, CPO, "w1"), 0, (fact,)),)))
-        refused(await done(desk, "cdr credit", cdr="w1", reason="r"), Kind.CONFLICT, "is withheld")
-        await had(desk, "cdr accept", cdr="w1", reason="it is right", by="anna")
-        line: Any = await done(desk, "cdr credit", cdr="w1", reason="r")
+        await withheld(desk, clock)
+        clock.step(days=2)
+        line: Any = await done(desk, "cdr accept", cdr="w1", reason="it is right", by="anna")
+        row = await desk.spine.get(t.cdr, owner=str(CPO), party=str(CPO), cdr_id="w1")
+        assert row is not None
+        assert (line.state, row["recorded_at"]) == ("ISSUED", clock.at)
+        line = await done(desk, "cdr credit", cdr="w1", reason="r")
         assert (line.cdr_id, line.state) == ("w1-C", "ISSUED")
+
+    run(steps)
+
+
+def test_a_cdr_that_we_withhold_is_credited_and_reissued_and_neither_goes_out(
+    desk: Desk, clock: StepClock
+) -> None:
+    async def steps() -> None:
+        await withheld(desk, clock)
+        line: Any = await done(desk, "cdr credit", cdr="w1", reason="tariff wrong")
+        assert (line.cdr_id, line.state) == ("w1-C", "WITHHELD")
+        for cdr, says in (("w1", "was credited"), ("w1-C", "which went to nobody")):
+            refused(await done(desk, "cdr accept", cdr=cdr, reason="r"), Kind.CONFLICT, says)
+        await dearer(desk)
+        line = await done(desk, "cdr reissue", cdr="w1", mended_tariff=True)
+        assert (line.state, line.total_before_taxes) == ("ISSUED", 50)
 
     run(steps)
 

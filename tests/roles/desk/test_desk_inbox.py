@@ -245,6 +245,7 @@ async def _spine(desk: Desk) -> MemorySpine:
         ({"threshold": ["currency=kr"]}, "no currency of ISO 4217"),
         ({"severity": ["V53=W"]}, "no check: 'V53'"),
         ({"severity": ["V20=OFF"]}, "no severity: 'OFF'"),
+        ({"severity": ["V41=W"]}, "nothing else can be agreed"),
     ],
 )
 def test_what_cannot_be_agreed_is_refused(changes: dict[str, object], says: str) -> None:

@@ -137,6 +137,8 @@ class Check(msgspec.Struct, frozen=True):
     find: Callable[[Cdr, Known], Outcome]
     credits: bool = True
     """It is made of a credit CDR too, which repeats the CDR that it gives back but for the total."""
+    fixed: bool = False
+    """Nothing else can be agreed of it: what it finds cannot be carried out."""
 
 
 def evse_in(known: Known, cdr: Cdr) -> Evse | None:

@@ -9,6 +9,9 @@ from elstrada.model.cdr import Cdr
 from elstrada.model.examination import Severity
 from elstrada.model.session import Session, SessionStatus
 
+NOT_COME = ", which is not known"
+"""How the finding of a credit ends that came before what it gives back."""
+
 
 def session_differs(cdr: Cdr, known: Known) -> Outcome:
     """V36: its last word on energy and cost."""
@@ -44,15 +47,22 @@ def session_unknown(cdr: Cdr, known: Known) -> Outcome:
     return f"its party tells us of its sessions, and not of {cdr.session_id[:36]!r}"
 
 
+def credit_of_what_has_not_come(cdr: Cdr, known: Known) -> Outcome:
+    """V41: a credit may overtake the CDR that it gives back, so it waits for that."""
+    if not cdr.credit or not cdr.credit_reference_id or known.original is not None:
+        return None
+    return f"it credits CDR {cdr.credit_reference_id[:39]!r}{NOT_COME}"
+
+
 def credit_does_not_fit(cdr: Cdr, known: Known) -> Outcome:
-    """V41: a credit gives back one CDR that we know, whole, and once (A21)."""
+    """V41: a credit gives back one CDR, whole, and once (A21)."""
     if not cdr.credit:
         return None
     if not cdr.credit_reference_id:
         return "it credits no CDR that it names"
     of = f"CDR {cdr.credit_reference_id[:39]!r}"
     if known.original is None:
-        return f"it credits {of}, which is not known"
+        return None
     first = known.original.cdr
     if first.credit:
         return f"it credits {of}, which is a credit itself"
@@ -88,6 +98,7 @@ def _content(cdr: Cdr) -> Cdr:
 CHECKS = (
     Check("V36", Severity.HOLD, session_differs, credits=False),
     Check("V37", Severity.HOLD, session_unknown, credits=False),
-    Check("V41", Severity.REJECT, credit_does_not_fit),
+    Check("V41", Severity.HOLD, credit_of_what_has_not_come, fixed=True),
+    Check("V41", Severity.REJECT, credit_does_not_fit, fixed=True),
     Check("V42", Severity.HOLD, same_as_the_credited, credits=False),
 )

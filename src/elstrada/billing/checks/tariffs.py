@@ -10,6 +10,8 @@ from elstrada.billing.checks.face import Check, Known, Outcome, Unexamined
 from elstrada.model.cdr import Cdr
 from elstrada.model.examination import Severity
 from elstrada.model.tariff import Dimension, Tariff, TariffElement, TariffRestrictions
+from elstrada.tariffs.refusals import UnusableTariff
+from elstrada.tariffs.restrictions import minute_of_day
 
 _A_QUARTER = timedelta(minutes=15)
 _SECOND = timedelta(seconds=1)
@@ -92,7 +94,11 @@ def reading_missing_at_a_switch(cdr: Cdr, known: Known) -> Outcome:
     if end - start < _A_QUARTER and _quarter(start.astimezone(zone)) == _quarter(end.astimezone(zone)):
         return None
     begun = [period.start_date_time for period in cdr.charging_periods]
-    for instant in sorted(_switches(elements, start.astimezone(zone), end)):
+    try:
+        switches = sorted(_switches(elements, start.astimezone(zone), end))
+    except UnusableTariff as problem:
+        return Unexamined(str(problem))
+    for instant in switches:
         if start < instant < end and all(abs(one - instant) > _SECOND for one in begun):
             return f"no period begins at {instant.isoformat()}, where the price of energy changes"
     return None
@@ -136,7 +142,7 @@ def _edges(limits: TariffRestrictions | None) -> Iterator[time]:
         yield time()
     for text in (limits.start_time, limits.end_time):
         if text is not None and limits.start_time != limits.end_time:
-            yield time.fromisoformat(text)
+            yield time(*divmod(minute_of_day(text), 60))
 
 
 def _quarter(local: datetime) -> datetime:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from elstrada.billing.validate import CHECKS, NUMBERS
+from elstrada.billing.validate import CHECKS, FIXED, NUMBERS
 from elstrada.model.agreement import ALL_PARTIES, DEFAULT
 from elstrada.model.currencies import CURRENCIES
 from elstrada.model.examination import Examination, Severity, Thresholds
@@ -124,6 +124,9 @@ def _severities(before: Examination, settings: Iterable[str]) -> Iterator[tuple[
         number, _, value = setting.partition("=")
         if number not in NUMBERS:
             says = f"no check: {number[:10]!r}; expected V01 to V52"
+            raise Refused(Kind.USAGE, says, pointer="/severity")
+        if number in FIXED:
+            says = f"{number}: a credit that does not fit cannot be taken, so nothing else can be agreed"
             raise Refused(Kind.USAGE, says, pointer="/severity")
         if value == _BY_DEFAULT:
             found.pop(number, None)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from elstrada.model.cdr import IN_DOUBT, CdrState
-from elstrada.model.facts import CdrDecided
+from elstrada.model.facts import CdrDecided, CdrTakenBack
 from elstrada.model.ids import cdr_stream
 from elstrada.roles.biller import Biller, NotDecided, kinds_of
 from elstrada.roles.desk.cdr_found import (
@@ -24,9 +24,9 @@ from elstrada.roles.desk.cdr_found import (
 )
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.paging import owners
-from elstrada.roles.rater import WITHHELD, source_of
+from elstrada.roles.rater import withheld_no_more
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Delete, Row, Work
+from elstrada.spine.face import Append, Row, Work
 from elstrada.spine.paging import pages
 
 MOST_COUNTED = 20_000
@@ -84,13 +84,17 @@ async def dispute_cdr(desk: Desk, params: DecideCdr) -> CdrLine:
 async def _release(desk: Desk, params: DecideCdr, row: Row) -> CdrLine:
     owner, party, cdr_id = key_of(row)
     stream = cdr_stream(owner, party, cdr_id)
+    known = await desk.spine.facts(stream)
+    if row["credits"] is not None:
+        says = f"CDR {cdr_id} gives back CDR {row['credits']}, which went to nobody"
+        raise Refused(Kind.CONFLICT, says, pointer="/cdr")
+    if any(isinstance(one.fact, CdrTakenBack) for one in known):
+        says = f"CDR {cdr_id} was credited"
+        raise Refused(Kind.CONFLICT, says, "price it anew with `elstrada cdr reissue`", "/cdr")
     checks = params.check or kinds_of(str(row["findings"] or "").split("\n"))
     decision = CdrDecided(CdrState.ISSUED, params.reason, params.by, checks)
-    version = await desk.spine.version(stream)
-    source: Row = {"source": source_of(owner, str(row["session_id"])), "code": WITHHELD}
-    known = await desk.spine.get(t.finding, **source) is not None
-    writes = (Delete(t.finding, source),) if known else ()
-    await desk.spine.commit(Work((Append(stream, version, (decision,)),), writes))
+    writes = await withheld_no_more(desk.spine, owner, str(row["session_id"]))
+    await desk.spine.commit(Work((Append(stream, known[-1].version, (decision,)),), writes))
     return await shown_line(desk, owner, party, cdr_id)
 
 

@@ -1,0 +1,175 @@
+"""CDRs and credits in any order, on several nodes at once, and one that nobody can examine: no line twice, none lost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from cdr_scene import (
+    ALL,
+    CDR,
+    CPO,
+    NOW,
+    OWNER,
+    TARIFF,
+    US,
+    bill,
+    changed,
+    checks,
+    later,
+    lines,
+    receive,
+    run,
+    spine_with,
+)
+from elstrada.model.cdr import Cdr, CdrState, SignedData, SignedValue
+from elstrada.model.cost import Price
+from elstrada.model.facts import CdrDecided
+from elstrada.model.tariff import Dimension, PriceComponent, TariffElement, TariffRestrictions
+from elstrada.roles import cdr_verdicts
+from elstrada.roles.biller import Biller, NotDecided
+from elstrada.spine import tables as t
+from elstrada.spine.face import StreamMoved
+from elstrada.spine.memory import MemorySpine
+
+CREDIT = changed(id="k1", credit=True, credit_reference_id="c1", total_cost=Price(Decimal(-40)))
+
+
+async def state(spine: MemorySpine, cdr_id: str) -> str:
+    row = await spine.get(t.cdr, owner=str(OWNER), party=str(CPO), cdr_id=cdr_id)
+    assert row is not None
+    return str(row["state"])
+
+
+async def billed(spine: MemorySpine) -> list[str]:
+    return [line.cdr_id for line in await lines(spine)]
+
+
+async def arrive(spine: MemorySpine, *cdrs: Cdr) -> None:
+    """Received and examined, one batch."""
+    position = len(spine.store.log)
+    await receive(spine, *cdrs)
+    await bill(spine, position)
+
+
+def test_a_time_of_day_that_nobody_can_read_holds_that_cdr_alone() -> None:
+    limits = TariffRestrictions(start_time="8:00", end_time="20:00")
+    element = TariffElement((PriceComponent(Dimension.ENERGY, Decimal(4)),), limits)
+    unreadable = changed(tariffs=(msgspec.structs.replace(TARIFF, elements=(element,)),))
+
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await arrive(spine, unreadable, later(5, id="c2", session_id="s2"))
+        assert await billed(spine) == ["c2"]
+        (check,) = await checks(spine)
+        assert check.findings[0].startswith("V20 H")
+        assert "V49 not a time of day: '8:00'; expected HH:MM" in check.unexamined
+
+    run(scene())
+
+
+def test_a_fault_of_ours_holds_the_cdr_that_brings_it_to_light_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(_: SignedData) -> None:
+        raise KeyError("a fault")
+
+    signed = changed(signed_data=SignedData("OCMF", (SignedValue("Start", "", "OCMF|{}|{}"),)))
+
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        with monkeypatch.context() as patched:
+            patched.setattr(cdr_verdicts, "verify", faulty)
+            await arrive(spine, signed, later(5, id="c2", session_id="s2"))
+        assert (await state(spine, "c1"), await billed(spine)) == (CdrState.HELD, ["c2"])
+        (check,) = await checks(spine)
+        assert check.findings == (
+            "RATE H: it cannot be examined, by a fault of ours that the log tells: KeyError",
+        )
+        assert "CDR c1 of SE*ELS cannot be examined" in caplog.text
+        await Biller(spine).retry(NOW)  # Mended meanwhile: it is examined like any.
+        assert [text[:5] for text in (await checks(spine))[-1].findings] == ["V38 H"]
+
+    run(scene())
+
+
+def test_v41_a_credit_before_its_cdr_in_one_batch_leaves_nothing_to_pay() -> None:
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await arrive(spine, CREDIT, CDR)
+        assert await billed(spine) == []
+        assert (await state(spine, "c1"), await state(spine, "k1")) == (CdrState.CREDITED, CdrState.ACCEPTED)
+
+    run(scene())
+
+
+def test_v41_a_credit_that_overtook_its_cdr_waits_for_it() -> None:
+    """Nobody can accept it before, and once it is here the line is taken back."""
+
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await arrive(spine, CREDIT)
+        assert await state(spine, "k1") == CdrState.HELD
+        biller = Biller(spine)
+        case = await biller.case(OWNER, CPO, "k1", now=NOW)
+        assert case is not None
+        with pytest.raises(NotDecided, match="is not here"):
+            await biller.decided(case, CdrDecided(CdrState.ACCEPTED, "because", "Anna"))
+        assert await biller.retry(NOW) == 0
+        await arrive(spine, CDR)
+        assert await biller.retry(NOW) == 1
+        assert await billed(spine) == ["c1", "k1"]
+        assert (await state(spine, "c1"), await state(spine, "k1")) == (CdrState.CREDITED, CdrState.ACCEPTED)
+
+    run(scene())
+
+
+def test_v41_a_credit_that_is_disputed_was_taken_all_the_same() -> None:
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await arrive(spine, CDR)
+        await arrive(spine, CREDIT)
+        biller = Biller(spine)
+        case = await biller.case(OWNER, CPO, "k1", now=NOW)
+        assert case is not None
+        await spine.commit(await biller.decided(case, CdrDecided(CdrState.DISPUTED, "because", "Anna")))
+        await arrive(spine, msgspec.structs.replace(CREDIT, id="k2"))
+        (check,) = await checks(spine, "k2")
+        assert "'k1' credited before" in check.findings[0]
+        assert await billed(spine) == ["c1", "k1"]
+
+    run(scene())
+
+
+def test_v41_a_cdr_that_is_billed_while_its_credit_is_read_is_looked_at_again() -> None:
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await receive(spine, CDR, CREDIT)
+        biller = Biller(spine)
+        credit = await biller.again(OWNER, CPO, "k1", now=NOW)
+        await spine.commit(await biller.again(OWNER, CPO, "c1", now=NOW))
+        with pytest.raises(StreamMoved):
+            await spine.commit(credit)
+        await spine.commit(await biller.again(OWNER, CPO, "k1", now=NOW))
+        assert await billed(spine) == ["c1", "k1"]
+
+    run(scene())
+
+
+def test_v02_two_cdrs_of_a_session_that_are_examined_at_once_become_one_line() -> None:
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await receive(spine, CDR, changed(id="c2"))
+        biller = Biller(spine)
+        cases = [await biller.case(OWNER, CPO, cdr_id, now=NOW) for cdr_id in ("c1", "c2")]
+        decision = CdrDecided(CdrState.ACCEPTED, "because", "Anna")
+        one, other = [await biller.decided(case, decision) for case in cases if case is not None]
+        await spine.commit(one)
+        with pytest.raises(StreamMoved):
+            await spine.commit(other)
+        await spine.commit(await biller.again(OWNER, CPO, "c2", now=NOW))
+        assert (await billed(spine), await state(spine, "c2")) == (["c1"], CdrState.HELD)
+
+    run(scene())
