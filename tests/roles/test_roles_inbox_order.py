@@ -9,7 +9,10 @@ import pytest
 
 from cdr_scene import (
     ALL,
+    CARD,
     CDR,
+    CONTRACT,
+    CONTRACT_ID,
     CPO,
     NOW,
     OWNER,
@@ -20,6 +23,7 @@ from cdr_scene import (
     checks,
     later,
     lines,
+    put_contract,
     receive,
     run,
     spine_with,
@@ -27,11 +31,13 @@ from cdr_scene import (
 from elstrada.model.cdr import Cdr, CdrState, SignedData, SignedValue
 from elstrada.model.cost import Price
 from elstrada.model.facts import CdrDecided
+from elstrada.model.ids import PartyId
 from elstrada.model.tariff import Dimension, PriceComponent, TariffElement, TariffRestrictions
 from elstrada.roles import cdr_verdicts
 from elstrada.roles.biller import Biller, NotDecided
+from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
-from elstrada.spine.face import StreamMoved
+from elstrada.spine.face import Put, StreamMoved
 from elstrada.spine.memory import MemorySpine
 
 CREDIT = changed(id="k1", credit=True, credit_reference_id="c1", total_cost=Price(Decimal(-40)))
@@ -91,6 +97,22 @@ def test_a_fault_of_ours_holds_the_cdr_that_brings_it_to_light_and_no_other(
         assert "CDR c1 of SE*ELS cannot be examined" in caplog.text
         await Biller(spine).retry(NOW)  # Mended meanwhile: it is examined like any.
         assert [text[:5] for text in (await checks(spine))[-1].findings] == ["V38 H"]
+
+    run(scene())
+
+
+@pytest.mark.parametrize("contract_id", ["AAA-1", "SE-RET-C00000018-1"])
+def test_r44_a_partners_token_of_the_same_uid_pays_for_nothing_of_ours(contract_id: str) -> None:
+    """One physical card may be of two eMSPs, and a partner may write what it likes into its own token."""
+    other = msgspec.structs.replace(CARD, party=PartyId("SE", "AAA"), contract_id=contract_id)
+    also_ours = msgspec.structs.replace(CONTRACT, id="SE-RET-C00000018-1", customer_id="4712")
+
+    async def scene() -> None:
+        spine = await spine_with(*ALL, put_contract(also_ours), Put(t.token, token_row(OWNER, other, "ref")))
+        await arrive(spine, CDR)
+        assert [(line.contract_id, line.customer_id) for line in await lines(spine)] == [
+            (CONTRACT_ID, "4711")
+        ]
 
     run(scene())
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table
 from test_roles_rater import ALL, OWNER, START, STREAM, Noon, put_tariff, spine_with, tariff
@@ -156,6 +156,16 @@ def test_a_session_that_goes_on_is_followed_all_the_way_to_the_same_periods(news
 
 
 @given(GOES_ON | STRAYS)
+@example(
+    [
+        (1, None, 0, None),
+        (36, 100, None, None),
+        (5, None, 0, None),
+        (5, 0, None, None),
+        (5, None, 0, None),
+        (5, 100, None, None),
+    ]
+)
 @settings(max_examples=150, deadline=None)
 def test_whatever_a_station_tells_the_running_periods_are_those_of_an_end_then(news: list[News]) -> None:
     steps(news)

@@ -121,11 +121,11 @@ def _since(levels: tuple[Level, ...], point: Point) -> tuple[Level, ...]:
 
 
 def _without_still(levels: tuple[Level, ...], points: Sequence[Point]) -> tuple[Level, ...]:
-    """The levels without the last but one, if nothing flowed around it and the register stood."""
+    """The levels without the last but one, if nothing flowed around it, the register stood, and others tell it."""
     if len(levels) < 3 or len(points) < 2 or any(level.value for level in levels[-3:]):
         return levels
     before, last = points[-2], points[-1]
-    stood = before.wh == last.wh and before.at < levels[-2].at < last.at
+    stood = before.wh == last.wh and before.at <= levels[-3].at and levels[-2].at < last.at
     return (*levels[:-2], levels[-1]) if stood else levels
 
 

@@ -132,8 +132,7 @@ class Records:
         fact, owner = cast(CdrReceived, one.fact), str(owner_id)
         cdr = fact.cdr
         terms = await self._senders.terms(owner_id, cdr.party)
-        found = await self._spine.find(t.token, {"owner": owner, "ref": cdr.token_ref}, limit=1)
-        token = _read(found[0], Token) if found else None
+        token = await self._token(owner, cdr)
         contract, plan = await self._contract(owner_id, token)
         contract_version = await self._version(owner_id, contract) if contract else 0
         others = await self._others(owner, cdr)
@@ -171,6 +170,14 @@ class Records:
             contract_version=contract_version,
             plan=plan,
         )
+
+    async def _token(self, owner: str, cdr: Cdr) -> Token | None:
+        """The token of its issuer: another's may have the same uid (R-44)."""
+        if cdr.token_party is None:
+            return None
+        where = {"owner": owner, "party": str(cdr.token_party), "ref": cdr.token_ref}
+        found = await self._spine.find(t.token, where, order=("type", "uid"), limit=1)
+        return _read(found[0], Token) if found else None
 
     async def _contract(self, owner: PartyId, token: Token | None) -> tuple[Contract | None, Plan | None]:
         if token is None:

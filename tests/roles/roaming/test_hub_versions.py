@@ -239,6 +239,24 @@ async def test_r68_what_both_versions_write_alike_passes_byte_for_byte():
     assert sent.path == "https://els.example/ocpi/2.3.0/cpo/tokens/SE/RET/AABBCCDD?type=RFID"
 
 
+@aio
+async def test_r70_a_long_page_is_told_whole_in_another_version():
+    """However many objects a page has: the address of the next goes back as it came."""
+    world = await HubWorld("2.2.1", {"els": "2.3.0"}).open()
+
+    async def many(request: HttpRequest) -> HttpResponse | None:
+        if request.method != "GET" or "/sessions" not in request.path:
+            return None
+        page = [but(SESSION, id=f"S{number}") for number in range(1_100)]
+        return HttpResponse(200, {"x-total-count": "1100", "x-limit": "1100"}, envelope(page))
+
+    world.answers(ELS, many)
+    listed = await world.ask(
+        RET, "GET", f"{C}/sessions", to=ELS, query={"date_from": "2020-01-01T00:00:00Z", "limit": "1100"}
+    )
+    assert [one["id"] for one in listed.data] == [f"S{number}" for number in range(1_100)]
+
+
 async def _takes_all(request: HttpRequest) -> HttpResponse | None:
     """An eMSP of 2.1.1 that takes objects of any CPO from one peer, as its version has no word for a hub."""
     is_told = request.method in ("PUT", "POST") and "/commands" not in request.path

@@ -7,6 +7,7 @@ translated is answered as of something unknown: its sender then puts the whole (
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -32,7 +33,8 @@ from elstrada.roles.roaming.means import Means
 
 _CHANGED_FIELDS = frozenset({"total_cost", "min_price", "max_price", "elements", "tax_included"})
 """Of objects that may be patched, those which 2.2.1 and 2.3.0 write differently."""
-_MOST_ITEMS = 1_000
+_AT_ONCE = 100
+"""Objects of a page that are turned before others have their turn."""
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -161,7 +163,11 @@ class Bridge:
     ) -> object:
         kind = kind_of(name, module)
         if kind is not None and isinstance(data, list):
-            told = [await self._item(item, kind, of, to, party, asker) for item in data[:_MOST_ITEMS]]
+            told: list[object] = []
+            for number, item in enumerate(data, 1):
+                told.append(await self._item(item, kind, of, to, party, asker))
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
             return tuple(item for item in told if item is not None)
         if kind is not None and isinstance(data, dict):
             turned = await self._turning.turned(kind, data, of, to, party, asker.hub)
