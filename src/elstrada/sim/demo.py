@@ -44,6 +44,8 @@ from elstrada.sim.stations import VirtualStation
 from elstrada.spine.ending import ended
 from elstrada.spine.face import Append, Put, Work
 
+_CLOSED_WITHIN_S = 60.0
+"""What is not closed then is cut off."""
 _SOCKETS = 16
 """Lines opened at a time: the page must be there before all stations are."""
 
@@ -97,9 +99,10 @@ class LivingNetwork:
         """What nodes of their own say of where they are."""
         self.neighbours: asyncio.Future[list[Door]] = asyncio.get_running_loop().create_future()
         """Done when they are there, which the page does not wait for."""
+        self._leaving = asyncio.Event()
 
     async def welcome(self, folder: Path, seed: int) -> None:
-        """Open the neighbours, and let drivers come to them, until cancelled."""
+        """Open the neighbours, let drivers come to them, and close them when all leave."""
         try:
             async with neighbourhood(self.house, folder, self.clock, seed) as doors:
                 stations = [one for door in doors for one in _guests(door, self.clock, seed)]
@@ -107,13 +110,17 @@ class LivingNetwork:
                     self.drivers.welcome([door.neighbour.network for door in doors], stations)
                     await _switch_on(stations)
                     self.neighbours.set_result(doors)
-                    await asyncio.Event().wait()
+                    await self._leaving.wait()
                 finally:
                     await asyncio.gather(*(one.retire() for one in stations), return_exceptions=True)
         except Exception as failure:
             if self.neighbours.done():
                 raise
             self.neighbours.set_exception(failure)  # Whoever waits for them is told.
+
+    def leave(self) -> None:
+        """Let the neighbours close."""
+        self._leaving.set()
 
 
 def _guests(door: Door, clock: SimClock, seed: int) -> list[VirtualStation]:
@@ -148,7 +155,8 @@ async def living(
         drivers = DemoDrivers(network, virtual, house.node, clock, seed)
         told = [f"{gateway.name:9} {gateway.stations_url}<station id>" for gateway in gateways]
         alive = LivingNetwork(house, clock, virtual, drivers, told)
-        doing = (_switch_on(virtual), drivers.come(), alive.welcome(folder, seed))
+        stack.push_async_callback(_part, alive, asyncio.create_task(alive.welcome(folder, seed)))
+        doing = (_switch_on(virtual), drivers.come())
         stack.push_async_callback(_retire, virtual, [asyncio.create_task(one) for one in doing])
         yield alive
 
@@ -250,6 +258,13 @@ async def _switch_on(stations: list[VirtualStation]) -> None:
         station.power_on()
         if number % _SOCKETS == _SOCKETS - 1:
             await asyncio.sleep(0.1)
+
+
+async def _part(alive: LivingNetwork, welcoming: asyncio.Task[None]) -> None:
+    """Close the neighbours in their own time, for whoever is cancelled again while it tidies up leaves things behind."""
+    alive.leave()
+    await asyncio.wait((welcoming,), timeout=_CLOSED_WITHIN_S)
+    await ended(welcoming)
 
 
 async def _retire(stations: list[VirtualStation], tasks: list[asyncio.Task[None]]) -> None:
