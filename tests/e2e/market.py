@@ -16,7 +16,7 @@ CONTRACT, CUSTOMER, PLAN, SUPPLY = "SERETC00000017", "K-1017", "ROAM", "73599900
 STATION_16, STATION_201, STATION_21 = "ALPHA-16", "BRAVO-201", "CHARLIE-21"
 CARD, ASKING_CARD, LOST_CARD = "04A1B2C3D4E5F6", "04FFEEDDCCBBAA", "04DEADBEEF0102"
 """May be trusted; must be asked for every time; is blocked."""
-ODD = ("V03", "V04", "V05", "V09", "V10", "V11", "V12", "V32", "V45", "V46")
+ODD = ("V03", "V04", "V05", "V09", "V10", "V11", "V12", "V28", "V32", "V45", "V46", "V49")
 """Checks of CDRs that these sessions break."""
 
 

@@ -33,14 +33,15 @@ def small_network(plan: WorldPlan, at: datetime) -> demo.DemoNetwork:
     )
 
 
-_WARN: tuple[str, ...] = ("V03", "V04", "V05", "V09", "V10", "V11", "V32", "V45", "V46")
+_WARN: tuple[str, ...] = ("V03", "V04", "V05", "V09", "V10", "V11", "V28", "V32", "V45", "V46", "V49")
 
 
 def agreed_by(owner: PartyId) -> tuple[Append, ...]:
     """What the retailer has agreed with the CPO of a world: findings that only warn.
 
     Its sessions are short, its plans cost the same everywhere, and some of its stations decide by themselves or
-    have clocks that cannot be believed, so that their sessions seem to overlap or to be too strong.
+    have clocks that cannot be believed, so that their sessions seem to overlap or to be too strong. One that is
+    away for long has no reading from when the price changed.
     """
     return (lenient(owner, "ELS", _WARN),) if owner == demo.RETAILER else ()
 
