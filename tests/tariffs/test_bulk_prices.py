@@ -25,7 +25,7 @@ from elstrada.model.tariff import (
 from elstrada.roles.rerating import Rerating
 from elstrada.tariffs.bulk import BulkPrices
 from elstrada.tariffs.compile import PriceList, compiled
-from elstrada.tariffs.policy import OCPI_2_1_1, OCPI_2_2_1, Policy
+from elstrada.tariffs.policy import OCPI_2_1_1, OCPI_2_2_1, Policy, Steps
 from elstrada.tariffs.price import price_with
 from elstrada.tariffs.refusals import NotPriced
 from elstrada.tariffs.usage import Usage
@@ -42,6 +42,8 @@ POLICIES = (
     OCPI_2_2_1,
     Policy(usual_decimals=4, part_decimals=6, tax_name="Moms"),
     Policy(sales_tax_countries=frozenset({"SE"})),
+    Policy(steps=Steps.NONE),
+    Policy(steps=Steps.BLOCKS),
 )
 
 

@@ -52,6 +52,12 @@ def usage(*more: PeriodDimension) -> Usage:
     )
 
 
+def returned() -> Usage:
+    """Two hours, in which a car gives 10 kWh."""
+    given = ChargingPeriod(NOON, (PeriodDimension("ENERGY", Decimal(-10)),))
+    return msgspec.structs.replace(usage(), periods=(given,))
+
+
 def limited(**limits: object) -> TariffElement:
     return TariffElement((ENERGY,), msgspec.convert(limits, TariffRestrictions))
 
@@ -74,6 +80,10 @@ def notes_of_the_engine() -> Iterator[tuple[str, str]]:
     stepped = TariffElement((PriceComponent(Dimension.ENERGY, Decimal(4), Decimal(25), 3000),))
     cases = {
         "note.no_tariff_named": price(usage(), [tariff(ALWAYS), tariff(ALWAYS, id="T2")]),
+        "note.by_type": price(
+            usage(), [msgspec.structs.replace(tariff(ALWAYS), type="PROFILE_FAST"), tariff(ALWAYS, id="T2")]
+        ),
+        "note.returned": price(returned(), [tariff(ALWAYS)]),
         "note.free": price(usage(), [tariff(limited(start_time="22:00"))]),
         "note.not_given": price(usage(), [tariff(limited(min_power=11), ALWAYS)]),
         "note.crosses": price(usage(*BAND), [tariff(limited(min_power=11), ALWAYS)]),
