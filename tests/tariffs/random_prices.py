@@ -16,6 +16,8 @@ STARTS = (
     datetime(2026, 6, 2, 6, tzinfo=UTC),
 )
 TIMES = ("00:00", "02:00", "02:30", "08:00", "12:15", "17:00", "22:00")
+LEVELS = (0, 3, 7, 11, 22)
+"""kW or A, of limits and of periods: few, so that they often meet."""
 DATES = ("2026-03-28", "2026-03-29", "2026-06-02", "2026-10-25", "2027-01-01")
 DAYS = ("MONDAY", "TUESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 TYPES = ("REGULAR", "AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST")
@@ -23,7 +25,7 @@ TYPES = ("REGULAR", "AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST")
 
 def some_cdr(random: Random, version: str) -> Document:
     """A CDR of one to six periods, at times with a reservation before them."""
-    start = random.choice(STARTS) + timedelta(minutes=5 * random.randrange(150))
+    start = random.choice(STARTS) + timedelta(minutes=random.choice([5, 15, 60]) * random.randrange(24))
     tax = random.choice(["NO", "NO", "NO", "YES", "N/A"]) if version == "2.3.0" else ""
     country = "SE" if random.random() < 0.9 else "US"
     tariffs = [
@@ -32,13 +34,13 @@ def some_cdr(random: Random, version: str) -> Document:
     ]
     names = [None] * 4 + [tariff["id"] for tariff in tariffs]
     periods, moment = list[Document](), start
-    if version != "2.1.1" and random.random() < 0.15:
+    if version != "2.1.1" and random.random() < 0.25:
         length_s = 60 * random.randrange(1, 90)
         reserved = {"type": "RESERVATION_TIME", "volume": hours(length_s)}
         periods.append({"start_date_time": at(moment), "dimensions": [reserved]})
         moment += timedelta(seconds=length_s)
     for _ in range(random.randrange(1, 7)):
-        length_s = random.choice([900, 1_800, 3_600, random.randrange(1, 9_000)])
+        length_s = random.choice([900, 900, 1_800, 3_600, random.randrange(1, 9_000)])
         period: Document = {
             "start_date_time": at(moment),
             "dimensions": some_volumes(random, version, length_s),
@@ -114,17 +116,20 @@ def some_limits(random: Random, version: str) -> Document:
         "max_kwh": random.randrange(1, 60) / 2,
         "min_duration": 300 * random.randrange(40),
         "max_duration": 900 * random.randrange(1, 20),
-        "min_power": random.randrange(1, 30),
-        "max_power": random.randrange(1, 60),
+        "min_power": random.choice(LEVELS),
+        "max_power": random.choice(LEVELS),
     }
     if version != "2.1.1":
         choices |= {
-            "min_current": random.randrange(1, 30),
-            "max_current": random.randrange(1, 80),
-            "reservation": random.choice(["RESERVATION", "RESERVATION_EXPIRES"]),
+            "min_current": random.choice(LEVELS),
+            "max_current": random.choice(LEVELS),
         }
     share = random.choice([0.07, 0.15, 0.3])
-    return {name: value for name, value in choices.items() if random.random() < share}
+    told = {name: value for name, value in choices.items() if random.random() < share}
+    if version != "2.1.1" and random.random() < 0.2:
+        told = dict(list(told.items())[:1])
+        told["reservation"] = random.choice(["RESERVATION", "RESERVATION_EXPIRES"])
+    return told
 
 
 def some_volumes(random: Random, version: str, length_s: int) -> list[Document]:
@@ -135,12 +140,12 @@ def some_volumes(random: Random, version: str, length_s: int) -> list[Document]:
     if random.random() < 0.9:
         told["ENERGY"] = kwh
     if version != "2.1.1":
-        for name, most in (("POWER", 60), ("CURRENT", 80)):
-            low = random.randrange(most)
+        for name in ("POWER", "CURRENT"):
+            low, high = sorted(random.choices(LEVELS, k=2))
             if random.random() < 0.6:
                 told[f"MIN_{name}"] = low
             if random.random() < 0.6:
-                told[f"MAX_{name}"] = low + random.randrange(10)
+                told[f"MAX_{name}"] = high
     return [{"type": name, "volume": volume} for name, volume in told.items()]
 
 

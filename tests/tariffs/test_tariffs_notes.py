@@ -83,6 +83,9 @@ def notes_of_the_engine() -> Iterator[tuple[str, str]]:
         "note.by_type": price(
             usage(), [msgspec.structs.replace(tariff(ALWAYS), type="PROFILE_FAST"), tariff(ALWAYS, id="T2")]
         ),
+        "note.booking": price(
+            msgspec.structs.replace(usage(), booked=True), [tariff(ALWAYS, limited(booking="BOOKING"))]
+        ),
         "note.returned": price(returned(), [tariff(ALWAYS)]),
         "note.free": price(usage(), [tariff(limited(start_time="22:00"))]),
         "note.not_given": price(usage(), [tariff(limited(min_power=11), ALWAYS)]),

@@ -58,7 +58,9 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """As it was read first: who, where and since when."""
     by: PriceList
     usage: Usage
-    """Likewise: its zone, currency and booking."""
+    """Likewise: its zone and currency, and whether it is booked."""
+    booked_until: datetime | None = None
+    """The end of the booking that it fulfils; None: it fulfils none."""
     version: int
     """Of its stream, up to which it was read."""
     looked_up_at: datetime
@@ -77,9 +79,10 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             and self.line.ends_as(Point(reached.ended_at, reached.energy_wh))
         )
 
-    def is_by(self, tariff: Tariff, time_zone: str, *, booked: bool) -> bool:
+    def is_by(self, tariff: Tariff, time_zone: str, booked_until: datetime | None) -> bool:
         """Is this still what it is priced by?"""
-        return (self.by.tariff, self.usage.time_zone, self.usage.booked) == (tariff, time_zone, booked)
+        known = self.by.tariff, self.usage.time_zone, self.booked_until
+        return known == (tariff, time_zone, booked_until)
 
     def after(self, news: Iterable[Recorded]) -> Running | None:
         """The session with what its stream said since; None: it does not simply go on."""

@@ -61,14 +61,20 @@ def stepped(charges: Sequence[Charge], steps: Steps = Steps.SESSION) -> list[Cha
 
 
 def _by_session(charges: Sequence[Charge]) -> Iterator[list[int]]:
-    """Energy, parking or else time, and the reservation, each once per session.
+    """Energy, parking or else time, and the reservation or each purpose of a booking, each once per session.
 
     Parking, wherever it stands, is rounded instead of time (A8).
     """
     parked = any(c.dimension is Dimension.PARKING_TIME for c in charges)
     timed = Dimension.PARKING_TIME if parked else Dimension.TIME
-    for dimension, reserved in ((Dimension.ENERGY, False), (timed, False), (Dimension.TIME, True)):
-        yield [n for n, c in enumerate(charges) if c.dimension is dimension and c.reserved is reserved]
+    for dimension in (Dimension.ENERGY, timed):
+        yield [n for n, c in enumerate(charges) if c.dimension is dimension and not c.reserved]
+    reserved: dict[str | None, list[int]] = {}
+    for n, c in enumerate(charges):
+        if c.reserved and c.dimension is Dimension.TIME:
+            purpose = c.offer.limits.booking if c.offer.limits else None
+            reserved.setdefault(purpose, []).append(n)
+    yield from reserved.values()
 
 
 def _by_component(charges: Sequence[Charge]) -> Iterable[list[int]]:

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from elstrada.model.cost import Cost
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, Tariff
+from elstrada.tariffs.booked import BookingCharges, is_apart, refuse_untold_time
 from elstrada.tariffs.charge import Charge, stepped
 from elstrada.tariffs.choose import is_valid, rank
 from elstrada.tariffs.compile import Offer, Offers, PriceList, best, compiled
 from elstrada.tariffs.policy import EXACT, OCPI_2_3_0, Policy
-from elstrada.tariffs.refusals import NoTariff, UnusableTariff, WrongCurrency
+from elstrada.tariffs.refusals import NoTariff, WrongCurrency
 from elstrada.tariffs.restrictions import Situation, doubts
 from elstrada.tariffs.segment import first_change
 from elstrada.tariffs.total import summed
@@ -52,8 +53,9 @@ def price_with(usage: Usage, lists: Sequence[PriceList], policy: Policy = OCPI_2
     """As ``price``, by tariffs compiled before: for pricing many sessions."""
     with localcontext(EXACT):
         valid = _valid(usage, lists, policy)
-        _refuse_bookings(usage, valid)
         notes: list[str] = []
+        if usage.booked:
+            refuse_untold_time(usage, _first(usage, valid))
         charges = stepped(list(_charges(usage, valid, policy, notes)), policy.steps)
         return summed(charges, _first(usage, valid), policy, notes)
 
@@ -87,17 +89,6 @@ def _list_for(period: ChargingPeriod | None, valid: Sequence[PriceList], usage: 
     return first
 
 
-def _refuse_bookings(usage: Usage, valid: Sequence[PriceList]) -> None:
-    """What a booking costs is not priced here, and must not be left out in silence (OCPI bookings 1.1)."""
-    for one in valid if usage.booked else ():
-        if one.bookings:
-            elements = ", ".join(str(index + 1) for index in one.bookings)
-            raise UnusableTariff(
-                f"tariff {one.name} prices bookings (element {elements}), and the session fulfils one; "
-                "prices of bookings cannot be reckoned here"
-            )
-
-
 def _named(tariff_id: str, valid: Sequence[PriceList], usage: Usage) -> PriceList:
     for one in valid:
         if one.tariff.id.upper() == tariff_id.upper() and one.tariff.currency == usage.currency:
@@ -118,10 +109,17 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
     returned = _ZERO
     if len(valid) > 1 and any(period.tariff_id is None for period in usage.periods):
         notes.append(_note_untold(valid, policy))
+    booking = BookingCharges(usage, zone) if usage.booked else None
     for period, end in usage.stretches():
         by = _list_for(period, valid, usage)
         volumes = {one.type: one.volume for one in period.dimensions}
         reserved = _RESERVATION in volumes
+        if booking is not None and by.bookings:
+            notes.append(_note_booking(by))
+            yield from booking.of(period, by, volumes, energy)
+            if is_apart(volumes):
+                continue
+            reserved = False
         now = _situation(period, end, zone, usage.start if reserved else origin, energy, volumes, policy)
         offers = _offers(by, reserved, usage.reservation_expired)
         if flat_due[reserved]:
@@ -160,7 +158,8 @@ def _best(offers: Offers, dimension: Dimension, now: Situation, policy: Policy) 
 def _origin(usage: Usage) -> datetime:
     """Where durations count from: the first charging period, not the reservation before it (A11)."""
     for period in usage.periods:
-        if _RESERVATION not in [one.type for one in period.dimensions]:
+        told = [one.type for one in period.dimensions]
+        if _RESERVATION not in told or (usage.booked and "ENERGY" in told):
             return period.start_date_time
     return usage.start
 
@@ -204,6 +203,13 @@ def _note_untold(valid: Sequence[PriceList], policy: Policy) -> str:
     if policy.prefer_by_type and rank(valid[-1].tariff, ad_hoc=False) > rank(valid[0].tariff, ad_hoc=False):
         return f"a period names no tariff: {name} was taken, as {kind} goes before the others' types (A17)"
     return f"a period names no tariff: {name} was taken, the first valid at the start (A17)"
+
+
+def _note_booking(by: PriceList) -> str:
+    elements = ", ".join(str(index + 1) for index in by.bookings)
+    return (
+        f"a booking is priced by tariff {by.name}, element {elements}, beside the session (OCPI bookings 1.1)"
+    )
 
 
 def _note_free(offers: Offers, dimension: Dimension, period: ChargingPeriod, notes: list[str]) -> None:

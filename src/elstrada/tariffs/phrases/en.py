@@ -43,6 +43,9 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
             "a period names no tariff: {tariff} was taken, as {type} goes before the others' types (A17)"
         ),
         "note.returned": "{energy} kWh flowed back: they are set off, each at the price of its time (A22)",
+        "note.booking": (
+            "a booking is priced by tariff {tariff}, element {elements}, beside the session (OCPI bookings 1.1)"
+        ),
         "note.free": "{dimension} is free from {at}: no element for it matches then (rule 7)",
         "note.not_given": (
             "period at {at}, element {element}: {volume} is not given, so a limit of {bound} does not match (A5)"

@@ -43,6 +43,10 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
             "en period nämner ingen tariff: {tariff} togs, då {type} går före de andras slag (A17)"
         ),
         "note.returned": "{energy} kWh flödade tillbaka: de räknas av, var och en till sin tids pris (A22)",
+        "note.booking": (
+            "en bokning prissätts av tariff {tariff}, element {elements}, vid sidan av laddningen "
+            "(OCPI bookings 1.1)"
+        ),
         "note.free": "{dimension} är gratis från {at}: inget element för det gäller då (regel 7)",
         "note.not_given": (
             "period från {at}, element {element}: {volume} anges inte, så gränsen {bound} gäller inte (A5)"
