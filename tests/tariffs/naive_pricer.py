@@ -161,7 +161,10 @@ def choose(
     facts: dict[str, Fraction],
     reading: Reading,
 ) -> tuple[int, dict[str, Any]] | None:
-    """Rule 3: the first element that matches and has a component for this; A18: or the first that matches."""
+    """Rule 3: the first element that matches and has a component for this; A18: or the first that matches.
+
+    The latter is a reading of 2.1.1, and not of a reservation, which only later editions know.
+    """
     values: list[str | None] = [None]
     if reserved:
         values = ["RESERVATION_EXPIRES", "RESERVATION"] if expired else ["RESERVATION"]
@@ -173,7 +176,7 @@ def choose(
             for component in element["price_components"]:
                 if component["type"] == kind:
                     return index, component
-            if reading.one_element:
+            if reading.one_element and not reserved:
                 return None
     return None
 

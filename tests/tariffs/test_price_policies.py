@@ -18,7 +18,7 @@ from elstrada.tariffs.refusals import WrongCurrency
 from elstrada.tariffs.usage import Usage
 
 START = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
-ENERGY, TIME, PARKING = Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME
+ENERGY, TIME, PARKING, FLAT = Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME, Dimension.FLAT
 
 
 def component(kind: Dimension, amount: str, step_size: int = 0) -> PriceComponent:
@@ -100,6 +100,30 @@ def test_a_strict_reading_lets_one_element_price_the_whole_period() -> None:
     assert net(strict) == Decimal("73.00")  # 30 of the first half hour, 3 and 40 of the second.
     assert any("ENERGY is free" in note for note in strict.notes)
     assert net(price(told, offered, OCPI_2_1_1)) == Decimal("113.00")
+
+
+@pytest.mark.parametrize("one_element", [True, False])
+@pytest.mark.parametrize("expires_first", [True, False])
+@pytest.mark.parametrize(
+    ("expires", "total"),
+    [
+        ((component(FLAT, "4"),), "6.00"),  # OCPI's example 17: the fee, and the hour as reserved.
+        ((component(TIME, "6"),), "6.00"),  # Its example 18: the hour at its own price alone.
+        ((component(FLAT, "4"), component(TIME, "6")), "10.00"),
+    ],
+)
+def test_a_strict_reading_leaves_each_dimension_of_a_reservation_its_own_element(
+    expires: tuple[PriceComponent, ...], total: str, expires_first: bool, one_element: bool
+) -> None:
+    """Rule 15: 2.1.1, which may be read strictly (A18), knows no reservations; who knows them looks up each."""
+    elements = [
+        TariffElement(expires, TariffRestrictions(reservation="RESERVATION_EXPIRES")),
+        TariffElement((component(TIME, "2"),), TariffRestrictions(reservation="RESERVATION")),
+    ]
+    offered = tariff(*(elements if expires_first else elements[::-1]))
+    hour = ChargingPeriod(START, (PeriodDimension("RESERVATION_TIME", Decimal(1)),))
+    told = msgspec.structs.replace(usage((60, "0", TIME)), periods=(hour,), reservation_expired=True)
+    assert net(price(told, [offered], Policy(one_element=one_element))) == Decimal(total)
 
 
 @pytest.mark.parametrize(

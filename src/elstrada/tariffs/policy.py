@@ -54,7 +54,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     steps: Steps = Steps.SESSION
     one_element: bool = False
     """The first element that matches prices the whole period, as 2.1.1 reads strictly; what it has no price
-    for is free. Else each dimension has its own first element, which the complex example of 2.1.1 needs (A18)."""
+    for is free. Else each dimension has its own first element, which the complex example of 2.1.1 needs (A18).
+    A reservation, unknown to 2.1.1, is always read so: its example of a fee for coming to nothing needs it."""
     prefer_by_type: bool = True
     """Of several tariffs, none named: a regular one before one of a profile, and ad hoc last (A17). Else the
     first."""

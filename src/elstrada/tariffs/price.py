@@ -122,13 +122,14 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
             reserved = False
         now = _situation(period, end, zone, usage.start if reserved else origin, energy, volumes, policy)
         offers = _offers(by, reserved, usage.reservation_expired)
+        choose = _of_one_element if policy.one_element and not reserved else _best
         if flat_due[reserved]:
-            offer = _best(offers, Dimension.FLAT, now, policy)
+            offer = choose(offers, Dimension.FLAT, now)
             if offer is not None:
                 flat_due[reserved] = False
                 yield Charge(Dimension.FLAT, reserved, period.start_date_time, by, offer, _ONE, _ONE)
         for dimension, volume in _consumed(volumes, reserved):
-            offer = _best(offers, dimension, now, policy)
+            offer = choose(offers, dimension, now)
             if offer is None:
                 _note_free(offers, dimension, period, notes)
             else:
@@ -145,14 +146,17 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
         notes.append(f"{returned} kWh flowed back: they are set off, each at the price of its time (A22)")
 
 
-def _best(offers: Offers, dimension: Dimension, now: Situation, policy: Policy) -> Offer | None:
-    """The first offer that applies to a dimension, of the one element that prices all if so agreed (A18)."""
-    offer = best(offers.get(dimension, ()), now)
-    if offer is None or not policy.one_element:
-        return offer
+def _best(offers: Offers, dimension: Dimension, now: Situation) -> Offer | None:
+    """The first offer for a dimension that applies (rule 3)."""
+    return best(offers.get(dimension, ()), now)
+
+
+def _of_one_element(offers: Offers, dimension: Dimension, now: Situation) -> Offer | None:
+    """What the first element that applies offers for a dimension: it prices the whole period (A18)."""
+    offer = _best(offers, dimension, now)
     found = [best(some, now) for some in offers.values()]
-    first = min(one.element for one in found if one is not None)
-    return offer if offer.element == first else None
+    first = min((one.element for one in found if one is not None), default=None)
+    return offer if offer is not None and offer.element == first else None
 
 
 def _origin(usage: Usage) -> datetime:
