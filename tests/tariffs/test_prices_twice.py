@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from naive_pricer import Bill, Reading, bill, rounded
 from random_prices import ZONES, some_cdr
+from tariff_vectors import Vector
+from test_price_vectors import EDITIONS, cases
 
 from cdr_documents import VERSIONS, as_line
 from elstrada.model.cost import Cost, Price
@@ -84,6 +86,27 @@ def test_two_pricers_agree_on_three_hundred_random_cdrs() -> None:
     seen = compare_many(1, 300)
     assert seen["priced"] > 200
     assert {"NoTariff", "WrongCurrency", "NetUnknown"} < set(seen)
+
+
+@pytest.mark.parametrize("vector", cases("spec"))
+def test_the_naive_pricer_gives_the_published_figures_by_itself(vector: Vector) -> None:
+    policy = EDITIONS[vector.version]
+    found = bill(
+        vector.cdr,
+        vector.version,
+        vector.usage.time_zone,
+        vector.usage.reservation_expired,
+        reading_of(policy),
+    )
+    wanted = vector.expected["total_excl"], vector.expected["total_incl"]
+    if wanted[0] is None:
+        assert found.refusal == "NetUnknown"
+        return
+    assert found.refusal == ""
+    gross = None if found.gross is None else rounded(found.gross, vector.decimals)
+    assert (rounded(found.net, vector.decimals), gross) == tuple(
+        None if figure is None else Fraction(figure) for figure in wanted
+    )
 
 
 @pytest.mark.soak
