@@ -100,6 +100,22 @@ def test_a_booking_nobody_came_for_has_its_own_price_and_else_that_of_a_booking(
     assert parts(price(told, [ALL])) == (55, 55)
 
 
+@pytest.mark.parametrize("told_at", [0, 1], ids=["at once", "in the end"])
+def test_a_booking_that_comes_to_nothing_has_one_fixed_price_whichever_period_says_so(told_at: int) -> None:
+    names = ["RESERVATION_TIME", "RESERVATION_TIME"]
+    names[told_at] = "RESERVATION_EXPIRES"
+    # 50, and an hour at 10; not the 20 of a booking somebody came for.
+    assert parts(price(usage(*({name: "0.5"} for name in names)), [ALL])) == (60, 60)
+
+
+def test_a_period_that_tells_nothing_of_a_booking_is_the_sessions() -> None:
+    """The fixed price of the session is due in its first period, whatever that used."""
+    start_fee = TariffElement((component(FLAT, "3"),))
+    one = tariff(of("BOOKING", component(FLAT, "20")), start_fee)
+    assert parts(price(usage({"MAX_POWER": "0"}), [one])) == (20, 23)
+    assert parts(price(usage({"RESERVATION_TIME": "0.5"}), [one])) == (20, 20)
+
+
 def test_a_booking_called_off_costs_its_fee_and_nothing_else() -> None:
     assert parts(price(usage({"RESERVATION_TIME": "0.5"}, booking_canceled=True), [ALL])) == (30, 30)
 

@@ -6,7 +6,7 @@ The text names the elements and the volumes, and leaves their meeting open. Read
   BOOKING_EXPIRES, else BOOKING for a dimension that lacks there (rule 15), RESERVATION_OVERTIME that of
   BOOKING_OVERTIME;
 * a fixed price is due once for each purpose: that of BOOKING wherever a booking is fulfilled, the others where
-  their volume is told, and of an expired booking not that of BOOKING besides its own;
+  their volume is told, and of an expired booking not that of BOOKING besides its own, whichever period tells it;
 * one that was called off costs BOOKING_CANCELLATION_FEES and nothing else;
 * each purpose is brought to whole steps on its own, and limits of duration count from the start of the CDR.
 """
@@ -32,6 +32,8 @@ _ONE = Decimal(1)
 _FOUR_DECIMALS = Decimal("0.0001")
 _BOOKING, _EXPIRES, _OVERTIME = "BOOKING", "BOOKING_EXPIRES", "BOOKING_OVERTIME"
 _CANCELED = "BOOKING_CANCELLATION_FEES"
+_OF_BOOKINGS = frozenset({"RESERVATION_TIME", "RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
+_OF_SESSIONS = frozenset({"ENERGY", "TIME", "PARKING_TIME"})
 
 
 class BookingCharges(msgspec.Struct):
@@ -39,8 +41,10 @@ class BookingCharges(msgspec.Struct):
 
     usage: Usage
     zone: ZoneInfo
-    due: set[str] = msgspec.field(default_factory=lambda: {_BOOKING, _OVERTIME})
-    """Purposes whose fixed price has not been charged; an expired or cancelled booking takes BOOKING's turn."""
+    fixed: str
+    """The purpose whose fixed price the booking itself has; that of its overtime is due besides."""
+    paid: set[str] = msgspec.field(default_factory=set[str])
+    """Purposes whose fixed price has been charged."""
 
     def of(
         self, period: ChargingPeriod, by: PriceList, volumes: dict[str, Decimal], energy: Decimal
@@ -49,29 +53,44 @@ class BookingCharges(msgspec.Struct):
         at = period.start_date_time
         elapsed_s = int((at - self.usage.start).total_seconds())
         now = Situation(at.astimezone(self.zone), energy, elapsed_s, volumes)
-        purpose, name = self._purpose(volumes)
-        yield from self._charges(purpose, _BOOKING, volumes.get(name), by, now, at)
+        yield from self._once(self.fixed, by, now, at)
+        purpose, name = self._counted(volumes)
+        yield from _by_hours(purpose, volumes.get(name), by, now, at)
         overtime = volumes.get("RESERVATION_OVERTIME")
         if overtime is not None and not self.usage.booking_canceled:
-            yield from self._charges(_OVERTIME, _OVERTIME, overtime, by, now, at)
+            yield from self._once(_OVERTIME, by, now, at)
+            yield from _by_hours(_OVERTIME, overtime, by, now, at)
 
-    def _purpose(self, volumes: dict[str, Decimal]) -> tuple[str, str]:
-        """What the booking itself is charged as, and the volume that counts for it."""
+    def _counted(self, volumes: dict[str, Decimal]) -> tuple[str, str]:
+        """Whose price by the hour the period's part of the booking has, and the volume that counts."""
         if self.usage.booking_canceled:
             return _CANCELED, "RESERVATION_TIME"
         if "RESERVATION_EXPIRES" in volumes:
             return _EXPIRES, "RESERVATION_EXPIRES"
         return (_EXPIRES if self.usage.reservation_expired else _BOOKING), "RESERVATION_TIME"
 
-    def _charges(
-        self, purpose: str, turn: str, hours: Decimal | None, by: PriceList, now: Situation, at: datetime
-    ) -> Iterator[Charge]:
-        offers = by.of_bookings.get(purpose, {})
-        if turn in self.due and (once := best(offers.get(Dimension.FLAT, ()), now)) is not None:
-            self.due.discard(turn)
-            yield Charge(Dimension.FLAT, True, at, by, once, _ONE, _ONE)
-        if hours and (offer := best(offers.get(Dimension.TIME, ()), now)) is not None:
-            yield Charge(Dimension.TIME, True, at, by, offer, hours, hours)
+    def _once(self, purpose: str, by: PriceList, now: Situation, at: datetime) -> Iterator[Charge]:
+        offer = best(by.of_bookings.get(purpose, {}).get(Dimension.FLAT, ()), now)
+        if offer is not None and purpose not in self.paid:
+            self.paid.add(purpose)
+            yield Charge(Dimension.FLAT, True, at, by, offer, _ONE, _ONE)
+
+
+def booking_charges(usage: Usage, zone: ZoneInfo) -> BookingCharges:
+    """For the booking of this usage, nothing charged yet."""
+    told = {one.type for period in usage.periods for one in period.dimensions}
+    if usage.booking_canceled:
+        return BookingCharges(usage, zone, _CANCELED)
+    expired = usage.reservation_expired or "RESERVATION_EXPIRES" in told
+    return BookingCharges(usage, zone, _EXPIRES if expired else _BOOKING)
+
+
+def _by_hours(
+    purpose: str, hours: Decimal | None, by: PriceList, now: Situation, at: datetime
+) -> Iterator[Charge]:
+    offer = best(by.of_bookings.get(purpose, {}).get(Dimension.TIME, ()), now)
+    if hours and offer is not None:
+        yield Charge(Dimension.TIME, True, at, by, offer, hours, hours)
 
 
 def refuse_untold_time(usage: Usage, by: PriceList) -> None:
@@ -108,4 +127,4 @@ def _with_hours_after(instant: datetime, period: ChargingPeriod, end: datetime) 
 
 def is_apart(volumes: dict[str, Decimal]) -> bool:
     """Is a booking all that a period tells of?"""
-    return volumes.keys().isdisjoint({"ENERGY", "TIME", "PARKING_TIME"})
+    return not volumes.keys().isdisjoint(_OF_BOOKINGS) and volumes.keys().isdisjoint(_OF_SESSIONS)

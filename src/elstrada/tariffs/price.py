@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from elstrada.model.cost import Cost
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, Tariff
-from elstrada.tariffs.booked import BookingCharges, is_apart, refuse_untold_time
+from elstrada.tariffs.booked import booking_charges, is_apart, refuse_untold_time
 from elstrada.tariffs.charge import Charge, stepped
 from elstrada.tariffs.choose import is_valid, rank
 from elstrada.tariffs.compile import Offer, Offers, PriceList, best, compiled
@@ -109,7 +109,7 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
     returned = _ZERO
     if len(valid) > 1 and any(period.tariff_id is None for period in usage.periods):
         notes.append(_note_untold(valid, policy))
-    booking = BookingCharges(usage, zone) if usage.booked else None
+    booking = booking_charges(usage, zone) if usage.booked else None
     for period, end in usage.stretches():
         by = _list_for(period, valid, usage)
         volumes = {one.type: one.volume for one in period.dimensions}
