@@ -74,6 +74,15 @@ def test_six_minutes_by_a_step_of_300_seconds_are_ten_in_every_edition_with_step
         assert net(price(usage((6, "0", TIME)), [one], policy)) == Decimal("1.00")
 
 
+@pytest.mark.parametrize(("hours", "seconds"), [("0.0012", 4), ("0.001222", 5)])
+def test_an_hour_of_four_decimals_is_the_second_it_stands_for(hours: str, seconds: int) -> None:
+    """A15: 4 s, rounded up to 0.0012 h, which are 4.32 s; what is 0.40 s off was not rounded so."""
+    told = usage((1, "0", TIME))
+    period = ChargingPeriod(START, (PeriodDimension("TIME", Decimal(hours)),))
+    by_the_second = tariff(TariffElement((component(TIME, "3600", 1),)))
+    assert net(price(msgspec.structs.replace(told, periods=(period,)), [by_the_second])) == seconds
+
+
 def test_each_edition_reads_its_own_steps() -> None:
     """Rule 10, table 1.1."""
     assert [policy.steps for policy in (OCPI_2_1_1, OCPI_2_2_1, OCPI_2_3_0)] == [
