@@ -25,6 +25,7 @@ from elstrada.tariffs.compile import compiled
 from elstrada.tariffs.explain import explain
 from elstrada.tariffs.notes import told
 from elstrada.tariffs.phrases import BOOKS, Tongue
+from elstrada.tariffs.policy import Policy
 from elstrada.tariffs.price import price
 from elstrada.tariffs.segment import Cutter
 from elstrada.tariffs.usage import Usage
@@ -64,6 +65,7 @@ def limited(**limits: object) -> TariffElement:
 
 BAND = (PeriodDimension("MIN_POWER", Decimal(3)), PeriodDimension("MAX_POWER", Decimal(20)))
 ALWAYS = TariffElement((ENERGY,))
+BY_TIME = TariffElement((PriceComponent(Dimension.TIME, Decimal(6)),))
 
 
 def cut(*elements: TariffElement, untold: bool = False) -> str:
@@ -87,6 +89,7 @@ def notes_of_the_engine() -> Iterator[tuple[str, str]]:
             msgspec.structs.replace(usage(), booked=True), [tariff(ALWAYS, limited(booking="BOOKING"))]
         ),
         "note.returned": price(returned(), [tariff(ALWAYS)]),
+        "note.free_of_one": price(usage(), [tariff(BY_TIME, ALWAYS)], Policy(one_element=True)),
         "note.free": price(usage(), [tariff(limited(start_time="22:00"))]),
         "note.not_given": price(usage(), [tariff(limited(min_power=11), ALWAYS)]),
         "note.crosses": price(usage(*BAND), [tariff(limited(min_power=11), ALWAYS)]),

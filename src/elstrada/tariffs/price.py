@@ -131,7 +131,7 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
         for dimension, volume in _consumed(volumes, reserved):
             offer = choose(offers, dimension, now)
             if offer is None:
-                _note_free(offers, dimension, period, notes)
+                _note_free(offers, dimension, now, period, notes)
             else:
                 yield Charge(dimension, reserved, period.start_date_time, by, offer, volume, volume)
         if by.banded:
@@ -216,9 +216,15 @@ def _note_booking(by: PriceList) -> str:
     )
 
 
-def _note_free(offers: Offers, dimension: Dimension, period: ChargingPeriod, notes: list[str]) -> None:
-    if dimension in offers:
-        at = period.start_date_time.isoformat()
+def _note_free(
+    offers: Offers, dimension: Dimension, now: Situation, period: ChargingPeriod, notes: list[str]
+) -> None:
+    at = period.start_date_time.isoformat()
+    if _best(offers, dimension, now) is not None:
+        notes.append(
+            f"{dimension} is free from {at}: the one element that prices all has no price for it (A18)"
+        )
+    elif dimension in offers:
         notes.append(f"{dimension} is free from {at}: no element for it matches then (rule 7)")
 
 

@@ -47,6 +47,9 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
             "una prenotazione è pagata secondo la tariffa {tariff}, elemento {elements}, oltre alla ricarica "
             "(OCPI bookings 1.1)"
         ),
+        "note.free_of_one": (
+            "{dimension}: gratis da {at}, perché l'unico elemento che vale per tutto non ha un prezzo (A18)"
+        ),
         "note.free": "{dimension}: gratis da {at}, perché allora non vale nessun elemento (regola 7)",
         "note.not_given": (
             "periodo da {at}, elemento {element}: {volume} manca, quindi il limite {bound} non vale (A5)"

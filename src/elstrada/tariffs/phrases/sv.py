@@ -47,6 +47,9 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
             "en bokning prissätts av tariff {tariff}, element {elements}, vid sidan av laddningen "
             "(OCPI bookings 1.1)"
         ),
+        "note.free_of_one": (
+            "{dimension} är gratis från {at}: det enda element som prissätter allt har inget pris för det (A18)"
+        ),
         "note.free": "{dimension} är gratis från {at}: inget element för det gäller då (regel 7)",
         "note.not_given": (
             "period från {at}, element {element}: {volume} anges inte, så gränsen {bound} gäller inte (A5)"
