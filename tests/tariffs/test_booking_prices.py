@@ -117,7 +117,8 @@ def test_a_period_that_tells_nothing_of_a_booking_is_the_sessions() -> None:
 
 
 def test_a_booking_called_off_costs_its_fee_and_nothing_else() -> None:
-    assert parts(price(usage({"RESERVATION_TIME": "0.5"}, booking_canceled=True), [ALL])) == (30, 30)
+    told = usage({"RESERVATION_TIME": "0.5", "RESERVATION_OVERTIME": "0.1"}, booking_canceled=True)
+    assert parts(price(told, [ALL])) == (30, 30)
 
 
 def test_overtime_is_paid_once_and_by_its_hours_in_steps_of_its_own() -> None:
