@@ -116,6 +116,24 @@ def test_a_period_that_tells_nothing_of_a_booking_is_the_sessions() -> None:
     assert parts(price(usage({"RESERVATION_TIME": "0.5"}), [one])) == (20, 20)
 
 
+@pytest.mark.parametrize(
+    ("first", "hours_at_90"),
+    [
+        (CHARGED | {"RESERVATION_TIME": "0.1"}, "0.5"),
+        ({"TIME": "0.5", "RESERVATION_TIME": "0.1"}, "0.5"),
+        ({"RESERVATION_TIME": "0.5"}, "0"),
+    ],
+    ids=["charging", "without energy", "before the session"],
+)
+def test_durations_of_a_booked_session_count_from_its_first_own_period(
+    first: Volumes, hours_at_90: str
+) -> None:
+    """A11: half an hour before is the booking's, and half an hour of which some was still booked the session's."""
+    late = TariffElement((component(TIME, "90"),), TariffRestrictions(min_duration=1_800))
+    cost = price(usage(first, CHARGED), [tariff(of("BOOKING", component(FLAT, "20")), late)])
+    assert (cost.time.before_taxes if cost.time else 0) == 90 * Decimal(hours_at_90)
+
+
 def test_a_booking_called_off_costs_its_fee_and_nothing_else() -> None:
     told = usage({"RESERVATION_TIME": "0.5", "RESERVATION_OVERTIME": "0.1"}, booking_canceled=True)
     assert parts(price(told, [ALL])) == (30, 30)

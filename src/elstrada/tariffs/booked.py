@@ -13,7 +13,7 @@ The text names the elements and the volumes, and leaves their meeting open. Read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -125,6 +125,6 @@ def _with_hours_after(instant: datetime, period: ChargingPeriod, end: datetime) 
     return msgspec.structs.replace(period, dimensions=dimensions)
 
 
-def is_apart(volumes: dict[str, Decimal]) -> bool:
-    """Is a booking all that a period tells of?"""
-    return not volumes.keys().isdisjoint(_OF_BOOKINGS) and volumes.keys().isdisjoint(_OF_SESSIONS)
+def is_apart(told: Set[str]) -> bool:
+    """Is a booking all that a period of these volumes tells of?"""
+    return bool(told & _OF_BOOKINGS) and not told & _OF_SESSIONS

@@ -117,7 +117,7 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
         if booking is not None and by.bookings:
             notes.append(_note_booking(by))
             yield from booking.of(period, by, volumes, energy)
-            if is_apart(volumes):
+            if is_apart(volumes.keys()):
                 continue
             reserved = False
         now = _situation(period, end, zone, usage.start if reserved else origin, energy, volumes, policy)
@@ -160,10 +160,10 @@ def _of_one_element(offers: Offers, dimension: Dimension, now: Situation) -> Off
 
 
 def _origin(usage: Usage) -> datetime:
-    """Where durations count from: the first charging period, not the reservation before it (A11)."""
+    """Where durations count from: the first charging period, not the reservation or booking before it (A11)."""
     for period in usage.periods:
-        told = [one.type for one in period.dimensions]
-        if _RESERVATION not in told or (usage.booked and "ENERGY" in told):
+        told = {one.type for one in period.dimensions}
+        if not (is_apart(told) if usage.booked else _RESERVATION in told):
             return period.start_date_time
     return usage.start
 
