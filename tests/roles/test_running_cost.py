@@ -8,7 +8,7 @@ from random import Random
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table
 from test_roles_rater import ALL, OWNER, START, STREAM, Noon, booked, put_tariff, spine_with, tariff
@@ -158,6 +158,9 @@ def test_a_session_that_goes_on_is_followed_all_the_way_to_the_same_periods(news
 
 
 @given(GOES_ON | STRAYS)
+@example([(0, 0, None, None), (1, 1, None, None)])
+@example([(0, 0, None, None), (1, 1, 0, None)])
+@example([(0, 1, None, None), (1, 0, 0, None)])
 @settings(max_examples=150, deadline=None)
 def test_whatever_a_station_tells_the_running_periods_are_those_of_an_end_then(news: list[News]) -> None:
     steps(news)

@@ -87,6 +87,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     def after(self, news: Iterable[Recorded]) -> Running | None:
         """The session with what its stream said since; None: it does not simply go on."""
         line, version, clock = self.line, self.version, self.clock
+        if line.points[-1].at == line.start.at:
+            return None  # Of no length yet: its next reading may replace the first.
         for one in news:
             version = one.version
             if getattr(one.fact, "session_id", None) != self.told.session_id:
