@@ -21,7 +21,6 @@ from elstrada.ocpi.limits import validate
 from elstrada.ocpi.registration import endpoint_url
 from elstrada.ocpi.versions import LANGUAGES
 from elstrada.tariffs.price import price
-from elstrada.tariffs.refusals import UnusableTariff
 from elstrada.tariffs.usage import Usage
 
 REQUEST: dict[str, Any] = {
@@ -202,7 +201,10 @@ def test_a_session_without_a_booking_pays_nothing_for_one() -> None:
     assert price(usage(booked=False), [tariff(*ALL)]).total == price(usage(booked=False), [tariff()]).total
 
 
-def test_the_price_of_a_booking_is_refused_and_not_left_out() -> None:
-    with pytest.raises(UnusableTariff, match=r"prices bookings \(element 1\)"):
-        price(usage(booked=True), [tariff("BOOKING_OVERTIME")])
-    assert price(usage(booked=True), [tariff()]) == price(usage(booked=False), [tariff()])
+def test_a_session_that_fulfils_a_booking_pays_the_booking_besides() -> None:
+    alone = price(usage(booked=True), [tariff()])
+    assert alone == price(usage(booked=False), [tariff()])
+    both = price(usage(booked=True), [tariff(*ALL)])
+    assert both.total.before_taxes == alone.total.before_taxes + 20
+    assert both.reservation is not None
+    assert both.reservation.before_taxes == 20

@@ -11,9 +11,11 @@ from typing import TypeVar
 import msgspec
 import pytest
 
+from elstrada.model.booking import Booked, BookingState, Period
 from elstrada.model.cdr import Cdr
 from elstrada.model.device import EvsePlace, Station
 from elstrada.model.facts import (
+    BookingChanged,
     CdrIssued,
     Fact,
     MeterSampled,
@@ -24,7 +26,7 @@ from elstrada.model.facts import (
     StationBooted,
     StationNoticed,
 )
-from elstrada.model.ids import PartyId, cdr_stream, station_stream
+from elstrada.model.ids import PartyId, bookings_stream, cdr_stream, station_stream
 from elstrada.model.location import Connector, Evse, EvseStatus, GeoLocation, Location
 from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.quantity import MeterSample
@@ -461,3 +463,56 @@ def test_money_that_no_session_explains_is_a_finding_on_its_station(
 
     found = [(row["code"], row["sample"], row["count"]) for row in run(settle())]
     assert found == ([] if code is None else [(code, f"payment psp-1 {says}", 1)])
+
+
+def booked(until: datetime) -> BookingChanged:
+    """A booking that session s1 fulfils, up to this moment."""
+    return BookingChanged(
+        Booked(
+            id="B1",
+            request_id="R1",
+            made_for=EMSP,
+            booking_location_id="BL",
+            location_id="L1",
+            evse_uid="E1",
+            period=Period(START, until),
+            opens_at=START,
+            authorization_reference="a",
+            state=BookingState.FULFILLED,
+            session_id="s1",
+            made_at=START,
+            last_updated=START,
+        )
+    )
+
+
+def test_the_cdr_of_a_booked_session_has_the_price_of_the_booking_and_of_its_overtime() -> None:
+    """The car stays a quarter of an hour longer than booked (OCPI bookings 1.1)."""
+    usual = tariff("T", "4")
+    booking, late = (
+        TariffElement(
+            (PriceComponent(kind, Decimal(amount), Decimal(25)),), TariffRestrictions(booking=purpose)
+        )
+        for kind, amount, purpose in (
+            (Dimension.FLAT, "20", "BOOKING"),
+            (Dimension.TIME, "40", "BOOKING_OVERTIME"),
+        )
+    )
+    offered = msgspec.structs.replace(usual, elements=(booking, late, *usual.elements))
+    made = booked(until=START + timedelta(minutes=45))
+
+    async def scenario() -> Cdr | None:
+        spine = await spine_with(*ALL[:2], put_tariff(offered), facts=session())
+        await spine.commit(Work((Append(bookings_stream(OWNER, "L1"), 0, (made,)),)))
+        await rate(spine)
+        return await cdr_of(spine)
+
+    cdr = run(scenario())
+    assert cdr is not None
+    assert cdr.booking_id == "B1"
+    assert cdr.total_reservation_cost is not None
+    assert cdr.total_reservation_cost.before_taxes == Decimal("30.0000")
+    # 6 kWh at 4, and 5 at 6 after 17:00.
+    assert cdr.total_cost.before_taxes == Decimal("84.00")
+    told = {one.type: one.volume for one in cdr.charging_periods[-1].dimensions}
+    assert told["RESERVATION_OVERTIME"] == Decimal("0.25")

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table
-from test_roles_rater import ALL, OWNER, START, STREAM, Noon, put_tariff, spine_with, tariff
+from test_roles_rater import ALL, OWNER, START, STREAM, Noon, booked, put_tariff, spine_with, tariff
 
 from elstrada.billing.clock_offset import ClockOffset
 from elstrada.billing.trace import trace
@@ -25,6 +26,7 @@ from elstrada.model.facts import (
     SessionUpdated,
     StationFact,
 )
+from elstrada.model.ids import bookings_stream
 from elstrada.model.quantity import MeterSample
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
 from elstrada.roles.rating import Rating
@@ -166,6 +168,9 @@ def test_a_session_that_goes_on_is_followed_all_the_way_to_the_same_periods(news
         (5, 100, None, None),
     ]
 )
+@example([(0, 0, None, None), (1, 1, None, None)])
+@example([(0, 0, None, None), (1, 1, 0, None)])
+@example([(0, 1, None, None), (1, 0, 0, None)])
 @settings(max_examples=150, deadline=None)
 def test_whatever_a_station_tells_the_running_periods_are_those_of_an_end_then(news: list[News]) -> None:
     steps(news)
@@ -235,6 +240,40 @@ async def test_a_refresh_reads_nothing_but_what_is_new() -> None:
     # A hundred at first and then one by one; every five minutes place and tariff are looked up again.
     assert spine.facts_read == 199
     assert spine.rows_read <= 4 + 20 * 4
+
+
+BOOKED = msgspec.structs.replace(
+    BY,
+    elements=(
+        TariffElement((PriceComponent(Dimension.FLAT, Decimal(20)),), TariffRestrictions(booking="BOOKING")),
+        TariffElement(
+            (PriceComponent(Dimension.TIME, Decimal(60)),), TariffRestrictions(booking="BOOKING_OVERTIME")
+        ),
+        *BY.elements,
+    ),
+)
+
+
+async def test_the_running_cost_of_a_booked_session_has_its_overtime_and_sees_a_longer_booking() -> None:
+    spine = MemorySpine(Noon())
+    await spine.start()
+    facts = told_by([(5, 500, 6_000, None)] * 12)
+    await spine.commit(Work((Append(STREAM, 0, tuple(facts[:2])),), writes=(*ALL, put_tariff(BOOKED))))
+    await spine.commit(Work((Append(bookings_stream(OWNER, "L1"), 0, (booked(START + 20 * MINUTE),)),)))
+    rating, found = Rating(spine), list[Decimal]()
+    for number in range(2, 12):
+        reached = so_far(state_of(facts[:number]))
+        assert reached is not None
+        cost = await rating.so_far(OWNER, "CP1", reached, reached.ended_at)
+        assert cost == await Rating(spine).so_far(OWNER, "CP1", reached, reached.ended_at)
+        assert cost.reservation is not None
+        found.append(cost.reservation.before_taxes)
+        if number == 8:
+            longer = Append(bookings_stream(OWNER, "L1"), 1, (booked(START + 40 * MINUTE),))
+            await spine.commit(Work((longer,)))
+        await spine.commit(Work((Append(STREAM, number, (facts[number],)),)))
+    # Until 20 minutes after the start, and then until 40, as is known 35 after it.
+    assert found == [20, 20, 20, 20, 25, 30, 35, 20, 25, 30]
 
 
 async def test_a_tariff_that_is_mended_while_a_session_runs_is_seen_within_five_minutes() -> None:

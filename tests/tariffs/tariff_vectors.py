@@ -23,6 +23,8 @@ class Vector(msgspec.Struct, frozen=True):
     version: str
     tariff: Tariff
     usage: Usage
+    cdr: bytes
+    """As it is given, with its tariff."""
     decimals: int
     expected: dict[str, Decimal | None]
     alternatives: tuple[tuple[Decimal | None, Decimal | None], ...]
@@ -30,11 +32,11 @@ class Vector(msgspec.Struct, frozen=True):
 
 def read_vectors(folder: str) -> list[Vector]:
     """All cases of one folder, or none where the folder is absent."""
-    paths = sorted((SHARED / folder).glob("*.json"))
-    return [vector_of(json.loads(path.read_text(), parse_float=Decimal)) for path in paths]
+    return [vector_of(path.read_bytes()) for path in sorted((SHARED / folder).glob("*.json"))]
 
 
-def vector_of(case: dict[str, Any]) -> Vector:
+def vector_of(body: bytes) -> Vector:
+    case: dict[str, Any] = json.loads(body, parse_float=Decimal)
     cdr, expected = case["cdr"], case["expected"]
     return Vector(
         id=case["id"],
@@ -48,6 +50,7 @@ def vector_of(case: dict[str, Any]) -> Vector:
             periods=tuple(msgspec.convert(period, ChargingPeriod) for period in cdr["charging_periods"]),
             reservation_expired=case["options"].get("reservation_expired", False),
         ),
+        cdr=json.dumps(json.loads(body)["cdr"]).encode(),
         decimals=int(expected["decimals"]),
         expected={
             name: None if value is None else Decimal(value)

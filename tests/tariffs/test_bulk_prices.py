@@ -25,7 +25,7 @@ from elstrada.model.tariff import (
 from elstrada.roles.rerating import Rerating
 from elstrada.tariffs.bulk import BulkPrices
 from elstrada.tariffs.compile import PriceList, compiled
-from elstrada.tariffs.policy import OCPI_2_1_1, OCPI_2_2_1, Policy
+from elstrada.tariffs.policy import OCPI_2_1_1, OCPI_2_2_1, Policy, Steps
 from elstrada.tariffs.price import price_with
 from elstrada.tariffs.refusals import NotPriced
 from elstrada.tariffs.usage import Usage
@@ -42,6 +42,8 @@ POLICIES = (
     OCPI_2_2_1,
     Policy(usual_decimals=4, part_decimals=6, tax_name="Moms"),
     Policy(sales_tax_countries=frozenset({"SE"})),
+    Policy(steps=Steps.NONE),
+    Policy(steps=Steps.BLOCKS),
 )
 
 
@@ -198,6 +200,31 @@ def test_a_usual_session_is_priced_in_bulk_and_a_doubtful_one_is_not() -> None:
     spans = msgspec.structs.replace(usual, periods=usual.periods[:1])
     assert bulk.cost(spans) is None
     assert "A1" in price_with(spans, [compiled(TARIFF)]).notes[0]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        TariffRestrictions(end_time="08:15"),  # It begins at 08:00 by the clock of the place.
+        TariffRestrictions(max_duration=900),
+        TariffRestrictions(max_kwh=Decimal("0.9")),
+    ],
+)
+def test_a_price_may_change_with_the_end_of_a_period_and_not_a_second_before(
+    limits: TariffRestrictions,
+) -> None:
+    """Rule 4; 1 Wh a second."""
+    first = msgspec.structs.replace(TARIFF.elements[0], restrictions=limits)
+    by = compiled(msgspec.structs.replace(TARIFF, elements=(first, TARIFF.elements[1])))
+    for length_s, in_bulk in ((899, True), (900, True), (901, False)):
+        volumes = (PeriodDimension("ENERGY", Decimal(length_s).scaleb(-3)),)
+        usage = msgspec.structs.replace(
+            two_quarters(),
+            end=STARTS[2] + timedelta(seconds=length_s),
+            periods=(ChargingPeriod(STARTS[2], volumes),),
+        )
+        assert (BulkPrices(by, Policy()).cost(usage) is not None) is in_bulk
+        assert any("A1" in note for note in price_with(usage, [by]).notes) is not in_bulk
 
 
 def test_a_volume_told_twice_is_not_added_up() -> None:

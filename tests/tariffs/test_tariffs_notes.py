@@ -26,6 +26,7 @@ from elstrada.tariffs.compile import compiled
 from elstrada.tariffs.explain import explain
 from elstrada.tariffs.notes import told
 from elstrada.tariffs.phrases import BOOKS, Tongue
+from elstrada.tariffs.policy import Policy
 from elstrada.tariffs.price import price
 from elstrada.tariffs.segment import Cutter
 from elstrada.tariffs.usage import Usage
@@ -53,12 +54,19 @@ def usage(*more: PeriodDimension) -> Usage:
     )
 
 
+def returned() -> Usage:
+    """Two hours, in which a car gives 10 kWh."""
+    given = ChargingPeriod(NOON, (PeriodDimension("ENERGY", Decimal(-10)),))
+    return msgspec.structs.replace(usage(), periods=(given,))
+
+
 def limited(**limits: object) -> TariffElement:
     return TariffElement((ENERGY,), msgspec.convert(limits, TariffRestrictions))
 
 
 BAND = (PeriodDimension("MIN_POWER", Decimal(3)), PeriodDimension("MAX_POWER", Decimal(20)))
 ALWAYS = TariffElement((ENERGY,))
+BY_TIME = TariffElement((PriceComponent(Dimension.TIME, Decimal(6)),))
 
 
 def cut(*elements: TariffElement, untold: bool = False) -> str:
@@ -75,6 +83,14 @@ def notes_of_the_engine() -> Iterator[tuple[str, str]]:
     stepped = TariffElement((PriceComponent(Dimension.ENERGY, Decimal(4), Decimal(25), 3000),))
     cases = {
         "note.no_tariff_named": price(usage(), [tariff(ALWAYS), tariff(ALWAYS, id="T2")]),
+        "note.by_type": price(
+            usage(), [msgspec.structs.replace(tariff(ALWAYS), type="PROFILE_FAST"), tariff(ALWAYS, id="T2")]
+        ),
+        "note.booking": price(
+            msgspec.structs.replace(usage(), booked=True), [tariff(ALWAYS, limited(booking="BOOKING"))]
+        ),
+        "note.returned": price(returned(), [tariff(ALWAYS)]),
+        "note.free_of_one": price(usage(), [tariff(BY_TIME, ALWAYS)], Policy(one_element=True)),
         "note.free": price(usage(), [tariff(limited(start_time="22:00"))]),
         "note.not_given": price(usage(), [tariff(limited(min_power=11), ALWAYS)]),
         "note.crosses": price(usage(*BAND), [tariff(limited(min_power=11), ALWAYS)]),

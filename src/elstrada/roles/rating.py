@@ -16,6 +16,7 @@ from elstrada.billing.called_off import NOTE, was_called_off, without_prices
 from elstrada.billing.cdr import Place, cdr_of, place_in
 from elstrada.billing.clock_offset import ClockOffset, clock_offset
 from elstrada.billing.trace import NotBillable, Trace, at_our_time, trace
+from elstrada.model.booking import Booked
 from elstrada.model.cost import Cost
 from elstrada.model.device import EvsePlace, Station
 from elstrada.model.facts import (
@@ -41,6 +42,7 @@ from elstrada.roles.running import HOLDS, Running
 from elstrada.roles.signed_values import with_signed
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Recorded, Row, Spine
+from elstrada.tariffs.booked import with_overtime
 from elstrada.tariffs.choose import choose
 from elstrada.tariffs.compile import PriceList, compiled
 from elstrada.tariffs.policy import OCPI_2_3_0, Policy
@@ -79,7 +81,7 @@ class _Priced(msgspec.Struct, frozen=True):
     by: PriceList
     usage: Usage
     cost: Cost
-    booking_id: str | None
+    booked: Booked | None
     called_off: bool
 
 
@@ -88,7 +90,12 @@ class _Terms(NamedTuple):
 
     place: Place
     tariff: Tariff
-    booking_id: str | None
+    booked: Booked | None
+    """The booking that it fulfils."""
+
+    @property
+    def booked_until(self) -> datetime | None:
+        return self.booked and self.booked.period.end
 
 
 class Rated(NamedTuple):
@@ -137,7 +144,7 @@ class Rating:
             periods=priced.usage.periods,
             cost=priced.cost,
             issued_at=done.at,
-            booking_id=priced.booking_id,
+            booking_id=priced.booked and priced.booked.id,
         )
         notices = (one.fact.notice for one in recorded if isinstance(one.fact, StationNoticed))
         settled = any(notice.kind is NoticeKind.SETTLEMENT for notice in notices)
@@ -181,8 +188,10 @@ class Rating:
         grown = await self._grown(stream, session_id, now)
         if grown is not None and grown.reaches(reached, now):
             self._keep(session_id, grown)
-            cost = self._cost(grown.told, grown.by, grown.usage, grown.segments(), grown.end(reached))
-            return cost, grown.by.tariff, grown.usage.time_zone
+            segments = grown.segments()
+            usage = _up_to(grown.usage, segments, grown.by, grown.end(reached), grown.booked_until)
+            cost = self._cost(grown.told, grown.by, usage, segments.notes)
+            return cost, grown.by.tariff, usage.time_zone
         row = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
         first = cast(int, row["first_version"]) if row else 1
         recorded = await self.facts(stream, first, None)
@@ -201,9 +210,7 @@ class Rating:
             return None
         if now - known.looked_up_at >= HOLDS:
             terms = await self._terms(stream, known.told)
-            if not known.is_by(
-                terms.tariff, terms.place.location.time_zone, booked=terms.booking_id is not None
-            ):
+            if not known.is_by(terms.tariff, terms.place.location.time_zone, terms.booked_until):
                 return None
             known = msgspec.structs.replace(known, looked_up_at=now)
         news = await self._spine.facts(stream, known.version, _PAGE)
@@ -312,7 +319,7 @@ class Rating:
         off = was_called_off(told, facts)
         by = compiled(without_prices(tariff) if off else tariff)
         usage = Usage(
-            booked=terms.booking_id is not None,
+            booked=terms.booked is not None,
             start=told.start,
             end=told.end,
             time_zone=place.location.time_zone,
@@ -320,11 +327,11 @@ class Rating:
             periods=(),
         )
         segments = Cutter(by, told.start, usage.time_zone).take(told.measured).segments()
-        cost = self._cost(told, by, usage, segments, told.end)
-        usage = msgspec.structs.replace(usage, periods=segments.periods)
+        usage = _up_to(usage, segments, by, told.end, terms.booked_until)
+        cost = self._cost(told, by, usage, segments.notes)
         if off:
             cost = msgspec.structs.replace(cost, notes=(*cost.notes, NOTE))
-        return _Priced(told, place, tariff, by, usage, cost, terms.booking_id, off)
+        return _Priced(told, place, tariff, by, usage, cost, terms.booked, off)
 
     async def _terms(self, stream: str, told: Trace) -> _Terms:
         """Place and tariff of a session, and the booking that it fulfils."""
@@ -337,12 +344,11 @@ class Rating:
         booked = await booking_of_session(
             self._spine, owner, told.session_id, place_of_it, told.token_ref, told.start
         )
-        return _Terms(place, tariff, booked and booked.id)
+        return _Terms(place, tariff, booked)
 
-    def _cost(self, told: Trace, by: PriceList, usage: Usage, segments: Segments, end: datetime) -> Cost:
-        usage = msgspec.structs.replace(usage, end=end, periods=segments.periods)
+    def _cost(self, told: Trace, by: PriceList, usage: Usage, notes: tuple[str, ...]) -> Cost:
         cost = price_with(usage, [by], self._policy)
-        return _noted(cost, by, told, segments.notes, mended=self._mended)
+        return _noted(cost, by, told, notes, mended=self._mended)
 
     async def _own(self, owner: PartyId, tariff_id: str | None, at: datetime) -> Tariff | None:
         """The tariff of a session's token; None: it has none of its own.
@@ -421,12 +427,27 @@ def _running(priced: _Priced, version: int, now: datetime, clock: ClockOffset) -
         told=told,
         by=priced.by,
         usage=priced.usage,
+        booked_until=priced.booked and priced.booked.period.end,
         version=version,
         looked_up_at=now,
         clock=clock,
         line=told.line,
         closed=Cutter(priced.by, told.start, priced.usage.time_zone),
     ).shortened()
+
+
+def _up_to(
+    usage: Usage, segments: Segments, by: PriceList, end: datetime, booked_until: datetime | None
+) -> Usage:
+    """The usage with these periods up to an end, and with its overtime if that has a price.
+
+    Args:
+        booked_until: the end of the booking that the session fulfils; None: it fulfils none.
+    """
+    reached = msgspec.structs.replace(usage, end=end, periods=segments.periods)
+    if booked_until is None or "BOOKING_OVERTIME" not in by.of_bookings:
+        return reached
+    return with_overtime(reached, booked_until)
 
 
 def _noted(cost: Cost, by: PriceList, told: Trace, more: tuple[str, ...], *, mended: bool) -> Cost:

@@ -58,7 +58,9 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """As it was read first: who, where and since when."""
     by: PriceList
     usage: Usage
-    """Likewise: its zone, currency and booking."""
+    """Likewise: its zone and currency, and whether it is booked."""
+    booked_until: datetime | None = None
+    """The end of the booking that it fulfils; None: it fulfils none."""
     version: int
     """Of its stream, up to which it was read."""
     looked_up_at: datetime
@@ -77,13 +79,16 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             and self.line.ends_as(Point(reached.ended_at, reached.energy_wh))
         )
 
-    def is_by(self, tariff: Tariff, time_zone: str, *, booked: bool) -> bool:
+    def is_by(self, tariff: Tariff, time_zone: str, booked_until: datetime | None) -> bool:
         """Is this still what it is priced by?"""
-        return (self.by.tariff, self.usage.time_zone, self.usage.booked) == (tariff, time_zone, booked)
+        known = self.by.tariff, self.usage.time_zone, self.booked_until
+        return known == (tariff, time_zone, booked_until)
 
     def after(self, news: Iterable[Recorded]) -> Running | None:
         """The session with what its stream said since; None: it does not simply go on."""
         line, version, clock = self.line, self.version, self.clock
+        if line.points[-1].at == line.start.at:
+            return None  # Of no length yet: its next reading may replace the first.
         for one in news:
             version = one.version
             if getattr(one.fact, "session_id", None) != self.told.session_id:

@@ -20,7 +20,7 @@ from elstrada.model.tariff import Dimension, TaxIncluded
 from elstrada.tariffs.charge import units_billed, with_surplus
 from elstrada.tariffs.choose import is_valid
 from elstrada.tariffs.compile import Offer, PriceList
-from elstrada.tariffs.policy import EXACT, Policy
+from elstrada.tariffs.policy import EXACT, Policy, Steps
 from elstrada.tariffs.restrictions import Rule, Situation
 from elstrada.tariffs.total import PART_OF, Sum, cost_of, together
 from elstrada.tariffs.usage import Usage, zone_named
@@ -50,9 +50,11 @@ _IGNORED = frozenset(
 """Volumes that no price here depends on."""
 _HEEDED = frozenset(
     {"decimals", "usual_decimals", "part_decimals", "tax_name", "silence_is_no_tax", "sales_tax_countries"}
-    | {"derive_power"}
+    | {"derive_power", "steps", "prefer_by_type"}
 )
 """Settings of a policy that are heeded here, or ask for prices by power; with another one nothing is plain."""
+
+_STEPPED = frozenset({"ENERGY", "TIME", "PARKING_TIME"})
 
 _Candidates = tuple[tuple[Offer, tuple[Rule, ...]], ...]
 """Offers that the clock allows, each with what it asks for besides."""
@@ -74,6 +76,8 @@ class BulkPrices:
         self._by = by
         self._policy = policy
         self._is_plain = _is_plain(by, policy)
+        self._by_component = policy.steps is Steps.BLOCKS
+        self._stepped = frozenset[str]() if policy.steps is Steps.NONE else _STEPPED
         self._untaxed = policy.takes_silence_for_no_tax(by.tariff.party.country_code)
         self._edges_s = tuple(minute * 60 for minute in by.edges.minutes)
         """Seconds of the local day at which the clock may change a price, and then that of the next day."""
@@ -97,10 +101,12 @@ class BulkPrices:
             if not used:
                 return None
             timed = "PARKING_TIME" if "PARKING_TIME" in used else "TIME"
-            sums = {
-                PART_OF[_PRICED[name]]: self._sum(name, some, name in ("ENERGY", timed))
-                for name, some in used.items()
-            }
+            for name in self._stepped & used.keys():
+                if self._by_component:
+                    _step_each(name, used[name])
+                elif name in ("ENERGY", timed):
+                    _step(name, used[name], range(len(used[name].volumes)))
+            sums = {PART_OF[_PRICED[name]]: self._sum(some) for name, some in used.items()}
             if max([one.net.adjusted() for one in sums.values()]) > _LARGE:
                 return None
             return cost_of(sums, by, self._policy, [])
@@ -167,15 +173,9 @@ class BulkPrices:
             found[name] = None if offers is None else _allowed(offers, now)
         return found
 
-    def _sum(self, name: str, used: _Used, stepped: bool) -> Sum:
-        """Add up exactly, tax by rate, as ``summed`` does of prices without tax (rules 10, 12, A19)."""
+    def _sum(self, used: _Used) -> Sum:
+        """Add up exactly, tax by rate, as ``summed`` does of prices without tax (rules 12, A19)."""
         volumes, offers = used.volumes, used.offers
-        if stepped and (step := offers[-1].step_size) > 0:
-            per_unit = 1000 if name == "ENERGY" else 3600
-            _, billed = units_billed(volumes, step, per_unit)
-            surplus = billed / per_unit - sum(volumes, _ZERO)
-            if surplus:
-                volumes[-1] = with_surplus(volumes[-1], surplus)
         if offers.count(offers[0]) == len(offers):
             return self._taxed(sum(volumes, _ZERO) * offers[0].price, offers[0].vat)
         return together(
@@ -187,6 +187,27 @@ class BulkPrices:
         if rate is not None:
             return Sum(net, {rate: net * rate / _HUNDRED})
         return Sum(net, {} if not net or self._untaxed else None)
+
+
+def _step_each(name: str, used: _Used) -> None:
+    """Bring what each price component was charged for to its own steps."""
+    elements = [offer.element for offer in used.offers]
+    for element in dict.fromkeys(elements):
+        _step(name, used, [n for n, one in enumerate(elements) if one == element])
+
+
+def _step(name: str, used: _Used, group: Sequence[int]) -> None:
+    """Bring these volumes to whole steps of the last, which takes the surplus (rule 10)."""
+    last = group[-1]
+    step = used.offers[last].step_size
+    if step <= 0:
+        return
+    per_unit = 1000 if name == "ENERGY" else 3600
+    volumes = [used.volumes[n] for n in group]
+    _, billed = units_billed(volumes, step, per_unit)
+    surplus = billed / per_unit - sum(volumes, _ZERO)
+    if surplus:
+        used.volumes[last] = with_surplus(used.volumes[last], surplus)
 
 
 def _is_plain(by: PriceList, policy: Policy) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 
@@ -11,6 +11,7 @@ import msgspec
 from elstrada.model.cost import CostLine
 from elstrada.model.tariff import Dimension
 from elstrada.tariffs.compile import Offer, PriceList
+from elstrada.tariffs.policy import Steps
 
 _ZERO = Decimal(0)
 _SNAP_S = Decimal("0.36")
@@ -50,21 +51,39 @@ class Charge(msgspec.Struct, frozen=True):
         )
 
 
-def stepped(charges: Sequence[Charge]) -> list[Charge]:
-    """Apply step_size, once per session: to energy, to parking or else time, and to the reservation.
-
-    Only priced volume counts (A7). The step is that of the last priced component, and the surplus
-    is billed in the last priced period at its price (rule 10). Parking, wherever it stands, is
-    rounded instead of time (A8).
-    """
+def stepped(charges: Sequence[Charge], steps: Steps = Steps.SESSION) -> list[Charge]:
+    """Apply step_size; only priced volume counts (A7), and the surplus has the price of the last (rule 10)."""
     result = list(charges)
+    if steps is not Steps.NONE:
+        for group in _by_component(charges) if steps is Steps.BLOCKS else _by_session(charges):
+            _step(result, group)
+    return result
+
+
+def _by_session(charges: Sequence[Charge]) -> Iterator[list[int]]:
+    """Energy, parking or else time, and the reservation or each purpose of a booking, each once per session.
+
+    Parking, wherever it stands, is rounded instead of time (A8).
+    """
     parked = any(c.dimension is Dimension.PARKING_TIME for c in charges)
     timed = Dimension.PARKING_TIME if parked else Dimension.TIME
-    for dimension, reserved in ((Dimension.ENERGY, False), (timed, False), (Dimension.TIME, True)):
-        _step(
-            result, [n for n, c in enumerate(charges) if c.dimension is dimension and c.reserved is reserved]
-        )
-    return result
+    for dimension in (Dimension.ENERGY, timed):
+        yield [n for n, c in enumerate(charges) if c.dimension is dimension and not c.reserved]
+    reserved: dict[str | None, list[int]] = {}
+    for n, c in enumerate(charges):
+        if c.reserved and c.dimension is Dimension.TIME:
+            purpose = c.offer.limits.booking if c.offer.limits else None
+            reserved.setdefault(purpose, []).append(n)
+    yield from reserved.values()
+
+
+def _by_component(charges: Sequence[Charge]) -> Iterable[list[int]]:
+    """What each price component was charged for."""
+    groups: dict[tuple[str, int, Dimension, bool], list[int]] = {}
+    for n, c in enumerate(charges):
+        if c.dimension is not Dimension.FLAT:
+            groups.setdefault((c.by.name, c.offer.element, c.dimension, c.reserved), []).append(n)
+    return groups.values()
 
 
 def _step(charges: list[Charge], group: list[int]) -> None:

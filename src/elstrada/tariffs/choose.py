@@ -26,7 +26,7 @@ def choose(tariffs: Sequence[Tariff], *, at: datetime, ad_hoc: bool) -> Tariff:
     if not valid:
         given = ", ".join(f"{tariff.party}*{tariff.id}" for tariff in tariffs) or "none given"
         raise NoTariff(f"no tariff is valid at {at.isoformat()} (looked at: {given})")
-    return min(valid, key=lambda tariff: _rank(tariff, ad_hoc))
+    return min(valid, key=lambda tariff: rank(tariff, ad_hoc))
 
 
 def is_valid(tariff: Tariff, at: datetime) -> bool:
@@ -36,7 +36,8 @@ def is_valid(tariff: Tariff, at: datetime) -> bool:
     )
 
 
-def _rank(tariff: Tariff, ad_hoc: bool) -> int:
+def rank(tariff: Tariff, ad_hoc: bool) -> int:
+    """The order of preference by a tariff's type (A17), least first."""
     if tariff.type == AD_HOC:
         return 0 if ad_hoc else 3
     return 1 if tariff.type in _REGULAR else 2  # PROFILE_*: only for a driver who chose it.

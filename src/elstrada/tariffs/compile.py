@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 
 import msgspec
 
@@ -61,7 +62,9 @@ class PriceList(msgspec.Struct, frozen=True):
     banded: bool
     """Some price depends on power or current."""
     bookings: tuple[int, ...] = ()
-    """Elements that say what a booking costs, which nobody here prices."""
+    """Elements that say what a booking costs."""
+    of_bookings: Mapping[str, Offers] = MappingProxyType({})
+    """What they offer, by what they are for: BOOKING, BOOKING_EXPIRES and so on."""
 
     @property
     def name(self) -> str:
@@ -78,6 +81,7 @@ def compiled(tariff: Tariff) -> PriceList:
         offer for index, element in enumerate(tariff.elements) for offer in _offers(index, element)
     )
     bookings = tuple(dict.fromkeys(offer.element for offer in offers if _is_of_booking(offer)))
+    of_bookings = [offer for offer in offers if _is_of_booking(offer)]
     offers = tuple(offer for offer in offers if not _is_of_booking(offer))
     for_session = [o for o in offers if _reservation(o) is None]
     if_used = [o for o in offers if _reservation(o) == "RESERVATION"]
@@ -98,6 +102,7 @@ def compiled(tariff: Tariff) -> PriceList:
         ),
         banded=any(_has_band(offer.limits) for offer in for_session),
         bookings=bookings,
+        of_bookings=_by_purpose(of_bookings) if of_bookings else MappingProxyType({}),
     )
 
 
@@ -129,6 +134,16 @@ def _by_dimension(offers: Iterable[Offer]) -> Offers:
     for offer in offers:
         listed.setdefault(offer.dimension, []).append(offer)
     return {dimension: tuple(found) for dimension, found in listed.items()}
+
+
+def _by_purpose(offers: Sequence[Offer]) -> Mapping[str, Offers]:
+    """The offers for bookings by their restriction; for an expired one as of a reservation (rule 15)."""
+    purposes: dict[str, list[Offer]] = {"BOOKING": [], "BOOKING_EXPIRES": []}
+    for offer in offers:
+        assert offer.limits is not None, "it says that it is of a booking"
+        purposes.setdefault(str(offer.limits.booking), []).append(offer)
+    purposes["BOOKING_EXPIRES"] += purposes["BOOKING"]
+    return {purpose: _by_dimension(some) for purpose, some in purposes.items()}
 
 
 def _reservation(offer: Offer) -> str | None:

@@ -12,6 +12,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from enum import StrEnum
 from types import MappingProxyType
 
 import msgspec
@@ -22,6 +23,17 @@ EXACT = Context(
 """All arithmetic of prices. decimal's ROUND_HALF_UP is half away from zero (rule 12)."""
 
 _GUARD = Decimal("1e-9")
+
+
+class Steps(StrEnum):
+    """What ``step_size`` brings to whole steps. Editions of OCPI differ."""
+
+    SESSION = "session"
+    """The session's energy, and its parking or else its time, by the step of the last price (2.2.1, 2.3.0)."""
+    BLOCKS = "blocks"
+    """What each price component was charged for, by its own step (2.1.1)."""
+    NONE = "none"
+    """Nothing (3.0 has no steps)."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +51,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Countries of a tariff's party where tax is added at the till: without a rate it is unknown."""
     derive_power: bool = False
     """Take a period's mean power where it names none (A5: 2.1.1 has no power dimension)."""
+    steps: Steps = Steps.SESSION
+    one_element: bool = False
+    """The first element that matches prices the whole period, as 2.1.1 reads strictly; what it has no price
+    for is free. Else each dimension has its own first element, which the complex example of 2.1.1 needs (A18).
+    A reservation, unknown to 2.1.1, is always read so: its example of a fee for coming to nothing needs it."""
+    prefer_by_type: bool = True
+    """Of several tariffs, none named: a regular one before one of a profile, and ad hoc last (A17). Else the
+    first."""
 
     def takes_silence_for_no_tax(self, country_code: str) -> bool:
         """Is a component without ``vat`` untaxed, of a tariff of a party of this country (A19)?"""
@@ -65,7 +85,7 @@ def rounded(amount: Decimal, decimals: int) -> Decimal:
     return amount.quantize(_GUARD, ROUND_HALF_UP, EXACT).quantize(unit, ROUND_HALF_UP, EXACT)
 
 
-OCPI_2_1_1 = Policy(silence_is_no_tax=False, derive_power=True)
+OCPI_2_1_1 = Policy(silence_is_no_tax=False, derive_power=True, steps=Steps.BLOCKS)
 OCPI_2_2_1 = Policy()
 OCPI_2_3_0 = Policy()
 """Reads as 2.2.1 does: the worked examples of 2.3.0 price a missing ``vat`` as no VAT, except in a

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from elstrada.model.cost import Cost
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, Tariff
+from elstrada.tariffs.booked import booking_charges, is_apart, refuse_untold_time
 from elstrada.tariffs.charge import Charge, stepped
-from elstrada.tariffs.choose import is_valid
-from elstrada.tariffs.compile import Offers, PriceList, best, compiled
+from elstrada.tariffs.choose import is_valid, rank
+from elstrada.tariffs.compile import Offer, Offers, PriceList, best, compiled
 from elstrada.tariffs.policy import EXACT, OCPI_2_3_0, Policy
-from elstrada.tariffs.refusals import NoTariff, UnusableTariff, WrongCurrency
+from elstrada.tariffs.refusals import NoTariff, WrongCurrency
 from elstrada.tariffs.restrictions import Situation, doubts
 from elstrada.tariffs.segment import first_change
 from elstrada.tariffs.total import summed
@@ -51,39 +52,41 @@ def price(usage: Usage, tariffs: Sequence[Tariff], policy: Policy = OCPI_2_3_0) 
 def price_with(usage: Usage, lists: Sequence[PriceList], policy: Policy = OCPI_2_3_0) -> Cost:
     """As ``price``, by tariffs compiled before: for pricing many sessions."""
     with localcontext(EXACT):
-        valid = _valid(usage, lists)
-        _refuse_bookings(usage, valid)
+        valid = _valid(usage, lists, policy)
         notes: list[str] = []
-        charges = stepped(list(_charges(usage, valid, policy, notes)))
-        return summed(charges, valid[0], policy, notes)
+        if usage.booked:
+            refuse_untold_time(usage, _first(usage, valid))
+        charges = stepped(list(_charges(usage, valid, policy, notes)), policy.steps)
+        return summed(charges, _first(usage, valid), policy, notes)
 
 
-def _valid(usage: Usage, lists: Sequence[PriceList]) -> list[PriceList]:
-    """The lists valid at the session's start, the one for its first period in front (rules 1, 2, 16)."""
+def _valid(usage: Usage, lists: Sequence[PriceList], policy: Policy) -> list[PriceList]:
+    """The lists valid at the session's start, in front the one for periods that name none (rules 1, 2; A17)."""
     valid = [one for one in lists if is_valid(one.tariff, usage.start)]
     if not valid:
         given = ", ".join(one.name for one in lists) or "none given"
         raise NoTariff(f"no tariff is valid at {usage.start.isoformat()} (looked at: {given})")
-    if usage.periods and usage.periods[0].tariff_id is not None:
-        named = _named(usage.periods[0].tariff_id, valid, usage)
-        valid = [named, *(one for one in valid if one is not named)]
-    if valid[0].tariff.currency != usage.currency:
-        raise WrongCurrency(
-            f"tariff {valid[0].name} is in {valid[0].tariff.currency}, the session in {usage.currency}; "
-            "nothing is converted (rule 16)"
-        )
+    if len(valid) > 1 and policy.prefer_by_type:
+        valid.sort(key=lambda one: rank(one.tariff, ad_hoc=False))
     return valid
 
 
-def _refuse_bookings(usage: Usage, valid: Sequence[PriceList]) -> None:
-    """What a booking costs is not priced here, and must not be left out in silence (OCPI bookings 1.1)."""
-    for one in valid if usage.booked else ():
-        if one.bookings:
-            elements = ", ".join(str(index + 1) for index in one.bookings)
-            raise UnusableTariff(
-                f"tariff {one.name} prices bookings (element {elements}), and the session fulfils one; "
-                "prices of bookings cannot be reckoned here"
-            )
+def _first(usage: Usage, valid: Sequence[PriceList]) -> PriceList:
+    """The list of the first period, whose limits hold for the whole session."""
+    return _list_for(usage.periods[0] if usage.periods else None, valid, usage)
+
+
+def _list_for(period: ChargingPeriod | None, valid: Sequence[PriceList], usage: Usage) -> PriceList:
+    """The list that a period names, else the first (rules 1, 16)."""
+    if period is not None and period.tariff_id is not None:
+        return _named(period.tariff_id, valid, usage)
+    first = valid[0]
+    if first.tariff.currency != usage.currency:
+        raise WrongCurrency(
+            f"tariff {first.name} is in {first.tariff.currency}, the session in {usage.currency}; "
+            "nothing is converted (rule 16)"
+        )
+    return first
 
 
 def _named(tariff_id: str, valid: Sequence[PriceList], usage: Usage) -> PriceList:
@@ -103,25 +106,32 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
     origin = _origin(usage)
     energy = _ZERO
     flat_due = {False: True, True: True}  # Once for the session, once for the reservation (rule 8, A10).
+    returned = _ZERO
     if len(valid) > 1 and any(period.tariff_id is None for period in usage.periods):
-        notes.append(
-            f"a period names no tariff: {valid[0].name} was taken, the first valid at the start (A17)"
-        )
+        notes.append(_note_untold(valid, policy))
+    booking = booking_charges(usage, zone) if usage.booked else None
     for period, end in usage.stretches():
-        by = valid[0] if period.tariff_id is None else _named(period.tariff_id, valid, usage)
+        by = _list_for(period, valid, usage)
         volumes = {one.type: one.volume for one in period.dimensions}
         reserved = _RESERVATION in volumes
+        if booking is not None and by.bookings:
+            notes.append(_note_booking(by))
+            yield from booking.of(period, by, volumes, energy)
+            if is_apart(volumes.keys()):
+                continue
+            reserved = False
         now = _situation(period, end, zone, usage.start if reserved else origin, energy, volumes, policy)
         offers = _offers(by, reserved, usage.reservation_expired)
+        choose = _of_one_element if policy.one_element and not reserved else _best
         if flat_due[reserved]:
-            offer = best(offers.get(Dimension.FLAT, ()), now)
+            offer = choose(offers, Dimension.FLAT, now)
             if offer is not None:
                 flat_due[reserved] = False
                 yield Charge(Dimension.FLAT, reserved, period.start_date_time, by, offer, _ONE, _ONE)
         for dimension, volume in _consumed(volumes, reserved):
-            offer = best(offers.get(dimension, ()), now)
+            offer = choose(offers, dimension, now)
             if offer is None:
-                _note_free(offers, dimension, period, notes)
+                _note_free(offers, dimension, now, period, notes)
             else:
                 yield Charge(dimension, reserved, period.start_date_time, by, offer, volume, volume)
         if by.banded:
@@ -130,12 +140,30 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
             taken = volumes.get("ENERGY", _ZERO)
             _note_span(by, now, end, taken, origin, notes)
             energy += taken
+            if taken < 0:
+                returned -= taken
+    if returned:
+        notes.append(f"{returned} kWh flowed back: they are set off, each at the price of its time (A22)")
+
+
+def _best(offers: Offers, dimension: Dimension, now: Situation) -> Offer | None:
+    """The first offer for a dimension that applies (rule 3)."""
+    return best(offers.get(dimension, ()), now)
+
+
+def _of_one_element(offers: Offers, dimension: Dimension, now: Situation) -> Offer | None:
+    """What the first element that applies offers for a dimension: it prices the whole period (A18)."""
+    offer = _best(offers, dimension, now)
+    found = [best(some, now) for some in offers.values()]
+    first = min((one.element for one in found if one is not None), default=None)
+    return offer if offer is not None and offer.element == first else None
 
 
 def _origin(usage: Usage) -> datetime:
-    """Where durations count from: the first charging period, not the reservation before it (A11)."""
+    """Where durations count from: the first charging period, not the reservation or booking before it (A11)."""
     for period in usage.periods:
-        if _RESERVATION not in [one.type for one in period.dimensions]:
+        told = {one.type for one in period.dimensions}
+        if not (is_apart(told) if usage.booked else _RESERVATION in told):
             return period.start_date_time
     return usage.start
 
@@ -173,9 +201,30 @@ def _consumed(volumes: dict[str, Decimal], reserved: bool) -> Iterator[tuple[Dim
             yield dimension, volume
 
 
-def _note_free(offers: Offers, dimension: Dimension, period: ChargingPeriod, notes: list[str]) -> None:
-    if dimension in offers:
-        at = period.start_date_time.isoformat()
+def _note_untold(valid: Sequence[PriceList], policy: Policy) -> str:
+    """Which tariff was taken for want of a name."""
+    name, kind = valid[0].name, valid[0].tariff.type or "REGULAR"
+    if policy.prefer_by_type and rank(valid[-1].tariff, ad_hoc=False) > rank(valid[0].tariff, ad_hoc=False):
+        return f"a period names no tariff: {name} was taken, as {kind} goes before the others' types (A17)"
+    return f"a period names no tariff: {name} was taken, the first valid at the start (A17)"
+
+
+def _note_booking(by: PriceList) -> str:
+    elements = ", ".join(str(index + 1) for index in by.bookings)
+    return (
+        f"a booking is priced by tariff {by.name}, element {elements}, beside the session (OCPI bookings 1.1)"
+    )
+
+
+def _note_free(
+    offers: Offers, dimension: Dimension, now: Situation, period: ChargingPeriod, notes: list[str]
+) -> None:
+    at = period.start_date_time.isoformat()
+    if _best(offers, dimension, now) is not None:
+        notes.append(
+            f"{dimension} is free from {at}: the one element that prices all has no price for it (A18)"
+        )
+    elif dimension in offers:
         notes.append(f"{dimension} is free from {at}: no element for it matches then (rule 7)")
 
 

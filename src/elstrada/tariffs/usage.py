@@ -66,6 +66,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """The reservation was never used (the CDR itself cannot say so)."""
     booked: bool = False
     """It fulfils a booking, or is what one costs."""
+    booking_canceled: bool = False
+    """The booking was called off (the CDR itself cannot say so)."""
 
     def stretches(self) -> Iterator[tuple[ChargingPeriod, datetime]]:
         """Each period with its end."""

@@ -39,6 +39,16 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "note.no_tariff_named": (
             "a period names no tariff: {tariff} was taken, the first valid at the start (A17)"
         ),
+        "note.by_type": (
+            "a period names no tariff: {tariff} was taken, as {type} goes before the others' types (A17)"
+        ),
+        "note.returned": "{energy} kWh flowed back: they are set off, each at the price of its time (A22)",
+        "note.booking": (
+            "a booking is priced by tariff {tariff}, element {elements}, beside the session (OCPI bookings 1.1)"
+        ),
+        "note.free_of_one": (
+            "{dimension} is free from {at}: the one element that prices all has no price for it (A18)"
+        ),
         "note.free": "{dimension} is free from {at}: no element for it matches then (rule 7)",
         "note.not_given": (
             "period at {at}, element {element}: {volume} is not given, so a limit of {bound} does not match (A5)"

@@ -39,6 +39,17 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "note.no_tariff_named": (
             "un periodo non indica la tariffa: vale {tariff}, la prima valida all'inizio (A17)"
         ),
+        "note.by_type": (
+            "un periodo non indica la tariffa: vale {tariff}, perché {type} precede i tipi delle altre (A17)"
+        ),
+        "note.returned": "{energy} kWh restituiti: sono detratti, ciascuno al prezzo del suo momento (A22)",
+        "note.booking": (
+            "una prenotazione è pagata secondo la tariffa {tariff}, elemento {elements}, oltre alla ricarica "
+            "(OCPI bookings 1.1)"
+        ),
+        "note.free_of_one": (
+            "{dimension}: gratis da {at}, perché l'unico elemento che vale per tutto non ha un prezzo (A18)"
+        ),
         "note.free": "{dimension}: gratis da {at}, perché allora non vale nessun elemento (regola 7)",
         "note.not_given": (
             "periodo da {at}, elemento {element}: {volume} manca, quindi il limite {bound} non vale (A5)"

@@ -39,6 +39,17 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
         "note.no_tariff_named": (
             "en period nämner ingen tariff: {tariff} togs, den första som gällde vid starten (A17)"
         ),
+        "note.by_type": (
+            "en period nämner ingen tariff: {tariff} togs, då {type} går före de andras slag (A17)"
+        ),
+        "note.returned": "{energy} kWh flödade tillbaka: de räknas av, var och en till sin tids pris (A22)",
+        "note.booking": (
+            "en bokning prissätts av tariff {tariff}, element {elements}, vid sidan av laddningen "
+            "(OCPI bookings 1.1)"
+        ),
+        "note.free_of_one": (
+            "{dimension} är gratis från {at}: det enda element som prissätter allt har inget pris för det (A18)"
+        ),
         "note.free": "{dimension} är gratis från {at}: inget element för det gäller då (regel 7)",
         "note.not_given": (
             "period från {at}, element {element}: {volume} anges inte, så gränsen {bound} gäller inte (A5)"

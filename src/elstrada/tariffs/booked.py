@@ -1,0 +1,130 @@
+"""What a booking costs, beside the session that fulfils it. Source: OCPI 2.3.0 bookings 1.1, mod_tariffs, mod_cdrs.
+
+The text names the elements and the volumes, and leaves their meeting open. Read here as reservations are:
+
+* a volume has the price of its purpose: RESERVATION_TIME that of BOOKING, RESERVATION_EXPIRES that of
+  BOOKING_EXPIRES, else BOOKING for a dimension that lacks there (rule 15), RESERVATION_OVERTIME that of
+  BOOKING_OVERTIME;
+* a fixed price is due once for each purpose: that of BOOKING wherever a booking is fulfilled, the others where
+  their volume is told, and of an expired booking not that of BOOKING besides its own, whichever period tells it;
+* one that was called off costs BOOKING_CANCELLATION_FEES and nothing else;
+* each purpose is brought to whole steps on its own, and limits of duration count from the start of the CDR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from elstrada.model.session import ChargingPeriod, PeriodDimension
+from elstrada.model.tariff import Dimension
+from elstrada.tariffs.charge import Charge
+from elstrada.tariffs.compile import PriceList, best
+from elstrada.tariffs.refusals import UnusableTariff
+from elstrada.tariffs.restrictions import Situation
+from elstrada.tariffs.usage import Usage
+
+_ONE = Decimal(1)
+_FOUR_DECIMALS = Decimal("0.0001")
+_BOOKING, _EXPIRES, _OVERTIME = "BOOKING", "BOOKING_EXPIRES", "BOOKING_OVERTIME"
+_CANCELED = "BOOKING_CANCELLATION_FEES"
+_OF_BOOKINGS = frozenset({"RESERVATION_TIME", "RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
+_OF_SESSIONS = frozenset({"ENERGY", "TIME", "PARKING_TIME"})
+
+
+class BookingCharges(msgspec.Struct):
+    """Prices the booking of one usage, period by period."""
+
+    usage: Usage
+    zone: ZoneInfo
+    fixed: str
+    """The purpose whose fixed price the booking itself has; that of its overtime is due besides."""
+    paid: set[str] = msgspec.field(default_factory=set[str])
+    """Purposes whose fixed price has been charged."""
+
+    def of(
+        self, period: ChargingPeriod, by: PriceList, volumes: dict[str, Decimal], energy: Decimal
+    ) -> Iterator[Charge]:
+        """The charges of a period, by the elements of its tariff that are of bookings."""
+        at = period.start_date_time
+        elapsed_s = int((at - self.usage.start).total_seconds())
+        now = Situation(at.astimezone(self.zone), energy, elapsed_s, volumes)
+        yield from self._once(self.fixed, by, now, at)
+        purpose, name = self._counted(volumes)
+        yield from _by_hours(purpose, volumes.get(name), by, now, at)
+        overtime = volumes.get("RESERVATION_OVERTIME")
+        if overtime is not None and not self.usage.booking_canceled:
+            yield from self._once(_OVERTIME, by, now, at)
+            yield from _by_hours(_OVERTIME, overtime, by, now, at)
+
+    def _counted(self, volumes: dict[str, Decimal]) -> tuple[str, str]:
+        """Whose price by the hour the period's part of the booking has, and the volume that counts."""
+        if self.usage.booking_canceled:
+            return _CANCELED, "RESERVATION_TIME"
+        if "RESERVATION_EXPIRES" in volumes:
+            return _EXPIRES, "RESERVATION_EXPIRES"
+        return (_EXPIRES if self.usage.reservation_expired else _BOOKING), "RESERVATION_TIME"
+
+    def _once(self, purpose: str, by: PriceList, now: Situation, at: datetime) -> Iterator[Charge]:
+        offer = best(by.of_bookings.get(purpose, {}).get(Dimension.FLAT, ()), now)
+        if offer is not None and purpose not in self.paid:
+            self.paid.add(purpose)
+            yield Charge(Dimension.FLAT, True, at, by, offer, _ONE, _ONE)
+
+
+def booking_charges(usage: Usage, zone: ZoneInfo) -> BookingCharges:
+    """For the booking of this usage, nothing charged yet."""
+    told = {one.type for period in usage.periods for one in period.dimensions}
+    if usage.booking_canceled:
+        return BookingCharges(usage, zone, _CANCELED)
+    expired = usage.reservation_expired or "RESERVATION_EXPIRES" in told
+    return BookingCharges(usage, zone, _EXPIRES if expired else _BOOKING)
+
+
+def _by_hours(
+    purpose: str, hours: Decimal | None, by: PriceList, now: Situation, at: datetime
+) -> Iterator[Charge]:
+    offer = best(by.of_bookings.get(purpose, {}).get(Dimension.TIME, ()), now)
+    if hours and offer is not None:
+        yield Charge(Dimension.TIME, True, at, by, offer, hours, hours)
+
+
+def refuse_untold_time(usage: Usage, by: PriceList) -> None:
+    """A price by the hour of a booking needs its hours, and must not be left out in silence.
+
+    Raises:
+        UnusableTariff: the tariff has one, and no period tells how long the booking was.
+    """
+    timed = by.of_bookings.get(_BOOKING, {}).get(Dimension.TIME)
+    if not timed or usage.booking_canceled:
+        return
+    told = {one.type for period in usage.periods for one in period.dimensions}
+    if told.isdisjoint({"RESERVATION_TIME", "RESERVATION_EXPIRES"}):
+        raise UnusableTariff(
+            f"tariff {by.name} prices bookings by the hour (element {timed[0].element + 1}), the session "
+            "fulfils one, and no period tells its hours (RESERVATION_TIME)"
+        )
+
+
+def with_overtime(usage: Usage, booked_until: datetime) -> Usage:
+    """The usage with the hours of each period after its booking was over, to four decimals."""
+    periods = tuple(_with_hours_after(booked_until, period, end) for period, end in usage.stretches())
+    return msgspec.structs.replace(usage, periods=periods)
+
+
+def _with_hours_after(instant: datetime, period: ChargingPeriod, end: datetime) -> ChargingPeriod:
+    seconds = int((end - max(instant, period.start_date_time)).total_seconds())
+    if seconds <= 0:
+        return period
+    hours = (Decimal(seconds) / 3600).quantize(_FOUR_DECIMALS)
+    dimensions = (*period.dimensions, PeriodDimension("RESERVATION_OVERTIME", hours))
+    return msgspec.structs.replace(period, dimensions=dimensions)
+
+
+def is_apart(told: Set[str]) -> bool:
+    """Is a booking all that a period of these volumes tells of?"""
+    return bool(told & _OF_BOOKINGS) and not told & _OF_SESSIONS
