@@ -18,7 +18,7 @@ class SignatureStatus(StrEnum):
     NO_KEY = "NO_KEY"
     """There is no public key to hold it against."""
     UNVERIFIED = "UNVERIFIED"
-    """Of a format without a verifier here: it is passed on as it came."""
+    """Of a format without a verifier here, or one of more than are looked at: it is passed on as it came."""
     VERIFIED = "VERIFIED"
     """It is what the holder of the key signed."""
 

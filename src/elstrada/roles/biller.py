@@ -27,6 +27,7 @@ from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
 from elstrada.model.invoice import BillLine
 from elstrada.roles.cdr_cases import Case, Records
 from elstrada.roles.cdr_verdicts import NO_LINE, Beside, Of, Verdict, taken_back, verdict
+from elstrada.roles.findings import Findings
 from elstrada.roles.missing_cdrs import look_for_missing
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
@@ -142,19 +143,32 @@ class Biller:
 
     # --- once a day ---------------------------------------------------------------------------------
 
-    async def run(self, clock: Clock, every_s: float = RETRY_S) -> None:
-        """Try again what is held for want of something of ours, and look for CDRs that did not come, until cancelled."""
+    async def run(self, clock: Clock, findings: Findings, every_s: float = RETRY_S) -> None:
+        """Try again what is held for want of something of ours, and look for CDRs that did not come, until cancelled.
+
+        What fails unexpectedly at one CDR or of one owner is a finding, and the others have their turn.
+        """
         while True:
             try:
-                await self.retry(clock.now())
+                await self.retry(clock.now(), findings)
                 for owner in await self._owners():
-                    await look_for_missing(self._spine, owner, clock.now())
+                    try:
+                        await look_for_missing(self._spine, owner, clock.now())
+                    except SpineDown:
+                        raise
+                    except Exception:
+                        log.exception("party:%s: CDRs that did not come could not be looked for", owner)
+                        findings.note(f"party:{owner}", "missing CDRs not looked for", "internal error")
             except SpineDown as down:
                 log.warning("CDRs cannot be looked at now: %s", down)
             await asyncio.sleep(every_s)
 
-    async def retry(self, now: datetime) -> int:
-        """Examine anew what is held for want of something that may have come; returns how many are accepted now."""
+    async def retry(self, now: datetime, findings: Findings | None = None) -> int:
+        """Examine anew what is held for want of something that may have come; returns how many are accepted now.
+
+        Args:
+            findings: of CDRs whose examination failed unexpectedly, which are logged in any case.
+        """
         accepted = 0
         for owner in await self._owners():
             held = {"owner": str(owner), "state": CdrState.HELD.value}
@@ -162,7 +176,17 @@ class Biller:
                 for row in rows:
                     if _may_be_mended(str(row["findings"] or "")):
                         party, cdr_id = PartyId.parse(str(row["party"])), str(row["cdr_id"])
-                        accepted += await self._retried(owner, party, cdr_id, now)
+                        try:
+                            accepted += await self._retried(owner, party, cdr_id, now)
+                        except SpineDown:
+                            raise
+                        except Exception:
+                            log.exception(
+                                "party:%s: CDR %s of %s could not be examined", owner, cdr_id, party
+                            )
+                            if findings is not None:
+                                says = f"CDR {cdr_id} of {party}: internal error"
+                                findings.note(f"party:{owner}", "CDR not examined", says)
         return accepted
 
     async def _retried(self, owner: PartyId, party: PartyId, cdr_id: str, now: datetime) -> bool:

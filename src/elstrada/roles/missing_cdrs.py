@@ -14,8 +14,8 @@ from elstrada.model.ids import PartyId
 from elstrada.model.session import SessionStatus
 from elstrada.roles.cdr_terms import Senders
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Between, Delete, Put, Row, Spine, Work
-from elstrada.spine.paging import pages
+from elstrada.spine.face import AnyOf, Between, Delete, Put, Row, Spine, Where, Work
+from elstrada.spine.paging import PAGE, pages
 
 CODE = "cdr-missing"
 """Of its findings; their source is ``session:<owner>/<party>/<session id>``."""
@@ -28,15 +28,20 @@ _MOST_AT_ONCE = 100
 async def look_for_missing(spine: Spine, owner: PartyId, now: datetime) -> tuple[str, ...]:
     """Keep a finding for each session that lacks its CDR; returns their sources."""
     missing = {source: row async for source, row in _missing(spine, owner, now)}
-    known = await spine.find(t.finding, {"code": CODE}, order=("source",))
-    ours = {source for row in known if (source := str(row["source"])).startswith(f"session:{owner}/")}
-    ended = tuple(
-        Delete(t.finding, {"source": source, "code": CODE}) for source in sorted(ours - missing.keys())
-    )
-    begun = tuple(_finding(source, missing[source], now) for source in sorted(missing.keys() - ours))
-    if ended or begun:
-        await spine.commit(Work(writes=(*ended, *begun)))
+    ours = await _known(spine, owner)
+    ended = (Delete(t.finding, {"source": source, "code": CODE}) for source in sorted(ours - missing.keys()))
+    begun = (_finding(source, missing[source], now) for source in sorted(missing.keys() - ours))
+    writes = (*ended, *begun)
+    for first in range(0, len(writes), PAGE):
+        await spine.commit(Work(writes=writes[first : first + PAGE]))
     return tuple(missing)
+
+
+async def _known(spine: Spine, owner: PartyId) -> set[str]:
+    """Sources of this owner's findings."""
+    # All that begins with "session:<owner>/": 0 is the character after the slash.
+    where: Where = {"source": Between(f"session:{owner}/", f"session:{owner}0"), "code": CODE}
+    return {str(row["source"]) async for rows in pages(spine, t.finding, where) for row in rows}
 
 
 async def _missing(spine: Spine, owner: PartyId, now: datetime) -> AsyncIterator[tuple[str, Row]]:
@@ -48,8 +53,9 @@ async def _missing(spine: Spine, owner: PartyId, now: datetime) -> AsyncIterator
         for row in ended:
             party, session_id = str(row["party"]), str(row["session_id"])
             terms = await senders.terms(owner, PartyId.parse(party))
-            owed_since = cast(datetime, row["last_updated"]) + timedelta(days=terms.thresholds.missing_days)
-            if owed_since >= now or (party, session_id) in with_cdr or await _has_unnamed(spine, owner, row):
+            waited = now - cast(datetime, row["last_updated"])
+            is_owed = waited > timedelta(days=terms.thresholds.missing_days)
+            if not is_owed or (party, session_id) in with_cdr or await _has_unnamed(spine, owner, row):
                 continue
             yield f"session:{owner}/{party}/{session_id}", row
 
@@ -59,8 +65,9 @@ async def _with_cdr(spine: Spine, owner: PartyId, sessions: Sequence[Row]) -> se
     found: set[tuple[str, str]] = set()
     for party in sorted({str(row["party"]) for row in sessions}):
         ids = tuple(str(row["session_id"]) for row in sessions if row["party"] == party)
-        where = {"owner": str(owner), "party": party, "session_id": AnyOf(ids)}
-        found |= {(party, str(row["session_id"])) for row in await spine.find(t.cdr, where)}
+        where: Where = {"owner": str(owner), "party": party, "session_id": AnyOf(ids)}
+        async for rows in pages(spine, t.cdr, where, ("session_id",)):
+            found |= {(party, str(row["session_id"])) for row in rows}
     return found
 
 

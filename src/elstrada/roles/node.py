@@ -193,7 +193,7 @@ class Node:
             self.leader.lead("meterer:sweep", sweep.run)
         if Part.BILLER in self.parts:
             self._follow(biller.NAME, self.biller.handle)
-            self.leader.lead("biller:retry", partial(self.biller.run, self.hands.clock))
+            self.leader.lead("biller:retry", partial(self.biller.run, self.hands.clock, self.findings))
 
     async def drain(self, per_second: float, within_s: float) -> None:
         """Let the stations go, each after the call it has in hand; see ``Gateway.drain``."""

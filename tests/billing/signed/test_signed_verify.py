@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from decimal import Decimal
 
-from elstrada.billing.signed.verify import MOST_VALUES, verify
+from elstrada.billing.signed.verify import MOST_SIGNATURES, MOST_VALUES, verify
 from elstrada.model.cdr import SignedData, SignedValue
 from elstrada.model.signed import SignatureStatus, SignedCheck
 from ocmf_scene import payload, reading, record, signer
@@ -133,3 +133,50 @@ def test_no_values_and_too_many_are_both_wrong() -> None:
     assert checked().wrong == "there is no signed value"
     assert checked().status is SignatureStatus.UNREADABLE
     assert f"{MOST_VALUES} are looked at" in checked(*["AAAA"] * (MOST_VALUES + 1)).wrong
+
+
+def session_of(count: int) -> list[str]:
+    """Records of one session, of which the last tells the end; all but begin and end are intermediate."""
+    between = [record(METER, payload(f"T{274 + n}", reading("C", "2940.000"))) for n in range(1, count - 1)]
+    last = record(METER, payload(f"T{273 + count}", reading("L", "2965.100")))
+    return [BEGIN, *between, last]
+
+
+def test_of_many_signatures_begin_end_and_the_next_are_looked_at_and_the_others_are_told() -> None:
+    texts = session_of(MOST_SIGNATURES + 3)
+    found = checked(*texts)
+    skipped = [number for number, one in enumerate(found.values) if one is SignatureStatus.UNVERIFIED]
+    assert skipped == [MOST_SIGNATURES - 1, MOST_SIGNATURES, MOST_SIGNATURES + 1]
+    assert set(found.values) - {SignatureStatus.UNVERIFIED} == {SignatureStatus.VERIFIED}
+    assert (found.status, found.wrong) == (SignatureStatus.UNVERIFIED, "")
+    assert found.unverified == f"3 of {len(texts)} signatures were not looked at"
+    assert found.energy_kwh == Decimal("29.500")
+    assert checked(*session_of(MOST_SIGNATURES)).unverified == ""
+    whole = verify(
+        SignedData(
+            "OCMF", tuple(SignedValue("", "", text) for text in texts), public_key=METER.key.der.hex()
+        ),
+        signatures=MOST_VALUES,
+    )
+    assert (whole.status, whole.unverified) == (SignatureStatus.VERIFIED, "")
+
+
+def test_begin_and_end_are_looked_at_wherever_they_stand_among_many() -> None:
+    begin, *between, end = session_of(MOST_SIGNATURES + 5)
+    forged = end.replace("2965.100", "2985.100")
+    found = checked(*between[:-1], forged, begin, between[-1])
+    assert found.status is SignatureStatus.NOT_MATCHING
+    assert found.wrong == f"value {len(between)}: the signature is not of this content and key"
+
+
+def test_what_no_signature_was_looked_at_for_tells_no_energy() -> None:
+    """More ends than are looked at: those beyond count for nothing, whatever they say."""
+    ends = [record(METER, payload(f"T{274 + n}", reading("L", "2965.100"))) for n in range(1, 14)]
+    assert checked(*ends, BEGIN).energy_kwh is None
+    assert checked(BEGIN, *ends).energy_kwh == Decimal("29.500")
+
+
+def test_a_page_that_is_missing_is_found_among_those_that_are_not_looked_at() -> None:
+    texts = session_of(MOST_SIGNATURES + 5)
+    del texts[MOST_SIGNATURES + 2]
+    assert checked(*texts).wrong == "page T289 follows page T287"

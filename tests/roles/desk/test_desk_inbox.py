@@ -241,6 +241,7 @@ async def _spine(desk: Desk) -> MemorySpine:
         ({"threshold": ["speed=3"]}, "no threshold: 'speed'"),
         ({"threshold": ["late_days=soon"]}, "late_days"),
         ({"threshold": ["late_days=-1"]}, "expected 0 to"),
+        ({"threshold": ["missing_days=36501"]}, "missing_days: expected 0 to 36500"),
         ({"threshold": ["price_amount=NaN"]}, "expected 0 to"),
         ({"threshold": ["currency=kr"]}, "no currency of ISO 4217"),
         ({"severity": ["V53=W"]}, "no check: 'V53'"),

@@ -108,7 +108,7 @@ COLUMNS: tuple[tuple[str, Callable[[BillLine], Value]], ...] = (
     ("evse_id", lambda line: line.evse_id),
     ("cdr_id", lambda line: line.cdr_id),
     ("cpo", lambda line: str(line.cdr_party)),
-    ("credit_of", lambda _: None),  # Every line is an original; a credit will name its line here.
+    ("credit_of", lambda line: line.credit_of or None),
 )
 """Names and contents, in order: pricing 3.3 point 5."""
 

@@ -18,6 +18,8 @@ from elstrada.model.signed import SignatureStatus, SignedCheck
 OCMF = "OCMF"
 MOST_VALUES = 100
 """Values of one CDR that are looked at."""
+MOST_SIGNATURES = 12
+"""Of one CDR that are held against the key: on a curve that we reckon ourselves each takes milliseconds."""
 _WH = Decimal("0.001")
 _PER_MILLE = Decimal("0.001")
 
@@ -30,20 +32,33 @@ class _Verified(msgspec.Struct, frozen=True):
     record: ocmf.Record | None = None
 
 
-def verify(data: SignedData) -> SignedCheck:
+def verify(data: SignedData, *, signatures: int = MOST_SIGNATURES) -> SignedCheck:
     """Say whether signed values are what the holder of the key signed, and what they tell of the energy.
 
     Whose key it is nobody can tell from the data: that is for whoever compares it with the one on the meter.
     Never raises, whatever a partner sent.
+
+    Args:
+        signatures: how many are held against the key. Pages and meters are compared over all records; the energy
+            is told by records whose signature was looked at.
     """
-    values = data.signed_values[:MOST_VALUES]
-    found = [_verified(value, data) for value in values]
-    records = [one.record for one in found if one.record is not None]
+    read = [_read(value, data.encoding_method) for value in data.signed_values[:MOST_VALUES]]
+    records = [one for one in read if isinstance(one, ocmf.Record)]
+    looked_at = _most_telling(read, signatures)
+    unseen = f"{len(records) - len(looked_at)} of {len(records)} signatures were not looked at"
+    found = [
+        one
+        if isinstance(one, _Verified)
+        else _verified(one, data.public_key)
+        if number in looked_at
+        else _Verified(SignatureStatus.UNVERIFIED, unseen)
+        for number, one in enumerate(read)
+    ]
     statuses = tuple(one.status for one in found)
     wrong = list(_wrong(found, records))
     if len(data.signed_values) > MOST_VALUES:
         wrong.append(f"{len(data.signed_values)} values; {MOST_VALUES} are looked at")
-    start, end = energy(records)
+    start, end = energy([one.record for one in found if one.record is not None])
     if start is not None and end is not None and end < start:
         wrong.append(f"the register ends at {end} kWh, below its start at {start}")
     return SignedCheck(
@@ -69,19 +84,37 @@ def doubt_of(check: SignedCheck, total_energy: Decimal) -> str | None:
     return "; ".join((*says, *check.left_out)) or None
 
 
-def _verified(value: SignedValue, data: SignedData) -> _Verified:
+def _read(value: SignedValue, encoding: str) -> ocmf.Record | _Verified:
+    """The record of a value, or what is to be said of one that is none."""
     content = unwrapped(value.signed_data)
     text = content.text if content.text is not None and ocmf.is_ocmf(content.text) else None
-    if text is None and data.encoding_method.upper() != OCMF:
-        says = f"{data.encoding_method[:36] or 'an unnamed format'} has no verifier here"
-        return _Verified(SignatureStatus.UNVERIFIED, says)
+    if text is None and encoding.upper() != OCMF:
+        return _Verified(
+            SignatureStatus.UNVERIFIED, f"{encoding[:36] or 'an unnamed format'} has no verifier here"
+        )
     if text is None:
         return _Verified(SignatureStatus.UNREADABLE, "no OCMF record")
     try:
-        record = ocmf.read(text)
+        return ocmf.read(text)
     except ocmf.NotOcmf as problem:
         return _Verified(SignatureStatus.UNREADABLE, str(problem))
-    key = data.public_key or record.key
+
+
+def _most_telling(read: Sequence[ocmf.Record | _Verified], most: int) -> set[int]:
+    """Numbers of records: first those that tell begin or end, then the first, the last, and others in order."""
+    records = [(number, one) for number, one in enumerate(read) if isinstance(one, ocmf.Record)]
+    outer = [number for number, one in records if any(_is_outer(reading) for reading in one.readings)]
+    numbers = [number for number, _ in records]
+    return set(list(dict.fromkeys((*outer, *numbers[:1], *numbers[-1:], *numbers)))[:most])
+
+
+def _is_outer(reading: ocmf.Reading) -> bool:
+    return reading.reason == ocmf.BEGINS or reading.reason in ocmf.ENDS
+
+
+def _verified(record: ocmf.Record, told_key: str | None) -> _Verified:
+    """A record held against the key that came with the CDR, or else with itself."""
+    key = told_key or record.key
     if not key:
         return _Verified(SignatureStatus.NO_KEY, "no public key came with it", record)
     try:

@@ -29,6 +29,8 @@ from elstrada.roles.roaming.agreements import agreement_made
 
 _BY_DEFAULT = "default"
 _MOST = Decimal(10**9)
+_MOST_DAYS = Decimal(36_500)
+"""Of a threshold in days: a century, with which dates can still be reckoned."""
 _Setting = Annotated[str, Meta(max_length=80, pattern="^[A-Za-z0-9_]+=")]
 
 
@@ -113,8 +115,9 @@ def _value(name: str, text: str, kind: type[object]) -> object:
         raise Refused(Kind.USAGE, f"{name}: {problem}", pointer="/threshold") from None
     if isinstance(value, str) and value not in CURRENCIES:
         raise Refused(Kind.USAGE, f"{name}: {value[:8]!r} is no currency of ISO 4217", pointer="/threshold")
-    if isinstance(value, int | Decimal) and not (Decimal(value).is_finite() and 0 <= value <= _MOST):
-        raise Refused(Kind.USAGE, f"{name}: expected 0 to {_MOST}", pointer="/threshold")
+    most = _MOST_DAYS if name.endswith("_days") else _MOST
+    if isinstance(value, int | Decimal) and not (Decimal(value).is_finite() and 0 <= value <= most):
+        raise Refused(Kind.USAGE, f"{name}: expected 0 to {most}", pointer="/threshold")
     return value
 
 

@@ -23,7 +23,9 @@ MOST_LINES = 1_000_000
 
 class ExportBill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     party: Annotated[str | None, Meta(description="Our retailer; needed only if there are several.")] = None
-    month: Annotated[Month | None, Meta(description="YYYY-MM; by default all lines.")] = None
+    month: Annotated[
+        Month | None, Meta(description="YYYY-MM, in which lines were recorded; by default all lines.")
+    ] = None
     time_zone: Annotated[str, Meta(description="In which the month begins and ends.")] = "Europe/Stockholm"
     decimal_comma: Annotated[bool, Meta(description="12,50 instead of 12.50.")] = False
 
@@ -38,10 +40,14 @@ class BillExport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def export_bill(desk: Desk, params: ExportBill) -> BillExport:
-    """Write the lines of sessions that ended in a month as CSV."""
+    """Write the lines that were recorded in a month as CSV, whenever their sessions ended.
+
+    A line's record never changes, so each line is in one month's file, and a month that is over stays as it was
+    taken: late CDRs and credits go to the next open bill. Source: pricing-and-billing 3.1.
+    """
     owner = str((await own_party(desk, params.party, Role.EMSP)).id)
-    where: Where = {"owner": owner, "ended_at": _month(params)}
-    rows = all_rows(desk, t.bill_line, where, "ended_at", "line_id", limit=MOST_LINES + 1)
+    where: Where = {"owner": owner, "recorded_at": _month(params)}
+    rows = all_rows(desk, t.bill_line, where, "recorded_at", "line_id", limit=MOST_LINES + 1)
     lines = [msgspec.json.decode(str(row["document"]), type=BillLine) async for row in rows]
     if len(lines) > MOST_LINES:
         raise Refused(

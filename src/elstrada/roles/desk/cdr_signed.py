@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from elstrada.billing.signed.transparency import transparency_xml
-from elstrada.billing.signed.verify import doubt_of, verify
+from elstrada.billing.signed.verify import MOST_VALUES, doubt_of, verify
 from elstrada.model.cdr import Cdr
 from elstrada.model.signed import SignatureStatus
 from elstrada.roles.desk.cdr_found import Issuer, Own, own_copy
@@ -46,7 +46,7 @@ async def transparency(desk: Desk, params: ShowSigned) -> Transparency:
     if cdr.signed_data is None or not cdr.signed_data.signed_values:
         says = f"CDR {cdr.id} of {cdr.party} carries no signed meter values"
         raise Refused(Kind.MISSING, says, "its meter signs none, or its issuer does not pass them on", "/cdr")
-    check = verify(cdr.signed_data)
+    check = verify(cdr.signed_data, signatures=MOST_VALUES)
     return Transparency(
         owner=str(row["owner"]),
         party=str(cdr.party),

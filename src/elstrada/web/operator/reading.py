@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 import msgspec
 from sqlalchemy import Table
 
+from elstrada.model.cdr import CdrState
 from elstrada.model.device import ConnectorStatus
 from elstrada.model.party import ConnectionStatus
 from elstrada.spine import tables as t
@@ -43,6 +44,17 @@ SUMMED = 5_000
 """Rows that are read where the page shows a sum over them."""
 MOST_NODES = 200
 """Nodes that are read; an installation has a few."""
+_TOLD_STATES = (
+    CdrState.ISSUED,
+    CdrState.DELIVERED,
+    CdrState.WITHHELD,
+    CdrState.HELD,
+    CdrState.REJECTED,
+    CdrState.DISPUTED,
+    CdrState.CREDITED,
+)
+"""Of CDRs that the page counts: ours, then partners'. Held ones and withheld ones wait for us, rejected and
+disputed ones for their issuers."""
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 _Key = tuple[str, str]
@@ -127,11 +139,12 @@ async def _cdrs(spine: Spine, owners: Sequence[str]) -> list[CdrRow]:
 
 async def _cdr_states(spine: Spine, owners: Sequence[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for state in ("ISSUED", "DELIVERED", "HELD"):
+    for state in _TOLD_STATES:
         parts = [
-            await _count(spine, t.cdr, {"owner": owner, "state": state}, most=COUNTED) for owner in owners
+            await _count(spine, t.cdr, {"owner": owner, "state": state.value}, most=COUNTED)
+            for owner in owners
         ]
-        counts[state] = min(sum(parts), COUNTED)
+        counts[state.value] = min(sum(parts), COUNTED)
     return counts
 
 
