@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import operator
 from collections.abc import Callable, Coroutine, Generator
 from typing import ParamSpec, TypeVar
+
+from elstrada.sim.loop import VirtualLoop
 
 _Result = TypeVar("_Result")
 _Parameters = ParamSpec("_Parameters")
 
-_context_of = operator.attrgetter("_context")
 _running: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
 
 
@@ -24,7 +24,9 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop), "only virtual time has processes within a process"
+        self._loop = loop
         self._loop.set_task_factory(_noting_task)
         self._context = contextvars.copy_context()
         self._context.run(_running.set, self)
@@ -45,11 +47,8 @@ class Process:
         self.alive = False
         for task in list(self.tasks):
             task.cancel()
-        # asyncio has no public way to list timers, nor to ask one for its context.
-        timers: list[asyncio.TimerHandle] = vars(self._loop)["_scheduled"]
-        for timer in list(timers):
-            context: contextvars.Context = _context_of(timer)
-            if context.get(_running) is self:
+        for timer in self._loop.timers():
+            if timer.context.get(_running) is self:
                 timer.cancel()
 
 
