@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Generator
+from types import CoroutineType
 from typing import ParamSpec, TypeVar
 
 from elstrada.sim.loop import VirtualLoop
@@ -58,7 +59,7 @@ def _noting_task(
     context: contextvars.Context | None = None,
 ) -> asyncio.Task[_Result]:
     """Make a task and enter it in the books of the process it belongs to."""
-    assert isinstance(coroutine, Coroutine), "asyncio's generators went with Python 3.11"
+    assert isinstance(coroutine, CoroutineType), "asyncio's generators went with Python 3.11"
     task = asyncio.Task(coroutine, loop=loop, context=context)
     process = context.get(_running) if context is not None else _running.get()
     if process is not None:
