@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -35,10 +36,15 @@ class PartyId(msgspec.Struct, frozen=True, order=True):
         Raises:
             ValueError: the text is none of these.
         """
-        found = _PARTY.match(text.strip())
-        if found is None:
-            raise ValueError(f"not a party id: {text[:20]!r}; expected two letters and three, like SE*ELS")
-        return cls(found[1].upper(), found[2].upper())
+        return _party(text.strip())
+
+
+@lru_cache(1024)  # An installation knows few parties, and reads their names in every row.
+def _party(text: str) -> PartyId:
+    found = _PARTY.match(text)
+    if found is None:
+        raise ValueError(f"not a party id: {text[:20]!r}; expected two letters and three, like SE*ELS")
+    return PartyId(found[1].upper(), found[2].upper())
 
 
 class Fresh(msgspec.Struct, frozen=True):

@@ -27,10 +27,15 @@ class SimClock:
         self._epoch = epoch
         self._loop = asyncio.get_running_loop()
         self.began = self._loop.time() if began is None else began
+        self._read_at, self._read = self.began, epoch
+        """The loop's time when somebody last asked, and what the clock showed: at one instant many ask."""
 
     def now(self) -> datetime:
         """The world's wall clock, aware UTC."""
-        return self._epoch + timedelta(seconds=(self._loop.time() - self.began) * self.speed)
+        at = self._loop.time()
+        if at != self._read_at:
+            self._read_at, self._read = at, self._epoch + timedelta(seconds=(at - self.began) * self.speed)
+        return self._read
 
     async def sleep(self, seconds: float) -> None:
         """Sleep for so many of the world's seconds."""

@@ -6,19 +6,26 @@ The same program on it does the same every time, in as little real time as its c
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import heapq
 import math
-import operator
 import random
 import selectors
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
 
 _Result = TypeVar("_Result")
-_arguments_of = operator.attrgetter("_args")
+
+_AT_ONCE_S = 1e-9
+"""Timers that are no further apart are due at the same time."""
+_MANY_TIMERS = 100
+"""With more of them than this, those that were cancelled are not kept until they are due."""
 
 
 class Stuck(Exception):
@@ -29,24 +36,14 @@ class NoRealWorld(Exception):
     """Something in the simulator reached for a socket or a thread."""
 
 
-class _VirtualSelector(selectors.BaseSelector):
-    """Where a loop waits. Waiting costs virtual time only."""
+class _NoSelector(selectors.BaseSelector):
+    """Takes the pipe that a loop of asyncio makes for itself, and no socket after that."""
 
     def __init__(self) -> None:
-        self.now = 0.0
-        self.horizon_s = math.inf
         self.shut = False
-        self.before_waiting = _nothing
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise Stuck("nothing is ready and no timer runs; some coroutine waits for what will never come")
-        self.now += max(timeout, 0.0)
-        if self.now > self.horizon_s:
-            self.horizon_s = math.inf  # So that what still runs can be ended.
-            raise Stuck("the world goes on and on; what it waits for never comes")
-        self.before_waiting()
-        return []
+        raise NoRealWorld("a virtual loop waits for nothing but its timers")
 
     def register(
         self, fileobj: FileDescriptorLike, events: int, data: object = None
@@ -63,8 +60,49 @@ class _VirtualSelector(selectors.BaseSelector):
         return {}
 
 
+class _Call(msgspec.Struct, eq=False):
+    """What is to be called, once. To asyncio it is a ``Handle``, of which it needs no more than this."""
+
+    context: contextvars.Context
+    function: Callable[..., object] | None
+    """None once it is cancelled."""
+    arguments: tuple[object, ...]
+
+    def cancel(self) -> None:
+        self.function, self.arguments = None, ()
+
+    def cancelled(self) -> bool:
+        return self.function is None
+
+
+class Timer(_Call, eq=False):
+    """What is to be called at a time. To asyncio it is a ``TimerHandle``."""
+
+    at: float
+    loop: VirtualLoop
+    waits: bool = True
+    """It is not due yet."""
+
+    def cancel(self) -> None:
+        if self.waits and self.function is not None:
+            self.loop.timers_cancelled += 1
+        super().cancel()
+
+    def when(self) -> float:
+        return self.at
+
+
+class _Due(float):
+    """When a timer is due: a float, so that a heap of them is put in order without calling Python."""
+
+    __slots__ = ("timer",)
+    timer: Timer
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time, without sockets and threads.
+
+    A world is some 20,000 turns of it, so it does each by itself, in few steps: the order is asyncio's.
 
     Args:
         shuffle: a seed; callbacks that are ready at the same time then run in an order drawn from it,
@@ -73,40 +111,127 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self, shuffle: str | None = None, horizon_s: float = math.inf) -> None:
-        self._virtual = _VirtualSelector()
-        super().__init__(self._virtual)
-        self._virtual.shut = True
-        self._virtual.horizon_s = horizon_s
-        # asyncio has no public name for it.
-        self._now_ready: deque[asyncio.Handle] = vars(self)["_ready"]
-        if shuffle is not None:
-            self._order = random.Random(shuffle)  # noqa: S311  Repeating is its purpose.
-            self._virtual.before_waiting = self._shuffle
+        self._now = 0.0
+        self._horizon_s = horizon_s
+        self._soon: deque[_Call] = deque()
+        self._heap: list[_Due] = []
+        self.timers_cancelled = 0
+        """How many, since they were last thrown away."""
+        self._order = None if shuffle is None else random.Random(shuffle)  # noqa: S311  Repeating is its purpose.
+        selector = _NoSelector()
+        super().__init__(selector)
+        selector.shut = True
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
-        return self._virtual.now
+        return self._now
+
+    def timers(self) -> Iterator[Timer]:
+        """All that are not due yet, in no order."""
+        return (due.timer for due in self._heap)
 
     def run_in_executor(self, executor: object, func: object, *args: object) -> asyncio.Future[object]:  # type: ignore[override]
         raise NoRealWorld("the simulator has no threads")
 
-    def _shuffle(self) -> None:
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: object, context: contextvars.Context | None = None
+    ) -> _Call:
+        self._see_open()
+        call = _Call(contextvars.copy_context() if context is None else context, callback, args)
+        self._soon.append(call)
+        return call
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]  # There is one thread.
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: object,
+        context: contextvars.Context | None = None,
+    ) -> Timer:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: object,
+        context: contextvars.Context | None = None,
+    ) -> Timer:
+        self._see_open()
+        timer = Timer(contextvars.copy_context() if context is None else context, callback, args, when, self)
+        due = _Due(when)
+        due.timer = timer
+        heapq.heappush(self._heap, due)
+        return timer
+
+    def _see_open(self) -> None:
+        if self.is_closed():
+            raise RuntimeError("the world is over; what should still be called?")
+
+    def _run_once(self) -> None:  # type: ignore[override]
+        """One turn: what is ready is called, and what becomes ready meanwhile is left for the next.
+
+        asyncio has no public name for it.
+        """
+        soon, heap = self._soon, self._heap
+        self._forget_cancelled()
+        if len(soon) > 1 and self._order is not None:
+            self._shuffle(self._order)
+        elif not soon:
+            self._jump()
+        end = self._now + _AT_ONCE_S
+        while heap and heap[0] < end:
+            timer = heapq.heappop(heap).timer
+            timer.waits = False
+            soon.append(timer)
+        for _ in range(len(soon)):
+            call = soon.popleft()
+            if call.function is not None:
+                try:
+                    call.context.run(call.function, *call.arguments)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as broken:  # noqa: BLE001  As asyncio does.
+                    problem = {"message": f"Exception in callback {call.function}", "exception": broken}
+                    self.call_exception_handler(problem)
+
+    def _jump(self) -> None:
+        """Let the time pass until the next timer is due."""
+        if not self._heap:
+            raise Stuck("nothing is ready and no timer runs; some coroutine waits for what will never come")
+        self._now += max(self._heap[0] - self._now, 0.0)
+        if self._now > self._horizon_s:
+            self._horizon_s = math.inf  # So that what still runs can be ended.
+            raise Stuck("the world goes on and on; what it waits for never comes")
+
+    def _forget_cancelled(self) -> None:
+        """Throw cancelled timers away: the foremost, or all when they are half of many, as asyncio does."""
+        heap = self._heap
+        if len(heap) > _MANY_TIMERS and 2 * self.timers_cancelled > len(heap):
+            heap[:] = [due for due in heap if due.timer.function is not None]
+            heapq.heapify(heap)
+            self.timers_cancelled = 0
+            return
+        while heap and heap[0].timer.function is None:
+            heapq.heappop(heap)
+            self.timers_cancelled -= 1
+
+    def _shuffle(self, order: random.Random) -> None:
         """Change the order of what is ready, but never that of one future's callbacks.
 
         Theirs is promised and may be built upon; that of different futures and tasks is an accident.
         """
-        ready = self._now_ready
-        if len(ready) < 2:
-            return
-        groups: dict[int, list[asyncio.Handle]] = {}
-        for handle in ready:
-            arguments: tuple[object, ...] = _arguments_of(handle) or (handle,)
-            callback_of_future = issubclass(type(arguments[0]), asyncio.Future)
-            groups.setdefault(id(arguments[0] if callback_of_future else handle), []).append(handle)
-        order = list(groups.values())
-        self._order.shuffle(order)
-        ready.clear()
-        ready.extend(handle for group in order for handle in group)
+        groups: dict[int, list[_Call]] = {}
+        for call in self._soon:
+            first = call.arguments[0] if call.arguments else None
+            of_a_future = issubclass(type(first), asyncio.Future)
+            groups.setdefault(id(first if of_a_future else call), []).append(call)
+        shuffled = list(groups.values())
+        order.shuffle(shuffled)
+        self._soon.clear()
+        self._soon.extend(call for group in shuffled for call in group)
 
 
 def run(
@@ -119,7 +244,3 @@ def run(
     """
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(shuffle, horizon_s)) as runner:
         return runner.run(world)
-
-
-def _nothing() -> None:
-    """Before waiting, where nobody shuffles."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import operator
 from collections.abc import Callable, Coroutine, Generator
+from types import CoroutineType
 from typing import ParamSpec, TypeVar
+
+from elstrada.sim.loop import VirtualLoop
 
 _Result = TypeVar("_Result")
 _Parameters = ParamSpec("_Parameters")
 
-_context_of = operator.attrgetter("_context")
 _running: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
 
 
@@ -24,7 +25,9 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop), "only virtual time has processes within a process"
+        self._loop = loop
         self._loop.set_task_factory(_noting_task)
         self._context = contextvars.copy_context()
         self._context.run(_running.set, self)
@@ -45,11 +48,8 @@ class Process:
         self.alive = False
         for task in list(self.tasks):
             task.cancel()
-        # asyncio has no public way to list timers, nor to ask one for its context.
-        timers: list[asyncio.TimerHandle] = vars(self._loop)["_scheduled"]
-        for timer in list(timers):
-            context: contextvars.Context = _context_of(timer)
-            if context.get(_running) is self:
+        for timer in self._loop.timers():
+            if timer.context.get(_running) is self:
                 timer.cancel()
 
 
@@ -59,7 +59,7 @@ def _noting_task(
     context: contextvars.Context | None = None,
 ) -> asyncio.Task[_Result]:
     """Make a task and enter it in the books of the process it belongs to."""
-    assert isinstance(coroutine, Coroutine), "asyncio's generators went with Python 3.11"
+    assert isinstance(coroutine, CoroutineType), "asyncio's generators went with Python 3.11"
     task = asyncio.Task(coroutine, loop=loop, context=context)
     process = context.get(_running) if context is not None else _running.get()
     if process is not None:

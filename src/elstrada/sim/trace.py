@@ -21,7 +21,7 @@ class Trace:
 
     def note(self, who: str, what: str) -> None:
         """Write one line with the world's time."""
-        line = f"{self._clock.now():%H:%M:%S.%f} {who:<12} {what}"
+        line = f"{self._clock.now().time().isoformat('microseconds')} {who:<12} {what}"
         self._hash.update(line.encode())
         self._lines.append(line)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import Table
@@ -22,16 +23,27 @@ def rows_where(
     after: Sequence[Cell] | None,
 ) -> list[Row]:
     """The rows that match, sorted, and of them only those behind a place."""
-    columns = ordering(table, order)
-    check_columns(table, (name for name, _ in columns))
+    sorts = _sorts(table, tuple(order))
     found = _matching(table, rows, where)
     if after is not None:
         found = _behind(table, found, where, order, after)
-    # Sorting is stable: the last column first leaves the first column in charge.
-    for name, turned in reversed(columns):
-        comparable(table, name)
-        found.sort(key=_rank_by(name), reverse=turned)
+    if len(found) > 1:
+        for rank, turned in sorts:
+            found.sort(key=rank, reverse=turned)
     return found[offset : offset + limit]
+
+
+@lru_cache(1024)
+def _sorts(
+    table: Table, order: tuple[str, ...]
+) -> tuple[tuple[Callable[[Row], tuple[bool, Any]], bool], ...]:
+    """How to sort by columns, one after the other: what each row is ranked by, and whether turned round."""
+    columns = ordering(table, order)
+    check_columns(table, [name for name, _ in columns])
+    for name, _ in columns:
+        comparable(table, name)
+    # Sorting is stable: the last column first leaves the first column in charge.
+    return tuple((_rank_by(name), turned) for name, turned in reversed(columns))
 
 
 def _behind(
@@ -53,32 +65,39 @@ def counts_where(
     check_columns(table, by)
     for name in by:
         comparable(table, name)
-    found = Counter(tuple(row[name] for name in by) for row in _matching(table, rows, where))
+    found = _matching(table, rows, where)
     if not by:
-        return [{"count": found[()] if most is None else min(most, found[()])}]
-    groups = sorted(found, key=lambda group: [_rank(cell) for cell in group])
-    return [dict(zip(by, group, strict=True)) | {"count": found[group]} for group in groups]
+        return [{"count": len(found) if most is None else min(most, len(found))}]
+    if not found:
+        return []
+    counts = Counter([tuple([row[name] for name in by]) for row in found])
+    groups = sorted(counts, key=lambda group: [_rank(cell) for cell in group])
+    return [dict(zip(by, group, strict=True)) | {"count": counts[group]} for group in groups]
 
 
 def _matching(table: Table, rows: Iterable[Row], where: Where) -> list[Row]:
     check_columns(table, where)
-    tests = [(name, _test(table, name, wanted)) for name, wanted in where.items()]
-    return [row for row in rows if all(test(row[name]) for name, test in tests)]
+    for name, wanted in where.items():
+        if wanted is not None:
+            comparable(table, name)
+    found = list(rows)
+    for name, wanted in where.items():
+        if found:
+            found = _that_are(found, name, wanted)
+    return found
 
 
-def _test(table: Table, name: str, wanted: Cell | Between | AnyOf) -> Callable[[Cell], bool]:
+def _that_are(rows: list[Row], name: str, wanted: Cell | Between | AnyOf) -> list[Row]:
+    """The rows whose cell is as wanted."""
     match wanted:
         case None:
-            return lambda cell: cell is None
+            return [row for row in rows if row[name] is None]
         case AnyOf(values):
-            comparable(table, name)
-            return lambda cell: cell in values
+            return [row for row in rows if row[name] in values]
         case Between(low, high):
-            comparable(table, name)
-            return lambda cell: _within(cell, low, high)
+            return [row for row in rows if _within(row[name], low, high)]
         case _:
-            comparable(table, name)
-            return lambda cell: cell == wanted
+            return [row for row in rows if row[name] == wanted]
 
 
 def _within(cell: Cell, low: Cell, high: Cell) -> bool:

@@ -88,7 +88,7 @@ class MemorySpine:
 
     def commit(self, work: Work) -> asyncio.Future[int]:
         check_work(work, self.shards)
-        return asyncio.ensure_future(self._commit(work))
+        return asyncio.create_task(self._commit(work))
 
     async def load(self, stream: str) -> Loaded:
         self._check_up()

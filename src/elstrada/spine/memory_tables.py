@@ -72,7 +72,7 @@ class Draft:
         """
         table = write.table
         named = write.row if isinstance(write, Put) else write.key
-        key = tuple(named[name] for name in key_names(table))
+        key = tuple([named[name] for name in key_names(table)])
         found = self._get(table, key)
         if not _as_expected(found, write.expected):
             raise _moved(table, key)
@@ -129,6 +129,7 @@ def _moved(table: Table, key: Key) -> RowMoved:
     return RowMoved(table.name, dict(zip(key_names(table), key, strict=True)))
 
 
+@cache
 def _blank(table: Table) -> Mapping[str, Cell]:
     return dict.fromkeys(str(column.name) for column in table.columns)
 

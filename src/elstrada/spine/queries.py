@@ -115,7 +115,7 @@ def _row_with(table: Table, names: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
 def _sorting(table: Table, where: Where, order: Sequence[str]) -> _Sorting:
     """What is left to sort by: a column in which all rows are the same would hide from a planner that an index fits."""
     columns = ordering(table, order)
-    check_columns(table, (name for name, _ in columns))
+    check_columns(table, [name for name, _ in columns])
     return tuple(
         (name, turned, may_be_empty(table, where, name))
         for name, turned in columns
@@ -209,7 +209,7 @@ def _values_of(name: str, wanted: Cell | Between | AnyOf) -> Iterator[tuple[str,
 
 
 def _all(table: Table, shape: _Shape) -> ColumnElement[bool]:
-    check_columns(table, (name for name, _ in shape))
+    check_columns(table, [name for name, _ in shape])
     return and_(true(), *(_holds(table, name, test) for name, test in shape))
 
 

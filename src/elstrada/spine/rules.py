@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -44,7 +44,7 @@ def check_key(table: Table, key: Row) -> None:
         raise ValueError(f"{table.name} is read by {', '.join(key_names(table))}, not by {', '.join(key)}")
 
 
-def check_columns(table: Table, names: Iterable[str]) -> None:
+def check_columns(table: Table, names: Collection[str]) -> None:
     """See that the table has these columns, and is a view or a record.
 
     Raises:
@@ -53,8 +53,8 @@ def check_columns(table: Table, names: Iterable[str]) -> None:
     if "kind" not in table.info:
         raise ValueError(f"{table.name} belongs to the log: use load, facts, read or cursor")
     known = _names(table)
-    unknown = [name for name in names if name not in known]
-    if unknown:
+    if not known.issuperset(names):
+        unknown = [name for name in names if name not in known]
         raise ValueError(f"{table.name} has no column {', '.join(unknown)}")
 
 
