@@ -60,8 +60,8 @@ def time_of_day(limits: TariffRestrictions) -> Rule | None:
     """A window of local time; an end before the start runs into the next day (rule 5)."""
     if limits.start_time is None and limits.end_time is None:
         return None
-    begin = minute_of_day(limits.start_time or "00:00")
-    end = minute_of_day(limits.end_time or "00:00") or DAY  # A3: an end at 00:00 is the end of the day.
+    begin = _minute(limits.start_time or "00:00")
+    end = _minute(limits.end_time or "00:00") or DAY  # A3: an end at 00:00 is the end of the day.
     edges = (begin, end % DAY)
     if begin == end:
         return None  # A2: the whole day.
@@ -172,12 +172,7 @@ def _minute_of(now: Situation) -> int:
     return now.local.hour * 60 + now.local.minute
 
 
-def minute_of_day(text: str) -> int:
-    """Minutes since midnight of ``HH:MM``.
-
-    Raises:
-        UnusableTariff: it is no time of day.
-    """
+def _minute(text: str) -> int:
     try:
         read = time.fromisoformat(text)
     except ValueError as problem:

@@ -10,8 +10,6 @@ from elstrada.billing.checks.face import Check, Known, Outcome, Unexamined
 from elstrada.model.cdr import Cdr
 from elstrada.model.examination import Severity
 from elstrada.model.tariff import Dimension, Tariff, TariffElement, TariffRestrictions
-from elstrada.tariffs.refusals import UnusableTariff
-from elstrada.tariffs.restrictions import minute_of_day
 
 _A_QUARTER = timedelta(minutes=15)
 _SECOND = timedelta(seconds=1)
@@ -60,6 +58,10 @@ def price_fields(tariff: Tariff) -> tuple[object, ...]:
     )
 
 
+class _Unreadable(Exception):
+    """A restriction cannot be read."""
+
+
 def tariff_not_valid_then(cdr: Cdr, _: Known) -> Outcome:
     """V27: each tariff that a period names, or the only one."""
     named = {period.tariff_id.upper() for period in cdr.charging_periods if period.tariff_id is not None}
@@ -96,7 +98,7 @@ def reading_missing_at_a_switch(cdr: Cdr, known: Known) -> Outcome:
     begun = [period.start_date_time for period in cdr.charging_periods]
     try:
         switches = sorted(_switches(elements, start.astimezone(zone), end))
-    except UnusableTariff as problem:
+    except _Unreadable as problem:
         return Unexamined(str(problem))
     for instant in switches:
         if start < instant < end and all(abs(one - instant) > _SECOND for one in begun):
@@ -142,7 +144,14 @@ def _edges(limits: TariffRestrictions | None) -> Iterator[time]:
         yield time()
     for text in (limits.start_time, limits.end_time):
         if text is not None and limits.start_time != limits.end_time:
-            yield time(*divmod(minute_of_day(text), 60))
+            yield _time_of_day(text)
+
+
+def _time_of_day(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise _Unreadable(f"not a time of day: {text[:10]!r}; expected HH:MM") from None
 
 
 def _quarter(local: datetime) -> datetime:
