@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import pytest
 from roaming_world import (
     ELS,
@@ -25,13 +26,15 @@ from roaming_world import (
 from wire_documents import CDR, but
 
 from elstrada.model import facts as f
+from elstrada.model.agreement import Agreement
 from elstrada.model.http import HttpRequest, HttpResponse
-from elstrada.model.ids import cdr_stream
+from elstrada.model.ids import agreement_stream, cdr_stream
 from elstrada.ocpi.body import encode
 from elstrada.ocpi.scalars import Instant
 from elstrada.roaming.news import Kind
 from elstrada.roles.roaming.lists import EVERY, FIRST, NEWS, OVERLAP
 from elstrada.roles.roaming.rows import location_row
+from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Work
 
@@ -237,3 +240,49 @@ async def test_lists_of_a_peer_that_left_are_read_no_more():
     await world.ret.settle()
     assert world.net.sent == []
     assert await world.ret.spine.find(t.pull, {"peer_id": "els"}) == []
+
+
+async def _renewed(world: World, versions: tuple[str, ...]) -> None:
+    """The CPO's node comes back with these versions alone, and registers anew."""
+    els = world.els
+    els.means = msgspec.structs.replace(els.means, versions=versions)
+    els.roaming = wire(els.means, els.post)
+    await els.roaming.registrar.renew(ELS, "ret")
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked before", "due after"])
+def test_lists_that_an_older_version_has_not_are_read_no_more(is_marked: bool):
+    """2.2.1 has no bookings."""
+
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        world.clock.pass_by(hours=2)
+        if is_marked:
+            await world.ret.roaming.courier.begin()
+            assert ("pull", f"bookings\n{NEWS}") in await world.ret.marks()
+        await _renewed(world, ("2.2.1",))
+        await world.settle()
+        world.clock.pass_by(hours=2)
+        await world.settle()
+        assert (await world.els_at_ret()).version == "2.2.1"
+        assert await world.ret.marks() == []
+        names = {str(row["name"]) for row in await world.ret.spine.find(t.pull, {"peer_id": "els"})}
+        assert names == set(LISTS)
+        assert not [code for _, code in await world.ret.found() if code == "unreachable"]
+
+    check()
+
+
+@aio
+async def test_a_list_that_is_offered_no_more_leaves_the_rest_of_the_peer_served():
+    world = await furnished(World(versions=("2.2.1",)))
+    world.clock.pass_by(hours=2)
+    await world.els.happen(agreement_stream(ELS, "ret"), f.AgreementMade("ret", Agreement(sends=("cdrs",))))
+    await world.settle()
+    await _renewed(world, ("2.2.1",))
+    await world.ret.roaming.courier.begin()
+    world.clock.pass_by(hours=2)
+    await world.settle()
+    assert await world.ret.marks() == []
+    assert not [code for _, code in await world.ret.found() if code == "unreachable"]
