@@ -23,7 +23,7 @@ from roaming_world import (
     started,
     token,
 )
-from wire_documents import CDR, but
+from wire_documents import CDR, SESSION, but
 
 from elstrada.model import facts as f
 from elstrada.model.agreement import Agreement
@@ -229,6 +229,40 @@ async def test_a_fetched_cdr_is_kept_as_it_came_and_another_of_its_id_is_counted
     document = await world.ret.spine.get(t.document, hash=recorded.fact.content_hash or "")
     assert document is not None
     assert json.loads(document["body"]) == told  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("step", [1, -1], ids=["grows", "shrinks"])
+def test_r28_a_list_that_never_stands_still_is_read_to_its_end(step: int):
+    """A busy partner has ever more sessions, on each page another total; others count what is left."""
+
+    @aio
+    async def check() -> None:
+        world = await furnished(World(versions=("2.2.1",)))
+        total, pages = 1_000, 5
+
+        async def busy(request: HttpRequest) -> HttpResponse:
+            nonlocal total
+            total += step
+            if not request.path.endswith("/sessions"):
+                return _list([])
+            page = int(request.query.get("offset", "0"))
+            items = [but(SESSION, id=f"S{page}")]
+            link = f'<https://els.example/ocpi/2.2.1/cpo/sessions?offset={page + 1}>; rel="next"'
+            headers = {"x-total-count": str(total)} | ({"link": link} if page + 1 < pages else {})
+            return HttpResponse(200, headers, encode({"status_code": 1000, "data": items}))
+
+        world.net.hosts["els.example"] = busy
+        world.clock.pass_by(hours=2)
+        await world.ret.roaming.courier.begin()
+        await world.ret.settle()
+        assert await world.ret.marks() == []
+        sessions = await world.ret.spine.find(t.roamed_session)
+        assert {row["session_id"] for row in sessions} == {f"S{page}" for page in range(pages)}
+        read = await world.ret.spine.get(t.pull, owner=str(RET), peer_id="els", name="sessions")
+        assert read is not None
+        assert read["began_at"] == world.clock.now()
+
+    check()
 
 
 @aio

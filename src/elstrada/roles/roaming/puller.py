@@ -52,6 +52,8 @@ class Pulled(msgspec.Struct, frozen=True):
     """Of the last page asked for."""
     kept: int = 0
     passed_over: int = 0
+    is_whole: bool = True
+    """False: the list changed on the way, so that an object may have been on no page."""
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -109,7 +111,8 @@ class Puller:
         """Fetch a module's objects, all or those changed since a time.
 
         When the number of objects changes on the way, the walk begins again, because a page may have
-        moved; keeping an object twice does no harm.
+        moved; keeping an object twice does no harm. A list that never stands still is read to its end at
+        last: what moved meanwhile has changed, and stands in what is asked for next (``lists.OVERLAP``).
         """
         query = {} if date_from is None else {"date_from": str(Instant(date_from))}
         if module == MODULE_OF[Kind.CLIENT]:
@@ -131,7 +134,7 @@ class Puller:
             return _Page((), kept, len(problems))
 
         pulled = await self._walked(peer, "list_clients", query, keep)
-        if isinstance(pulled.outcome, Received) and not query:
+        if isinstance(pulled.outcome, Received) and pulled.is_whole and not query:
             await pages.forget_others()
         return pulled
 
@@ -148,33 +151,40 @@ class Puller:
         return await self._walked(peer, name, query, keep)
 
     async def _walked(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled:
-        pulled = await self._walk(peer, name, query, keep)
         for _ in range(_RESTARTS):
-            if pulled is not None:
-                return pulled
             pulled = await self._walk(peer, name, query, keep)
-        return pulled or Pulled(Garbled(200, "the list changes faster than it can be read"))
+            if pulled.is_whole:
+                return pulled
+        return await self._walk(peer, name, query, keep, through=True)
 
-    async def _walk(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled | None:
+    async def _walk(
+        self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep, *, through: bool = False
+    ) -> Pulled:
+        """Read page after page.
+
+        Args:
+            through: to the end, though the list changes on the way.
+        """
         url: str | None = None
         visited: set[str] = set()
         total: int | None = None
-        kept = passed_over = 0
+        kept, passed_over, is_whole = 0, 0, True
         while True:
             outcome = await self._line.tell(
                 peer, name, query=query, url=url, timeout_s=self._means.waits.long_answer_s
             )
             if not isinstance(outcome, Received):
                 return Pulled(outcome, kept, passed_over)
-            if total is not None and outcome.total is not None and outcome.total != total:
-                return None
+            is_whole = is_whole and (total is None or outcome.total in (None, total))
+            if not (is_whole or through):
+                return Pulled(outcome, kept, passed_over, is_whole)
             total = outcome.total
             page = await keep(outcome)
             await self._means.spine.commit(Work(writes=page.writes))
             kept, passed_over = kept + page.kept, passed_over + page.passed_over
             url = outcome.next
             if url is None:
-                return Pulled(outcome, kept, passed_over)
+                return Pulled(outcome, kept, passed_over, is_whole)
             if url in visited or len(visited) >= MOST_PAGES or not belongs_to(peer, url):
                 return Pulled(Garbled(200, "the Link runs in circles or to another host"), kept, passed_over)
             visited.add(url)
