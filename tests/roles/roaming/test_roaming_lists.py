@@ -14,6 +14,7 @@ from roaming_world import (
     ELS,
     RET,
     START,
+    Node,
     World,
     aio,
     at_station,
@@ -23,16 +24,18 @@ from roaming_world import (
     started,
     token,
 )
-from wire_documents import CDR, SESSION, but
+from wire_documents import CDR, LOCATION, SESSION, TARIFF, TOKEN, Document, but
 
 from elstrada.model import facts as f
 from elstrada.model.agreement import Agreement
 from elstrada.model.http import HttpRequest, HttpResponse
-from elstrada.model.ids import agreement_stream, cdr_stream
+from elstrada.model.ids import PartyId, agreement_stream, cdr_stream
+from elstrada.model.party import Peer
 from elstrada.ocpi.body import encode
 from elstrada.ocpi.scalars import Instant
 from elstrada.roaming.news import Kind
 from elstrada.roles.roaming.lists import EVERY, FIRST, NEWS, OVERLAP
+from elstrada.roles.roaming.puller import Pulled
 from elstrada.roles.roaming.rows import location_row
 from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
@@ -211,6 +214,50 @@ async def test_t18_fetched_dealings_are_the_peers_own_of_our_drivers_and_the_res
     assert (pulled.kept, pulled.passed_over) == (1, 3)
     assert [row["cdr_id"] for row in await world.ret.spine.find(t.cdr)] == ["C3"]
     assert (f"peer:{RET}/els", "object passed over") in await world.ret.found()
+
+
+_OF_A_CPO: dict[str, Document] = {
+    "locations": LOCATION,
+    "tariffs": TARIFF,
+    "sessions": SESSION,
+    "cdrs": CDR,
+}
+
+
+async def _platform_reads(node: Node, peer: Peer, module: str, document: Document) -> Pulled:
+    """Read a list of one object each of two parties of a platform, with the first of which nothing is agreed."""
+    [role] = peer.roles
+    stream = agreement_stream(peer.owner, peer.id)
+    await node.happen(stream, f.AgreementMade(peer.id, Agreement(party=role.party, receives=("commands",))))
+    second = msgspec.structs.replace(role, party=PartyId("SE", "OTH"))
+
+    async def lists(_: HttpRequest) -> HttpResponse:
+        return _list([document, but(document, party_id="OTH")])
+
+    node.net.hosts[urlsplit(peer.endpoints[0].url).netloc] = lists
+    platform = msgspec.structs.replace(peer, roles=(role, second))
+    return await node.roaming.puller.pull(platform, module, START)
+
+
+@pytest.mark.parametrize("module", _OF_A_CPO)
+def test_t17_of_a_platforms_parties_only_those_are_read_with_which_the_module_is_agreed(module: str):
+    @aio
+    async def check() -> None:
+        world = await furnished(World(versions=("2.2.1",)))
+        pulled = await _platform_reads(world.ret, await world.els_at_ret(), module, _OF_A_CPO[module])
+        assert (pulled.kept, pulled.passed_over) == (1, 1)
+        assert (f"peer:{RET}/els", "object passed over") in await world.ret.found()
+
+    check()
+
+
+@aio
+async def test_t17_tokens_of_a_platforms_party_with_which_they_are_not_agreed_are_passed_over():
+    world = await furnished(World(versions=("2.2.1",)))
+    pulled = await _platform_reads(world.els, await world.ret_at_els(), "tokens", TOKEN)
+    assert (pulled.kept, pulled.passed_over) == (1, 1)
+    kept = await world.els.spine.find(t.token, {"uid": TOKEN["uid"]})
+    assert [row["party"] for row in kept] == ["SE*OTH"]
 
 
 @aio

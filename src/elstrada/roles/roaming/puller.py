@@ -18,7 +18,8 @@ from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
 from elstrada.ocpi.language import Bookings, Language
 from elstrada.ocpi.scalars import Instant
-from elstrada.ocpi.versions import language
+from elstrada.ocpi.versions import endpoint, language
+from elstrada.roaming.agreement import RECEIVER, agreeing
 from elstrada.roaming.news import MODULE_OF, Kind
 from elstrada.roaming.visibility import is_hub, parties_of
 from elstrada.roles.roaming.client_pages import ClientPages
@@ -141,7 +142,8 @@ class Puller:
     async def _dealings(self, peer: Peer, module: str, query: Mapping[str, str]) -> Pulled:
         """Fetch sessions or CDRs of our drivers."""
         name, keep_page = _DEALINGS[module]
-        dealings = Dealings(self._means, peer)
+        theirs = agreeing(await self._peers.terms(peer), parties_of(peer, (Role.CPO,)), module, RECEIVER)
+        dealings = Dealings(self._means, peer, theirs)
 
         async def keep(page: Received) -> _Page:
             kept, problems = await keep_page(dealings, page)
@@ -190,9 +192,11 @@ class Puller:
             visited.add(url)
 
     async def _keep(self, peer: Peer, page: Received, way: _Way) -> _Page:
-        """Keep what a page holds of the peer's own parties and is news to us."""
-        found, problems = objects_of(page, way.wire(language(peer.version)))
-        theirs = parties_of(peer, (way.role,))
+        """Keep what a page holds of the peer's own parties, as far as agreed with them (T17), and is news to us."""
+        words, terms = language(peer.version), await self._peers.terms(peer)
+        found, problems = objects_of(page, way.wire(words))
+        module = endpoint(words.version, way.name).module
+        theirs = agreeing(terms, parties_of(peer, (way.role,)), module, RECEIVER)
         of = min(theirs, default=None)
         direct = await self._peers.direct(peer) if peer.hub is not None else frozenset[PartyId]()
         read: list[tuple[Put, ...]] = []
@@ -205,8 +209,9 @@ class Puller:
                 continue
             if party == peer.owner and peer.hub is not None:
                 continue  # Ours, as the hub lists it to all.
-            if party in direct or (party not in theirs and peer.hub is None):
-                problems.append(f"an object of {party}, for whom the peer does not speak")
+            heard = theirs if peer.hub is None else agreeing(terms, (party,), module, RECEIVER)
+            if party in direct or party not in heard:
+                problems.append(f"an object of {party}, for whom the peer does not speak here")
                 continue
             note_findings(self._means.findings, peer.owner, peer.id, wire)
             if _contradicts(puts[0], contracts):
