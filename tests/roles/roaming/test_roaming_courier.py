@@ -44,6 +44,7 @@ from elstrada.model.tariff import TaxIncluded
 from elstrada.model.unended import Presumed
 from elstrada.ocpi.body import encode
 from elstrada.ocpi.headers import token_of
+from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import TABLES
 from elstrada.roaming.news import Kind
 from elstrada.roles.desk.cdr_inbox import DecideCdr, accept_cdr
@@ -649,6 +650,36 @@ async def test_a_pulled_token_that_gives_its_uid_a_second_contract_is_passed_ove
     pulled = await world.els.roaming.puller.pull(await world.ret_at_els(), "tokens")
     assert (pulled.kept, pulled.passed_over) == (1, 2)
     assert (f"peer:{ELS}/ret", "object passed over") in await world.els.found()
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["older first", "newer first"])
+def test_r22_a_token_that_stands_on_a_page_in_two_cases_is_one(order: int):
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        older = but(TOKEN, uid="abcd1234")
+        newer = but(TOKEN, uid="ABCD1234", valid=False, last_updated=str(Instant(START)))
+        page: list[object] = [older, newer]
+        world.net.hosts["ret.example"] = _pages((page[::order], "", 2))
+        pulled = await world.els.roaming.puller.pull(await world.ret_at_els(), "tokens")
+        assert pulled.kept == 1
+        [row] = await world.els.spine.find(t.token, {"contract_id": str(TOKEN["contract_id"])})
+        assert '"valid":false' in str(row["document"])
+
+    check()
+
+
+@aio
+async def test_r34_a_pulled_token_that_was_dated_in_the_future_can_still_be_blocked():
+    world = await furnished()
+    path = f"2.2.1/cpo/tokens/SE/RET/{TOKEN['uid']}"
+    await world.as_ret("PUT", path, but(TOKEN, last_updated="2099-01-01T00:00:00Z"))
+    blocked = but(TOKEN, valid=False, last_updated=str(Instant(START)))
+    world.net.hosts["ret.example"] = _pages(([blocked], "", 1))
+    for kept in (1, 0):
+        pulled = await world.els.roaming.puller.pull(await world.ret_at_els(), "tokens")
+        assert pulled.kept == kept
+        assert (await world.as_ret("GET", path)).data == blocked
 
 
 @aio

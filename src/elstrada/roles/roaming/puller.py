@@ -25,7 +25,7 @@ from elstrada.roaming.visibility import is_hub, parties_of
 from elstrada.roles.roaming.client_pages import ClientPages
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.dealings import Dealings
-from elstrada.roles.roaming.holders import TwoContracts, token_puts
+from elstrada.roles.roaming.holders import TwoContracts, is_older, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -228,21 +228,20 @@ class Puller:
 
     async def _news(self, read: Sequence[tuple[Put, ...]]) -> list[tuple[Put, ...]]:
         """Those that are newer than what is kept; of one that stands twice on a page the newest counts (R-28)."""
-        known = await self._dates([puts[0] for puts in read])
-        news: list[tuple[Put, ...]] = []
+        known, now = await self._dates([puts[0] for puts in read]), self._means.clock.now()
+        news: dict[tuple[Cell, ...], tuple[Put, ...]] = {}
         for puts in read:
-            key, now = _key(puts[0].table, puts[0].row), dated(puts[0].row)
-            if key not in known or now > known[key]:
-                known[key] = now
-                news.append(puts)
-        return news
+            key, told = _key(puts[0].table, puts[0].row), dated(puts[0].row)
+            if key not in known or _is_news(puts[0].table, told, known[key], now):
+                known[key], news[key] = told, puts
+        return list(news.values())
 
     async def _dates(self, puts: Sequence[Put]) -> dict[tuple[Cell, ...], datetime]:
         """When what is kept of a page's objects was last changed, asked all at once."""
         if not puts:
             return {}
         table = puts[0].table
-        named = {name: tuple({put.row[name]: None for put in puts}) for name in key_names(table)}
+        named = {name: tuple({put.row[name]: None for put in puts}) for name in _names(table)}
         where: Where = {
             name: values[0] if len(values) == 1 else AnyOf(values) for name, values in named.items()
         }
@@ -283,8 +282,19 @@ class Puller:
         return token.party, await token_puts(self._means.spine, peer.owner, token, ref)
 
 
+def _names(table: Table) -> tuple[str, ...]:
+    """The columns that tell objects apart; a token's uid is the same in any case (R-22)."""
+    return ("owner", "party", "ref", "type") if table is t.token else tuple(key_names(table))
+
+
 def _key(table: Table, row: Row) -> tuple[Cell, ...]:
-    return tuple(row[name] for name in key_names(table))
+    return tuple(row[name] for name in _names(table))
+
+
+def _is_news(table: Table, told: datetime, known: datetime, now: datetime) -> bool:
+    if table is t.token:
+        return told != known and not is_older(told, known, now)
+    return told > known
 
 
 def bookings_of(words: Language) -> Bookings:
