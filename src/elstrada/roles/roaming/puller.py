@@ -7,7 +7,7 @@ over and counted.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import Table
@@ -43,6 +43,8 @@ from elstrada.spine.paging import pages
 from elstrada.spine.rules import key_names
 
 MOST_PAGES = 10_000
+_LONGEST = timedelta(hours=1)
+"""For a list: a peer that always has another page holds up its other lists no longer."""
 _RESTARTS = 3
 
 
@@ -153,18 +155,27 @@ class Puller:
         return await self._walked(peer, name, query, keep)
 
     async def _walked(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled:
+        until = self._means.clock.now() + _LONGEST
         for _ in range(_RESTARTS):
-            pulled = await self._walk(peer, name, query, keep)
+            pulled = await self._walk(peer, name, query, keep, until)
             if pulled.is_whole:
                 return pulled
-        return await self._walk(peer, name, query, keep, through=True)
+        return await self._walk(peer, name, query, keep, until, through=True)
 
     async def _walk(
-        self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep, *, through: bool = False
+        self,
+        peer: Peer,
+        name: str,
+        query: Mapping[str, str],
+        keep: _Keep,
+        until: datetime,
+        *,
+        through: bool = False,
     ) -> Pulled:
         """Read page after page.
 
         Args:
+            until: no page is asked for later.
             through: to the end, though the list changes on the way.
         """
         url: str | None = None
@@ -189,6 +200,8 @@ class Puller:
                 return Pulled(outcome, kept, passed_over, is_whole)
             if url in visited or len(visited) >= MOST_PAGES or not belongs_to(peer, url):
                 return Pulled(Garbled(200, "the Link runs in circles or to another host"), kept, passed_over)
+            if self._means.clock.now() >= until:
+                return Pulled(Garbled(200, f"the list takes longer than {_LONGEST}"), kept, passed_over)
             visited.add(url)
 
     async def _keep(self, peer: Peer, page: Received, way: _Way) -> _Page:
