@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 
 import msgspec
 import pytest
@@ -44,6 +45,7 @@ from elstrada.model.tariff import TaxIncluded
 from elstrada.model.unended import Presumed
 from elstrada.ocpi.body import encode
 from elstrada.ocpi.headers import token_of
+from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import TABLES
 from elstrada.roaming.news import Kind
 from elstrada.roles.desk.cdr_inbox import DecideCdr, accept_cdr
@@ -515,7 +517,7 @@ async def test_an_object_that_is_refused_rests_until_it_changes():
 
     inner, world.net.hosts["ret.example"] = world.net.hosts["ret.example"], refuses
     await at_station(world, started(world))
-    for _ in range(12):
+    for _ in range(9):
         await world.els.settle()
         world.clock.pass_by(minutes=6)
     assert await world.els.marks() == []
@@ -621,6 +623,25 @@ def test_t24_a_pull_runs_neither_in_circles_nor_to_other_hosts(link: str):
 
 
 @aio
+async def test_t24_a_list_without_end_is_left_after_an_hour():
+    world = await furnished()
+    links = (f"https://els.example/ocpi/2.2.1/cpo/locations?offset={page}" for page in count(1))
+    asked = 0
+
+    async def endless(_: HttpRequest) -> HttpResponse:
+        nonlocal asked
+        asked += 1
+        world.clock.pass_by(minutes=7)
+        headers = {"link": f'<{next(links)}>; rel="next"', "x-total-count": str(asked)}
+        return HttpResponse(200, headers, encode({"status_code": 1000, "data": []}))
+
+    world.net.hosts["els.example"] = endless
+    pulled = await world.ret.roaming.puller.pull(await world.els_at_ret(), "locations")
+    assert "longer" in repr(pulled.outcome)
+    assert asked == 9, "those that begin anew count"
+
+
+@aio
 async def test_r28_a_list_that_changes_on_the_way_is_read_again():
     world = await furnished()
     link = "https://els.example/ocpi/2.2.1/cpo/locations?offset=1"
@@ -651,6 +672,36 @@ async def test_a_pulled_token_that_gives_its_uid_a_second_contract_is_passed_ove
     assert (f"peer:{ELS}/ret", "object passed over") in await world.els.found()
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["older first", "newer first"])
+def test_r22_a_token_that_stands_on_a_page_in_two_cases_is_one(order: int):
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        older = but(TOKEN, uid="abcd1234")
+        newer = but(TOKEN, uid="ABCD1234", valid=False, last_updated=str(Instant(START)))
+        page: list[object] = [older, newer]
+        world.net.hosts["ret.example"] = _pages((page[::order], "", 2))
+        pulled = await world.els.roaming.puller.pull(await world.ret_at_els(), "tokens")
+        assert pulled.kept == 1
+        [row] = await world.els.spine.find(t.token, {"contract_id": str(TOKEN["contract_id"])})
+        assert '"valid":false' in str(row["document"])
+
+    check()
+
+
+@aio
+async def test_r34_a_pulled_token_that_was_dated_in_the_future_can_still_be_blocked():
+    world = await furnished()
+    path = f"2.2.1/cpo/tokens/SE/RET/{TOKEN['uid']}"
+    await world.as_ret("PUT", path, but(TOKEN, last_updated="2099-01-01T00:00:00Z"))
+    blocked = but(TOKEN, valid=False, last_updated=str(Instant(START)))
+    world.net.hosts["ret.example"] = _pages(([blocked], "", 1))
+    for kept in (1, 0):
+        pulled = await world.els.roaming.puller.pull(await world.ret_at_els(), "tokens")
+        assert pulled.kept == kept
+        assert (await world.as_ret("GET", path)).data == blocked
+
+
 @aio
 async def test_a_list_that_the_peer_cannot_give_holds_up_nothing_else():
     world = await furnished()
@@ -670,6 +721,65 @@ async def test_a_list_that_the_peer_cannot_give_holds_up_nothing_else():
     world.clock.pass_by(minutes=6)
     await world.els.settle()
     assert await world.els.marks() == []
+
+
+async def _with_a_list_that_hangs(world: World) -> asyncio.Event:
+    """The eMSP's tokens are asked for, and are on their way until the event."""
+    come, serve = asyncio.Event(), world.net.hosts["ret.example"]
+
+    async def slow(request: HttpRequest) -> HttpResponse:
+        if request.method == "GET" and request.path.endswith("emsp/tokens"):
+            await come.wait()
+        return await serve(request)
+
+    world.net.hosts["ret.example"] = slow
+    await world.els.put(mark(await world.ret_at_els(), Kind.PULL, "tokens", position=1, now=START))
+    assert await world.els.roaming.courier.start_rounds() == 1
+    return come
+
+
+@aio
+async def test_a_list_that_is_long_holds_up_nothing_that_is_brought():
+    world = await furnished()
+    come = await _with_a_list_that_hangs(world)
+    await at_station(world, started(world))
+    await issue(world)
+    await world.els.follow()
+    assert await world.els.roaming.courier.start_rounds() == 1, "beside the one that reads the list"
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert await world.els.marks() == [("pull", "tokens")]
+    assert await world.ret.spine.find(t.cdr, {"cdr_id": "C1"})
+    assert await world.els.roaming.courier.start_rounds() == 0, "the list is asked for once"
+    come.set()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert await world.els.marks() == []
+
+
+@aio
+async def test_a_peer_that_falls_silent_to_both_its_rounds_has_failed_once():
+    world = await furnished()
+    world.net.down.add("ret.example")
+    await world.els.put(mark(await world.ret_at_els(), Kind.PULL, "tokens", position=1, now=START))
+    await at_station(world, started(world))
+    await world.els.settle()
+    assert world.els.roaming.courier.failing() == {(ELS, "ret"): 1}
+
+
+@aio
+async def test_a_list_on_its_way_is_let_go_when_the_courier_stops():
+    world, before = await furnished(), asyncio.all_tasks()
+    await _with_a_list_that_hangs(world)
+    running = asyncio.ensure_future(world.els.roaming.courier.run(0.01))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    started = asyncio.all_tasks() - before
+    assert len(started) > 1
+    running.cancel()
+    await asyncio.wait(started, timeout=5)
+    assert all(task.cancelled() for task in started)
+    assert await world.els.marks() == [("pull", "tokens")]
 
 
 @aio

@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import pytest
 from roaming_world import (
     ELS,
     RET,
     START,
+    Node,
     World,
     aio,
     at_station,
@@ -22,16 +24,20 @@ from roaming_world import (
     started,
     token,
 )
-from wire_documents import CDR, but
+from wire_documents import CDR, LOCATION, SESSION, TARIFF, TOKEN, Document, but
 
 from elstrada.model import facts as f
+from elstrada.model.agreement import Agreement
 from elstrada.model.http import HttpRequest, HttpResponse
-from elstrada.model.ids import cdr_stream
+from elstrada.model.ids import PartyId, agreement_stream, cdr_stream
+from elstrada.model.party import Peer
 from elstrada.ocpi.body import encode
 from elstrada.ocpi.scalars import Instant
 from elstrada.roaming.news import Kind
 from elstrada.roles.roaming.lists import EVERY, FIRST, NEWS, OVERLAP
+from elstrada.roles.roaming.puller import Pulled
 from elstrada.roles.roaming.rows import location_row
+from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Work
 
@@ -210,6 +216,50 @@ async def test_t18_fetched_dealings_are_the_peers_own_of_our_drivers_and_the_res
     assert (f"peer:{RET}/els", "object passed over") in await world.ret.found()
 
 
+_OF_A_CPO: dict[str, Document] = {
+    "locations": LOCATION,
+    "tariffs": TARIFF,
+    "sessions": SESSION,
+    "cdrs": CDR,
+}
+
+
+async def _platform_reads(node: Node, peer: Peer, module: str, document: Document) -> Pulled:
+    """Read a list of one object each of two parties of a platform, with the first of which nothing is agreed."""
+    [role] = peer.roles
+    stream = agreement_stream(peer.owner, peer.id)
+    await node.happen(stream, f.AgreementMade(peer.id, Agreement(party=role.party, receives=("commands",))))
+    second = msgspec.structs.replace(role, party=PartyId("SE", "OTH"))
+
+    async def lists(_: HttpRequest) -> HttpResponse:
+        return _list([document, but(document, party_id="OTH")])
+
+    node.net.hosts[urlsplit(peer.endpoints[0].url).netloc] = lists
+    platform = msgspec.structs.replace(peer, roles=(role, second))
+    return await node.roaming.puller.pull(platform, module, START)
+
+
+@pytest.mark.parametrize("module", _OF_A_CPO)
+def test_t17_of_a_platforms_parties_only_those_are_read_with_which_the_module_is_agreed(module: str):
+    @aio
+    async def check() -> None:
+        world = await furnished(World(versions=("2.2.1",)))
+        pulled = await _platform_reads(world.ret, await world.els_at_ret(), module, _OF_A_CPO[module])
+        assert (pulled.kept, pulled.passed_over) == (1, 1)
+        assert (f"peer:{RET}/els", "object passed over") in await world.ret.found()
+
+    check()
+
+
+@aio
+async def test_t17_tokens_of_a_platforms_party_with_which_they_are_not_agreed_are_passed_over():
+    world = await furnished(World(versions=("2.2.1",)))
+    pulled = await _platform_reads(world.els, await world.ret_at_els(), "tokens", TOKEN)
+    assert (pulled.kept, pulled.passed_over) == (1, 1)
+    kept = await world.els.spine.find(t.token, {"uid": TOKEN["uid"]})
+    assert [row["party"] for row in kept] == ["SE*OTH"]
+
+
 @aio
 async def test_a_fetched_cdr_is_kept_as_it_came_and_another_of_its_id_is_counted():
     world = await furnished(World(versions=("2.2.1",)))
@@ -228,6 +278,40 @@ async def test_a_fetched_cdr_is_kept_as_it_came_and_another_of_its_id_is_counted
     assert json.loads(document["body"]) == told  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("step", [1, -1], ids=["grows", "shrinks"])
+def test_r28_a_list_that_never_stands_still_is_read_to_its_end(step: int):
+    """A busy partner has ever more sessions, on each page another total; others count what is left."""
+
+    @aio
+    async def check() -> None:
+        world = await furnished(World(versions=("2.2.1",)))
+        total, pages = 1_000, 5
+
+        async def busy(request: HttpRequest) -> HttpResponse:
+            nonlocal total
+            total += step
+            if not request.path.endswith("/sessions"):
+                return _list([])
+            page = int(request.query.get("offset", "0"))
+            items = [but(SESSION, id=f"S{page}")]
+            link = f'<https://els.example/ocpi/2.2.1/cpo/sessions?offset={page + 1}>; rel="next"'
+            headers = {"x-total-count": str(total)} | ({"link": link} if page + 1 < pages else {})
+            return HttpResponse(200, headers, encode({"status_code": 1000, "data": items}))
+
+        world.net.hosts["els.example"] = busy
+        world.clock.pass_by(hours=2)
+        await world.ret.roaming.courier.begin()
+        await world.ret.settle()
+        assert await world.ret.marks() == []
+        sessions = await world.ret.spine.find(t.roamed_session)
+        assert {row["session_id"] for row in sessions} == {f"S{page}" for page in range(pages)}
+        read = await world.ret.spine.get(t.pull, owner=str(RET), peer_id="els", name="sessions")
+        assert read is not None
+        assert read["began_at"] == world.clock.now()
+
+    check()
+
+
 @aio
 async def test_lists_of_a_peer_that_left_are_read_no_more():
     world = await furnished()
@@ -237,3 +321,49 @@ async def test_lists_of_a_peer_that_left_are_read_no_more():
     await world.ret.settle()
     assert world.net.sent == []
     assert await world.ret.spine.find(t.pull, {"peer_id": "els"}) == []
+
+
+async def _renewed(world: World, versions: tuple[str, ...]) -> None:
+    """The CPO's node comes back with these versions alone, and registers anew."""
+    els = world.els
+    els.means = msgspec.structs.replace(els.means, versions=versions)
+    els.roaming = wire(els.means, els.post)
+    await els.roaming.registrar.renew(ELS, "ret")
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked before", "due after"])
+def test_lists_that_an_older_version_has_not_are_read_no_more(is_marked: bool):
+    """2.2.1 has no bookings."""
+
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        world.clock.pass_by(hours=2)
+        if is_marked:
+            await world.ret.roaming.courier.begin()
+            assert ("pull", f"bookings\n{NEWS}") in await world.ret.marks()
+        await _renewed(world, ("2.2.1",))
+        await world.settle()
+        world.clock.pass_by(hours=2)
+        await world.settle()
+        assert (await world.els_at_ret()).version == "2.2.1"
+        assert await world.ret.marks() == []
+        names = {str(row["name"]) for row in await world.ret.spine.find(t.pull, {"peer_id": "els"})}
+        assert names == set(LISTS)
+        assert not [code for _, code in await world.ret.found() if code == "unreachable"]
+
+    check()
+
+
+@aio
+async def test_a_list_that_is_offered_no_more_leaves_the_rest_of_the_peer_served():
+    world = await furnished(World(versions=("2.2.1",)))
+    world.clock.pass_by(hours=2)
+    await world.els.happen(agreement_stream(ELS, "ret"), f.AgreementMade("ret", Agreement(sends=("cdrs",))))
+    await world.settle()
+    await _renewed(world, ("2.2.1",))
+    await world.ret.roaming.courier.begin()
+    world.clock.pass_by(hours=2)
+    await world.settle()
+    assert await world.ret.marks() == []
+    assert not [code for _, code in await world.ret.found() if code == "unreachable"]

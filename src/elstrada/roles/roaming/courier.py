@@ -1,7 +1,7 @@
 """The courier: brings each peer the present state of what is marked, and fetches what we lack.
 
-Peers are served side by side and each by one task, so that a slow one holds up nobody else (P7); a
-peer that fails is left alone for a while, longer each time, with jitter (F20). An object that a peer
+Peers are served side by side, so that a slow one holds up nobody else (P7), and each by two tasks at most:
+one that brings it what it lacks, and one that reads its lists, which may be long. A peer that fails is left alone for a while, longer each time, with jitter (F20). An object that a peer
 refuses rests on its own. CDRs are brought until they are accepted (P4).
 """
 
@@ -32,7 +32,19 @@ from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.parcels import Brought, Held, Parcels, Withheld
 from elstrada.roles.roaming.peers import Peers
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Between, Delete, Put, RowMoved, SpineDown, StreamMoved, Where, Work
+from elstrada.spine.face import (
+    AnyOf,
+    Append,
+    Between,
+    Delete,
+    Put,
+    Row,
+    RowMoved,
+    SpineDown,
+    StreamMoved,
+    Where,
+    Work,
+)
 
 _LASTING = frozenset({Kind.CDR, Kind.INVOICE, Kind.ADVICE})
 """What is brought until it is taken (P4): nothing newer of it would come by itself."""
@@ -69,7 +81,12 @@ _ORDER = {
 }
 """What others refer to goes before what refers to it; the rest goes side by side."""
 
+_BROUGHT = AnyOf(tuple(kind.value for kind in Kind if kind is not Kind.PULL))
+"""Kinds of what is brought; the other is fetched."""
+
 PeerKey = tuple[PartyId, str]
+_Course = tuple[PeerKey, bool]
+"""A peer, and whether its lists are read (or else it is brought what it lacks)."""
 
 
 class _Rest(msgspec.Struct, frozen=True):
@@ -85,7 +102,7 @@ class Courier:
     def __init__(self, means: Means, peers: Peers, parcels: Parcels, lists: Lists) -> None:
         self._means, self._peers, self._parcels, self._lists = means, peers, parcels, lists
         self._resting: dict[PeerKey, _Rest] = {}
-        self._rounds: dict[PeerKey, asyncio.Task[None]] = {}
+        self._rounds: dict[_Course, asyncio.Task[None]] = {}
 
     async def run(self, every_s: float) -> None:
         """Work until cancelled."""
@@ -113,19 +130,23 @@ class Courier:
             await asyncio.gather(*self._rounds.values(), return_exceptions=True)
 
     async def start_rounds(self) -> int:
-        """Start a round for each peer that has something due and is not being served or left alone."""
+        """Start a round for each peer that has something due and is not being served or left alone.
+
+        Returns:
+            How many: of a peer one for its lists, and one for all else.
+        """
         now = self._means.clock.now()
         await self._release(now)
         for write in await self._lists.due(now):
             await self._commit(write)
+        due = await self._means.spine.count(t.mark, {"next_at": _until(now)}, by=("owner", "peer_id", "kind"))
         started = 0
-        for row in await self._means.spine.count(t.mark, {"next_at": _until(now)}, by=("owner", "peer_id")):
-            key = (PartyId.parse(str(row["owner"])), str(row["peer_id"]))
-            rest = self._resting.get(key)
-            if key in self._rounds or (rest is not None and now < rest.until):
+        for course in dict.fromkeys(map(_course, due)):
+            rest = self._resting.get(course[0])
+            if course in self._rounds or (rest is not None and now < rest.until):
                 continue
-            self._rounds[key] = asyncio.ensure_future(self._round(key, now))
-            self._rounds[key].add_done_callback(lambda ended, key=key: self._ended(key, ended))
+            self._rounds[course] = asyncio.ensure_future(self._round(course, now))
+            self._rounds[course].add_done_callback(lambda ended, course=course: self._ended(course, ended))
             started += 1
         return started
 
@@ -158,16 +179,22 @@ class Courier:
                 for held in await self._means.spine.find(t.mark, where, limit=_AT_ONCE):
                     await self._commit(read_mark(held).released(now))
 
-    def _ended(self, key: PeerKey, ended: asyncio.Task[None]) -> None:
+    def _ended(self, course: _Course, ended: asyncio.Task[None]) -> None:
         """A round is over; one that broke off (the store is down, or a bug) is begun again later."""
-        self._rounds.pop(key, None)
+        self._rounds.pop(course, None)
         if not ended.cancelled() and (problem := ended.exception()) is not None:
-            self._leave_alone(key, f"{type(problem).__name__}: {problem}")
+            self._leave_alone(course[0], f"{type(problem).__name__}: {problem}")
 
-    async def _round(self, key: PeerKey, now: datetime) -> None:
-        """Bring a peer what is due, until it fails."""
+    async def _round(self, course: _Course, now: datetime) -> None:
+        """Bring a peer what is due, or read its lists that are, until it fails."""
+        key, reads = course
         peer = await self._peers.get(*key)
-        where: Where = {"owner": str(key[0]), "peer_id": key[1], "next_at": _until(now)}
+        where: Where = {
+            "owner": str(key[0]),
+            "peer_id": key[1],
+            "kind": Kind.PULL.value if reads else _BROUGHT,
+            "next_at": _until(now),
+        }
         rows = await self._means.spine.find(t.mark, where, order=("next_at",), limit=_AT_ONCE)
         due = list(map(read_mark, rows))
         if peer is None or peer.state is not PeerState.ACTIVE:
@@ -249,9 +276,11 @@ class Courier:
         await self._commit(found.later(self._means.clock.now() + wait, error))
 
     def _leave_alone(self, key: PeerKey, problem: str) -> None:
-        before = self._resting.get(key)
+        before, now = self._resting.get(key), self._means.clock.now()
+        if before is not None and now < before.until:
+            return  # What else was under way to it fails for the same reason.
         failures = before.failures + 1 if before else 1
-        until = self._means.clock.now() + pause(failures, self._means.chance.spread(), UNREACHABLE_S)
+        until = now + pause(failures, self._means.chance.spread(), UNREACHABLE_S)
         self._resting[key] = _Rest(failures, until)
         self._means.findings.note(source(*key), "unreachable", problem)
 
@@ -267,6 +296,12 @@ def _absence(found: Mark, outcome: Brought) -> str | None:
         return None
     is_away = isinstance(outcome, Silent) if found.kind is Kind.PULL else is_peers_fault(outcome)
     return describe(outcome) if is_away else None
+
+
+def _course(row: Row) -> _Course:
+    """The course that a kind of marks of a peer goes."""
+    key = PartyId.parse(str(row["owner"])), str(row["peer_id"])
+    return key, row["kind"] == Kind.PULL.value
 
 
 def _until(now: datetime) -> Between:

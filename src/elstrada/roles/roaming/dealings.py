@@ -8,13 +8,12 @@ from typing import TypeVar
 import msgspec
 
 from elstrada.model.ids import PartyId
-from elstrada.model.party import Peer, Role
+from elstrada.model.party import Peer
 from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.body import Json, Mismatch, encode
 from elstrada.ocpi.client import Received, entries_of
 from elstrada.ocpi.language import Held
 from elstrada.ocpi.versions import language
-from elstrada.roaming.visibility import parties_of
 from elstrada.roles.roaming.conduct import note_findings
 from elstrada.roles.roaming.holders import token_of_contract
 from elstrada.roles.roaming.means import Means
@@ -35,11 +34,14 @@ _Keep = Callable[[msgspec.Struct, Json], Awaitable[Taken]]
 
 
 class Dealings:
-    """Keeps what a peer's pages hold."""
+    """Keeps what a peer's pages hold.
 
-    def __init__(self, means: Means, peer: Peer) -> None:
-        self._means, self._peer = means, peer
-        self._theirs = parties_of(peer, (Role.CPO,))
+    Args:
+        theirs: its CPOs with which the module is agreed; objects of others are passed over (T17, T18).
+    """
+
+    def __init__(self, means: Means, peer: Peer, theirs: frozenset[PartyId]) -> None:
+        self._means, self._peer, self._theirs = means, peer, theirs
 
     async def keep_sessions(self, page: Received) -> tuple[int, list[str]]:
         """Follow the sessions on a page.
@@ -96,4 +98,4 @@ class Dealings:
 
     def _must_speak_for(self, party: PartyId) -> None:
         if party not in self._theirs:
-            raise Mismatch(f"an object of {party}, for whom the peer does not speak")
+            raise Mismatch(f"an object of {party}, for whom the peer does not speak here")

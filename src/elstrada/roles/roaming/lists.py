@@ -55,6 +55,11 @@ class Lists:
     def __init__(self, means: Means, peers: Peers) -> None:
         self._means, self._peers = means, peers
 
+    async def wants(self, peer: Peer, name: str) -> bool:
+        """Do we read this list of a peer? A renewal may have taken it away, and so may a role of ours that went."""
+        own = await self._peers.party(peer.owner)
+        return name in wanted(own.roles if own else (), peer)
+
     async def since(self, peer: Peer, name: str, *, whole: bool) -> datetime | None:
         """From when on a list is asked for; None: all of it."""
         if whole and name not in _DATED:
@@ -96,12 +101,13 @@ class Lists:
         where = {"due_at": Between(high=now)}
         writes: list[Put | Delete] = []
         for row in await self._means.spine.find(t.pull, where, order=("due_at",), limit=_AT_ONCE):
-            key = {name: row[name] for name in ("owner", "peer_id", "name")}
+            key = {column: row[column] for column in ("owner", "peer_id", "name")}
             peer = await self._peers.get(PartyId.parse(str(row["owner"])), str(row["peer_id"]))
-            if peer is None or peer.state is not PeerState.ACTIVE:
+            name = str(row["name"])
+            if peer is None or peer.state is not PeerState.ACTIVE or not await self.wants(peer, name):
                 writes.append(Delete(t.pull, key))
                 continue
-            writes += await self._marked(peer, str(row["name"]), now)
+            writes += await self._marked(peer, name, now)
             writes.append(Put(t.pull, key | {"due_at": self._next()}))
         return writes
 

@@ -380,6 +380,8 @@ class Parcels:
 
     async def _pull(self, peer: Peer, mark: Mark) -> Outcome | None:
         name, began_at = mark.parts[0], self._means.clock.now()
+        if not await self._lists.wants(peer, name):
+            return None
         since = await self._lists.since(peer, name, whole=NEWS not in mark.parts[1:])
         if name == PAYMENTS:
             outcome = await self._terminals.pull(peer)

@@ -7,7 +7,7 @@ over and counted.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import Table
@@ -18,13 +18,14 @@ from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
 from elstrada.ocpi.language import Bookings, Language
 from elstrada.ocpi.scalars import Instant
-from elstrada.ocpi.versions import language
+from elstrada.ocpi.versions import endpoint, language
+from elstrada.roaming.agreement import RECEIVER, agreeing
 from elstrada.roaming.news import MODULE_OF, Kind
 from elstrada.roaming.visibility import is_hub, parties_of
 from elstrada.roles.roaming.client_pages import ClientPages
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.dealings import Dealings
-from elstrada.roles.roaming.holders import TwoContracts, token_puts
+from elstrada.roles.roaming.holders import TwoContracts, is_older, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -42,6 +43,8 @@ from elstrada.spine.paging import pages
 from elstrada.spine.rules import key_names
 
 MOST_PAGES = 10_000
+_LONGEST = timedelta(hours=1)
+"""For a list: a peer that always has another page holds up its other lists no longer."""
 _RESTARTS = 3
 
 
@@ -52,6 +55,8 @@ class Pulled(msgspec.Struct, frozen=True):
     """Of the last page asked for."""
     kept: int = 0
     passed_over: int = 0
+    is_whole: bool = True
+    """False: the list changed on the way, so that an object may have been on no page."""
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -109,7 +114,8 @@ class Puller:
         """Fetch a module's objects, all or those changed since a time.
 
         When the number of objects changes on the way, the walk begins again, because a page may have
-        moved; keeping an object twice does no harm.
+        moved; keeping an object twice does no harm. A list that never stands still is read to its end at
+        last: what moved meanwhile has changed, and stands in what is asked for next (``lists.OVERLAP``).
         """
         query = {} if date_from is None else {"date_from": str(Instant(date_from))}
         if module == MODULE_OF[Kind.CLIENT]:
@@ -131,14 +137,15 @@ class Puller:
             return _Page((), kept, len(problems))
 
         pulled = await self._walked(peer, "list_clients", query, keep)
-        if isinstance(pulled.outcome, Received) and not query:
+        if isinstance(pulled.outcome, Received) and pulled.is_whole and not query:
             await pages.forget_others()
         return pulled
 
     async def _dealings(self, peer: Peer, module: str, query: Mapping[str, str]) -> Pulled:
         """Fetch sessions or CDRs of our drivers."""
         name, keep_page = _DEALINGS[module]
-        dealings = Dealings(self._means, peer)
+        theirs = agreeing(await self._peers.terms(peer), parties_of(peer, (Role.CPO,)), module, RECEIVER)
+        dealings = Dealings(self._means, peer, theirs)
 
         async def keep(page: Received) -> _Page:
             kept, problems = await keep_page(dealings, page)
@@ -148,41 +155,61 @@ class Puller:
         return await self._walked(peer, name, query, keep)
 
     async def _walked(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled:
-        pulled = await self._walk(peer, name, query, keep)
+        until = self._means.clock.now() + _LONGEST
         for _ in range(_RESTARTS):
-            if pulled is not None:
+            pulled = await self._walk(peer, name, query, keep, until)
+            if pulled.is_whole:
                 return pulled
-            pulled = await self._walk(peer, name, query, keep)
-        return pulled or Pulled(Garbled(200, "the list changes faster than it can be read"))
+        return await self._walk(peer, name, query, keep, until, through=True)
 
-    async def _walk(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled | None:
+    async def _walk(
+        self,
+        peer: Peer,
+        name: str,
+        query: Mapping[str, str],
+        keep: _Keep,
+        until: datetime,
+        *,
+        through: bool = False,
+    ) -> Pulled:
+        """Read page after page.
+
+        Args:
+            until: no page is asked for later.
+            through: to the end, though the list changes on the way.
+        """
         url: str | None = None
         visited: set[str] = set()
         total: int | None = None
-        kept = passed_over = 0
+        kept, passed_over, is_whole = 0, 0, True
         while True:
             outcome = await self._line.tell(
                 peer, name, query=query, url=url, timeout_s=self._means.waits.long_answer_s
             )
             if not isinstance(outcome, Received):
                 return Pulled(outcome, kept, passed_over)
-            if total is not None and outcome.total is not None and outcome.total != total:
-                return None
+            is_whole = is_whole and (total is None or outcome.total in (None, total))
+            if not (is_whole or through):
+                return Pulled(outcome, kept, passed_over, is_whole)
             total = outcome.total
             page = await keep(outcome)
             await self._means.spine.commit(Work(writes=page.writes))
             kept, passed_over = kept + page.kept, passed_over + page.passed_over
             url = outcome.next
             if url is None:
-                return Pulled(outcome, kept, passed_over)
+                return Pulled(outcome, kept, passed_over, is_whole)
             if url in visited or len(visited) >= MOST_PAGES or not belongs_to(peer, url):
                 return Pulled(Garbled(200, "the Link runs in circles or to another host"), kept, passed_over)
+            if self._means.clock.now() >= until:
+                return Pulled(Garbled(200, f"the list takes longer than {_LONGEST}"), kept, passed_over)
             visited.add(url)
 
     async def _keep(self, peer: Peer, page: Received, way: _Way) -> _Page:
-        """Keep what a page holds of the peer's own parties and is news to us."""
-        found, problems = objects_of(page, way.wire(language(peer.version)))
-        theirs = parties_of(peer, (way.role,))
+        """Keep what a page holds of the peer's own parties, as far as agreed with them (T17), and is news to us."""
+        words, terms = language(peer.version), await self._peers.terms(peer)
+        found, problems = objects_of(page, way.wire(words))
+        module = endpoint(words.version, way.name).module
+        theirs = agreeing(terms, parties_of(peer, (way.role,)), module, RECEIVER)
         of = min(theirs, default=None)
         direct = await self._peers.direct(peer) if peer.hub is not None else frozenset[PartyId]()
         read: list[tuple[Put, ...]] = []
@@ -195,8 +222,9 @@ class Puller:
                 continue
             if party == peer.owner and peer.hub is not None:
                 continue  # Ours, as the hub lists it to all.
-            if party in direct or (party not in theirs and peer.hub is None):
-                problems.append(f"an object of {party}, for whom the peer does not speak")
+            heard = theirs if peer.hub is None else agreeing(terms, (party,), module, RECEIVER)
+            if party in direct or party not in heard:
+                problems.append(f"an object of {party}, for whom the peer does not speak here")
                 continue
             note_findings(self._means.findings, peer.owner, peer.id, wire)
             if _contradicts(puts[0], contracts):
@@ -213,21 +241,20 @@ class Puller:
 
     async def _news(self, read: Sequence[tuple[Put, ...]]) -> list[tuple[Put, ...]]:
         """Those that are newer than what is kept; of one that stands twice on a page the newest counts (R-28)."""
-        known = await self._dates([puts[0] for puts in read])
-        news: list[tuple[Put, ...]] = []
+        known, now = await self._dates([puts[0] for puts in read]), self._means.clock.now()
+        news: dict[tuple[Cell, ...], tuple[Put, ...]] = {}
         for puts in read:
-            key, now = _key(puts[0].table, puts[0].row), dated(puts[0].row)
-            if key not in known or now > known[key]:
-                known[key] = now
-                news.append(puts)
-        return news
+            key, told = _key(puts[0].table, puts[0].row), dated(puts[0].row)
+            if key not in known or _is_news(puts[0].table, told, known[key], now):
+                known[key], news[key] = told, puts
+        return list(news.values())
 
     async def _dates(self, puts: Sequence[Put]) -> dict[tuple[Cell, ...], datetime]:
         """When what is kept of a page's objects was last changed, asked all at once."""
         if not puts:
             return {}
         table = puts[0].table
-        named = {name: tuple({put.row[name]: None for put in puts}) for name in key_names(table)}
+        named = {name: tuple({put.row[name]: None for put in puts}) for name in _names(table)}
         where: Where = {
             name: values[0] if len(values) == 1 else AnyOf(values) for name, values in named.items()
         }
@@ -268,8 +295,19 @@ class Puller:
         return token.party, await token_puts(self._means.spine, peer.owner, token, ref)
 
 
+def _names(table: Table) -> tuple[str, ...]:
+    """The columns that tell objects apart; a token's uid is the same in any case (R-22)."""
+    return ("owner", "party", "ref", "type") if table is t.token else tuple(key_names(table))
+
+
 def _key(table: Table, row: Row) -> tuple[Cell, ...]:
-    return tuple(row[name] for name in key_names(table))
+    return tuple(row[name] for name in _names(table))
+
+
+def _is_news(table: Table, told: datetime, known: datetime, now: datetime) -> bool:
+    if table is t.token:
+        return told != known and not is_older(told, known, now)
+    return told > known
 
 
 def bookings_of(words: Language) -> Bookings:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 import msgspec
 
 from elstrada.model.invoice import Contract
@@ -18,7 +16,7 @@ from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.roaming.visibility import may_see_tokens
-from elstrada.roles.roaming.holders import TwoContracts, token_puts, token_row_of
+from elstrada.roles.roaming.holders import TwoContracts, is_older, token_puts, token_row_of
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.surplus import TOKEN, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import LONG_AGO, NOT_HERE, Handler, Visit, misplaced, owner_in_path
@@ -27,8 +25,6 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row, RowMoved, Where, Work
 
 _TRIES = 5
-_AHEAD = timedelta(days=1)
-"""How far an issuer's clock may be ahead of ours."""
 _MOST_TYPES = 10
 """Tokens of one issuer and uid."""
 _BUSY = "the token changes too often; try again"
@@ -148,7 +144,7 @@ async def put_token(visit: Visit) -> Result:
         row = await _row(visit, token.type, token.uid)
         if row is not None:
             known = token_of(row)
-            if _is_older(visit, token.last_updated, known):
+            if is_older(token.last_updated, known.last_updated, visit.means.clock.now()):
                 return Done()  # We know better already (R-34).
             token = msgspec.structs.replace(token, uid=known.uid)  # As it was first written (R-22).
         try:
@@ -175,7 +171,7 @@ async def patch_token(visit: Visit) -> Result:
             return NOT_HERE
         token = token_of(row)
         patch = visit.patch(token.last_updated)
-        if _is_older(visit, patch_time(patch), token):
+        if is_older(patch_time(patch), token.last_updated, visit.means.clock.now()):
             return Done()  # We know better already (R-34).
         try:
             before = await kept_surplus(visit, TOKEN, token.party, token.uid, token.type)
@@ -196,11 +192,6 @@ async def _store(visit: Visit, token: Token, before: Row | None, surplus: Object
     writes = await token_puts(visit.means.spine, visit.own.id, token, ref, expected)
     beside = surplus_writes(visit, surplus, TOKEN, token.party, token.uid, token.type)
     await visit.means.spine.commit(Work(writes=(*writes, *beside)))
-
-
-def _is_older(visit: Visit, told: datetime, known: Token) -> bool:
-    """Is what is told older than what we know? A date in the future is nobody's: a token must remain blockable."""
-    return told < known.last_updated <= visit.means.clock.now() + _AHEAD
 
 
 def _kind(visit: Visit) -> str | None:
