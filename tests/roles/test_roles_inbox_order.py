@@ -37,7 +37,7 @@ from elstrada.roles import cdr_verdicts
 from elstrada.roles.biller import Biller, NotDecided
 from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, StreamMoved
+from elstrada.spine.face import Put, RowMoved, StreamMoved
 from elstrada.spine.memory import MemorySpine
 
 CREDIT = changed(id="k1", credit=True, credit_reference_id="c1", total_cost=Price(Decimal(-40)))
@@ -181,16 +181,21 @@ def test_v41_a_cdr_that_is_billed_while_its_credit_is_read_is_looked_at_again() 
 
 
 def test_v02_two_cdrs_of_a_session_that_are_examined_at_once_become_one_line() -> None:
+    """Whoever is second sees it when it is about to write, or when it does."""
+
     async def scene() -> None:
-        spine = await spine_with(US, *ALL)
+        spine = await spine_with(*ALL)
         await receive(spine, CDR, changed(id="c2"))
         biller = Biller(spine)
         cases = [await biller.case(OWNER, CPO, cdr_id, now=NOW) for cdr_id in ("c1", "c2")]
+        one, other = [case for case in cases if case is not None]
         decision = CdrDecided(CdrState.ACCEPTED, "because", "Anna")
-        one, other = [await biller.decided(case, decision) for case in cases if case is not None]
-        await spine.commit(one)
+        first, at_once = await biller.decided(one, decision), await biller.decided(other, decision)
+        await spine.commit(first)
         with pytest.raises(StreamMoved):
-            await spine.commit(other)
+            await spine.commit(at_once)
+        with pytest.raises(RowMoved):
+            await biller.decided(other, decision)
         await spine.commit(await biller.again(OWNER, CPO, "c2", now=NOW))
         assert (await billed(spine), await state(spine, "c2")) == (["c1"], CdrState.HELD)
 

@@ -32,7 +32,7 @@ from elstrada.roles.missing_cdrs import look_for_missing
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
 from elstrada.spine.clock import Clock
-from elstrada.spine.face import Append, Recorded, Spine, SpineDown, StreamMoved, Work
+from elstrada.spine.face import Append, Recorded, RowMoved, Spine, SpineDown, StreamMoved, Work
 from elstrada.spine.paging import pages
 
 NAME = "biller"
@@ -190,12 +190,12 @@ class Biller:
         return accepted
 
     async def _retried(self, owner: PartyId, party: PartyId, cdr_id: str, now: datetime) -> bool:
-        work = await self.again(owner, party, cdr_id, now=now, if_other=True)
-        if work == Work():
-            return False
         try:
+            work = await self.again(owner, party, cdr_id, now=now, if_other=True)
+            if work == Work():
+                return False
             await self._spine.commit(work)
-        except StreamMoved:
+        except (StreamMoved, RowMoved):
             return False  # Somebody decided meanwhile, or another line came first: tomorrow again.
         checked = (fact for one in work.appends for fact in one.facts if isinstance(fact, CdrChecked))
         return any(fact.accepted for fact in checked)
@@ -236,7 +236,8 @@ def _effects(case: Case, line: BillLine | None, pen: _Pen) -> None:
     cdr, owner = case.fact.cdr, owner_of(case.stream)
     pen.beside.accepted.add(of_case(case))
     if line is not None:
-        pen.line(owner, line, case.contract_version)
+        pen.line(owner, line)
+        pen.lined.append(case)
     if cdr.credit:
         _give_back(case, pen)
 
@@ -261,32 +262,35 @@ class _Pen:
         self._versions: dict[str, int] = {}
         self.beside = Beside()
         """What this work does, for the CDRs that come later in it."""
+        self.lined: list[Case] = []
+        """Cases that get a line."""
 
     def write(self, stream: str, fact: Fact, version: int) -> None:
         """Add a fact to a stream that was at this version when it was read."""
         self._versions.setdefault(stream, version)
         self._facts.append((stream, fact))
 
-    def line(self, owner: PartyId, line: BillLine, version: int | None = None) -> None:
-        """Add a line to the bill of its contract.
-
-        Args:
-            version: where the contract's stream was before it was looked which lines there are (V02); None:
-                what was read does not depend on it.
-        """
-        stream = contract_stream(owner, line.contract_id)
-        if version is not None:
-            self._versions[stream] = min(version, self._versions.get(stream, version))
-        self._facts.append((stream, BillLineAdded(line)))
+    def line(self, owner: PartyId, line: BillLine) -> None:
+        """Add a line to the bill of its contract."""
+        self._facts.append((contract_stream(owner, line.contract_id), BillLineAdded(line)))
         self.beside.lines[owner, line.cdr_party, line.cdr_id] = line
 
     async def work(self, spine: Spine) -> Work:
         """All that was written.
 
-        Where the other contracts' streams end is read last: bills of other shards are written to them, too.
+        Where the contracts' streams end is read late: bills of other shards are written to them, too. Whether
+        a session got a line from another CDR meanwhile is read after that, so what comes later still is met there.
+
+        Raises:
+            RowMoved: one did (V02).
         """
         contracts = sorted({stream for stream, _ in self._facts} - self._versions.keys())
         ends = await side_by_side(spine.version, contracts)
+        for case, billed in zip(
+            self.lined, await side_by_side(Records(spine).billed_as, self.lined), strict=True
+        ):
+            if billed != case.billed_as:
+                raise RowMoved(t.bill_line.name, {"session_id": case.fact.cdr.session_id, "cdr_id": billed})
         versions = self._versions | dict(zip(contracts, ends, strict=True))
         appends: list[Append] = []
         for stream, fact in self._facts:

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from elstrada.model.cdr import Cdr, CdrState
 from elstrada.model.examination import Examination
 from elstrada.model.facts import CdrChecked, CdrCredited, CdrDecided, CdrReceived
-from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
+from elstrada.model.ids import PartyId, cdr_stream, owner_of
 from elstrada.model.invoice import BillLine, Contract, Plan
 from elstrada.model.location import Location
 from elstrada.model.session import Session
@@ -89,8 +89,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     reserved: bool | None
     original: Original | None
     contract: Contract | None
-    contract_version: int
-    """Of its stream before the lines of the session were read: whoever adds one writes there."""
     plan: Plan | None
 
 
@@ -102,7 +100,6 @@ class Records:
         self._senders = Senders(spine)
         self._documents: dict[tuple[object, ...], asyncio.Task[object]] = {}
         self._there: dict[tuple[str, ...], asyncio.Task[bool]] = {}
-        self._versions: dict[str, asyncio.Task[int]] = {}
 
     async def received(self, one: Recorded) -> Case | None:
         """The case that a fact of the log brings; None if there is nothing to examine."""
@@ -134,13 +131,12 @@ class Records:
         terms = await self._senders.terms(owner_id, cdr.party)
         token = await self._token(owner, cdr)
         contract, plan = await self._contract(owner_id, token)
-        contract_version = await self._version(owner_id, contract) if contract else 0
         others = await self._others(owner, cdr)
         place = await self._document(
             t.location, Location, owner=owner, party=str(cdr.party), location_id=cdr.cdr_location.id
         )
         session = await self._session(owner, cdr)
-        lines = await self._lines(owner, cdr.party, (cdr.id, *_standing_ids(others)))
+        lines = await self._lines(owner, cdr, others)
         return Case(
             stream=one.stream,
             version=known[-1].version,
@@ -154,7 +150,7 @@ class Records:
             token=token,
             at_terminal=await self._paid_at_terminal(owner, cdr),
             others=others,
-            billed_as=next((billed for billed in lines if billed != cdr.id), None),
+            billed_as=_other(lines, cdr),
             line=lines.get(cdr.id),
             place=place,
             places=place is not None or await self._any(t.location, owner, cdr.party),
@@ -167,7 +163,6 @@ class Records:
             reserved=await self._reserved(owner, cdr),
             original=await self._original(owner_id, cdr) if cdr.credit else None,
             contract=contract,
-            contract_version=contract_version,
             plan=plan,
         )
 
@@ -188,12 +183,6 @@ class Records:
             return None, None
         return contract, await self._document(t.plan, Plan, owner=str(owner), plan_id=contract.plan_id)
 
-    async def _version(self, owner: PartyId, contract: Contract) -> int:
-        stream = contract_stream(owner, contract.id)
-        if stream not in self._versions:
-            self._versions[stream] = asyncio.create_task(self._spine.version(stream))
-        return await self._versions[stream]
-
     async def _paid_at_terminal(self, owner: str, cdr: Cdr) -> bool:
         payment_id = (cdr.authorization_reference or "").lower()
         if not payment_id:
@@ -207,9 +196,16 @@ class Records:
         rows = await self._spine.find(t.cdr, of, order=("recorded_at",), limit=_MOST_OTHERS)
         return tuple(row for row in rows if row["cdr_id"] != cdr.id and row["credits"] is None)
 
-    async def _lines(self, owner: str, party: PartyId, cdr_ids: tuple[str, ...]) -> dict[str, str]:
-        """Ids of the bill lines of these CDRs, by CDR."""
-        where = {"owner": owner, "cdr_party": str(party), "cdr_id": AnyOf(cdr_ids)}
+    async def billed_as(self, case: Case) -> str | None:
+        """Another CDR of the case's session that has a line by now (V02)."""
+        cdr, owner = case.fact.cdr, str(owner_of(case.stream))
+        others = await self._others(owner, cdr)
+        return _other(await self._lines(owner, cdr, others), cdr) if others else None
+
+    async def _lines(self, owner: str, cdr: Cdr, others: tuple[Row, ...]) -> dict[str, str]:
+        """Ids of the bill lines of a CDR and of those others that were not credited, by CDR."""
+        cdr_ids = (cdr.id, *_standing_ids(others))
+        where = {"owner": owner, "cdr_party": str(cdr.party), "cdr_id": AnyOf(cdr_ids)}
         rows = await self._spine.find(t.bill_line, where, limit=len(cdr_ids))
         return {str(row["cdr_id"]): str(row["line_id"]) for row in rows}
 
@@ -322,6 +318,10 @@ def _settles(other: Recorded, one: Recorded) -> bool:
     return isinstance(other.fact, CdrCredited) or (
         isinstance(other.fact, CdrChecked | CdrDecided) and other.version > one.version
     )
+
+
+def _other(lines: dict[str, str], cdr: Cdr) -> str | None:
+    return next((billed for billed in lines if billed != cdr.id), None)
 
 
 def _standing_ids(others: Iterable[Row]) -> tuple[str, ...]:
