@@ -286,9 +286,9 @@ class _Pen:
         """
         contracts = sorted({stream for stream, _ in self._facts} - self._versions.keys())
         ends = await side_by_side(spine.version, contracts)
-        for case, billed in zip(
-            self.lined, await side_by_side(Records(spine).billed_as, self.lined), strict=True
-        ):
+        records = Records(spine)
+        for case in await records.contested(self.lined):
+            billed = await records.billed_as(case)
             if billed != case.billed_as:
                 raise RowMoved(t.bill_line.name, {"session_id": case.fact.cdr.session_id, "cdr_id": billed})
         versions = self._versions | dict(zip(contracts, ends, strict=True))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar, cast
@@ -196,11 +197,29 @@ class Records:
         rows = await self._spine.find(t.cdr, of, order=("recorded_at",), limit=_MOST_OTHERS)
         return tuple(row for row in rows if row["cdr_id"] != cdr.id and row["credits"] is None)
 
+    async def contested(self, cases: Sequence[Case]) -> list[Case]:
+        """Those of whose session another CDR is here by now; one question for all of a party."""
+        by_party: dict[tuple[str, str], dict[str, list[Case]]] = {}
+        for case in cases:
+            cdr = case.fact.cdr
+            if cdr.session_id is not None:
+                of = str(owner_of(case.stream)), str(cdr.party)
+                by_party.setdefault(of, {}).setdefault(cdr.session_id, []).append(case)
+        found: list[Case] = []
+        for (owner, party), sessions in by_party.items():
+            where = {"owner": owner, "party": party, "session_id": AnyOf(tuple(sessions))}
+            most = len(sessions) + _MOST_OTHERS
+            rows = await self._spine.find(t.cdr, where, limit=most)
+            cdrs = Counter(str(row["session_id"]) for row in rows)
+            for session_id, ours in sessions.items():
+                if cdrs[session_id] > 1 or len(rows) == most:
+                    found += ours
+        return found
+
     async def billed_as(self, case: Case) -> str | None:
         """Another CDR of the case's session that has a line by now (V02)."""
         cdr, owner = case.fact.cdr, str(owner_of(case.stream))
-        others = await self._others(owner, cdr)
-        return _other(await self._lines(owner, cdr, others), cdr) if others else None
+        return _other(await self._lines(owner, cdr, await self._others(owner, cdr)), cdr)
 
     async def _lines(self, owner: str, cdr: Cdr, others: tuple[Row, ...]) -> dict[str, str]:
         """Ids of the bill lines of a CDR and of those others that were not credited, by CDR."""
