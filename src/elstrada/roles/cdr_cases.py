@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar, cast
 
@@ -101,6 +101,7 @@ class Records:
         self._senders = Senders(spine)
         self._documents: dict[tuple[object, ...], asyncio.Task[object]] = {}
         self._there: dict[tuple[str, ...], asyncio.Task[bool]] = {}
+        self._of_tokens: dict[tuple[str, str, Between], asyncio.Task[list[Row]]] = {}
 
     async def received(self, one: Recorded) -> Case | None:
         """The case that a fact of the log brings; None if there is nothing to examine."""
@@ -246,10 +247,17 @@ class Records:
         return tuple(copies)
 
     async def _of_token(self, owner: str, cdr: Cdr) -> tuple[Row, ...]:
+        """Read once for all CDRs of a token on the same days."""
         around = _around(cdr.start_date_time, cdr.end_date_time)
-        where = {"owner": owner, "token_ref": cdr.token_ref, "started_at": around}
-        rows = await self._spine.find(t.cdr, where, order=("-started_at",), limit=_MOST_OF_TOKEN)
-        return _near(rows, cdr)
+        days = _whole_days(around)
+        named = owner, cdr.token_ref, days
+        if named not in self._of_tokens:
+            self._of_tokens[named] = asyncio.create_task(self._token_days(owner, cdr.token_ref, days))
+        return _near((row for row in await self._of_tokens[named] if _within(row, around)), cdr)
+
+    async def _token_days(self, owner: str, token_ref: str, days: Between) -> list[Row]:
+        where = {"owner": owner, "token_ref": token_ref, "started_at": days}
+        return await self._spine.find(t.cdr, where, order=("-started_at",), limit=_MOST_OF_TOKEN)
 
     async def _at_evse(self, owner: str, cdr: Cdr) -> tuple[Row, ...]:
         where = {
@@ -352,6 +360,19 @@ def _around(start: datetime, end: datetime) -> Between:
     low, high = min(start, end), max(start, end)
     low = low - _DAYS_AROUND if low.year > 1 else low
     return Between(low, high + _DAYS_AROUND if high.year < _LAST_YEAR else high)
+
+
+def _whole_days(around: Between) -> Between:
+    """From midnight to midnight (UTC)."""
+    low, high = cast(datetime, around.low), cast(datetime, around.high)
+    begin = low.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = high.replace(hour=0, minute=0, second=0, microsecond=0)
+    return Between(begin, end + timedelta(days=1) if end.date() < date.max else high)
+
+
+def _within(row: Row, around: Between) -> bool:
+    low, high, at = cast(datetime, around.low), cast(datetime, around.high), cast(datetime, row["started_at"])
+    return low <= at < high
 
 
 def _near(rows: Iterable[Row], cdr: Cdr) -> tuple[Row, ...]:
