@@ -192,6 +192,15 @@ STEPPED = Cost(
         ),
     ),
 )
+HARDLY_STEPPED = msgspec.structs.replace(
+    STEPPED,
+    lines=(
+        msgspec.structs.replace(
+            STEPPED.lines[0], quantity=Decimal("15.000000001"), measured=Decimal("14.9975")
+        ),
+    ),
+)
+"""Just over a cent apart, and 60 is what the steps come to."""
 FREE = msgspec.structs.replace(EVENING, elements=(TariffElement((component(Dimension.ENERGY, "4"),)),))
 SPANNED = msgspec.structs.replace(COST, notes=("period_spans_price_change: a price changes at noon (A1)",))
 HIDDEN = msgspec.structs.replace(LOCATION, publish=False)
@@ -469,6 +478,7 @@ PASSING: Sequence[tuple[str, Cdr, Known]] = [
     ("V42", changed(id="c2", total_energy=Decimal(10)), full(given_back=(an_hour(),))),
     ("V43", with_tariff(min_price=PriceLimit(Decimal(54)), max_price=PriceLimit(Decimal(54))), FINE),
     ("V43", changed(tariffs=(BY_NIGHT,), total_energy_cost=Price(Decimal(60))), full(cost=STEPPED)),
+    ("V43", changed(tariffs=(BY_NIGHT,), total_energy_cost=Price(Decimal(60))), full(cost=HARDLY_STEPPED)),
     ("V44", RESERVED, FULL),
     ("V45", an_hour(), full(retail=Retail(net=Decimal(27), currency="SEK"))),
     ("V46", an_hour(), full(at_evse=(*WHOLE[:-1], EARLIER))),

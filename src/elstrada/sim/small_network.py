@@ -33,7 +33,7 @@ def small_network(plan: WorldPlan, at: datetime) -> demo.DemoNetwork:
     )
 
 
-_WARN: tuple[str, ...] = ("V03", "V04", "V05", "V09", "V10", "V11", "V28", "V32", "V45", "V46", "V49")
+_WARN: tuple[str, ...] = ("V03", "V04", "V05", "V09", "V10", "V11", "V28", "V32", "V37", "V45", "V46", "V49")
 
 
 def agreed_by(owner: PartyId) -> tuple[Append, ...]:
@@ -41,7 +41,8 @@ def agreed_by(owner: PartyId) -> tuple[Append, ...]:
 
     Its sessions are short, its plans cost the same everywhere, and some of its stations decide by themselves or
     have clocks that cannot be believed, so that their sessions seem to overlap or to be too strong. One that is
-    away for long has no reading from when the price changed.
+    away for long has no reading from when the price changed. And what was told of a session may come after its CDR,
+    which is looked at again a day later only, when the world has ended.
     """
     return (lenient(owner, "ELS", _WARN),) if owner == demo.RETAILER else ()
 

@@ -186,7 +186,9 @@ def step_not_honoured(cdr: Cdr, known: Known) -> Outcome:
         stepped = sum((line.quantity * line.unit_price for line in lines), ZERO)
         plain = sum((line.measured * line.unit_price for line in lines), ZERO)
         told = _net(asked[name])
-        if told is not None and abs(stepped - plain) > CENT and abs(told - plain) <= CENT:
+        if told is None or abs(stepped - plain) <= CENT:
+            continue
+        if abs(told - plain) <= CENT and abs(told - plain) < abs(told - stepped):
             return (
                 f"{name} costs {told} {cdr.currency}, as measured; by step_size it is {stepped.normalize():f}"
             )
