@@ -143,7 +143,13 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
         case "connector_state":
             return {"status": "Faulted" if few else "Available"}
         case "cdr":
-            return {"cost": None, "token_party": "SE*RET", "findings": "V20 H: dear" if few else ""}
+            return {
+                "cost": None,
+                "credited_by": None,
+                "replaced_by": None,
+                "token_party": "SE*RET",
+                "findings": "V20 H: dear" if few else "",
+            }
         case "invoice_record":
             return {"invoice_id": "I1" if few else "I2", "to_party": "SE*RET", "ended_at": None}
         case "invoiced_cdr":
