@@ -21,7 +21,7 @@ from elstrada.roles.cdr_cases import Records
 from elstrada.roles.cdr_verdicts import Beside, verdict
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import own_party
-from elstrada.roles.desk.ocpi_document import problem_of, read_json
+from elstrada.roles.desk.ocpi_document import objects_in, problem_of, read_json
 from elstrada.spine.face import Recorded
 
 MOST_CDRS = 1_000
@@ -51,21 +51,10 @@ async def check_file(desk: Desk, params: CheckFile) -> tuple[CheckedCdr, ...]:
         known = ", ".join(version for version in LANGUAGES if version != _OLDEST)
         says = f"no version to read CDRs in: {params.version[:10]!r}; expected one of {known}"
         raise Refused(Kind.USAGE, says, pointer="/version")
-    rows = _objects(read_json(params.file))
+    rows = objects_in(read_json(params.file), "CDR", "CDRs", MOST_CDRS)
     return tuple(
         [await _checked(desk, owner, params.version, number, item) for number, item in enumerate(rows, 1)]
     )
-
-
-def _objects(document: Json) -> list[Json]:
-    if isinstance(document, dict) and "data" in document and "status_code" in document:
-        document = document["data"]
-    rows: list[Json] = document if isinstance(document, list) else [document]
-    if not rows or not isinstance(rows[0], dict):
-        raise Refused(Kind.INVALID, "the file holds no OCPI CDR", "expected one, a list, or a response")
-    if len(rows) > MOST_CDRS:
-        raise Refused(Kind.INVALID, f"the file has more than {MOST_CDRS} CDRs", "split it")
-    return rows
 
 
 async def _checked(desk: Desk, owner: PartyId, version: str, number: int, item: Json) -> CheckedCdr:

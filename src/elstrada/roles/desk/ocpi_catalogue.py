@@ -18,8 +18,7 @@ from elstrada.ocpi.body import Json, Mismatch, Object, shape
 from elstrada.ocpi.limits import validate
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import LANGUAGES
-from elstrada.roles.desk.face import Kind, Refused
-from elstrada.roles.desk.ocpi_document import problem_of, read_json
+from elstrada.roles.desk.ocpi_document import objects_in, problem_of, read_json
 
 WORDS = LANGUAGES["2.3.0"]
 """Whose Location has all that one of 2.2.1 has."""
@@ -45,7 +44,7 @@ def import_ocpi(content: bytes, now: datetime) -> Imported:
     """
     found: dict[tuple[PartyId, str], tuple[int, Location]] = {}
     defects: list[Defect] = []
-    rows = _objects(read_json(content))
+    rows = objects_in(read_json(content), "Location", "locations", MOST_LOCATIONS)
     for number, item in enumerate(rows, 1):
         location, struck = _read(number, item, now)
         defects += struck
@@ -59,17 +58,6 @@ def import_ocpi(content: bytes, now: datetime) -> Imported:
             found[location.party, location.id] = newer
     locations = tuple(location for _, location in found.values())
     return Imported(len(rows), len(locations), len(rows) - len(locations), locations, tuple(defects))
-
-
-def _objects(document: Json) -> list[Json]:
-    if isinstance(document, dict) and "data" in document and "status_code" in document:
-        document = document["data"]
-    rows: list[Json] = document if isinstance(document, list) else [document]
-    if not rows or not isinstance(rows[0], dict):
-        raise Refused(Kind.INVALID, "the file holds no OCPI Location", "expected one, a list, or a response")
-    if len(rows) > MOST_LOCATIONS:
-        raise Refused(Kind.INVALID, f"the file has more than {MOST_LOCATIONS} locations", "split it")
-    return rows
 
 
 def _read(number: int, item: Json, now: datetime) -> tuple[Location | None, list[Defect]]:

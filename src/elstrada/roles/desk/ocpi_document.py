@@ -75,3 +75,22 @@ def problem_of(mismatch: Mismatch) -> Problem:
     pointer = re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", path.removeprefix("$").replace(".", "/"))
     says = _AT.sub("", text)
     return Problem(pointer, says[:1].lower() + says[1:])
+
+
+def objects_in(document: Json, one: str, many: str, most: int) -> list[Json]:
+    """The objects of a file: one, a list, or a response of OCPI with either.
+
+    Args:
+        one, many: what they are called.
+        most: how many there may be.
+    Raises:
+        Refused: there is none, or there are more.
+    """
+    if isinstance(document, dict) and "data" in document and "status_code" in document:
+        document = document["data"]
+    rows: list[Json] = document if isinstance(document, list) else [document]
+    if not rows or not isinstance(rows[0], dict):
+        raise Refused(Kind.INVALID, f"the file holds no OCPI {one}", "expected one, a list, or a response")
+    if len(rows) > most:
+        raise Refused(Kind.INVALID, f"the file has more than {most} {many}", "split it")
+    return rows
