@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -209,12 +208,9 @@ class Records:
         found: list[Case] = []
         for (owner, party), sessions in by_party.items():
             where = {"owner": owner, "party": party, "session_id": AnyOf(tuple(sessions))}
-            most = len(sessions) + _MOST_OTHERS
-            rows = await self._spine.find(t.cdr, where, limit=most)
-            cdrs = Counter(str(row["session_id"]) for row in rows)
-            for session_id, ours in sessions.items():
-                if cdrs[session_id] > 1 or len(rows) == most:
-                    found += ours
+            for row in await self._spine.count(t.cdr, where, by=("session_id",)):
+                if cast(int, row["count"]) > 1:
+                    found += sessions[str(row["session_id"])]
         return found
 
     async def billed_as(self, case: Case) -> str | None:
