@@ -312,6 +312,22 @@ def test_a_least_price_on_nothing_takes_its_tax_from_the_tariffs_one_rate() -> N
     assert price(usage([0]), [tariff]).total.after_taxes == Decimal("12.50")
 
 
+def test_a_least_price_that_is_reached_says_nothing_however_many_digits_there_are() -> None:
+    tariff = one_element(
+        PriceComponent(Dimension.ENERGY, Decimal("13.5281"), Decimal(25)),
+        PriceComponent(Dimension.FLAT, Decimal("18.2110"), Decimal(25)),
+        min_price=PriceLimit(Decimal(54)),
+    )
+    usual = usage([1_000, 1_000])
+    for numerator in range(1_000, 1_500):
+        volumes = (Decimal(numerator) / 700, Decimal("10.688"))
+        periods = tuple(
+            msgspec.structs.replace(period, dimensions=(PeriodDimension("ENERGY", volume),))
+            for period, volume in zip(usual.periods, volumes, strict=True)
+        )
+        assert price(msgspec.structs.replace(usual, periods=periods), [tariff]).notes == ()
+
+
 def test_power_is_derived_where_an_edition_has_none() -> None:
     # A5: 10 kWh in an hour is 10 kW, for 2.1.1 alone.
     slow = TariffElement((ENERGY_4,), TariffRestrictions(max_power=Decimal(11)))

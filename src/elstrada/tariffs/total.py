@@ -49,7 +49,9 @@ def cost_of(
         sums: exact, by part: fixed, energy, time, parking, reservation; what has no charge is left out.
     """
     tariff = by.tariff
-    whole = _limited(together(sums.values()), tariff, policy, notes)
+    whole = together(sums.values())
+    if tariff.min_price is not None or tariff.max_price is not None:
+        whole = _limited(whole, tariff, policy, notes)
     costs = {name: _price(one, policy.part_decimals, policy) for name, one in sums.items()}
     if not sums:
         notes.append(f"tariff {by.name} has no price for anything in this session: it is free (rule 7)")
@@ -141,6 +143,8 @@ def _clamped(
     pick: Callable[[Decimal, Decimal], Decimal],
 ) -> Sum:
     net = pick(whole.net, limit.before_taxes)
+    if net == whole.net and limit.after_taxes is None:
+        return whole
     if whole.taxes is None or tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
         return Sum(net, whole.taxes)
     tax = sum(whole.taxes.values(), _ZERO)
@@ -174,12 +178,12 @@ def _price(whole: Sum, decimals: int, policy: Policy) -> Price:
     Each is the difference of two rounded sums. So they add up exactly, none is negative that was not,
     and none is a cent or more from its exact amount.
     """
-    before = reached = rounded(whole.net, decimals)
-    if whole.taxes is None:
+    exact, taxes = whole.net, whole.taxes
+    before = reached = rounded(exact, decimals)
+    if taxes is None:
         return Price(before, None)
-    exact = whole.net
     lines: list[TaxAmount] = []
-    for rate, amount in sorted(whole.taxes.items()) if len(whole.taxes) > 1 else whole.taxes.items():
+    for rate, amount in sorted(taxes.items()) if len(taxes) > 1 else taxes.items():
         exact += amount
         so_far = rounded(exact, decimals)
         lines.append(TaxAmount(policy.tax_name, so_far - reached, rate))
