@@ -192,7 +192,6 @@ def test_cdrs_without_lines_are_the_same_but_for_these(version: str) -> None:
 
 
 def test_a_usual_session_is_priced_in_bulk_and_a_doubtful_one_is_not() -> None:
-    """What would have a note is left to ``price``."""
     usual = two_quarters()
     bulk = BulkPrices(compiled(TARIFF), Policy())
     assert bulk.cost(usual) is not None
@@ -225,6 +224,23 @@ def test_a_price_may_change_with_the_end_of_a_period_and_not_a_second_before(
         )
         assert (BulkPrices(by, Policy()).cost(usage) is not None) is in_bulk
         assert any("A1" in note for note in price_with(usage, [by]).notes) is not in_bulk
+
+
+def test_what_is_free_when_nothing_matches_is_noted_in_the_order_of_price() -> None:
+    """Rule 7: ENERGY before TIME, whatever the order of the wire."""
+    dear = TariffElement(
+        (PriceComponent(Dimension.ENERGY, Decimal(5)), PriceComponent(Dimension.TIME, Decimal(6))),
+        TariffRestrictions(min_duration=900),
+    )
+    by = compiled(msgspec.structs.replace(TARIFF, elements=(dear,)))
+    volumes = (PeriodDimension("TIME", Decimal("0.25")), PeriodDimension("ENERGY", Decimal(1)))
+    usual = two_quarters()
+    periods = tuple(msgspec.structs.replace(one, dimensions=volumes) for one in usual.periods)
+    usage = msgspec.structs.replace(usual, periods=periods)
+    found = BulkPrices(by, Policy()).cost(usage)
+    assert found is not None
+    assert [note.split()[0] for note in found.notes] == ["ENERGY", "TIME"]
+    assert found == by_price(usage, by, Policy())
 
 
 def test_a_volume_told_twice_is_not_added_up() -> None:

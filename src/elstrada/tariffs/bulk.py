@@ -1,8 +1,8 @@
 """Prices for very many sessions: the same costs as ``price``, without the lines, where all is plain.
 
-A session is plain where no note is to be made of it: one tariff, no reservation or booking, a price for all
-it used, and no price that changes within a period. Which price the clock allows is found once for each
-stretch of the week, by the tariff's own rules. Anything else is left to ``price``, so there is one reading of tariffs.
+A session is plain where it has one tariff, no reservation or booking, and no price that changes within a
+period. Which price the clock allows is found once for each stretch of the week, by the tariff's own rules.
+Anything else is left to ``price``, so there is one reading of tariffs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from functools import lru_cache
 import msgspec
 
 from elstrada.model.cost import Cost
+from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, TaxIncluded
 from elstrada.tariffs.charge import units_billed, with_surplus
 from elstrada.tariffs.choose import is_valid
 from elstrada.tariffs.compile import Offer, PriceList
 from elstrada.tariffs.policy import EXACT, Policy, Steps
+from elstrada.tariffs.price import note_free
 from elstrada.tariffs.restrictions import Rule, Situation
 from elstrada.tariffs.total import PART_OF, Sum, cost_of, together
 from elstrada.tariffs.usage import Usage, zone_named
@@ -39,7 +41,6 @@ _IGNORED = frozenset(
         "CURRENT",
         "ENERGY_EXPORT",
         "ENERGY_IMPORT",
-        "FLAT",
         "MAX_CURRENT",
         "MIN_CURRENT",
         "MAX_POWER",
@@ -54,12 +55,22 @@ _HEEDED = frozenset(
 )
 """Settings of a policy that are heeded here, or ask for prices by power; with another one nothing is plain."""
 
-_STEPPED = frozenset({"ENERGY", "TIME", "PARKING_TIME"})
+_PART = {dimension.value: part for dimension, part in PART_OF.items()}
+_CONSUMED = ("ENERGY", "TIME", "PARKING_TIME")
+"""In the order in which a period's are priced."""
 
 _Candidates = tuple[tuple[Offer, tuple[Rule, ...]], ...]
 """Offers that the clock allows, each with what it asks for besides."""
-_Span = Mapping[str, _Candidates | None]
-"""Those between two changes of the clock's prices by name of volume; None where it costs nothing at any time."""
+_STRANGE = Offer(-1, Dimension.FLAT, _ZERO, None, 0, (), None)
+"""In place of the offer for a volume whose name is not known here."""
+
+
+class _Span(msgspec.Struct, frozen=True):
+    """The offers between two changes of the clock's prices."""
+
+    flat: _Candidates
+    by_name: Mapping[str, Offer | _Candidates | None]
+    """By name of volume: the one, where nothing else is asked; None where it costs nothing at any time."""
 
 
 class _Used(msgspec.Struct):
@@ -67,6 +78,15 @@ class _Used(msgspec.Struct):
 
     offers: list[Offer]
     volumes: list[Decimal]
+
+
+class _Taken(msgspec.Struct):
+    """What a session used."""
+
+    priced: dict[str, _Used]
+    """By name of dimension."""
+    free: list[tuple[int, int]]
+    """What had no price then: the period, and the place of the dimension in ``_CONSUMED``."""
 
 
 class BulkPrices:
@@ -77,7 +97,7 @@ class BulkPrices:
         self._policy = policy
         self._is_plain = _is_plain(by, policy)
         self._by_component = policy.steps is Steps.BLOCKS
-        self._stepped = frozenset[str]() if policy.steps is Steps.NONE else _STEPPED
+        self._stepped = () if policy.steps is Steps.NONE else _CONSUMED
         self._untaxed = policy.takes_silence_for_no_tax(by.tariff.party.country_code)
         self._edges_s = tuple(minute * 60 for minute in by.edges.minutes)
         """Seconds of the local day at which the clock may change a price, and then that of the next day."""
@@ -97,81 +117,106 @@ class BulkPrices:
         if usage.currency != by.tariff.currency or not is_valid(by.tariff, usage.start):
             return None
         with localcontext(EXACT):
-            used = self._used(usage)
-            if not used:
+            taken = self._taken(usage)
+            if taken is None:
                 return None
-            timed = "PARKING_TIME" if "PARKING_TIME" in used else "TIME"
-            for name in self._stepped & used.keys():
+            priced = taken.priced
+            timed = "PARKING_TIME" if "PARKING_TIME" in priced else "TIME"
+            for name in self._stepped:
+                used = priced.get(name)
+                if used is None:
+                    continue
                 if self._by_component:
-                    _step_each(name, used[name])
+                    _step_each(name, used)
                 elif name in ("ENERGY", timed):
-                    _step(name, used[name], range(len(used[name].volumes)))
-            sums = {PART_OF[_PRICED[name]]: self._sum(some) for name, some in used.items()}
-            if max([one.net.adjusted() for one in sums.values()]) > _LARGE:
-                return None
-            return cost_of(sums, by, self._policy, [])
+                    _step(name, used, range(len(used.volumes)))
+            sums = {_PART[name]: self._sum(used) for name, used in priced.items()}
+            for one in sums.values():
+                if one.net.adjusted() > _LARGE:
+                    return None
+            return cost_of(sums, by, self._policy, _notes(taken.free, usage) if taken.free else [])
 
-    def _used(self, usage: Usage) -> dict[str, _Used] | None:
-        """Every priced volume by the name of its dimension."""
+    def _taken(self, usage: Usage) -> _Taken | None:
+        """What the session used, each at its price; None where it is not plain."""
         marks = _marks(usage)
         offset_s = None if marks is None else _offset_between(usage.time_zone, marks[0], marks[-1])
         if marks is None or offset_s is None:
             return None
-        used: dict[str, _Used] = {}
-        energy, named = _ZERO, self._by.tariff.id.upper()
-        seconds_edges, energy_edges = self._by.edges.seconds, self._by.edges.energies
+        taken = _Taken({}, [])
+        priced, seconds_edges = taken.priced, self._by.edges.seconds
+        energy, energy_edges = _ZERO, self._by.edges.energies
+        span, first_s, span_end_s = None, marks[0], marks[0]
         for index, period in enumerate(usage.periods):
-            if period.tariff_id is not None and period.tariff_id.upper() != named:
+            begin_s, end_s, dimensions = marks[index], marks[index + 1], period.dimensions
+            if span is None or begin_s >= span_end_s:
+                span, length_s = self._span_at(begin_s + offset_s, period, usage)
+                span_end_s = begin_s + length_s
+            if end_s > span_end_s or self._is_strange(period):
                 return None
-            if len({one.type for one in period.dimensions}) < len(period.dimensions):
-                return None  # Of a volume told twice the last counts.
-            begin_s, length_s = marks[index], marks[index + 1] - marks[index]
-            elapsed_s = begin_s - marks[0]
-            day, second = divmod(begin_s + offset_s, _DAY_S)
-            passed = bisect_right(self._edges_s, second)
-            if self._next_s[passed] - second < length_s:
-                return None
+            elapsed_s = begin_s - first_s
             for seconds in seconds_edges:
-                if elapsed_s < seconds < elapsed_s + length_s:
+                if elapsed_s < seconds < end_s - first_s:
                     return None
-            span = self._spans.get((day % 7, passed))
-            if span is None:
-                local = period.start_date_time.astimezone(zone_named(usage.time_zone))
-                span = self._spans[day % 7, passed] = self._span(local)
-            if "FLAT" not in used and (offer := _first(span["FLAT"], energy, elapsed_s)):
-                used["FLAT"] = _Used([offer], [_ONE])
-            taken = _ZERO
-            for one in period.dimensions:
+            if span.flat and "FLAT" not in priced:
+                offer = _first(span.flat, energy, elapsed_s)
+                if offer is not None:
+                    priced["FLAT"] = _Used([offer], [_ONE])
+            added = _ZERO
+            for one in dimensions:
                 name, volume = one.type, one.volume
-                if volume.is_signed() or name not in span or name == "FLAT":
+                offers = span.by_name.get(name, _STRANGE)
+                if offers is _STRANGE or volume.is_signed():
                     return None
-                if name == "ENERGY":
-                    taken = volume
-                candidates = span[name]
-                if candidates is None or not volume:
+                if not volume:
                     continue
-                offer = _first(candidates, energy, elapsed_s)
+                if name == "ENERGY":
+                    added = volume
+                if offers is None:
+                    continue
+                offer = offers if isinstance(offers, Offer) else _first(offers, energy, elapsed_s)
+                used = priced.get(name)
                 if offer is None:
-                    return None
-                known = used.get(name)
-                if known is None:
-                    used[name] = _Used([offer], [volume])
+                    taken.free.append((index, _CONSUMED.index(name)))
+                elif used is None:
+                    priced[name] = _Used([offer], [volume])
                 else:
-                    known.offers.append(offer)
-                    known.volumes.append(volume)
-            for bound in energy_edges:
-                if energy < bound < energy + taken:
-                    return None
-            energy += taken
-        return used
+                    used.offers.append(offer)
+                    used.volumes.append(volume)
+            if energy_edges:
+                for bound in energy_edges:
+                    if energy < bound < energy + added:
+                        return None
+                energy += added
+        return taken
+
+    def _is_strange(self, period: ChargingPeriod) -> bool:
+        """Does it name another tariff, or tell a volume twice (of which the last counts)?"""
+        named = period.tariff_id
+        if named is not None and named.upper() != self._by.tariff.id.upper():
+            return True
+        dimensions = period.dimensions
+        if len(dimensions) == 2:
+            return dimensions[0].type == dimensions[1].type
+        return len({one.type for one in dimensions}) < len(dimensions)
+
+    def _span_at(self, local_s: int, period: ChargingPeriod, usage: Usage) -> tuple[_Span, int]:
+        """The stretch of the week that a period begins in, and how many seconds are left of it."""
+        day, second = divmod(local_s, _DAY_S)
+        passed = bisect_right(self._edges_s, second)
+        span = self._spans.get((day % 7, passed))
+        if span is None:
+            local = period.start_date_time.astimezone(zone_named(usage.time_zone))
+            span = self._spans[day % 7, passed] = self._span(local)
+        return span, self._next_s[passed] - second
 
     def _span(self, local: datetime) -> _Span:
         now = Situation(local, _ZERO, 0, {})
-        found: dict[str, _Candidates | None] = dict.fromkeys(_IGNORED)
-        for name, dimension in _PRICED.items():
-            offers = self._by.session.get(dimension)
-            found[name] = None if offers is None else _allowed(offers, now)
-        return found
+        found: dict[str, Offer | _Candidates | None] = dict.fromkeys(_IGNORED)
+        for name in _CONSUMED:
+            offers = self._by.session.get(_PRICED[name])
+            allowed = None if offers is None else _allowed(offers, now)
+            found[name] = allowed[0][0] if allowed and not allowed[0][1] else allowed
+        return _Span(_allowed(self._by.session.get(Dimension.FLAT, ()), now), found)
 
     def _sum(self, used: _Used) -> Sum:
         """Add up exactly, tax by rate, as ``summed`` does of prices without tax (rules 12, A19)."""
@@ -189,6 +234,11 @@ class BulkPrices:
         return Sum(net, {} if not net or self._untaxed else None)
 
 
+def _notes(free: list[tuple[int, int]], usage: Usage) -> list[str]:
+    """Of what was free when nothing matched, in the order of ``price``."""
+    return [note_free(_CONSUMED[n], usage.periods[index].start_date_time) for index, n in sorted(free)]
+
+
 def _step_each(name: str, used: _Used) -> None:
     """Bring what each price component was charged for to its own steps."""
     elements = [offer.element for offer in used.offers]
@@ -203,7 +253,7 @@ def _step(name: str, used: _Used, group: Sequence[int]) -> None:
     if step <= 0:
         return
     per_unit = 1000 if name == "ENERGY" else 3600
-    volumes = [used.volumes[n] for n in group]
+    volumes = used.volumes if len(group) == len(used.volumes) else [used.volumes[n] for n in group]
     _, billed = units_billed(volumes, step, per_unit)
     surplus = billed / per_unit - sum(volumes, _ZERO)
     if surplus:
@@ -236,8 +286,8 @@ def _allowed(offers: Sequence[Offer], now: Situation) -> _Candidates:
     return tuple(allowed)
 
 
-def _first(candidates: _Candidates | None, energy: Decimal, elapsed_s: int) -> Offer | None:
-    for offer, rest in candidates or ():
+def _first(candidates: _Candidates, energy: Decimal, elapsed_s: int) -> Offer | None:
+    for offer, rest in candidates:
         if not rest:
             return offer
         now = Situation(_EPOCH, energy, elapsed_s, {})  # The clock has been asked.
@@ -248,11 +298,20 @@ def _first(candidates: _Candidates | None, energy: Decimal, elapsed_s: int) -> O
 
 def _marks(usage: Usage) -> list[int] | None:
     """Where periods begin, and the last ends, in seconds since 1970; None if not all are whole."""
-    marks: list[int] = []
-    for at in (*[period.start_date_time for period in usage.periods], usage.end):
-        if at.microsecond:
+    first = usage.periods[0].start_date_time
+    if first.microsecond:
+        return None
+    first_s = int(first.timestamp())
+    marks = [first_s]
+    for period in usage.periods[1:]:
+        passed = period.start_date_time - first
+        if passed.microseconds:
             return None
-        marks.append(int(at.timestamp()))
+        marks.append(first_s + passed.days * _DAY_S + passed.seconds)
+    passed = usage.end - first
+    if passed.microseconds:
+        return None
+    marks.append(first_s + passed.days * _DAY_S + passed.seconds)
     return marks
 
 

@@ -109,7 +109,10 @@ def _step(charges: list[Charge], group: list[int]) -> None:
 
 def units_billed(measured: Sequence[Decimal], step: int, per_unit: int) -> tuple[Decimal, Decimal]:
     """Wh or seconds of these volumes: as measured, and as billed by this step."""
-    units = sum([_units(volume, per_unit) for volume in measured], _ZERO)
+    if per_unit == 1000:
+        units = sum(measured, _ZERO) * 1000
+    else:
+        units = sum([_whole_seconds(volume) for volume in measured], _ZERO)
     return units, (units / step).to_integral_value(ROUND_CEILING) * step
 
 
@@ -118,13 +121,11 @@ def with_surplus(volume: Decimal, surplus: Decimal) -> Decimal:
     return (volume + surplus).quantize(_QUANTUM).normalize()
 
 
-def _units(volume: Decimal, per_unit: int) -> Decimal:
-    """Wh or seconds. An hour of four decimals is up to 0.36 s off: such a one is the whole second (A15)."""
-    units = volume * per_unit
-    if per_unit == 3600:
-        whole = units.to_integral_value()
-        return whole if abs(units - whole) <= _SNAP_S else units
-    return units
+def _whole_seconds(hours: Decimal) -> Decimal:
+    """In seconds. An hour of four decimals is up to 0.36 s off: such a one is the whole second (A15)."""
+    seconds = hours * 3600
+    whole = seconds.to_integral_value()
+    return whole if whole == seconds or abs(seconds - whole) <= _SNAP_S else seconds
 
 
 def _plain(number: Decimal) -> str:

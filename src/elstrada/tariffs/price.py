@@ -225,7 +225,12 @@ def _note_free(
             f"{dimension} is free from {at}: the one element that prices all has no price for it (A18)"
         )
     elif dimension in offers:
-        notes.append(f"{dimension} is free from {at}: no element for it matches then (rule 7)")
+        notes.append(note_free(dimension, period.start_date_time))
+
+
+def note_free(dimension: str, at: datetime) -> str:
+    """What is said of a volume for which no element matches at the time."""
+    return f"{dimension} is free from {at.isoformat()}: no element for it matches then (rule 7)"
 
 
 def _doubts(by: PriceList, volumes: dict[str, Decimal], period: ChargingPeriod) -> Iterator[str]:
