@@ -22,7 +22,7 @@ from elstrada.model.quantity import MeterSample, Reading
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, Tariff, TariffElement, TariffRestrictions
 from elstrada.tariffs.compile import compiled
-from elstrada.tariffs.levels import band, crossings
+from elstrada.tariffs.levels import band, crossings, thousandths
 from elstrada.tariffs.segment import Cutter
 
 SECOND = timedelta(seconds=1)
@@ -131,7 +131,11 @@ def test_between_two_crossings_a_level_never_passes_the_bound(
         at += seconds * SECOND
         levels.append(Level(at, value * 1000))
     end, start = at + 5 * SECOND, START + begin * SECOND
-    marks = [start, *(one for one in crossings(levels, [Decimal(bound)]) if start < one < end), end]
+    marks = [
+        start,
+        *(one for one in crossings(levels, thousandths([Decimal(bound)])) if start < one < end),
+        end,
+    ]
     for low, high in pairwise(marks):
         found = [
             band(levels, low + n * SECOND, low + (n + 1) * SECOND) for n in range((high - low) // SECOND)

@@ -16,19 +16,23 @@ from elstrada.model.measured import Level
 _SECOND = timedelta(seconds=1)
 
 
-def crossings(levels: Sequence[Level], bounds: Iterable[Decimal]) -> Iterator[datetime]:
-    """The first instants at which a level is at or above a bound after it was below, or the other way.
+def thousandths(bounds: Iterable[Decimal]) -> tuple[int, ...]:
+    """Bounds in kW or A as the least whole W or mA at or above them."""
+    return tuple(int(bound.scaleb(3).to_integral_value(ROUND_CEILING)) for bound in bounds)
+
+
+def crossings(levels: Sequence[Level], edges: Sequence[int]) -> Iterator[datetime]:
+    """The first instants at which a level is at or above an edge after it was below, or the other way.
 
     Args:
         levels: in time order.
-        bounds: kW or A.
+        edges: W or mA, as the levels.
     """
-    edges = [int(bound.scaleb(3).to_integral_value(ROUND_CEILING)) for bound in bounds]
     for before, after in pairwise(levels):
-        seconds = (after.at - before.at) // _SECOND
         for edge in edges:
             if (before.value < edge) is (after.value < edge):
                 continue
+            seconds = (after.at - before.at) // _SECOND
             rise = abs(after.value - before.value)
             if before.value < edge:
                 passed = -(-(edge - before.value) * seconds // rise)
