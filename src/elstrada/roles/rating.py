@@ -325,6 +325,7 @@ class Rating:
             time_zone=place.location.time_zone,
             currency=tariff.currency,
             periods=(),
+            cut=True,
         )
         segments = Cutter(by, told.start, usage.time_zone).take(told.measured).segments()
         usage = _up_to(usage, segments, by, told.end, terms.booked_until)

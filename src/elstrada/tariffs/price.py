@@ -138,7 +138,8 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
             notes.extend(_doubts(by, volumes, period))
         if not reserved:
             taken = volumes.get("ENERGY", _ZERO)
-            _note_span(by, now, end, taken, origin, notes)
+            if not usage.cut:
+                _note_span(by, now, end, taken, origin, notes)
             energy += taken
             if taken < 0:
                 returned -= taken

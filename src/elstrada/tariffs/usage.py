@@ -62,6 +62,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     periods: tuple[ChargingPeriod, ...]
     """In time order; each lasts until the next or the end."""
+    cut: bool = False
+    """The periods were cut by the tariff they name, so that each has one price (rule 18)."""
     reservation_expired: bool = False
     """The reservation was never used (the CDR itself cannot say so)."""
     booked: bool = False
