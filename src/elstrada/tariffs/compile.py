@@ -59,12 +59,17 @@ class PriceList(msgspec.Struct, frozen=True):
     expired: Offers
     """For a reservation nobody used."""
     edges: Edges
-    banded: bool
-    """Some price depends on power or current."""
+    bands: tuple[tuple[int, TariffRestrictions], ...] = ()
+    """Elements whose prices depend on power or current, with what they ask for."""
     bookings: tuple[int, ...] = ()
     """Elements that say what a booking costs."""
     of_bookings: Mapping[str, Offers] = MappingProxyType({})
     """What they offer, by what they are for: BOOKING, BOOKING_EXPIRES and so on."""
+
+    @property
+    def banded(self) -> bool:
+        """Some price depends on power or current."""
+        return bool(self.bands)
 
     @property
     def name(self) -> str:
@@ -100,7 +105,7 @@ def compiled(tariff: Tariff) -> PriceList:
             powers=tuple(sorted({p for rule in rules for p in rule.powers})),
             currents=tuple(sorted({c for rule in rules for c in rule.currents})),
         ),
-        banded=any(_has_band(offer.limits) for offer in for_session),
+        bands=_bands(_by_dimension(for_session)),
         bookings=bookings,
         of_bookings=_by_purpose(of_bookings) if of_bookings else MappingProxyType({}),
     )
@@ -154,7 +159,11 @@ def _is_of_booking(offer: Offer) -> bool:
     return offer.limits is not None and offer.limits.booking is not None
 
 
-def _has_band(limits: TariffRestrictions | None) -> bool:
-    return limits is not None and not (
-        limits.min_power is limits.max_power is limits.min_current is limits.max_current is None
-    )
+def _bands(offers: Offers) -> tuple[tuple[int, TariffRestrictions], ...]:
+    """Each element once, in the order in which its dimensions are priced."""
+    limits = {offer.element: offer.limits for some in offers.values() for offer in some if offer.limits}
+    return tuple((element, one) for element, one in limits.items() if _has_band(one))
+
+
+def _has_band(limits: TariffRestrictions) -> bool:
+    return not (limits.min_power is limits.max_power is limits.min_current is limits.max_current is None)

@@ -236,10 +236,7 @@ def note_free(dimension: str, at: datetime) -> str:
 
 def _doubts(by: PriceList, volumes: dict[str, Decimal], period: ChargingPeriod) -> Iterator[str]:
     """Notes on the limits of the elements, each element's once."""
-    limits = {
-        offer.element: offer.limits for offers in by.session.values() for offer in offers if offer.limits
-    }
-    for element, one in limits.items():
+    for element, one in by.bands:
         for doubt in doubts(one, volumes):
             yield f"period at {period.start_date_time.isoformat()}, element {element}: {doubt}"
 

@@ -137,6 +137,8 @@ def doubts(limits: TariffRestrictions, volumes: Mapping[str, Decimal]) -> tuple[
         ("POWER", limits.min_power, limits.max_power),
         ("CURRENT", limits.min_current, limits.max_current),
     ):
+        if least is most is None:
+            continue
         low, high = volumes.get(f"MIN_{name}"), volumes.get(f"MAX_{name}")
         for bound, volume, kind in ((least, low, "MIN"), (most, high, "MAX")):
             if bound is None:

@@ -369,21 +369,17 @@ class _Joined(NamedTuple):
 
     def with_piece(self, piece: Piece) -> _Joined:
         """Volumes add up, limits widen, and a limit that one of the pieces lacks is left out."""
-        volumes = {
-            name: self._with_volume(name, volume, piece.volumes.get(name))
-            for name, volume in self.volumes.items()
-            if name in _EXTENSIVE or name in piece.volumes
-        }
-        new = {name: volume for name, volume in piece.volumes.items() if name in _EXTENSIVE}
-        return _Joined(self.start, volumes | {n: volume for n, volume in new.items() if n not in volumes})
-
-    @staticmethod
-    def _with_volume(name: str, volume: Decimal, other: Decimal | None) -> Decimal:
-        if other is None:
-            return volume
-        if name in _EXTENSIVE:
-            return volume + other
-        return min(volume, other) if name.startswith("MIN_") else max(volume, other)
+        others, volumes = piece.volumes, dict[str, Decimal]()
+        for name, volume in self.volumes.items():
+            other = others.get(name)
+            if name in _EXTENSIVE:
+                volumes[name] = volume if other is None else volume + other
+            elif other is not None:
+                volumes[name] = min(volume, other) if name.startswith("MIN_") else max(volume, other)
+        for name, other in others.items():
+            if name in _EXTENSIVE and name not in volumes:
+                volumes[name] = other
+        return _Joined(self.start, volumes)
 
     def period(self, tariff_id: str) -> ChargingPeriod:
         dimensions = tuple(PeriodDimension(name, volume) for name, volume in self.volumes.items())
