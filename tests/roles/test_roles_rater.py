@@ -32,7 +32,14 @@ from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.quantity import MeterSample
 from elstrada.model.reckoning import Reckoning, StationCost, StationPrice
 from elstrada.model.settlement import Settlement
-from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
+from elstrada.model.tariff import (
+    Dimension,
+    PriceComponent,
+    PriceLimit,
+    Tariff,
+    TariffElement,
+    TariffRestrictions,
+)
 from elstrada.roles.rater import CODE, DISAGREES, NAME, WITHHELD, Rater
 from elstrada.roles.settlements import NEGATIVE, UNPLACED
 from elstrada.spine import tables as t
@@ -297,6 +304,57 @@ def test_a_session_that_cannot_be_priced_is_a_finding_and_never_zero(
         await spine.commit(await Rater(spine).again(OWNER, "s1"))
         assert await cdr_of(spine) is not None
         assert await finding(spine) is None
+
+    run(scene())
+
+
+def test_an_element_for_ever_is_one_that_does_not_end() -> None:
+    """A duration that no calendar reaches must not stop the rating of everybody's sessions."""
+    usual = tariff("T", "4")
+    ever = TariffElement(
+        (PriceComponent(Dimension.TIME, Decimal(10), Decimal(25)),),
+        TariffRestrictions(min_duration=-(10**13), max_duration=10**13),
+    )
+
+    async def scene() -> Cdr | None:
+        offered = msgspec.structs.replace(usual, elements=(*usual.elements, ever))
+        spine = await spine_with(*ALL[:2], put_tariff(offered), facts=session())
+        await rate(spine)
+        return await cdr_of(spine)
+
+    cdr = run(scene())
+    assert cdr is not None
+    assert cdr.total_time_cost is not None
+    assert cdr.total_time_cost.before_taxes == 10
+
+
+@pytest.mark.parametrize("name", ["price", "vat", "min_price"])
+def test_a_price_beyond_reckoning_is_a_finding_and_stops_nobody_elses_cdr(name: str) -> None:
+    usual, huge = tariff("T", "4"), Decimal("1E+26")
+    change: dict[str, object] = {name: PriceLimit(huge)}
+    if name in ("price", "vat"):
+        component = PriceComponent(Dimension.ENERGY, Decimal(4), Decimal(25))
+        element = TariffElement((msgspec.structs.replace(component, **{name: huge}),))
+        change = {"elements": (element,)}
+
+    async def scene() -> None:
+        other = session("s2", at=START + timedelta(hours=2))
+        # The second is of a token with a tariff of its own, which is sound.
+        begun = msgspec.structs.replace(other[0], tariff_id="OWN")
+        offered = msgspec.structs.replace(usual, **change)
+        spine = await spine_with(
+            *ALL[:2],
+            put_tariff(offered),
+            put_tariff(tariff("OWN", "3")),
+            facts=(*session(), begun, *other[1:]),
+        )
+        await rate(spine)
+        assert await cdr_of(spine, "s2") is not None
+        assert await cdr_of(spine) is None
+        found = await finding(spine)
+        assert found is not None
+        assert "tariff SE*ELS*T" in str(found["sample"])
+        assert "1E+26" in str(found["sample"])
 
     run(scene())
 

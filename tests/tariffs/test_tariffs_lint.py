@@ -247,6 +247,17 @@ def test_dates_at_the_ends_of_the_calendar_are_looked_at_like_any_other(
     ]
 
 
+@pytest.mark.parametrize("number", ["1E+15", "-1E+15"])
+def test_a_number_beyond_reckoning_is_found_at_its_place(number: str) -> None:
+    one = tariff(element({**ENERGY, "price": number}), LAST, min_price={"before_taxes": number})
+    found = [(finding.place, finding.code) for finding in lint(one) if finding.code is Code.UNREADABLE]
+    assert [place for place, _ in found] == [
+        "min_price.before_taxes",
+        "elements[0].price_components[0].price",
+    ]
+    assert Code.UNREADABLE not in codes(lint(tariff(element({**ENERGY, "price": "999999999999999"}), LAST)))
+
+
 def test_a_price_of_an_expired_reservation_does_not_hide_that_of_a_used_one() -> None:
     """Rule 15: RESERVATION stands in for what RESERVATION_EXPIRES lacks."""
     one = tariff(

@@ -200,7 +200,9 @@ def _cuts(
         return []
     cuts: dict[datetime, Decimal] = {}
     by_clock = _clock_changes(by.edges.minutes, start, end, zone) if by.edges.minutes else ()
-    for at in (*by_clock, *(origin + timedelta(seconds=s) for s in by.edges.seconds)):
+    until = (end - origin) // _SECOND  # A limit may lie beyond the calendar.
+    by_duration = (origin + timedelta(seconds=s) for s in by.edges.seconds if 0 < s <= until)
+    for at in (*by_clock, *by_duration):
         if start < at < end:
             share = taken * ((at - start) // _SECOND) / length
             cuts[at] = share.quantize(_EXTENSIVE["ENERGY"], ROUND_HALF_EVEN)
