@@ -227,8 +227,8 @@ def test_a_price_may_change_with_the_end_of_a_period_and_not_a_second_before(
         assert any("A1" in note for note in price_with(usage, [by]).notes) is not in_bulk
 
 
-def test_a_volume_told_twice_is_not_added_up() -> None:
-    """The last counts, even if it is nothing."""
+def test_a_volume_told_twice_is_left_to_price_which_adds_it_up() -> None:
+    """As the checks of a CDR do (V14)."""
     usual = two_quarters()
     first, second = usual.periods
     twice = msgspec.structs.replace(
@@ -236,7 +236,7 @@ def test_a_volume_told_twice_is_not_added_up() -> None:
     )
     usage = msgspec.structs.replace(usual, periods=(twice, second))
     assert BulkPrices(compiled(TARIFF), Policy()).cost(usage) is None
-    assert price_with(usage, [compiled(TARIFF)]).total.before_taxes == Decimal("4.00")
+    assert price_with(usage, [compiled(TARIFF)]).total == price_with(usual, [compiled(TARIFF)]).total
 
 
 TARIFF = Tariff(

@@ -13,7 +13,7 @@ The text names the elements and the volumes, and leaves their meeting open. Read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -32,8 +32,6 @@ _ONE = Decimal(1)
 _FOUR_DECIMALS = Decimal("0.0001")
 _BOOKING, _EXPIRES, _OVERTIME = "BOOKING", "BOOKING_EXPIRES", "BOOKING_OVERTIME"
 _CANCELED = "BOOKING_CANCELLATION_FEES"
-_OF_BOOKINGS = frozenset({"RESERVATION_TIME", "RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
-_OF_SESSIONS = frozenset({"ENERGY", "TIME", "PARKING_TIME"})
 
 
 class BookingCharges(msgspec.Struct):
@@ -123,8 +121,3 @@ def _with_hours_after(instant: datetime, period: ChargingPeriod, end: datetime) 
     hours = (Decimal(seconds) / 3600).quantize(_FOUR_DECIMALS)
     dimensions = (*period.dimensions, PeriodDimension("RESERVATION_OVERTIME", hours))
     return msgspec.structs.replace(period, dimensions=dimensions)
-
-
-def is_apart(told: Set[str]) -> bool:
-    """Is a booking all that a period of these volumes tells of?"""
-    return bool(told & _OF_BOOKINGS) and not told & _OF_SESSIONS

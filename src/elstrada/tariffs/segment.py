@@ -20,12 +20,12 @@ from elstrada.tariffs.compile import PriceList, best
 from elstrada.tariffs.levels import band, crossings
 from elstrada.tariffs.policy import EXACT
 from elstrada.tariffs.restrictions import Situation
-from elstrada.tariffs.usage import Usage, zone_named
+from elstrada.tariffs.usage import SUMMED, Usage, both, volumes_of, zone_named
 
 _ZERO = Decimal(0)
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
-_EXTENSIVE = {"ENERGY": Decimal("0.001"), "TIME": Decimal("0.0001"), "PARKING_TIME": Decimal("0.0001")}
+_EXTENSIVE = dict.fromkeys(sorted(SUMMED), Decimal("0.0001")) | {"ENERGY": Decimal("0.001")}
 """Volumes that a cut shares out, with the precision of a share: whole Wh, and OCPI's four decimals."""
 MAX_DAYS = 400
 """Days of one period looked at for changes of the clock's prices; no session lasts longer."""
@@ -91,7 +91,7 @@ class Cutter:
 
     def _pieces(self, measured: Measured) -> Iterator[Piece]:
         period, end = measured.period, measured.end
-        volumes = {one.type: one.volume for one in period.dimensions}
+        volumes = volumes_of(period)
         taken, start = volumes.get("ENERGY", _ZERO), period.start_date_time
         cuts = _cuts(self._by, start, end, self._energy, taken, self._origin, self._zone)
         if measured.untold:
@@ -328,11 +328,7 @@ class _Joined(NamedTuple):
 
     @staticmethod
     def _with_volume(name: str, volume: Decimal, other: Decimal | None) -> Decimal:
-        if other is None:
-            return volume
-        if name in _EXTENSIVE:
-            return volume + other
-        return min(volume, other) if name.startswith("MIN_") else max(volume, other)
+        return volume if other is None else both(name, volume, other)
 
     def period(self, tariff_id: str) -> ChargingPeriod:
         dimensions = tuple(PeriodDimension(name, volume) for name, volume in self.volumes.items())
