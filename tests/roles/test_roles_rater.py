@@ -46,6 +46,10 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Row, Work
 from elstrada.spine.followers import run_follower
 from elstrada.spine.memory import MemorySpine
+from elstrada.tariffs.compile import compiled
+from elstrada.tariffs.price import price
+from elstrada.tariffs.reprice import repriced
+from elstrada.tariffs.usage import usage_of
 
 OWNER, EMSP = PartyId("SE", "ELS"), PartyId("SE", "RET")
 START = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
@@ -574,3 +578,46 @@ def test_the_cdr_of_a_booked_session_has_the_price_of_the_booking_and_of_its_ove
     assert cdr.total_cost.before_taxes == Decimal("84.00")
     told = {one.type: one.volume for one in cdr.charging_periods[-1].dimensions}
     assert told["RESERVATION_OVERTIME"] == Decimal("0.25")
+
+
+@pytest.mark.parametrize(
+    ("start", "until", "told", "reservation"),
+    [
+        (0, 45, ["0.5", "0.25"], "50.0000"),  # 20, and 45 minutes at 40 an hour.
+        (-30, 120, ["0.5", "0.5"], "60.0000"),
+        (10, 20, ["0.1667", None], "26.6680"),
+        (30, 60, [None, "0.5"], "40.0000"),
+        (60, 120, ["0", None], "20.0000"),  # Before its time by the terms, and gone before it.
+    ],
+)
+def test_a_booking_by_the_hour_is_paid_for_the_booked_hours_of_the_session(
+    start: int, until: int, told: list[str | None], reservation: str
+) -> None:
+    """OCPI bookings 1.1: RESERVATION_TIME, of each period what of it was booked."""
+    usual = tariff("T", "4")
+    fees = (PriceComponent(Dimension.FLAT, Decimal(20), Decimal(25)),)
+    fees += (PriceComponent(Dimension.TIME, Decimal(40), Decimal(25), 0),)
+    booking = TariffElement(fees, TariffRestrictions(booking="BOOKING"))
+    offered = msgspec.structs.replace(usual, elements=(booking, *usual.elements))
+    period = Period(START + timedelta(minutes=start), START + timedelta(minutes=until))
+    made = booked(until=period.end)
+    made = msgspec.structs.replace(made, booked=msgspec.structs.replace(made.booked, period=period))
+
+    async def scenario() -> tuple[Cdr | None, Row | None]:
+        spine = await spine_with(*ALL[:2], put_tariff(offered), facts=session())
+        await spine.commit(Work((Append(bookings_stream(OWNER, "L1"), 0, (made,)),)))
+        await rate(spine)
+        return await cdr_of(spine), await spine.get(t.finding, source="session:SE*ELS/s1", code=WITHHELD)
+
+    cdr, withheld = run(scenario())
+    assert withheld is None
+    assert cdr is not None
+    volumes = [{one.type: one.volume for one in period.dimensions} for period in cdr.charging_periods]
+    assert [one.get("RESERVATION_TIME") for one in volumes] == [
+        None if hours is None else Decimal(hours) for hours in told
+    ]
+    assert cdr.total_reservation_cost is not None
+    assert cdr.total_reservation_cost.before_taxes == Decimal(reservation)
+    # 6 kWh at 4, and 5 at 6 after 17:00: what was charged meanwhile is not in the booking.
+    assert cdr.total_cost.before_taxes == Decimal(reservation).quantize(Decimal("0.01")) + 54
+    assert price(usage_of(cdr), cdr.tariffs).total == cdr.total_cost == repriced(cdr, compiled(offered)).total
