@@ -15,6 +15,8 @@ from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
 from elstrada.roles.rerating import Rerating
 from elstrada.tariffs.compile import compiled
+from elstrada.tariffs.explain import explain, steps
+from elstrada.tariffs.phrases import BOOKS, Tongue
 from elstrada.tariffs.price import price
 from elstrada.tariffs.reprice import repriced
 from elstrada.tariffs.segment import split
@@ -62,6 +64,40 @@ def test_a_period_that_was_reserved_and_charged_in_pays_for_both(booked: bool) -
     assert cost.reservation is not None
     assert cost.reservation.before_taxes == 9  # 5, and 0.4 h at 10.
     assert cost.total.before_taxes == 9 + 1 + 4 * 3 + 6
+
+
+@pytest.mark.parametrize(
+    ("tongue", "lines"),
+    [
+        (
+            "en",
+            [
+                "reservation, once 5.00 SEK",
+                "0:24:00 reserved at 10.00 SEK/h",
+                "0:30:00 charging at 6.00 SEK/h",
+            ],
+        ),
+        (
+            "sv",
+            ["reservation, en gång 5,00 SEK", "0:24:00 reserverat à 10,00 SEK/h", "0:30:00 laddning à 6,00"],
+        ),
+        (
+            "it",
+            ["prenotazione, una volta 5,00", "0:24:00 di prenotazione a 10,00", "0:30:00 di ricarica a 6,00"],
+        ),
+    ],
+)
+def test_what_was_reserved_is_not_told_as_charging(tongue: str, lines: list[str]) -> None:
+    offered = tariff(RESERVED, element((TIME, 6)))
+    cost = price(usage([*CHARGED, ("RESERVATION_TIME", "0.4")]), [offered])
+    told = explain(cost, "Europe/Stockholm", BOOKS[Tongue(tongue)], [offered])
+    found = [line.partition("  ")[2] for line in told[:6:2]]
+    assert all(line.startswith(start) for line, start in zip(found, lines, strict=True)), found
+    assert [(step.dimension, step.reserved) for step in steps(cost)] == [
+        ("FLAT", True),
+        ("TIME", True),
+        ("TIME", False),
+    ]
 
 
 def test_durations_and_energy_of_a_session_count_what_was_used_while_it_was_reserved() -> None:
