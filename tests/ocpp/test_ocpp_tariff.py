@@ -250,6 +250,19 @@ def test_what_is_lost_is_left_out_and_not_sent_as_something_else() -> None:
     assert [one["priceKwh"] for one in document["energy"]["prices"]] == [2]
 
 
+@pytest.mark.parametrize(
+    "purpose", ["BOOKING", "BOOKING_EXPIRES", "BOOKING_CANCELLATION_FEES", "BOOKING_OVERTIME"]
+)
+def test_what_a_booking_costs_is_not_told_as_the_price_of_every_session(purpose: str) -> None:
+    """OCPI bookings 1.1; a station of 2.1 knows reservations and no bookings."""
+    fee = PriceComponent(Dimension.FLAT, Decimal(20), VAT)
+    booked = TariffElement((fee, energy("9")), TariffRestrictions(booking=purpose))
+    usual = TariffElement((energy("1"),))
+    assert lost(tariff(booked, usual)) == [("/elements/0/restrictions/booking", True)]
+    told, expected = said(tariff(booked, usual)), said(tariff(usual))
+    assert told == expected
+
+
 def test_what_a_station_may_bound_is_told() -> None:
     """I07.FR.02, I07.FR.03."""
     night = TariffElement((energy("2"),), TariffRestrictions(start_time="22:00"))

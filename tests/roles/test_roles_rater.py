@@ -32,13 +32,24 @@ from elstrada.model.notices import Notice, NoticeKind
 from elstrada.model.quantity import MeterSample
 from elstrada.model.reckoning import Reckoning, StationCost, StationPrice
 from elstrada.model.settlement import Settlement
-from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
+from elstrada.model.tariff import (
+    Dimension,
+    PriceComponent,
+    PriceLimit,
+    Tariff,
+    TariffElement,
+    TariffRestrictions,
+)
 from elstrada.roles.rater import CODE, DISAGREES, NAME, WITHHELD, Rater
 from elstrada.roles.settlements import NEGATIVE, UNPLACED
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Row, Work
 from elstrada.spine.followers import run_follower
 from elstrada.spine.memory import MemorySpine
+from elstrada.tariffs.compile import compiled
+from elstrada.tariffs.price import price
+from elstrada.tariffs.reprice import repriced
+from elstrada.tariffs.usage import usage_of
 
 OWNER, EMSP = PartyId("SE", "ELS"), PartyId("SE", "RET")
 START = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
@@ -301,6 +312,57 @@ def test_a_session_that_cannot_be_priced_is_a_finding_and_never_zero(
     run(scene())
 
 
+def test_an_element_for_ever_is_one_that_does_not_end() -> None:
+    """A duration that no calendar reaches must not stop the rating of everybody's sessions."""
+    usual = tariff("T", "4")
+    ever = TariffElement(
+        (PriceComponent(Dimension.TIME, Decimal(10), Decimal(25)),),
+        TariffRestrictions(min_duration=-(10**13), max_duration=10**13),
+    )
+
+    async def scene() -> Cdr | None:
+        offered = msgspec.structs.replace(usual, elements=(*usual.elements, ever))
+        spine = await spine_with(*ALL[:2], put_tariff(offered), facts=session())
+        await rate(spine)
+        return await cdr_of(spine)
+
+    cdr = run(scene())
+    assert cdr is not None
+    assert cdr.total_time_cost is not None
+    assert cdr.total_time_cost.before_taxes == 10
+
+
+@pytest.mark.parametrize("name", ["price", "vat", "min_price"])
+def test_a_price_beyond_reckoning_is_a_finding_and_stops_nobody_elses_cdr(name: str) -> None:
+    usual, huge = tariff("T", "4"), Decimal("1E+26")
+    change: dict[str, object] = {name: PriceLimit(huge)}
+    if name in ("price", "vat"):
+        component = PriceComponent(Dimension.ENERGY, Decimal(4), Decimal(25))
+        element = TariffElement((msgspec.structs.replace(component, **{name: huge}),))
+        change = {"elements": (element,)}
+
+    async def scene() -> None:
+        other = session("s2", at=START + timedelta(hours=2))
+        # The second is of a token with a tariff of its own, which is sound.
+        begun = msgspec.structs.replace(other[0], tariff_id="OWN")
+        offered = msgspec.structs.replace(usual, **change)
+        spine = await spine_with(
+            *ALL[:2],
+            put_tariff(offered),
+            put_tariff(tariff("OWN", "3")),
+            facts=(*session(), begun, *other[1:]),
+        )
+        await rate(spine)
+        assert await cdr_of(spine, "s2") is not None
+        assert await cdr_of(spine) is None
+        found = await finding(spine)
+        assert found is not None
+        assert "tariff SE*ELS*T" in str(found["sample"])
+        assert "1E+26" in str(found["sample"])
+
+    run(scene())
+
+
 def test_ad_hoc_tariffs_are_for_those_whom_nobody_knows() -> None:
     async def price(token_party: PartyId | None) -> Decimal:
         both = (put_tariff(tariff("A", "9", "AD_HOC_PAYMENT")), put_tariff(tariff("T", "4", "REGULAR")))
@@ -516,3 +578,46 @@ def test_the_cdr_of_a_booked_session_has_the_price_of_the_booking_and_of_its_ove
     assert cdr.total_cost.before_taxes == Decimal("84.00")
     told = {one.type: one.volume for one in cdr.charging_periods[-1].dimensions}
     assert told["RESERVATION_OVERTIME"] == Decimal("0.25")
+
+
+@pytest.mark.parametrize(
+    ("start", "until", "told", "reservation"),
+    [
+        (0, 45, ["0.5", "0.25"], "50.0000"),  # 20, and 45 minutes at 40 an hour.
+        (-30, 120, ["0.5", "0.5"], "60.0000"),
+        (10, 20, ["0.1667", None], "26.6680"),
+        (30, 60, [None, "0.5"], "40.0000"),
+        (60, 120, ["0", None], "20.0000"),  # Before its time by the terms, and gone before it.
+    ],
+)
+def test_a_booking_by_the_hour_is_paid_for_the_booked_hours_of_the_session(
+    start: int, until: int, told: list[str | None], reservation: str
+) -> None:
+    """OCPI bookings 1.1: RESERVATION_TIME, of each period what of it was booked."""
+    usual = tariff("T", "4")
+    fees = (PriceComponent(Dimension.FLAT, Decimal(20), Decimal(25)),)
+    fees += (PriceComponent(Dimension.TIME, Decimal(40), Decimal(25), 0),)
+    booking = TariffElement(fees, TariffRestrictions(booking="BOOKING"))
+    offered = msgspec.structs.replace(usual, elements=(booking, *usual.elements))
+    period = Period(START + timedelta(minutes=start), START + timedelta(minutes=until))
+    made = booked(until=period.end)
+    made = msgspec.structs.replace(made, booked=msgspec.structs.replace(made.booked, period=period))
+
+    async def scenario() -> tuple[Cdr | None, Row | None]:
+        spine = await spine_with(*ALL[:2], put_tariff(offered), facts=session())
+        await spine.commit(Work((Append(bookings_stream(OWNER, "L1"), 0, (made,)),)))
+        await rate(spine)
+        return await cdr_of(spine), await spine.get(t.finding, source="session:SE*ELS/s1", code=WITHHELD)
+
+    cdr, withheld = run(scenario())
+    assert withheld is None
+    assert cdr is not None
+    volumes = [{one.type: one.volume for one in period.dimensions} for period in cdr.charging_periods]
+    assert [one.get("RESERVATION_TIME") for one in volumes] == [
+        None if hours is None else Decimal(hours) for hours in told
+    ]
+    assert cdr.total_reservation_cost is not None
+    assert cdr.total_reservation_cost.before_taxes == Decimal(reservation)
+    # 6 kWh at 4, and 5 at 6 after 17:00: what was charged meanwhile is not in the booking.
+    assert cdr.total_cost.before_taxes == Decimal(reservation).quantize(Decimal("0.01")) + 54
+    assert price(usage_of(cdr), cdr.tariffs).total == cdr.total_cost == repriced(cdr, compiled(offered)).total

@@ -276,6 +276,32 @@ async def test_the_running_cost_of_a_booked_session_has_its_overtime_and_sees_a_
     assert found == [20, 20, 20, 20, 25, 30, 35, 20, 25, 30]
 
 
+async def test_the_running_cost_of_a_booking_by_the_hour_grows_with_the_booked_hours() -> None:
+    """As those of the final one, which is told anew beside it."""
+    by_the_hour = TariffElement(
+        (PriceComponent(Dimension.TIME, Decimal(60), None, 0),), TariffRestrictions(booking="BOOKING")
+    )
+    offered = msgspec.structs.replace(BY, elements=(by_the_hour, *BY.elements))
+    spine = MemorySpine(Noon())
+    await spine.start()
+    facts = told_by([(5, 500, 6_000, None)] * 12)
+    await spine.commit(Work((Append(STREAM, 0, tuple(facts[:2])),), writes=(*ALL, put_tariff(offered))))
+    await spine.commit(Work((Append(bookings_stream(OWNER, "L1"), 0, (booked(START + 20 * MINUTE),)),)))
+    rating, found = Rating(spine), list[Decimal]()
+    for number in range(2, 12):
+        reached = so_far(state_of(facts[:number]))
+        assert reached is not None
+        cost = await rating.so_far(OWNER, "CP1", reached, reached.ended_at)
+        assert cost == await Rating(spine).so_far(OWNER, "CP1", reached, reached.ended_at)
+        assert cost.reservation is not None
+        found.append(round(cost.reservation.before_taxes, 1))
+        if number == 8:
+            longer = Append(bookings_stream(OWNER, "L1"), 1, (booked(START + 40 * MINUTE),))
+            await spine.commit(Work((longer,)))
+        await spine.commit(Work((Append(STREAM, number, (facts[number],)),)))
+    assert found == [5, 10, 15, 20, 20, 20, 20, 40, 40, 40]
+
+
 async def test_a_tariff_that_is_mended_while_a_session_runs_is_seen_within_five_minutes() -> None:
     spine = MemorySpine(Noon())
     await spine.start()

@@ -115,35 +115,51 @@ def list_lines(
     periods = cdr["charging_periods"]
     end = when(cdr.get("end_date_time") or cdr["stop_date_time"])
     starts = [when(period["start_date_time"]) for period in periods]
-    told = [{d["type"]: d["volume"] for d in period["dimensions"]} for period in periods]
-    charging = [at for at, volumes in zip(starts, told, strict=True) if "RESERVATION_TIME" not in volumes]
+    told = [told_volumes(period["dimensions"]) for period in periods]
+    charging = [at for at, volumes in zip(starts, told, strict=True) if is_of_session(volumes)]
     lines: list[Line] = []
     energy, flats = Fraction(0), set[bool]()
     for index, (at, volumes, tariff) in enumerate(zip(starts, told, tariffs, strict=True)):
         until = starts[index + 1] if index + 1 < len(starts) else end
-        reserved = "RESERVATION_TIME" in volumes
-        origin = when(cdr["start_date_time"]) if reserved else charging[0]  # A11
         facts = dict(volumes)
         if version == "2.1.1" and "ENERGY" in volumes and "MAX_POWER" not in volumes and until > at:
             power = volumes["ENERGY"] * 3600 / Fraction(int((until - at).total_seconds()))
             facts |= {"MIN_POWER": power, "MAX_POWER": power}  # A5
-        elapsed = int((at - origin).total_seconds())
         local = at.astimezone(ZoneInfo(zone))
-        wanted = {"TIME": volumes["RESERVATION_TIME"]} if reserved else priced_volumes(volumes)
-        if reserved not in flats:
-            wanted = {"FLAT": Fraction(1), **wanted}
-        for kind, volume in wanted.items():
-            found = choose(tariff, kind, reserved, expired, local, energy, elapsed, facts, reading)
-            if found is None:
-                continue  # Free, rule 7.
-            if kind == "FLAT":
-                flats.add(reserved)  # Once, A9 and A10.
-            element, component = found
-            part = "reservation" if reserved else PARTS[kind]
-            lines.append(Line(part, kind, component, tariff, element, volume, volume))
-        if not reserved:
-            energy += volumes.get("ENERGY", 0)
+        sides: list[tuple[bool, dict[str, Fraction]]] = []
+        if "RESERVATION_TIME" in volumes:
+            sides.append((True, {"TIME": volumes["RESERVATION_TIME"]}))
+        if is_of_session(volumes):
+            sides.append((False, priced_volumes(volumes)))
+        for reserved, wanted in sides:
+            origin = when(cdr["start_date_time"]) if reserved else charging[0]  # A11
+            elapsed = int((at - origin).total_seconds())
+            if reserved not in flats:
+                wanted = {"FLAT": Fraction(1), **wanted}
+            for kind, volume in wanted.items():
+                found = choose(tariff, kind, reserved, expired, local, energy, elapsed, facts, reading)
+                if found is None:
+                    continue  # Free, rule 7.
+                if kind == "FLAT":
+                    flats.add(reserved)  # Once, A9 and A10.
+                element, component = found
+                part = "reservation" if reserved else PARTS[kind]
+                lines.append(Line(part, kind, component, tariff, element, volume, volume))
+        energy += volumes.get("ENERGY", 0)
     return lines
+
+
+def told_volumes(dimensions: list[dict[str, Any]]) -> dict[str, Fraction]:
+    """What a period used; of a volume told twice the sum."""
+    found = dict[str, Fraction]()
+    for one in dimensions:
+        found[one["type"]] = found.get(one["type"], Fraction(0)) + one["volume"]
+    return found
+
+
+def is_of_session(volumes: dict[str, Fraction]) -> bool:
+    """Is the period more than a reservation?"""
+    return "RESERVATION_TIME" not in volumes or bool(priced_volumes(volumes))
 
 
 def priced_volumes(volumes: dict[str, Fraction]) -> dict[str, Fraction]:

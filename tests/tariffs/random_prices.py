@@ -24,7 +24,7 @@ TYPES = ("REGULAR", "AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST")
 
 
 def some_cdr(random: Random, version: str) -> Document:
-    """A CDR of one to six periods, at times with a reservation before them."""
+    """A CDR of one to six periods, at times with a reservation before or in them."""
     start = random.choice(STARTS) + timedelta(minutes=random.choice([5, 15, 60]) * random.randrange(24))
     tax = random.choice(["NO", "NO", "NO", "YES", "N/A"]) if version == "2.3.0" else ""
     country = "SE" if random.random() < 0.9 else "US"
@@ -37,7 +37,8 @@ def some_cdr(random: Random, version: str) -> Document:
     if version != "2.1.1" and random.random() < 0.25:
         length_s = 60 * random.randrange(1, 90)
         reserved = {"type": "RESERVATION_TIME", "volume": hours(length_s)}
-        periods.append({"start_date_time": at(moment), "dimensions": [reserved]})
+        idle = [{"type": "ENERGY", "volume": 0}] if random.random() < 0.1 else []
+        periods.append({"start_date_time": at(moment), "dimensions": [reserved, *idle]})
         moment += timedelta(seconds=length_s)
     for _ in range(random.randrange(1, 7)):
         length_s = random.choice([900, 900, 1_800, 3_600, random.randrange(1, 9_000)])
@@ -45,6 +46,10 @@ def some_cdr(random: Random, version: str) -> Document:
             "start_date_time": at(moment),
             "dimensions": some_volumes(random, version, length_s),
         }
+        if version != "2.1.1" and random.random() < 0.05:
+            period["dimensions"].append({"type": "RESERVATION_TIME", "volume": hours(length_s)})
+        if random.random() < 0.03:
+            period["dimensions"].append({"type": "ENERGY", "volume": random.choice([0, 1, 0.25])})
         name = random.choice(names)
         if name is not None and version != "2.1.1":
             period["tariff_id"] = random.choice([name, name.lower()])

@@ -184,3 +184,23 @@ def test_energy_given_back_is_set_off_and_said() -> None:
     assert net(cost) == Decimal("4.00")
     assert cost.notes == ("1 kWh flowed back: they are set off, each at the price of its time (A22)",)
     assert net(price(usage((30, "1", TIME), (30, "-2.5", TIME)), offered)) == Decimal("-3.00")
+
+
+@pytest.mark.parametrize(
+    ("currency", "total"),
+    [
+        ("SEK", "1.23"),
+        ("KWD", "1.235"),
+        ("TND", "1.235"),
+        ("CLP", "1"),
+        ("JPY", "1"),
+        ("XOF", "1"),
+        ("HUF", "1"),
+    ],
+)
+def test_a_total_has_the_decimals_of_its_money(currency: str, total: str) -> None:
+    """A13; ISO 4217. Hungary has no coin smaller than a forint, whatever the list of currencies says."""
+    offered = tariff(TariffElement((PriceComponent(ENERGY, Decimal("1.2345"), None, 0),)), currency=currency)
+    told = msgspec.structs.replace(usage((30, "1", TIME)), currency=currency)
+    assert str(net(price(told, [offered]))) == total
+    assert str(net(price(told, [offered], Policy(decimals={currency: 4})))) == "1.2345"

@@ -229,6 +229,35 @@ def test_an_element_for_no_day_of_its_dates_is_unreachable() -> None:
     assert codes(lint(tariff(saturday, LAST))) == [Code.UNREACHABLE]
 
 
+@pytest.mark.parametrize("days", [[], ["MONDAY"]], ids=["any day", "Mondays"])
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+@pytest.mark.parametrize("day", ["0001-01-01", "0001-01-03", "9999-12-28", "9999-12-31"])
+def test_dates_at_the_ends_of_the_calendar_are_looked_at_like_any_other(
+    day: str, name: str, days: list[str]
+) -> None:
+    """They are how some systems write "always" and "for ever"."""
+    found = lint(tariff(element(ENERGY, day_of_week=days, **{name: day}), LAST))
+    never = (name, day) in (("start_date", "9999-12-31"), ("end_date", "0001-01-01"))
+    no_monday_left = (name, day, days) == ("start_date", "9999-12-28", ["MONDAY"])
+    always = (name, day) in (("start_date", "0001-01-01"), ("end_date", "9999-12-31")) and not days
+    assert [(one.code, one.place) for one in found] == [
+        (Code.UNREACHABLE, f"elements[{number}].price_components[0]")
+        for number, is_so in enumerate((never or no_monday_left, always))
+        if is_so
+    ]
+
+
+@pytest.mark.parametrize("number", ["1E+15", "-1E+15"])
+def test_a_number_beyond_reckoning_is_found_at_its_place(number: str) -> None:
+    one = tariff(element({**ENERGY, "price": number}), LAST, min_price={"before_taxes": number})
+    found = [(finding.place, finding.code) for finding in lint(one) if finding.code is Code.UNREADABLE]
+    assert [place for place, _ in found] == [
+        "min_price.before_taxes",
+        "elements[0].price_components[0].price",
+    ]
+    assert Code.UNREADABLE not in codes(lint(tariff(element({**ENERGY, "price": "999999999999999"}), LAST)))
+
+
 def test_a_price_of_an_expired_reservation_does_not_hide_that_of_a_used_one() -> None:
     """Rule 15: RESERVATION stands in for what RESERVATION_EXPIRES lacks."""
     one = tariff(

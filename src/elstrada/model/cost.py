@@ -54,6 +54,8 @@ class CostLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     vat: Decimal | None = None
     """Percent."""
     reason: str = ""
+    reserved: bool = False
+    """It is of the reservation or the booking, not of the session."""
 
 
 class Cost(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 CURRENCIES: frozenset[str] = frozenset(
     """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
@@ -15,3 +18,9 @@ CURRENCIES: frozenset[str] = frozenset(
     """.split()  # noqa: SIM905  Two hundred quotation marks would hide the codes.
 )
 """BGN ended with 2025 and is kept: CDRs of that time still arrive."""
+DECIMALS: Mapping[str, int] = MappingProxyType(
+    dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0)  # noqa: SIM905
+    | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)  # noqa: SIM905
+    | {"HUF": 0}
+)
+"""Decimals of an amount to be paid, where they are not two. ISO 4217, but for the forint, whose smallest coin is 5."""

@@ -16,7 +16,7 @@ from elstrada.billing.called_off import NOTE, was_called_off, without_prices
 from elstrada.billing.cdr import Place, cdr_of, place_in
 from elstrada.billing.clock_offset import ClockOffset, clock_offset
 from elstrada.billing.trace import NotBillable, Trace, at_our_time, trace
-from elstrada.model.booking import Booked
+from elstrada.model.booking import Booked, Period
 from elstrada.model.cost import Cost
 from elstrada.model.device import EvsePlace, Station
 from elstrada.model.facts import (
@@ -42,7 +42,7 @@ from elstrada.roles.running import HOLDS, Running
 from elstrada.roles.signed_values import with_signed
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Recorded, Row, Spine
-from elstrada.tariffs.booked import with_overtime
+from elstrada.tariffs.booked import with_booked_hours
 from elstrada.tariffs.choose import choose
 from elstrada.tariffs.compile import PriceList, compiled
 from elstrada.tariffs.policy import OCPI_2_3_0, Policy
@@ -94,8 +94,8 @@ class _Terms(NamedTuple):
     """The booking that it fulfils."""
 
     @property
-    def booked_until(self) -> datetime | None:
-        return self.booked and self.booked.period.end
+    def booked_for(self) -> Period | None:
+        return self.booked and self.booked.period
 
 
 class Rated(NamedTuple):
@@ -189,7 +189,7 @@ class Rating:
         if grown is not None and grown.reaches(reached, now):
             self._keep(session_id, grown)
             segments = grown.segments()
-            usage = _up_to(grown.usage, segments, grown.by, grown.end(reached), grown.booked_until)
+            usage = _up_to(grown.usage, segments, grown.by, grown.end(reached), grown.booked_for)
             cost = self._cost(grown.told, grown.by, usage, segments.notes)
             return cost, grown.by.tariff, usage.time_zone
         row = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
@@ -210,7 +210,7 @@ class Rating:
             return None
         if now - known.looked_up_at >= HOLDS:
             terms = await self._terms(stream, known.told)
-            if not known.is_by(terms.tariff, terms.place.location.time_zone, terms.booked_until):
+            if not known.is_by(terms.tariff, terms.place.location.time_zone, terms.booked_for):
                 return None
             known = msgspec.structs.replace(known, looked_up_at=now)
         news = await self._spine.facts(stream, known.version, _PAGE)
@@ -328,7 +328,7 @@ class Rating:
             cut=True,
         )
         segments = Cutter(by, told.start, usage.time_zone).take(told.measured).segments()
-        usage = _up_to(usage, segments, by, told.end, terms.booked_until)
+        usage = _up_to(usage, segments, by, told.end, terms.booked_for)
         cost = self._cost(told, by, usage, segments.notes)
         if off:
             cost = msgspec.structs.replace(cost, notes=(*cost.notes, NOTE))
@@ -428,7 +428,7 @@ def _running(priced: _Priced, version: int, now: datetime, clock: ClockOffset) -
         told=told,
         by=priced.by,
         usage=priced.usage,
-        booked_until=priced.booked and priced.booked.period.end,
+        booked_for=priced.booked and priced.booked.period,
         version=version,
         looked_up_at=now,
         clock=clock,
@@ -438,17 +438,15 @@ def _running(priced: _Priced, version: int, now: datetime, clock: ClockOffset) -
 
 
 def _up_to(
-    usage: Usage, segments: Segments, by: PriceList, end: datetime, booked_until: datetime | None
+    usage: Usage, segments: Segments, by: PriceList, end: datetime, booked_for: Period | None
 ) -> Usage:
-    """The usage with these periods up to an end, and with its overtime if that has a price.
+    """The usage with these periods up to an end, and with the hours of its booking that have a price.
 
     Args:
-        booked_until: the end of the booking that the session fulfils; None: it fulfils none.
+        booked_for: the period of the booking that the session fulfils; None: it fulfils none.
     """
     reached = msgspec.structs.replace(usage, end=end, periods=segments.periods)
-    if booked_until is None or "BOOKING_OVERTIME" not in by.of_bookings:
-        return reached
-    return with_overtime(reached, booked_until)
+    return reached if booked_for is None else with_booked_hours(reached, booked_for, by)
 
 
 def _noted(cost: Cost, by: PriceList, told: Trace, more: tuple[str, ...], *, mended: bool) -> Cost:

@@ -18,6 +18,7 @@ from elstrada.billing.measure import measured_moved
 from elstrada.billing.register import Point
 from elstrada.billing.trace import CLOCKS_DIFFER, Trace
 from elstrada.charging.state import SessionState
+from elstrada.model.booking import Period
 from elstrada.model.facts import (
     MeterSampled,
     SessionCompleted,
@@ -59,8 +60,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     by: PriceList
     usage: Usage
     """Likewise: its zone and currency, and whether it is booked."""
-    booked_until: datetime | None = None
-    """The end of the booking that it fulfils; None: it fulfils none."""
+    booked_for: Period | None = None
+    """The period of the booking that it fulfils; None: it fulfils none."""
     version: int
     """Of its stream, up to which it was read."""
     looked_up_at: datetime
@@ -79,10 +80,10 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             and self.line.ends_as(Point(reached.ended_at, reached.energy_wh))
         )
 
-    def is_by(self, tariff: Tariff, time_zone: str, booked_until: datetime | None) -> bool:
+    def is_by(self, tariff: Tariff, time_zone: str, booked_for: Period | None) -> bool:
         """Is this still what it is priced by?"""
-        known = self.by.tariff, self.usage.time_zone, self.booked_until
-        return known == (tariff, time_zone, booked_until)
+        known = self.by.tariff, self.usage.time_zone, self.booked_for
+        return known == (tariff, time_zone, booked_for)
 
     def after(self, news: Iterable[Recorded]) -> Running | None:
         """The session with what its stream said since; None: it does not simply go on."""

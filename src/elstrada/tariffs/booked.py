@@ -13,13 +13,14 @@ The text names the elements and the volumes, and leaves their meeting open. Read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from elstrada.model.booking import Period
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension
 from elstrada.tariffs.charge import Charge
@@ -32,8 +33,6 @@ _ONE = Decimal(1)
 _FOUR_DECIMALS = Decimal("0.0001")
 _BOOKING, _EXPIRES, _OVERTIME = "BOOKING", "BOOKING_EXPIRES", "BOOKING_OVERTIME"
 _CANCELED = "BOOKING_CANCELLATION_FEES"
-_OF_BOOKINGS = frozenset({"RESERVATION_TIME", "RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
-_OF_SESSIONS = frozenset({"ENERGY", "TIME", "PARKING_TIME"})
 
 
 class BookingCharges(msgspec.Struct):
@@ -100,7 +99,7 @@ def refuse_untold_time(usage: Usage, by: PriceList) -> None:
         UnusableTariff: the tariff has one, and no period tells how long the booking was.
     """
     timed = by.of_bookings.get(_BOOKING, {}).get(Dimension.TIME)
-    if not timed or usage.booking_canceled:
+    if not timed or usage.booking_canceled or not usage.periods:
         return
     told = {one.type for period in usage.periods for one in period.dimensions}
     if told.isdisjoint({"RESERVATION_TIME", "RESERVATION_EXPIRES"}):
@@ -110,21 +109,45 @@ def refuse_untold_time(usage: Usage, by: PriceList) -> None:
         )
 
 
-def with_overtime(usage: Usage, booked_until: datetime) -> Usage:
-    """The usage with the hours of each period after its booking was over, to four decimals."""
-    periods = tuple(_with_hours_after(booked_until, period, end) for period, end in usage.stretches())
+def with_booked_hours(usage: Usage, booked: Period, by: PriceList) -> Usage:
+    """The usage with those hours of its booking that its tariff prices by the hour or asks for."""
+    if Dimension.TIME in by.of_bookings.get(_BOOKING, {}):
+        usage = with_reserved_time(usage, booked)
+    return with_overtime(usage, booked.end) if _OVERTIME in by.of_bookings else usage
+
+
+def with_reserved_time(usage: Usage, booked: Period) -> Usage:
+    """The usage with the hours of each period that were booked, to four decimals.
+
+    Told of the session's own periods alone: what was booked before it came and after it left is in none. A
+    session of which nothing was booked, as it came early and left early, tells so in its first period.
+    """
+    periods = tuple(
+        _with_hours("RESERVATION_TIME", booked.start, booked.end, period, end)
+        for period, end in usage.stretches()
+    )
+    if periods == usage.periods and periods:
+        none = PeriodDimension("RESERVATION_TIME", Decimal(0))
+        first = msgspec.structs.replace(periods[0], dimensions=(*periods[0].dimensions, none))
+        periods = (first, *periods[1:])
     return msgspec.structs.replace(usage, periods=periods)
 
 
-def _with_hours_after(instant: datetime, period: ChargingPeriod, end: datetime) -> ChargingPeriod:
-    seconds = int((end - max(instant, period.start_date_time)).total_seconds())
+def with_overtime(usage: Usage, booked_until: datetime) -> Usage:
+    """The usage with the hours of each period after its booking was over, to four decimals."""
+    periods = tuple(
+        _with_hours("RESERVATION_OVERTIME", booked_until, end, period, end)
+        for period, end in usage.stretches()
+    )
+    return msgspec.structs.replace(usage, periods=periods)
+
+
+def _with_hours(
+    name: str, since: datetime, until: datetime, period: ChargingPeriod, end: datetime
+) -> ChargingPeriod:
+    """A period that ends then, with the hours of it between these moments, if there are any."""
+    seconds = int((min(end, until) - max(since, period.start_date_time)).total_seconds())
     if seconds <= 0:
         return period
     hours = (Decimal(seconds) / 3600).quantize(_FOUR_DECIMALS)
-    dimensions = (*period.dimensions, PeriodDimension("RESERVATION_OVERTIME", hours))
-    return msgspec.structs.replace(period, dimensions=dimensions)
-
-
-def is_apart(told: Set[str]) -> bool:
-    """Is a booking all that a period of these volumes tells of?"""
-    return bool(told & _OF_BOOKINGS) and not told & _OF_SESSIONS
+    return msgspec.structs.replace(period, dimensions=(*period.dimensions, PeriodDimension(name, hours)))

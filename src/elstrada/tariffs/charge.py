@@ -48,6 +48,7 @@ class Charge(msgspec.Struct, frozen=True):
             amount=self.amount,
             vat=self.offer.vat,
             reason=self.reason,
+            reserved=self.reserved,
         )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 
 import msgspec
 
 from elstrada.model.tariff import Dimension, Tariff, TariffElement, TariffRestrictions
+from elstrada.tariffs.refusals import UnusableTariff
 from elstrada.tariffs.restrictions import Rule, Situation, rules_of
+
+MOST_DIGITS = 15
+"""Before the point, of a price, a rate or a least price: what a session costs then fits what is reckoned with."""
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -80,8 +84,10 @@ def compiled(tariff: Tariff) -> PriceList:
     """Read a tariff's elements into offers per dimension.
 
     Raises:
-        UnusableTariff: a restriction cannot be read.
+        UnusableTariff: a restriction cannot be read, or a price is beyond reckoning.
     """
+    for place, number in beyond_reckoning(tariff):
+        raise UnusableTariff(f"tariff {tariff.party}*{tariff.id}: {place} {too_large(number)}")
     offers = tuple(
         offer for index, element in enumerate(tariff.elements) for offer in _offers(index, element)
     )
@@ -109,6 +115,28 @@ def compiled(tariff: Tariff) -> PriceList:
         bookings=bookings,
         of_bookings=_by_purpose(of_bookings) if of_bookings else MappingProxyType({}),
     )
+
+
+def beyond_reckoning(tariff: Tariff) -> Iterator[tuple[str, Decimal]]:
+    """The numbers of a tariff that nobody means and no cost can be reckoned with, each with its place."""
+    if tariff.min_price is not None:
+        for name in ("before_taxes", "after_taxes"):
+            yield from _if_too_large(f"min_price.{name}", getattr(tariff.min_price, name))
+    for index, element in enumerate(tariff.elements):
+        for at, component in enumerate(element.price_components):
+            place = f"elements[{index}].price_components[{at}]"
+            yield from _if_too_large(f"{place}.price", component.price)
+            yield from _if_too_large(f"{place}.vat", component.vat)
+
+
+def _if_too_large(place: str, number: Decimal | None) -> Iterator[tuple[str, Decimal]]:
+    if number is not None and number.adjusted() >= MOST_DIGITS:
+        yield place, number
+
+
+def too_large(number: Decimal) -> str:
+    """Why a number cannot be reckoned with."""
+    return f"{number} is beyond reckoning; expected at most {MOST_DIGITS} digits before the point"
 
 
 def best(offers: tuple[Offer, ...], now: Situation) -> Offer | None:

@@ -44,6 +44,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     component: int | None
     """Index in the element's price components, from 0; None: the tariff is not at hand."""
     dimension: str
+    reserved: bool
+    """It is of the reservation or the booking, not of the session."""
     unit: Unit
     measured: Decimal
     billed: Decimal
@@ -88,7 +90,8 @@ def remarks(
     """The same lines as data, for a page that shows them its own way."""
     zone = zone_named(time_zone)
     for line in cost.lines:
-        yield Remark(line.dimension, _values(line, moment(line.start, zone, phrases), cost.currency, phrases))
+        phrase = f"RESERVATION.{line.dimension}" if line.reserved else line.dimension
+        yield Remark(phrase, _values(line, moment(line.start, zone, phrases), cost.currency, phrases))
         yield _source(line, phrases, tariffs)
     yield from _total(cost.total, cost.currency, phrases)
     for note in cost.notes:
@@ -105,6 +108,7 @@ def steps(cost: Cost, phrases: Phrases = ENGLISH, tariffs: Sequence[Tariff] = ()
             element=line.element,
             component=None if element is None else _component(line, element),
             dimension=line.dimension,
+            reserved=line.reserved,
             unit=_UNIT_OF[line.dimension],
             measured=line.measured,
             billed=line.quantity,

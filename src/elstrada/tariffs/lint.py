@@ -21,6 +21,7 @@ from elstrada.model.tariff import (
     TariffRestrictions,
     TaxIncluded,
 )
+from elstrada.tariffs.compile import beyond_reckoning, too_large
 from elstrada.tariffs.phrases import Phrases
 from elstrada.tariffs.policy import OCPI_2_3_0
 from elstrada.tariffs.reach import MOST_SITUATIONS, Reach, reach_of
@@ -206,6 +207,8 @@ def unreadable(tariff: Tariff) -> Iterator[Finding]:
             rules_of(limits)
         except UnusableTariff as problem:
             yield Finding(Code.UNREADABLE, place, {"problem": str(problem)})
+    for place, number in beyond_reckoning(tariff):
+        yield Finding(Code.UNREADABLE, place, {"problem": too_large(number)})
 
 
 def empty_restrictions(tariff: Tariff) -> Iterator[Finding]:

@@ -13,9 +13,10 @@ from decimal import (
     Overflow,
 )
 from enum import StrEnum
-from types import MappingProxyType
 
 import msgspec
+
+from elstrada.model.currencies import DECIMALS
 
 EXACT = Context(
     prec=34, rounding=ROUND_HALF_UP, traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation]
@@ -39,7 +40,7 @@ class Steps(StrEnum):
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How one agreement or edition reads a tariff where the text leaves room."""
 
-    decimals: Mapping[str, int] = MappingProxyType({"HUF": 0, "ISK": 0, "JPY": 0, "KRW": 0})
+    decimals: Mapping[str, int] = DECIMALS
     """Decimals of a session's total where a currency differs from the usual two."""
     usual_decimals: int = 2
     part_decimals: int = 4

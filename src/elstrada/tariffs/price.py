@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from elstrada.model.cost import Cost
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, Tariff
-from elstrada.tariffs.booked import booking_charges, is_apart, refuse_untold_time
+from elstrada.tariffs.booked import booking_charges, refuse_untold_time
 from elstrada.tariffs.charge import Charge, stepped
 from elstrada.tariffs.choose import is_valid, rank
 from elstrada.tariffs.compile import Offer, Offers, PriceList, best, compiled
@@ -19,7 +19,7 @@ from elstrada.tariffs.refusals import NoTariff, WrongCurrency
 from elstrada.tariffs.restrictions import Situation, doubts
 from elstrada.tariffs.segment import first_change
 from elstrada.tariffs.total import summed
-from elstrada.tariffs.usage import Usage, zone_named
+from elstrada.tariffs.usage import Usage, is_apart, volumes_of, zone_named
 
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
@@ -105,46 +105,60 @@ def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: li
     zone = zone_named(usage.time_zone)
     origin = _origin(usage)
     energy = _ZERO
-    flat_due = {False: True, True: True}  # Once for the session, once for the reservation (rule 8, A10).
+    flat_due, reserved_flat_due = True, True  # Once for the session, once for the reservation (rule 8, A10).
     returned = _ZERO
     if len(valid) > 1 and any(period.tariff_id is None for period in usage.periods):
         notes.append(_note_untold(valid, policy))
+    choose = _of_one_element if policy.one_element else _best
     booking = booking_charges(usage, zone) if usage.booked else None
     for period, end in usage.stretches():
         by = _list_for(period, valid, usage)
-        volumes = {one.type: one.volume for one in period.dimensions}
-        reserved = _RESERVATION in volumes
+        volumes = volumes_of(period)
         if booking is not None and by.bookings:
             notes.append(_note_booking(by))
             yield from booking.of(period, by, volumes, energy)
-            if is_apart(volumes.keys()):
-                continue
-            reserved = False
-        now = _situation(period, end, zone, usage.start if reserved else origin, energy, volumes, policy)
-        offers = _offers(by, reserved, usage.reservation_expired)
-        choose = _of_one_element if policy.one_element and not reserved else _best
-        if flat_due[reserved]:
-            offer = choose(offers, Dimension.FLAT, now)
+        elif _RESERVATION in volumes:
+            now = _situation(period, end, zone, usage.start, energy, volumes, policy)
+            reserved = list(_of_reservation(usage, period, by, volumes[_RESERVATION], now, notes))
+            yield from (one for one in reserved if reserved_flat_due or one.dimension is not Dimension.FLAT)
+            reserved_flat_due &= all(one.dimension is not Dimension.FLAT for one in reserved)
+        if is_apart(volumes):
+            continue
+        now = _situation(period, end, zone, origin, energy, volumes, policy)
+        if flat_due:
+            offer = choose(by.session, Dimension.FLAT, now)
             if offer is not None:
-                flat_due[reserved] = False
-                yield Charge(Dimension.FLAT, reserved, period.start_date_time, by, offer, _ONE, _ONE)
-        for dimension, volume in _consumed(volumes, reserved):
-            offer = choose(offers, dimension, now)
+                flat_due = False
+                yield Charge(Dimension.FLAT, False, period.start_date_time, by, offer, _ONE, _ONE)
+        for dimension, volume in _consumed(volumes):
+            offer = choose(by.session, dimension, now)
             if offer is None:
-                _note_free(offers, dimension, now, period, notes)
+                _note_free(by.session, dimension, now, period, notes)
             else:
-                yield Charge(dimension, reserved, period.start_date_time, by, offer, volume, volume)
+                yield Charge(dimension, False, period.start_date_time, by, offer, volume, volume)
         if by.banded:
             notes.extend(_doubts(by, volumes, period))
-        if not reserved:
-            taken = volumes.get("ENERGY", _ZERO)
-            if not usage.cut:
-                _note_span(by, now, end, taken, origin, notes)
-            energy += taken
-            if taken < 0:
-                returned -= taken
+        taken = volumes.get("ENERGY", _ZERO)
+        if not usage.cut:
+            _note_span(by, now, end, taken, origin, notes)
+        energy += taken
+        if taken < 0:
+            returned -= taken
     if returned:
         notes.append(f"{returned} kWh flowed back: they are set off, each at the price of its time (A22)")
+
+
+def _of_reservation(
+    usage: Usage, period: ChargingPeriod, by: PriceList, hours: Decimal, now: Situation, notes: list[str]
+) -> Iterator[Charge]:
+    """What a reservation costs in a period: its fixed price, and TIME alone (rule 15)."""
+    offers = by.expired if usage.reservation_expired else by.reservation
+    for dimension, volume in ((Dimension.FLAT, _ONE), (Dimension.TIME, hours)):
+        offer = _best(offers, dimension, now)
+        if offer is not None:
+            yield Charge(dimension, True, period.start_date_time, by, offer, volume, volume)
+        elif dimension is Dimension.TIME:
+            _note_free(offers, dimension, now, period, notes)
 
 
 def _best(offers: Offers, dimension: Dimension, now: Situation) -> Offer | None:
@@ -162,11 +176,8 @@ def _of_one_element(offers: Offers, dimension: Dimension, now: Situation) -> Off
 
 def _origin(usage: Usage) -> datetime:
     """Where durations count from: the first charging period, not the reservation or booking before it (A11)."""
-    for period in usage.periods:
-        told = {one.type for one in period.dimensions}
-        if not (is_apart(told) if usage.booked else _RESERVATION in told):
-            return period.start_date_time
-    return usage.start
+    used = (one.start_date_time for one in usage.periods if not is_apart(volumes_of(one)))
+    return next(used, usage.start)
 
 
 def _situation(
@@ -185,17 +196,8 @@ def _situation(
     return Situation(start.astimezone(zone), energy, (start - origin) // _SECOND, volumes)
 
 
-def _offers(by: PriceList, reserved: bool, expired: bool) -> Offers:
-    if not reserved:
-        return by.session
-    return by.expired if expired else by.reservation
-
-
-def _consumed(volumes: dict[str, Decimal], reserved: bool) -> Iterator[tuple[Dimension, Decimal]]:
-    """What is to be priced of a period; a reservation is priced as TIME alone (rule 15)."""
-    if reserved:
-        yield Dimension.TIME, volumes[_RESERVATION]
-        return
+def _consumed(volumes: dict[str, Decimal]) -> Iterator[tuple[Dimension, Decimal]]:
+    """What is to be priced of a period, but for what was reserved."""
     for name, dimension in _PRICED.items():
         volume = volumes.get(name)
         if volume:

@@ -6,7 +6,7 @@ Between two neighbouring bounds of one kind no answer changes, so one value stan
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import product
 from math import prod
@@ -113,14 +113,18 @@ def _days(limits: Sequence[TariffRestrictions]) -> list[date]:
     """The first days of every range of dates: seven where weekdays are told apart, else one."""
     week = _WEEK if any(one.day_of_week for one in limits) else 1
     bounds = sorted(
-        {date.fromisoformat(text) for one in limits for text in (one.start_date, one.end_date) if text}
+        {
+            date.fromisoformat(text).toordinal()
+            for one in limits
+            for text in (one.start_date, one.end_date)
+            if text
+        }
     )
-    days = {bounds[0] - timedelta(days=back + 1) for back in range(week)} if bounds else set[date]()
-    begins = bounds or [_ANY_MONDAY]
-    for begin, end in zip(begins, [*begins[1:], date.max], strict=True):
-        following = (begin + timedelta(days=number) for number in range(week))
-        days.update(day for day in following if day < end)
-    return sorted(days)
+    days = set(range(bounds[0] - week, bounds[0])) if bounds else set[int]()
+    begins = bounds or [_ANY_MONDAY.toordinal()]
+    for begin, end in zip(begins, [*begins[1:], date.max.toordinal()], strict=True):
+        days.update(range(begin, min(begin + week, end)))
+    return [date.fromordinal(day) for day in sorted(days) if day >= date.min.toordinal()]
 
 
 def _bands(limits: Iterable[_Band]) -> list[Decimal | None]:

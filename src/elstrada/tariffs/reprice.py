@@ -13,7 +13,7 @@ from elstrada.tariffs.policy import OCPI_2_3_0, Policy
 from elstrada.tariffs.price import price_with
 from elstrada.tariffs.refusals import WrongCurrency
 from elstrada.tariffs.segment import split
-from elstrada.tariffs.usage import Usage, usage_of
+from elstrada.tariffs.usage import Usage, is_apart, usage_of, volumes_of
 
 
 def without_validity(tariff: Tariff) -> Tariff:
@@ -40,7 +40,7 @@ def repriced(cdr: Cdr, by: PriceList, policy: Policy = OCPI_2_3_0) -> Cost:
 def _cut(usage: Usage, by: PriceList) -> tuple[ChargingPeriod, ...]:
     """The periods of the session cut anew, those of a reservation before it as they are."""
     first = next(
-        (number for number, period in enumerate(usage.periods) if not _is_reserved(period)),
+        (number for number, period in enumerate(usage.periods) if not is_apart(volumes_of(period))),
         len(usage.periods),
     )
     reserved, charged = usage.periods[:first], usage.periods[first:]
@@ -49,7 +49,3 @@ def _cut(usage: Usage, by: PriceList) -> tuple[ChargingPeriod, ...]:
         return kept
     begun = msgspec.structs.replace(usage, start=charged[0].start_date_time, periods=charged)
     return kept + split(begun, by)
-
-
-def _is_reserved(period: ChargingPeriod) -> bool:
-    return any(one.type == "RESERVATION_TIME" for one in period.dimensions)

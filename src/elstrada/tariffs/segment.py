@@ -20,12 +20,12 @@ from elstrada.tariffs.compile import Edges, PriceList, best
 from elstrada.tariffs.levels import band, crossings, thousandths
 from elstrada.tariffs.policy import EXACT
 from elstrada.tariffs.restrictions import Situation
-from elstrada.tariffs.usage import Usage, zone_named
+from elstrada.tariffs.usage import SUMMED, Usage, both, volumes_of, zone_named
 
 _ZERO = Decimal(0)
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
-_EXTENSIVE = {"ENERGY": Decimal("0.001"), "TIME": Decimal("0.0001"), "PARKING_TIME": Decimal("0.0001")}
+_EXTENSIVE = dict.fromkeys(sorted(SUMMED), Decimal("0.0001")) | {"ENERGY": Decimal("0.001")}
 """Volumes that a cut shares out, with the precision of a share: whole Wh, and OCPI's four decimals."""
 MAX_DAYS = 400
 """Days of one period looked at for changes of the clock's prices; no session lasts longer."""
@@ -98,7 +98,7 @@ class Cutter:
 
     def _pieces(self, measured: Measured) -> Iterator[Piece]:
         period, end = measured.period, measured.end
-        volumes = {one.type: one.volume for one in period.dimensions}
+        volumes = volumes_of(period)
         taken, start = volumes.get("ENERGY", _ZERO), period.start_date_time
         cuts = _cuts(self._by, start, end, self._energy, taken, self._instants(start, end))
         if measured.untold:
@@ -289,8 +289,8 @@ def _instants(
 ) -> list[datetime]:
     """Instants at which the clock or the duration may change a price, all those from start to end among them."""
     found = list(_clock_changes(edges.minutes, start, end, zone)) if edges.minutes else []
-    found += [origin + timedelta(seconds=seconds) for seconds in edges.seconds]
-    return found
+    until = (end - origin) // _SECOND  # A limit may lie beyond the calendar.
+    return found + [origin + timedelta(seconds=seconds) for seconds in edges.seconds if 0 < seconds <= until]
 
 
 def _clock_changes(
@@ -372,10 +372,10 @@ class _Joined(NamedTuple):
         others, volumes = piece.volumes, dict[str, Decimal]()
         for name, volume in self.volumes.items():
             other = others.get(name)
-            if name in _EXTENSIVE:
-                volumes[name] = volume if other is None else volume + other
-            elif other is not None:
-                volumes[name] = min(volume, other) if name.startswith("MIN_") else max(volume, other)
+            if other is not None:
+                volumes[name] = both(name, volume, other)
+            elif name in _EXTENSIVE:
+                volumes[name] = volume
         for name, other in others.items():
             if name in _EXTENSIVE and name not in volumes:
                 volumes[name] = other

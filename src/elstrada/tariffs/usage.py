@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -48,6 +49,10 @@ zone under the same code, are left out.
 
 _OF_BOOKINGS = frozenset({"RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
 """Dimensions of OCPI's bookings."""
+_OF_RESERVATIONS = _OF_BOOKINGS | {"RESERVATION_TIME"}
+_OF_SESSIONS = frozenset({"ENERGY", "TIME", "PARKING_TIME"})
+SUMMED = _OF_RESERVATIONS | _OF_SESSIONS
+"""Dimensions of which two volumes make their sum; of all others the wider limit counts."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +117,30 @@ def zone_of(cdr_id: str, told: str | None, country: str) -> str:
 def is_of_booking(period: ChargingPeriod) -> bool:
     """Has it a volume of a booking?"""
     return not _OF_BOOKINGS.isdisjoint([one.type for one in period.dimensions])
+
+
+def volumes_of(period: ChargingPeriod) -> dict[str, Decimal]:
+    """A period's volumes by dimension; one that is told twice counts twice."""
+    volumes = {one.type: one.volume for one in period.dimensions}
+    if len(volumes) == len(period.dimensions):
+        return volumes
+    volumes.clear()
+    for one in period.dimensions:
+        known = volumes.get(one.type)
+        volumes[one.type] = one.volume if known is None else both(one.type, known, one.volume)
+    return volumes
+
+
+def both(name: str, volume: Decimal, other: Decimal) -> Decimal:
+    """What two volumes of one dimension come to."""
+    if name in SUMMED:
+        return volume + other
+    return min(volume, other) if name.startswith("MIN_") else max(volume, other)
+
+
+def is_apart(volumes: Mapping[str, Decimal]) -> bool:
+    """Is a reservation or a booking all that a period of these volumes tells of?"""
+    return not _OF_RESERVATIONS.isdisjoint(volumes) and not any(volumes.get(name) for name in _OF_SESSIONS)
 
 
 def zone_named(name: str) -> ZoneInfo:

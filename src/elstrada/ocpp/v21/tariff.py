@@ -128,6 +128,10 @@ def _entries(tariff: Tariff, losses: list[Loss]) -> Iterator[_Entry]:
             note = f"{limits.reservation}: a station prices reservations as its session begins, or not at all"
             losses.append(Loss(f"{pointer}/restrictions/reservation", note, True))
             continue
+        if limits is not None and limits.booking is not None:
+            note = f"{limits.booking}: a station knows of no bookings, whose price comes on top"
+            losses.append(Loss(f"{pointer}/restrictions/booking", note, True))
+            continue
         reserved = limits is not None and limits.reservation is not None
         said = conditions(limits, f"{pointer}/restrictions")
         if isinstance(said, Loss):

@@ -15,6 +15,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "TIME": "{at}  {duration} charging at {price} {currency}/h = {amount} {currency}{vat}{why}",
         "PARKING_TIME": "{at}  {duration} parked at {price} {currency}/h = {amount} {currency}{vat}{why}",
         "FLAT": "{at}  once {amount} {currency}{vat}{why}",
+        "RESERVATION.TIME": "{at}  {duration} reserved at {price} {currency}/h = {amount} {currency}{vat}{why}",
+        "RESERVATION.FLAT": "{at}  reservation, once {amount} {currency}{vat}{why}",
         "source": "    by tariff {tariff}, element {element}",
         "source_when": "    by tariff {tariff}, element {element}: {conditions}",
         "vat": ", VAT {percent} %",

@@ -15,6 +15,8 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "TIME": "{at}  {duration} di ricarica a {price} {currency}/h = {amount} {currency}{vat}{why}",
         "PARKING_TIME": "{at}  {duration} di sosta a {price} {currency}/h = {amount} {currency}{vat}{why}",
         "FLAT": "{at}  una volta {amount} {currency}{vat}{why}",
+        "RESERVATION.TIME": "{at}  {duration} di prenotazione a {price} {currency}/h = {amount} {currency}{vat}{why}",
+        "RESERVATION.FLAT": "{at}  prenotazione, una volta {amount} {currency}{vat}{why}",
         "source": "    secondo la tariffa {tariff}, elemento {element}",
         "source_when": "    secondo la tariffa {tariff}, elemento {element}: {conditions}",
         "vat": ", IVA {percent} %",

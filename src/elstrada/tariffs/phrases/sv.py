@@ -15,6 +15,8 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
         "TIME": "{at}  {duration} laddning à {price} {currency}/h = {amount} {currency}{vat}{why}",
         "PARKING_TIME": "{at}  {duration} parkering à {price} {currency}/h = {amount} {currency}{vat}{why}",
         "FLAT": "{at}  en gång {amount} {currency}{vat}{why}",
+        "RESERVATION.TIME": "{at}  {duration} reserverat à {price} {currency}/h = {amount} {currency}{vat}{why}",
+        "RESERVATION.FLAT": "{at}  reservation, en gång {amount} {currency}{vat}{why}",
         "source": "    enligt tariff {tariff}, element {element}",
         "source_when": "    enligt tariff {tariff}, element {element}: {conditions}",
         "vat": ", moms {percent} %",
