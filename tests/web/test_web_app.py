@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine, Mapping
+from html import unescape
 
 import httpx2
 import pytest
@@ -133,6 +134,23 @@ def test_the_language_is_remembered_when_asked_for():
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert "set-cookie" not in get("/", headers={"accept-language": "sv"}).headers
     assert '<html lang="it">' in get("/", headers={"cookie": "lang=it", "accept-language": "sv"}).text
+
+
+@pytest.mark.parametrize(
+    "path", ["/stations?search=a%26b", "/energy?day=2026-02-03&location=L%201", "/none?x=1"]
+)
+def test_another_language_shows_the_same_thing(path: str):
+    asked = path.split("?")[1].replace("%20", "+")
+    links = re.findall(r'<a href="([^"]+)" lang="sv"', get(path + "&lang=it").text)
+    assert [unescape(link) for link in links] == [f"?{asked}&lang=sv"]
+
+
+def test_a_reader_is_told_among_the_pages_where_he_is():
+    spine = empty_spine()
+    said = page_of(populate(spine), spine)
+    assert re.findall(r'<a href="([^"]+)" aria-current="page"', said) == ["/"]
+    station = asyncio.run(asked("/stations/SE*ELS/ELS-004", spine)).text
+    assert re.findall(r'<a href="([^"]+)" aria-current="(\w+)">', station) == [("/stations", "true")]
 
 
 def test_the_overview_tells_stations_sessions_cdrs_bills_peers_and_strays():

@@ -20,6 +20,7 @@ from elstrada.web.operator.rows import (
     BillLineRow,
     ClientTally,
     EvseTally,
+    FaultRow,
     FindingRow,
     MarkTally,
     NodeRow,
@@ -73,6 +74,20 @@ def test_what_an_absent_station_last_said_is_not_shown_as_true():
 def test_stations_that_were_recorded_but_never_came_are_neither_online_nor_offline():
     network = overview(rows(stations_known=10, stations_seen=7, away_count=2), NOW).network
     assert (network.online, network.offline, network.awaited) == (5, 2, 3)
+
+
+def test_trouble_is_counted_as_it_is_listed_however_the_other_connectors_are():
+    """A broken connector beside a good one, one of the station as a whole, and one of a station that is away."""
+    broken = [
+        FaultRow(owner=OWNER, station_id=station, evse_id=evse_id, connector_id=1)
+        for station, evse_id in (("A", 1), ("B", 0), ("C", 1))
+    ]
+    gone = StationRow(owner=OWNER, station_id="C")
+    connectors = [evse(ConnectorStatus.FAULTED), evse(ConnectorStatus.AVAILABLE)]
+    page = overview(
+        rows(evses=connectors, faults=broken, fault_count=3, away=[gone], away_count=1, stations_seen=3), NOW
+    )
+    assert page.trouble_count == len(page.trouble) == 4
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABCD"), st.integers(1, 3), st.sampled_from(ConnectorStatus))))

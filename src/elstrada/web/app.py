@@ -20,12 +20,14 @@ from elstrada.web.assets import Asset
 from elstrada.web.operator.cdr import read_cdr
 from elstrada.web.operator.energy import read_energy
 from elstrada.web.operator.stations import WireLog, read_station, read_stations
-from elstrada.web.render import Renderer
+from elstrada.web.render import Asked, Renderer
 
 _log = logging.getLogger(__name__)
 _HTML = "text/html"
 """The framework adds the charset."""
 MAX_SEARCH = 100
+MOST_KEPT, LONGEST_KEPT = 10, 2_000
+"""Parameters that a page's links keep, and their characters."""
 ALARMS_OF = timedelta(days=1)
 _YEAR_S = 365 * 24 * 3600
 _Request = Request[Any, Any, Any]
@@ -104,7 +106,9 @@ def _static(files: Mapping[str, Asset]) -> Any:
 def _overview(feed: events.Feed, renderers: Mapping[str, Renderer]) -> Any:
     @get("/")
     async def overview(request: _Request) -> Response[str]:
-        return _page(request, renderers[_language(request)].overview(await feed.now()))
+        return _page(
+            request, renderers[_language(request)].page("overview", await feed.now(), _asked(request))
+        )
 
     return overview
 
@@ -113,7 +117,7 @@ def _stations(spine: Spine, clock: Clock, renderers: Mapping[str, Renderer]) -> 
     @get("/stations")
     async def stations(request: _Request, search: FromQuery[str] = "") -> Response[str]:
         found = await read_stations(spine, search[:MAX_SEARCH], clock.now() - ALARMS_OF)
-        return _page(request, renderers[_language(request)].stations(found))
+        return _page(request, renderers[_language(request)].page("stations", found, _asked(request)))
 
     return stations
 
@@ -135,7 +139,7 @@ def _station(
         )
         if found is None:
             raise NotFoundException
-        return _page(request, renderers[_language(request)].station(found))
+        return _page(request, renderers[_language(request)].page("station", found, _asked(request)))
 
     return station
 
@@ -146,7 +150,7 @@ def _energy(spine: Spine, clock: Clock, renderers: Mapping[str, Renderer], zone:
         request: _Request, day: FromQuery[str] = "", location: FromQuery[str] = ""
     ) -> Response[str]:
         page = await read_energy(spine, _day(day), location[:MAX_SEARCH], zone, clock.now())
-        return _page(request, renderers[_language(request)].energy(page))
+        return _page(request, renderers[_language(request)].page("energy", page, _asked(request)))
 
     return energy
 
@@ -167,7 +171,7 @@ def _cdr(spine: Spine, renderers: Mapping[str, Renderer]) -> Any:
         found = await read_cdr(spine, party, cdr_id, language)
         if found is None:
             raise NotFoundException
-        return _page(request, renderers[language].cdr(found))
+        return _page(request, renderers[language].page("cdr", found, _asked(request)))
 
     return cdr
 
@@ -197,7 +201,8 @@ def _refused(renderers: Mapping[str, Renderer]) -> Callable[[_Request, Exception
         status = _status_of(problem)
         if status == 500:
             _log.error("%s failed", request.url.path, exc_info=problem)
-        return Response(renderers[_language(request)].refusal(status), media_type=_HTML, status_code=status)
+        html = renderers[_language(request)].refusal(status, _asked(request))
+        return Response(html, media_type=_HTML, status_code=status)
 
     return refuse
 
@@ -218,3 +223,8 @@ def _language(request: _Request) -> str:
         request.cookies.get("lang"),
         request.headers.get("accept-language", ""),
     )
+
+
+def _asked(request: _Request) -> Asked:
+    kept = [(name, value[:LONGEST_KEPT]) for name, value in request.query_params.items() if name != "lang"]
+    return Asked(request.url.path, dict(kept[:MOST_KEPT]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import tzinfo
+from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,10 +14,7 @@ from elstrada import __version__
 from elstrada.web import languages
 from elstrada.web.assets import Asset
 from elstrada.web.driver import PayPage
-from elstrada.web.operator.cdr import CdrPage
-from elstrada.web.operator.energy import EnergyPage
 from elstrada.web.operator.overview import Overview
-from elstrada.web.operator.stations import StationPage, Stations
 
 FRAGMENTS = (
     *("figures", "running", "network", "trouble", "nodes"),
@@ -34,6 +32,26 @@ class Fragments(msgspec.Struct, frozen=True):
     """Changes with the content; the ``id`` of its SSE message."""
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What the reader asked for: where he is, and what his links to the same page keep."""
+
+    path: str = "/"
+    query: Mapping[str, str] = {}
+    """Without the language."""
+
+    def other(self, **changed: str) -> str:
+        """The same page, with these parameters changed; an empty one is left out."""
+        kept = {name: value for name, value in {**self.query, **changed}.items() if value}
+        return f"?{urlencode(kept)}"
+
+    def is_below(self, place: str) -> bool:
+        """Is it this page, or one below it?"""
+        return self.path == place or self.path.startswith(f"{place}/")
+
+
+NOWHERE = Asked()
+
+
 class Renderer:
     """The pages in one language."""
 
@@ -48,38 +66,22 @@ class Renderer:
             "version": __version__,
         }
 
-    def overview(self, page: Overview) -> str:
-        """The whole page."""
-        return self._render("operator/overview.html", page=page)
+    def page(self, template: str, page: object, asked: Asked = NOWHERE) -> str:
+        """A whole page of the operator, from the template of that name."""
+        return self._render(f"operator/{template}.html", page=page, asked=asked)
 
     def fragments(self, page: Overview) -> Fragments:
         """The parts of it that move."""
         html = {name: self._render(f"operator/{name}.html", page=page) for name in FRAGMENTS}
         return Fragments(html, hashlib.sha256("".join(html.values()).encode()).hexdigest()[:16])
 
-    def stations(self, page: Stations) -> str:
-        """The list of stations."""
-        return self._render("operator/stations.html", page=page)
-
-    def station(self, page: StationPage) -> str:
-        """The page of one station."""
-        return self._render("operator/station.html", page=page)
-
-    def energy(self, page: EnergyPage) -> str:
-        """The page of a day's load and its month."""
-        return self._render("operator/energy.html", page=page)
-
-    def cdr(self, page: CdrPage) -> str:
-        """The page of one CDR."""
-        return self._render("operator/cdr.html", page=page)
-
     def payment(self, page: PayPage) -> str:
         """A page of a payment."""
         return self._render("driver/pay.html", page=page)
 
-    def refusal(self, status: int) -> str:
+    def refusal(self, status: int, asked: Asked = NOWHERE) -> str:
         """The page of an HTTP error."""
-        return self._render("refusal.html", status=status)
+        return self._render("refusal.html", status=status, asked=asked)
 
     def _render(self, template: str, **values: object) -> str:
         return self._templates.get_template(template).render(self._common | values)

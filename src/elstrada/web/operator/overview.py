@@ -216,7 +216,7 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
     return Overview(
         network=network,
         trouble=tuple(_trouble(rows, place)),
-        trouble_count=network.count(EvseStatus.OUTOFORDER) + network.offline,
+        trouble_count=rows.fault_count + network.offline,
         running=tuple(_running(rows.running[:SHOWN], place, now)),
         running_count=rows.running_count,
         power_kw=_power_kw(rows.running, rows.running_count),

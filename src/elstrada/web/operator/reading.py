@@ -55,6 +55,7 @@ _TOLD_STATES = (
 )
 """Of CDRs that the page counts: ours, then partners'. Held ones and withheld ones wait for us, rejected and
 disputed ones for their issuers."""
+_FAULTED: Where = {"status": ConnectorStatus.FAULTED.value}
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 _Key = tuple[str, str]
@@ -75,6 +76,7 @@ async def read(spine: Spine) -> Rows:
         away_count=await _count(spine, t.station_state, {"connection_id": None}),
         evses=await _evses(spine),
         faults=faults,
+        fault_count=await _count(spine, t.connector_state, _FAULTED),
         fault_stations=await _fault_stations(spine, faults),
         running=running,
         running_count=await _count(spine, t.session, {"ended_at": None}, most=COUNTED),
@@ -111,7 +113,7 @@ async def _evses(spine: Spine) -> list[EvseTally]:
 
 
 async def _faults(spine: Spine) -> list[FaultRow]:
-    where: Where = {"status": ConnectorStatus.FAULTED.value, "changed_at": EVER}
+    where: Where = {**_FAULTED, "changed_at": EVER}
     return _typed(FaultRow, await spine.find(t.connector_state, where, order=("-changed_at",), limit=SHOWN))
 
 

@@ -217,6 +217,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     away_count: int
     evses: list[EvseTally]
     faults: list[FaultRow]
+    fault_count: int
     fault_stations: list[StationRow]
     """What the faulted connectors' stations are."""
     running: list[SessionRow]
