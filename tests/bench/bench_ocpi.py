@@ -27,7 +27,7 @@ from statistics import median
 import uvloop
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE / "ocpi"), str(HERE.parent / "e2e")]
+sys.path[:0] = [str(HERE / "ocpi"), str(HERE.parent), str(HERE.parent / "e2e")]
 from bench_walk import cpu_s, pin  # noqa: E402
 from callers import Loaded, drive  # noqa: E402
 from documents import TOKEN, objects  # noqa: E402  Beside the servers that it loads.
