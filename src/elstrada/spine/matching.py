@@ -87,6 +87,15 @@ def _matching(table: Table, rows: Iterable[Row], where: Where) -> list[Row]:
     return found
 
 
+def given(where: Where) -> dict[str, Cell]:
+    """The cells that must be the very same."""
+    return {
+        name: wanted
+        for name, wanted in where.items()
+        if wanted is not None and not isinstance(wanted, AnyOf | Between)
+    }
+
+
 def _that_are(rows: list[Row], name: str, wanted: Cell | Between | AnyOf) -> list[Row]:
     """The rows whose cell is as wanted."""
     match wanted:

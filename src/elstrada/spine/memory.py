@@ -133,7 +133,7 @@ class MemorySpine:
         after: Sequence[Cell] | None = None,
     ) -> list[Row]:
         self._check_up()
-        rows = self.store.tables.rows(table)
+        rows = self.store.tables.rows_with(table, matching.given(where or {}))
         return matching.rows_where(table, rows, where or {}, order, limit, offset, after)
 
     async def count(
@@ -145,7 +145,8 @@ class MemorySpine:
         most: int | None = None,
     ) -> list[Row]:
         self._check_up()
-        return matching.counts_where(table, self.store.tables.rows(table), where or {}, by, most)
+        rows = self.store.tables.rows_with(table, matching.given(where or {}))
+        return matching.counts_where(table, rows, where or {}, by, most)
 
     def edition(self, tables: Sequence[Table]) -> tuple[int, ...] | None:
         return tuple(self.store.tables.edition(table) for table in tables)

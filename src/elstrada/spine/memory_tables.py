@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import takewhile
 
 from sqlalchemy import Index, Table
 
@@ -13,6 +14,7 @@ from elstrada.spine.views import Change
 
 Key = tuple[Cell, ...]
 _Rows = dict[Key, Row]
+_Columns = tuple[str, ...]
 
 
 class MemoryTables:
@@ -22,6 +24,8 @@ class MemoryTables:
         self._rows: dict[Table, _Rows] = {}
         self._unique: dict[Index, dict[Key, Key]] = {}
         self._editions: dict[Table, int] = {}
+        self._alike: dict[Table, dict[_Columns, dict[Key, _Rows]]] = {}
+        """Rows by what stands in the first columns of an index, of those that somebody has asked by."""
 
     def edition(self, table: Table) -> int:
         """How often a row of the table was written."""
@@ -29,6 +33,21 @@ class MemoryTables:
 
     def rows(self, table: Table) -> Iterable[Row]:
         return self._rows.get(table, {}).values()
+
+    def rows_with(self, table: Table, cells: Mapping[str, Cell]) -> Iterable[Row]:
+        """All rows that have these cells, and maybe others: those that an index of the table tells apart."""
+        found = self._rows.get(table, {})
+        for columns in _indexed(table, frozenset(cells)):
+            found = min(found, self._by(table, columns).get(_cells(cells, columns), {}), key=len)
+        return found.values()
+
+    def _by(self, table: Table, columns: _Columns) -> dict[Key, _Rows]:
+        known = self._alike.setdefault(table, {})
+        if columns not in known:
+            alike = known[columns] = {}
+            for key, row in self._rows.get(table, {}).items():
+                alike.setdefault(_cells(row, columns), {})[key] = row
+        return known[columns]
 
     def get(self, table: Table, key: Key) -> Row | None:
         return self._rows.get(table, {}).get(key)
@@ -47,9 +66,15 @@ class MemoryTables:
             self._unique.setdefault(index, {})[values] = key
         if row is not None:
             self._rows[table][key] = row
+        for columns, alike in self._alike.get(table, {}).items():
+            if old is not None:
+                del alike[_cells(old, columns)][key]
+            if row is not None:
+                alike.setdefault(_cells(row, columns), {})[key] = row
 
     def clear(self, table: Table) -> None:
         self._rows.pop(table, None)
+        self._alike.pop(table, None)
         for index in _unique_indexes(table):
             self._unique.pop(index, None)
 
@@ -132,6 +157,20 @@ def _moved(table: Table, key: Key) -> RowMoved:
 @cache
 def _blank(table: Table) -> Mapping[str, Cell]:
     return dict.fromkeys(str(column.name) for column in table.columns)
+
+
+def _cells(row: Mapping[str, Cell], columns: _Columns) -> Key:
+    return tuple([row[name] for name in columns])
+
+
+@cache
+def _indexed(table: Table, names: frozenset[str]) -> tuple[_Columns, ...]:
+    """Those of these columns that the key of the table and each of its indexes begin with, each set of them once."""
+    found: dict[frozenset[str], _Columns] = {}
+    for columns in (table.primary_key.columns, *(index.columns for index in table.indexes)):
+        begins = tuple(takewhile(names.__contains__, [str(column.name) for column in columns]))
+        found.setdefault(frozenset(begins), begins)
+    return tuple(begins for columns, begins in found.items() if not any(columns < other for other in found))
 
 
 @cache

@@ -54,6 +54,7 @@ class Peers:
         self._callers: Kept[Caller | None] = Kept(
             means.spine, (t.peer, t.party), _MOST_KEPT, worth=lambda caller: caller is not None
         )
+        self._agreed: Kept[Terms] = Kept(means.spine, (t.agreement,), _MOST_KEPT)
 
     async def party(self, owner: PartyId) -> Party | None:
         """One of our own parties."""
@@ -85,7 +86,9 @@ class Peers:
 
     async def terms(self, peer: Peer) -> Terms:
         """What is agreed with a peer now."""
-        return await terms_with(self._means.spine, peer, self._means.clock.now())
+        now = self._means.clock.now()
+        read = partial(terms_with, self._means.spine, peer, now)
+        return msgspec.structs.replace(await self._agreed.of((peer.owner, peer.id), read), at=now)
 
     async def by_token(self, token: str | None) -> Caller | None:
         """Who shows this token (R-10: identity is the token, never an address).

@@ -157,7 +157,9 @@ class Stock:
 
     async def token(self, owner: PartyId, uid: str, kind: str) -> Token | None:
         """One of the tokens we issued (R-44: its key is party, uid and type), in any case of its uid (R-22)."""
-        row = await token_row_of(self._spine, owner, owner, self._keys.token_ref(uid), kind)
+        row = await self._spine.get(t.token, owner=str(owner), party=str(owner), uid=uid, type=kind)
+        if row is None:
+            row = await token_row_of(self._spine, owner, owner, self._keys.token_ref(uid), kind)
         return None if row is None else token_of(row)
 
     async def client(self, owner: PartyId, party: str, role: str) -> ClientInfo | None:
