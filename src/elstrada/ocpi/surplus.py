@@ -24,7 +24,7 @@ _FIELDS, _OBJECTS, _LISTS = "f", "o", "l"
 
 def surplus_of(document: Json, kind: type[msgspec.Struct]) -> Object:
     """What of a document has no place in a wire struct; empty if there is nothing."""
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or _is_known(document, kind):
         return {}
     known = _shape(kind)
     fields: Object = {
@@ -173,6 +173,24 @@ def _part(surplus: Object, name: str) -> Object:
 def _tree(fields: Object, objects: Object, lists: Object) -> Object:
     parts: Object = {_FIELDS: fields, _OBJECTS: objects, _LISTS: lists}
     return {name: part for name, part in parts.items() if part}
+
+
+def _is_known(document: Object, kind: type[msgspec.Struct]) -> bool:
+    """Has every field a place? A tenth of the time that it takes to say what has none, and most objects are so."""
+    if not document.keys() <= _shape(kind).keys():
+        return False
+    for name, inner in _holding(kind):
+        value = document.get(name)
+        for item in value if isinstance(value, list) else (value,):
+            if isinstance(item, dict) and not _is_known(item, inner):
+                return False
+    return True
+
+
+@cache
+def _holding(kind: type[msgspec.Struct]) -> tuple[tuple[str, type[msgspec.Struct]], ...]:
+    """The fields that hold objects."""
+    return tuple((name, inner) for name, inner in _shape(kind).items() if inner is not None)
 
 
 @cache
