@@ -112,7 +112,7 @@ def notes_of_the_engine() -> Iterator[tuple[str, str]]:
     yield "note.readings", "meter readings out of line were left out: 9 Wh at 12:00:00Z since the start"
 
 
-@pytest.mark.parametrize(("phrase", "note"), notes_of_the_engine(), ids=lambda text: text.split(" ")[0])
+@pytest.mark.parametrize(("phrase", "note"), list(notes_of_the_engine()), ids=lambda text: text.split(" ")[0])
 def test_a_note_keeps_its_words_in_english_and_has_others_elsewhere(phrase: str, note: str) -> None:
     assert told(note, BOOKS[Tongue.EN]) == note
     for tongue in (Tongue.SV, Tongue.IT):
