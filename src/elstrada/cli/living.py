@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from math import isnan
+from types import ModuleType
 
 import click
 
@@ -32,7 +34,7 @@ def serve(ctx: click.Context, roles: str | None, node: str | None) -> None:
     given = ctx.find_object(Given) or Given({}, None)
     said = {name: text for name, text in (("roles", roles), ("node", node)) if text is not None}
     ctx.obj = Given({**given.overrides, **said}, given.file)
-    ctx.exit(import_module("elstrada.roles.serve").serve(config_of(ctx)) or 0)
+    ctx.exit(_loaded("elstrada.roles.serve").serve(config_of(ctx)) or 0)
 
 
 @click.command()
@@ -72,7 +74,7 @@ def demo(
 ) -> None:
     """Show a living network on this machine, until Ctrl-C."""
     # The simulator stands beside the command line, so it is named here and not imported above.
-    run = import_module("elstrada.sim.demo").run
+    run = _loaded("elstrada.sim.demo").run
     ctx.exit(run(seed=seed, speed=speed, stations=stations, keep=keep, port=port, nodes=nodes) or 0)
 
 
@@ -88,4 +90,13 @@ def demo(
 @click.pass_context
 def sim(ctx: click.Context, seed: int, worlds: int) -> None:
     """Simulate the world of SEED, the same every time, and check every promise; fails if one is broken."""
-    ctx.exit(import_module("elstrada.sim.trial").run(seed=seed, worlds=worlds))
+    ctx.exit(_loaded("elstrada.sim.trial").run(seed=seed, worlds=worlds))
+
+
+def _loaded(name: str) -> ModuleType:
+    """Import a part of the system. No garbage is looked for meanwhile: what is imported stays."""
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.enable()
