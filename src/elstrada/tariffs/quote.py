@@ -176,7 +176,7 @@ def estimate(tariff: Tariff, plan: Plan, time_zone: str, policy: Policy = OCPI_2
 
 
 def _components(by: PriceList, local: datetime, policy: Policy) -> Iterator[Component]:
-    now = Situation(local, Decimal(0), 0, {})
+    now = Situation(local, Decimal(0), 0, {}, policy)
     yield from _of_phase(by, by.session, Phase.SESSION, now, policy)
     yield from _of_phase(by, by.reservation, Phase.RESERVATION, now, policy)
     own = {
@@ -199,7 +199,7 @@ def _of_phase(
                 per=_PER.get(dimension, Per.MINUTE),
                 before_taxes=_per(before, share),
                 after_taxes=_per(after, share),
-                vat=None if by.tariff.tax_included is TaxIncluded.NOT_APPLICABLE else offer.vat,
+                vat=None if policy.tax_in(by.tariff) is TaxIncluded.NOT_APPLICABLE else offer.vat,
                 step_size=0 if dimension is Dimension.FLAT else offer.step_size,
                 element=offer.element,
                 restrictions=offer.limits,
@@ -209,11 +209,11 @@ def _of_phase(
 
 def taxed(offer: Offer, tariff: Tariff, policy: Policy) -> tuple[Decimal | None, Decimal | None]:
     """A price before and after taxes, None for what is not known (rule 14, A14, A19)."""
-    match tariff.tax_included, offer.vat:
+    match policy.tax_in(tariff), offer.vat:
         case TaxIncluded.NOT_APPLICABLE, _:
             return offer.price, offer.price
         case TaxIncluded.YES, None:
-            return None, offer.price
+            return offer.price if policy.untaxed_gross else None, offer.price
         case TaxIncluded.NO, None:
             untaxed = not offer.price or policy.takes_silence_for_no_tax(tariff.party.country_code)
             return offer.price, offer.price if untaxed else None
@@ -236,7 +236,7 @@ def _possible(offers: tuple[Offer, ...], now: Situation) -> Iterator[Offer]:
         end = offer.limits and offer.limits.end_date
         if end is None or now.local.date().isoformat() < end:
             yield offer
-        if not offer.rules:
+        if all(rule.always for rule in offer.rules):
             return
 
 
