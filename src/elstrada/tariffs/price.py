@@ -12,6 +12,7 @@ from elstrada.tariffs.booked import BookingCharges, booking_charges, refuse_unto
 from elstrada.tariffs.charge import Charge, stepped
 from elstrada.tariffs.choose import is_valid, rank
 from elstrada.tariffs.compile import PriceList, compiled
+from elstrada.tariffs.notes import Notes
 from elstrada.tariffs.policy import EXACT, OCPI_2_3_0, Policy
 from elstrada.tariffs.refusals import NoTariff, WrongCurrency
 from elstrada.tariffs.restrictions import Situation
@@ -44,14 +45,14 @@ def price_with(usage: Usage, lists: Sequence[PriceList], policy: Policy = OCPI_2
     """As ``price``, by tariffs compiled before: for pricing many sessions."""
     with localcontext(EXACT):
         valid = _valid(usage, lists, policy)
-        notes: list[str] = []
+        notes = Notes()
         if usage.booked:
             refuse_untold_time(usage, _first(usage, valid))
         zone = zone_named(usage.time_zone)
         session = SessionCharges(zone, origin_of(usage, policy), policy, notes)
         booking = booking_charges(usage, zone, policy) if usage.booked else None
         charges = stepped(list(_charges(usage, valid, session, booking)), policy, session.free)
-        return summed(charges, _first(usage, valid), policy, notes)
+        return summed(charges, _first(usage, valid), policy, notes.texts())
 
 
 def _valid(usage: Usage, lists: Sequence[PriceList], policy: Policy) -> list[PriceList]:
@@ -101,12 +102,12 @@ def _charges(
     policy, notes = session.policy, session.notes
     fixed_due = True  # Of the reservation: once, as that of the session (rule 8, A10).
     if len(valid) > 1 and any(period.tariff_id is None for period in usage.periods):
-        notes.append(_note_untold(valid, policy))
+        notes.add(_note_untold(valid, policy))
     for period, end in usage.stretches():
         by = _list_for(period, valid, usage)
         volumes = volumes_of(period)
         if booking is not None and by.bookings:
-            notes.append(_note_booking(by))
+            notes.add(_note_booking(by))
             yield from booking.of(period, by, volumes, session.energy)
         elif _RESERVATION in volumes:
             now = session.situation(period.start_date_time, end, volumes, usage.start)
@@ -121,13 +122,13 @@ def _charges(
             yield from session.of(period, end, by, volumes)
             fixed_due &= session.fixed_due or not policy.one_fixed_price
     if session.returned and not policy.energy_back_is_free:
-        notes.append(
+        notes.add(
             f"{session.returned} kWh flowed back: they are set off, each at the price of its time (A22)"
         )
 
 
 def _of_reservation(
-    usage: Usage, period: ChargingPeriod, by: PriceList, hours: Decimal, now: Situation, notes: list[str]
+    usage: Usage, period: ChargingPeriod, by: PriceList, hours: Decimal, now: Situation, notes: Notes
 ) -> Iterator[Charge]:
     """What a reservation costs in a period: its fixed price, and TIME alone (rule 15)."""
     offers = by.expired if usage.reservation_expired else by.reservation

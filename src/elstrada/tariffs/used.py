@@ -13,6 +13,7 @@ from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension
 from elstrada.tariffs.charge import Charge
 from elstrada.tariffs.compile import Offer, Offers, PriceList, best
+from elstrada.tariffs.notes import Notes
 from elstrada.tariffs.policy import Policy
 from elstrada.tariffs.restrictions import Situation, doubts
 from elstrada.tariffs.segment import first_change, pieces
@@ -35,7 +36,7 @@ class SessionCharges(msgspec.Struct):
     origin: datetime
     """Durations count from here."""
     policy: Policy
-    notes: list[str]
+    notes: Notes
     energy: Decimal = _ZERO
     """kWh so far."""
     returned: Decimal = _ZERO
@@ -56,12 +57,12 @@ class SessionCharges(msgspec.Struct):
             yield from self._of(period, end, by, volumes, now)
         elif not self.policy.cut_spans:
             yield from self._of(period, end, by, volumes, now)
-            self.notes.append(
+            self.notes.add(
                 f"period_spans_price_change: a price changes at {changed.isoformat()}, "
                 f"within the period from {now.local.isoformat()}, which keeps the price of its start (A1)"
             )
         else:
-            self.notes.append(
+            self.notes.add(
                 f"estimated: no reading was made at the change of price at {changed.isoformat()}, "
                 "so energy is taken to have flowed evenly between the readings around it (rule 18)"
             )
@@ -101,8 +102,9 @@ class SessionCharges(msgspec.Struct):
                 note_free(by.session, dimension, now, period, self.notes)
             else:
                 yield Charge(dimension, False, at, by, offer, volume, volume)
-        if by.banded:
-            self.notes.extend(_doubts(by, volumes, period, self.policy))
+        if by.banded and not self.notes.full:
+            for doubt in _doubts(by, volumes, period, self.policy):
+                self.notes.add(doubt)
         taken = volumes.get("ENERGY", _ZERO)
         self.energy += taken
         if taken < 0:
@@ -162,16 +164,14 @@ def _of_one_element(offers: Offers, dimension: Dimension, now: Situation) -> Off
 
 
 def note_free(
-    offers: Offers, dimension: Dimension, now: Situation, period: ChargingPeriod, notes: list[str]
+    offers: Offers, dimension: Dimension, now: Situation, period: ChargingPeriod, notes: Notes
 ) -> None:
     """Say why what was used has no price, where the tariff prices it at other times."""
     at = period.start_date_time.isoformat()
     if first_of(offers, dimension, now) is not None:
-        notes.append(
-            f"{dimension} is free from {at}: the one element that prices all has no price for it (A18)"
-        )
+        notes.add(f"{dimension} is free from {at}: the one element that prices all has no price for it (A18)")
     elif dimension in offers:
-        notes.append(f"{dimension} is free from {at}: no element for it matches then (rule 7)")
+        notes.add(f"{dimension} is free from {at}: no element for it matches then (rule 7)")
 
 
 def _doubts(

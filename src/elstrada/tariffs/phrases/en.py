@@ -81,6 +81,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
             "keep the price of their start (V49)"
         ),
         "note.called_off": ("called off before any energy flowed: nothing is to be paid (OCPP 2.1 C20)"),
+        "note.more": "there is more of this kind, which is left out",
         # --- what is priced ---
         "dimension.ENERGY": "energy",
         "dimension.TIME": "charging time",

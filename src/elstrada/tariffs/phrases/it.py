@@ -83,6 +83,7 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
             "mantengono il prezzo del loro inizio (V49)"
         ),
         "note.called_off": ("annullata prima che passasse energia: non c'è nulla da pagare (OCPP 2.1 C20)"),
+        "note.more": "ce n'è dell'altro dello stesso tipo, che si tralascia",
         # --- what is priced ---
         "dimension.ENERGY": "energia",
         "dimension.TIME": "tempo di ricarica",

@@ -83,6 +83,7 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
             "behåller priset från sin början (V49)"
         ),
         "note.called_off": "avbruten innan någon energi flödade: inget ska betalas (OCPP 2.1 C20)",
+        "note.more": "det finns mer av detta slag, som utelämnas",
         # --- what is priced ---
         "dimension.ENERGY": "energi",
         "dimension.TIME": "laddtid",
