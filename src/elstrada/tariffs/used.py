@@ -132,12 +132,12 @@ class SessionCharges(msgspec.Struct):
         self, volumes: dict[str, Decimal], length: timedelta
     ) -> Iterator[tuple[Dimension, Decimal]]:
         """What is to be priced of a period."""
+        by_clock = self.policy.hours_by_clock and not (volumes.get("TIME") and volumes.get("PARKING_TIME"))
         for name, dimension in _PRICED.items():
             volume = volumes.get(name)
             if not volume or (self.policy.energy_back_is_free and name == "ENERGY" and volume < 0):
                 continue
-            alone = not volumes.get("TIME") or not volumes.get("PARKING_TIME")
-            if self.policy.hours_by_clock and name != "ENERGY" and alone:
+            if by_clock and name != "ENERGY":
                 volume = Decimal(length // _SECOND) / 3600  # A15
             yield dimension, volume
 
