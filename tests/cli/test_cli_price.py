@@ -243,7 +243,10 @@ def test_a_policy_is_set_by_name() -> None:
     (found,) = told(cdr(), more=("--policy", "usual_decimals=4", "--policy", "tax_name=Moms"))
     assert found["costs"]["total"]["before_taxes"] == "131.0584"
     assert found["costs"]["total"]["taxes"][0]["name"] == "Moms"
-    for wrong in ("no_such=1", "usual_decimals=many", "decimals={"):
+    for wrong in (
+        *("no_such=1", "usual_decimals=many", "usual_decimals=10", "usual_decimals=-1", "decimals={"),
+        *('decimals={"SEK": 10}', "limits=some", "cut_spans=perhaps"),
+    ):
         assert price("-", "--policy", wrong, stdin=b"{}").exit_code == Exit.USAGE
 
 

@@ -250,6 +250,17 @@ def test_what_is_lost_is_left_out_and_not_sent_as_something_else() -> None:
     assert [one["priceKwh"] for one in document["energy"]["prices"]] == [2]
 
 
+@pytest.mark.parametrize("dimension", [Dimension.TIME, Dimension.FLAT])
+def test_a_station_is_told_no_price_of_a_reservation_since_none_is_billed(dimension: Dimension) -> None:
+    """Else it shows, and takes, more than the CDR says. A price of nothing is as well left out."""
+    for amount, misleads in (("6", True), ("0", False)):
+        fee = PriceComponent(dimension, Decimal(amount), VAT)
+        reserved = TariffElement((fee,), TariffRestrictions(reservation="RESERVATION"))
+        usual = TariffElement((energy("1"),))
+        assert lost(tariff(reserved, usual)) == [("/elements/0/price_components/0", misleads)]
+        assert said(tariff(reserved, usual)) == said(tariff(usual))
+
+
 @pytest.mark.parametrize(
     "purpose", ["BOOKING", "BOOKING_EXPIRES", "BOOKING_CANCELLATION_FEES", "BOOKING_OVERTIME"]
 )

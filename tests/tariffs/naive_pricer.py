@@ -27,6 +27,8 @@ class Reading:
     one_element: bool
     silence_is_no_tax: bool
     sales_tax: tuple[str, ...] = ("CA", "US")
+    other: frozenset[str] = frozenset()
+    """Open questions, such as A4, that are answered the other way."""
 
 
 @dataclass
@@ -74,12 +76,14 @@ def bill(body: bytes, version: str, zone: str, expired: bool, reading: Reading) 
         if not name and usual["currency"] != cdr["currency"]:
             return Bill("WrongCurrency")
         tariffs.append(named[0] if name else usual)
-    lines = list_lines(cdr, tariffs, version, zone, expired, reading)
-    apply_steps(lines, reading.steps)
+    free: list[tuple[str, Fraction]] = []
+    lines = list_lines(cdr, tariffs, version, zone, expired, reading, free)
+    apply_steps(lines, free, reading)
     for line in lines:
         if included(line.tariff) == "YES" and "vat" not in line.component and line.amount:
             return Bill("NetUnknown")  # Rule 14.
-    return limited(total(lines, reading), tariffs[0], reading)
+    found = total(lines, reading)
+    return found if "A12" in reading.other else limited(found, tariffs[0], reading)
 
 
 def when(text: str) -> datetime:
@@ -111,6 +115,7 @@ def list_lines(
     zone: str,
     expired: bool,
     reading: Reading,
+    free: list[tuple[str, Fraction]],
 ) -> list[Line]:
     periods = cdr["charging_periods"]
     end = when(cdr.get("end_date_time") or cdr["stop_date_time"])
@@ -130,16 +135,22 @@ def list_lines(
         if "RESERVATION_TIME" in volumes:
             sides.append((True, {"TIME": volumes["RESERVATION_TIME"]}))
         if is_of_session(volumes):
-            sides.append((False, priced_volumes(volumes)))
+            used = priced_volumes(volumes)
+            if "A22" in reading.other and used.get("ENERGY", 0) < 0:
+                del used["ENERGY"]
+            sides.append((False, used))
         for reserved, wanted in sides:
-            origin = when(cdr["start_date_time"]) if reserved else charging[0]  # A11
+            from_start = reserved or "A11" in reading.other
+            origin = when(cdr["start_date_time"]) if from_start else charging[0]
             elapsed = int((at - origin).total_seconds())
-            if reserved not in flats:
+            if reserved not in flats and not ("A10" in reading.other and flats):
                 wanted = {"FLAT": Fraction(1), **wanted}
             for kind, volume in wanted.items():
                 found = choose(tariff, kind, reserved, expired, local, energy, elapsed, facts, reading)
-                if found is None:
-                    continue  # Free, rule 7.
+                if found is None:  # Free, rule 7.
+                    if not reserved and kind != "FLAT":
+                        free.append((PARTS[kind], volume))
+                    continue
                 if kind == "FLAT":
                     flats.add(reserved)  # Once, A9 and A10.
                 element, component = found
@@ -187,7 +198,9 @@ def choose(
     for value in values:
         for index, element in enumerate(tariff["elements"]):
             limits = element.get("restrictions", {})
-            if limits.get("reservation") != value or not matches(limits, local, energy, elapsed, facts):
+            if limits.get("reservation") != value or not matches(
+                limits, local, energy, elapsed, facts, reading.other
+            ):
                 continue
             for component in element["price_components"]:
                 if component["type"] == kind:
@@ -198,11 +211,20 @@ def choose(
 
 
 def matches(
-    limits: dict[str, Any], local: datetime, energy: Fraction, elapsed: int, facts: dict[str, Fraction]
+    limits: dict[str, Any],
+    local: datetime,
+    energy: Fraction,
+    elapsed: int,
+    facts: dict[str, Fraction],
+    other: frozenset[str],
 ) -> bool:
     """Rules 4 to 6; A2 to A6."""
     minute = local.hour * 60 + local.minute
     begin, end = minutes(limits.get("start_time", "00:00")), minutes(limits.get("end_time", "00:00"))
+    if "A3" in other and limits.get("end_time") == "00:00" and "start_time" not in limits:
+        return False
+    if "A2" in other and limits.get("start_time") == limits.get("end_time") is not None:
+        return False
     if end == 0:
         end = 24 * 60
     if begin < end and not begin <= minute < end:
@@ -214,7 +236,10 @@ def matches(
         return False
     if "end_date" in limits and today >= date.fromisoformat(limits["end_date"]):
         return False
-    if limits.get("day_of_week") and WEEK[today.weekday()] not in limits["day_of_week"]:
+    day = today.weekday()
+    if "A4" in other and {"start_time", "end_time"} <= set(limits) and minute < end < begin:
+        day -= 1
+    if limits.get("day_of_week") and WEEK[day] not in limits["day_of_week"]:
         return False
     for least, most, value in (
         ("min_kwh", "max_kwh", energy),
@@ -226,9 +251,12 @@ def matches(
             return False
     for name in ("power", "current"):
         low, high = facts.get(f"MIN_{name.upper()}"), facts.get(f"MAX_{name.upper()}")
-        if f"min_{name}" in limits and (low is None or low < limits[f"min_{name}"]):
+        if "A6" in other:
+            low, high = high, low
+        least, most = limits.get(f"min_{name}"), limits.get(f"max_{name}")
+        if least is not None and ("A5" not in other if low is None else low < least):
             return False
-        if f"max_{name}" in limits and (high is None or high >= limits[f"max_{name}"]):
+        if most is not None and ("A5" not in other if high is None else high >= most):
             return False
     return True
 
@@ -241,38 +269,43 @@ def minutes(text: str) -> int:
 # --- how much of it ---------------------------------------------------------------------------------
 
 
-def apply_steps(lines: list[Line], steps: str) -> None:
+def apply_steps(lines: list[Line], free: list[tuple[str, Fraction]], reading: Reading) -> None:
     """Rules 10 and 11; A7, A8, A15, A22."""
-    if steps == "blocks":
+    other = reading.other
+    if reading.steps == "blocks":
         seen: list[tuple[int, int, str, str]] = []
         for line in lines:
             key = (id(line.tariff), line.element, line.part, line.kind)
             if key not in seen:
                 seen.append(key)
-                step([o for o in lines if (id(o.tariff), o.element, o.part, o.kind) == key])
-    if steps == "session":
-        step([line for line in lines if line.part == "energy"])
-        parked = [line for line in lines if line.part == "parking"]
-        step(parked or [line for line in lines if line.part == "time"])
-        step([line for line in lines if line.part == "reservation" and line.kind == "TIME"])
+                step([o for o in lines if (id(o.tariff), o.element, o.part, o.kind) == key], [], other)
+    if reading.steps == "session":
+        timed = [line.part for line in lines if line.part in ("time", "parking")]
+        if "A8" not in other and "parking" in timed:
+            timed.append("parking")
+        for part in ("energy", *timed[-1:]):
+            unpriced = [volume for name, volume in free if name == part and "A7" in other]
+            step([line for line in lines if line.part == part], unpriced, other)
+        step([line for line in lines if line.part == "reservation" and line.kind == "TIME"], [], other)
 
 
-def step(lines: list[Line]) -> None:
+def step(lines: list[Line], unpriced: list[Fraction], other: frozenset[str]) -> None:
     """Bring the sum to whole steps of the last; what is missing is billed at the last one's price."""
     if not lines or lines[-1].kind == "FLAT":
         return
     size = lines[-1].component["step_size"]
     unit = 1000 if lines[-1].kind == "ENERGY" else 3600
-    used = sum(line.volume for line in lines)
+    volumes = [line.volume for line in lines] + unpriced
+    used = sum(volumes)
     if size == 0 or used < 0:
         return
-    units = sum((as_units(line.volume, unit) for line in lines), Fraction(0))
+    units = sum((as_units(volume, unit, other) for volume in volumes), Fraction(0))
     lines[-1].billed = lines[-1].volume + Fraction(ceil(units / size) * size) / unit - used
 
 
-def as_units(volume: Fraction, unit: int) -> Fraction:
+def as_units(volume: Fraction, unit: int, other: frozenset[str]) -> Fraction:
     units = volume * unit
-    if unit == 3600 and abs(units - round(units)) <= Fraction(36, 100):
+    if unit == 3600 and "A15" not in other and abs(units - round(units)) <= Fraction(36, 100):
         return Fraction(round(units))
     return units
 

@@ -12,10 +12,18 @@ from test_tariffs_usage import cdr as some_cdr
 from cdr_documents import as_line, cdr
 from elstrada.model.ids import PartyId
 from elstrada.model.session import ChargingPeriod, PeriodDimension
-from elstrada.model.tariff import Dimension, PriceComponent, Tariff, TariffElement, TariffRestrictions
+from elstrada.model.tariff import (
+    Dimension,
+    PriceComponent,
+    PriceLimit,
+    Tariff,
+    TariffElement,
+    TariffRestrictions,
+)
 from elstrada.roles.rerating import Rerating
 from elstrada.tariffs.compile import compiled
 from elstrada.tariffs.explain import explain, steps
+from elstrada.tariffs.notes import MOST_NOTES
 from elstrada.tariffs.phrases import BOOKS, Tongue
 from elstrada.tariffs.price import price
 from elstrada.tariffs.reprice import repriced
@@ -165,3 +173,14 @@ def test_a_booked_session_priced_by_another_tariff_keeps_its_hours_of_the_bookin
         cost = repriced(one, compiled(tariff(*fees, *energy)))
         assert cost.reservation is not None
         assert cost.reservation.before_taxes == Decimal("107.5")
+
+
+def test_a_thousand_doubts_are_told_as_far_as_anybody_reads_and_that_there_are_more() -> None:
+    """A partner's CDR of many periods by a tariff of many bands: its notes are kept with its cost for ever."""
+    bands = [element((ENERGY, n), min_power=str(n), max_power=str(n + 1)) for n in range(1, 40)]
+    least = msgspec.structs.replace(tariff(*bands), max_price=PriceLimit(Decimal(0)))
+    told = usage(*([("ENERGY", "1"), ("MIN_POWER", "5"), ("MAX_POWER", "5.5")],) * 40, *(CHARGED,) * 40)
+    cost = price(told, [least])
+    assert len(cost.notes) == MOST_NOTES + 2
+    assert cost.notes[-2] == "there is more of this kind, which is left out"
+    assert "max_price" in cost.notes[-1]

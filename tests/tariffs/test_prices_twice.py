@@ -15,10 +15,27 @@ from test_price_vectors import EDITIONS, cases
 from cdr_documents import VERSIONS, as_line
 from elstrada.model.cost import Cost, Price
 from elstrada.roles.rerating import POLICIES, Rerating
-from elstrada.tariffs.policy import Policy, Steps
+from elstrada.tariffs.policy import Policy, PriceLimits, Steps
 from elstrada.tariffs.refusals import NotPriced
 
 PARTS = ("fixed", "energy", "time", "parking", "reservation")
+
+
+OTHERS: dict[str, tuple[str, object]] = {
+    "A2": ("empty_window_is_never", True),
+    "A3": ("midnight_is_never", True),
+    "A4": ("days_of_window_start", True),
+    "A5": ("untold_power_fits", True),
+    "A6": ("touching_power_fits", True),
+    "A7": ("step_what_is_free", True),
+    "A8": ("step_last_time", True),
+    "A10": ("one_fixed_price", True),
+    "A11": ("durations_from_reservation", True),
+    "A12": ("limits", PriceLimits.NONE),
+    "A15": ("snap_hours", False),
+    "A22": ("energy_back_is_free", True),
+}
+"""Settings that answer an open question the other way, as far as both pricers know them."""
 
 
 def policy_for(random: Random, version: str) -> Policy:
@@ -26,11 +43,18 @@ def policy_for(random: Random, version: str) -> Policy:
     usual = POLICIES[version]
     if random.random() < 0.7:
         return usual
-    return msgspec.structs.replace(usual, steps=random.choice(list(Steps)), one_element=random.random() < 0.3)
+    others = random.sample(sorted(OTHERS), random.choice([0, 0, 1, 1, 2, 4]))
+    return msgspec.structs.replace(
+        usual,
+        steps=random.choice(list(Steps)),
+        one_element=random.random() < 0.3,
+        **dict(OTHERS[name] for name in others),
+    )
 
 
 def reading_of(policy: Policy) -> Reading:
-    return Reading(policy.steps.value, policy.one_element, policy.silence_is_no_tax)
+    other = frozenset(name for name, (setting, value) in OTHERS.items() if getattr(policy, setting) == value)
+    return Reading(policy.steps.value, policy.one_element, policy.silence_is_no_tax, other=other)
 
 
 def compare(random: Random, version: str) -> str:

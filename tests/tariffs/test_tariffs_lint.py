@@ -266,6 +266,18 @@ def test_a_price_of_an_expired_reservation_does_not_hide_that_of_a_used_one() ->
     assert lint(one) == ()
 
 
+@pytest.mark.parametrize(
+    "purpose", ["BOOKING", "BOOKING_EXPIRES", "BOOKING_CANCELLATION_FEES", "BOOKING_OVERTIME"]
+)
+def test_a_price_of_a_booking_is_looked_at_as_one_and_not_as_the_sessions(purpose: str) -> None:
+    """OCPI bookings 1.1: TIME and FLAT alone, each brought to whole steps on its own, whatever parking costs."""
+    hourly = element({**TIME, "step_size": 900}, FLAT, booking=purpose)
+    assert lint(tariff(hourly, element(ENERGY, PARKING))) == ()
+    assert codes(lint(tariff(hourly, element(FLAT)))) == [Code.NOTHING_BY_USE]
+    (found,) = lint(tariff(element(ENERGY, FLAT, booking=purpose), LAST))
+    assert (found.code, found.place) == (Code.RESERVATION_DIMENSION, "elements[0].price_components[0].type")
+
+
 def test_every_check_finds_something_in_some_fixture() -> None:
     for check in CHECKS:
         assert any(list(check(faulty)) for _, faulty, _ in CASES.values()), check.__name__

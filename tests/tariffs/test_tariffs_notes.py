@@ -24,7 +24,7 @@ from elstrada.model.tariff import (
 )
 from elstrada.tariffs.compile import compiled
 from elstrada.tariffs.explain import explain
-from elstrada.tariffs.notes import told
+from elstrada.tariffs.notes import MORE, told
 from elstrada.tariffs.phrases import BOOKS, Tongue
 from elstrada.tariffs.policy import Policy
 from elstrada.tariffs.price import price
@@ -105,6 +105,7 @@ def notes_of_the_engine() -> Iterator[tuple[str, str]]:
     yield "note.estimated_more", cut(limited(start_time="13:30", end_time="14:30"), ALWAYS)
     yield "note.untold", cut(limited(start_time="14:00"), ALWAYS, untold=True)
     yield "note.called_off", NOTE
+    yield "note.more", MORE
     yield "note.came_after", "tariff SE*ELS*T1 came after the session began; no earlier form is known (R-43)"
     yield "note.mended", "tariff SE*ELS*T1 counts as it was mended at 2026-11-05T12:00:00Z"
     given_back = credit_cost(price(usage(), [tariff(ALWAYS)]), "C1", "the meter was wrong")

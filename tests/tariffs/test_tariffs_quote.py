@@ -184,6 +184,75 @@ def test_a_quote_reads_so(tongue: Tongue) -> None:
     assert len(lines) == len(TEXTS[Tongue.EN])
 
 
+FLAT, ENERGY, TIME, PARKING = Dimension.FLAT, Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME
+BOOKED = {
+    Tongue.EN: (
+        "Booking: 0.25 SEK with 25 % tax (0.20 without) per minute",
+        "Booking: 2.50 SEK with 25 % tax (2.00 without) once",
+        "Booking that is not used: 25.00 SEK with 25 % tax (20.00 without) once",
+        "Booking that is called off: 12.50 SEK with 25 % tax (10.00 without) once, on Saturday",
+        "After the end of a booking: 1.25 SEK with 25 % tax (1.00 without) per minute, billed by 15 min begun",
+    ),
+    Tongue.SV: (
+        "Bokning: 0,25 SEK med 25 % skatt (0,20 utan) per minut",
+        "Bokning: 2,50 SEK med 25 % skatt (2,00 utan) en gång",
+        "Bokning som inte används: 25,00 SEK med 25 % skatt (20,00 utan) en gång",
+        "Bokning som avbokas: 12,50 SEK med 25 % skatt (10,00 utan) en gång, på lördag",
+        "Efter en boknings slut: 1,25 SEK med 25 % skatt (1,00 utan) per minut, per påbörjad 15 min",
+    ),
+    Tongue.IT: (
+        "Prenotazione a orario: 0,25 SEK con imposta del 25 % (0,20 senza) al minuto",
+        "Prenotazione a orario: 2,50 SEK con imposta del 25 % (2,00 senza) una volta",
+        "Prenotazione a orario non utilizzata: 25,00 SEK con imposta del 25 % (20,00 senza) una volta",
+    ),
+}
+
+
+@pytest.mark.parametrize("tongue", Tongue)
+def test_what_a_booking_costs_is_quoted_with_all_that_may_become_of_it(tongue: Tongue) -> None:
+    """OCPI bookings 1.1: one nobody comes for costs what a booking costs, but for what has a price of its own."""
+    by_the_hour, once = component(TIME, "12"), component(FLAT, "2")
+    one = tariff(
+        TariffElement((by_the_hour, once), TariffRestrictions(booking="BOOKING")),
+        TariffElement((component(FLAT, "20"),), TariffRestrictions(booking="BOOKING_EXPIRES")),
+        TariffElement(
+            (component(FLAT, "10"),),
+            TariffRestrictions(booking="BOOKING_CANCELLATION_FEES", day_of_week=("SATURDAY",)),
+        ),
+        TariffElement((component(TIME, "60", step=900),), TariffRestrictions(booking="BOOKING_OVERTIME")),
+        TariffElement((component(ENERGY, "3"),)),
+    )
+    told = quote(one, EVENING, ZONE)
+    lines = list(quote_lines(told, BOOKS[tongue]))
+    assert tuple(lines[2 : 2 + len(BOOKED[tongue])]) == BOOKED[tongue]
+    assert len(lines) == 8  # The first are the head and the energy, the last what is free.
+    assert [(one.phase, one.dimension, one.element) for one in told.components] == [
+        (Phase.SESSION, ENERGY, 4),
+        (Phase.BOOKING, TIME, 0),
+        (Phase.BOOKING, FLAT, 0),
+        (Phase.BOOKING_EXPIRES, FLAT, 1),
+        (Phase.BOOKING_CANCELLATION_FEES, FLAT, 2),
+        (Phase.BOOKING_OVERTIME, TIME, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        TariffRestrictions(reservation="RESERVATION"),
+        TariffRestrictions(reservation="RESERVATION_EXPIRES"),
+        TariffRestrictions(booking="BOOKING"),
+    ],
+    ids=["reserved", "expired", "booked"],
+)
+def test_what_has_no_meaning_for_a_reservation_is_not_quoted(limits: TariffRestrictions) -> None:
+    """Rule 15: it has prices for TIME and FLAT alone."""
+    odd = TariffElement((component(ENERGY, "9"), component(PARKING, "9"), component(FLAT, "2")), limits)
+    told = quote(tariff(odd, TariffElement((component(ENERGY, "3"),))), EVENING, ZONE)
+    assert [(one.dimension, one.before_taxes) for one in told.components] == [(ENERGY, 3), (FLAT, 2)]
+    assert len(list(quote_lines(told, BOOKS[Tongue.EN]))) == 4
+
+
 def test_every_book_has_the_same_phrases_with_the_same_gaps() -> None:
     def gaps(text: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
@@ -254,6 +323,6 @@ def test_a_quote_takes_less_than_a_millisecond() -> None:
 
 def test_every_phase_has_its_words() -> None:
     book = BOOKS[Tongue.EN]
-    for phase in (Phase.RESERVATION, Phase.RESERVATION_EXPIRED):
+    for phase in set(Phase) - {Phase.SESSION}:
         for dimension in (Dimension.TIME, Dimension.FLAT):
             assert f"quote.{phase.value}.{dimension.value}" in book

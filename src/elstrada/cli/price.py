@@ -59,7 +59,7 @@ def _tolerance(ctx: click.Context, parameter: click.Parameter, text: str) -> Dec
 
 def _policies(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> Mapping[str, Policy]:
     """Each version's policy with the values given."""
-    kinds: dict[str, object] = get_type_hints(Policy)
+    kinds: dict[str, object] = get_type_hints(Policy, include_extras=True)
     values: dict[str, object] = {}
     for text in texts:
         name, _, value = text.partition("=")

@@ -25,6 +25,7 @@ from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension
 from elstrada.tariffs.charge import Charge
 from elstrada.tariffs.compile import PriceList, best
+from elstrada.tariffs.policy import Policy
 from elstrada.tariffs.refusals import UnusableTariff
 from elstrada.tariffs.restrictions import Situation
 from elstrada.tariffs.usage import Usage
@@ -42,6 +43,7 @@ class BookingCharges(msgspec.Struct):
     zone: ZoneInfo
     fixed: str
     """The purpose whose fixed price the booking itself has; that of its overtime is due besides."""
+    policy: Policy
     paid: set[str] = msgspec.field(default_factory=set[str])
     """Purposes whose fixed price has been charged."""
 
@@ -51,7 +53,7 @@ class BookingCharges(msgspec.Struct):
         """The charges of a period, by the elements of its tariff that are of bookings."""
         at = period.start_date_time
         elapsed_s = int((at - self.usage.start).total_seconds())
-        now = Situation(at.astimezone(self.zone), energy, elapsed_s, volumes)
+        now = Situation(at.astimezone(self.zone), energy, elapsed_s, volumes, self.policy)
         yield from self._once(self.fixed, by, now, at)
         purpose, name = self._counted(volumes)
         yield from _by_hours(purpose, volumes.get(name), by, now, at)
@@ -75,13 +77,13 @@ class BookingCharges(msgspec.Struct):
             yield Charge(Dimension.FLAT, True, at, by, offer, _ONE, _ONE)
 
 
-def booking_charges(usage: Usage, zone: ZoneInfo) -> BookingCharges:
+def booking_charges(usage: Usage, zone: ZoneInfo, policy: Policy) -> BookingCharges:
     """For the booking of this usage, nothing charged yet."""
     told = {one.type for period in usage.periods for one in period.dimensions}
     if usage.booking_canceled:
-        return BookingCharges(usage, zone, _CANCELED)
+        return BookingCharges(usage, zone, _CANCELED, policy)
     expired = usage.reservation_expired or "RESERVATION_EXPIRES" in told
-    return BookingCharges(usage, zone, _EXPIRES if expired else _BOOKING)
+    return BookingCharges(usage, zone, _EXPIRES if expired else _BOOKING, policy)
 
 
 def _by_hours(

@@ -21,11 +21,12 @@ from elstrada.model.tariff import Dimension, TaxIncluded
 from elstrada.tariffs.charge import units_billed, with_surplus
 from elstrada.tariffs.choose import is_valid
 from elstrada.tariffs.compile import Offer, PriceList
+from elstrada.tariffs.notes import Notes
 from elstrada.tariffs.policy import EXACT, Policy, Steps
-from elstrada.tariffs.price import note_free
 from elstrada.tariffs.restrictions import Rule, Situation
 from elstrada.tariffs.total import PART_OF, Sum, cost_of, together
 from elstrada.tariffs.usage import Usage, zone_named
+from elstrada.tariffs.used import unmatched
 
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
@@ -236,7 +237,10 @@ class BulkPrices:
 
 def _notes(free: list[tuple[int, int]], usage: Usage) -> list[str]:
     """Of what was free when nothing matched, in the order of ``price``."""
-    return [note_free(_CONSUMED[n], usage.periods[index].start_date_time) for index, n in sorted(free)]
+    notes = Notes()
+    for index, n in sorted(free):
+        notes.add(unmatched(_CONSUMED[n], usage.periods[index].start_date_time))
+    return notes.texts()
 
 
 def _step_each(name: str, used: _Used) -> None:

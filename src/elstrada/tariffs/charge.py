@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 
@@ -11,11 +11,12 @@ import msgspec
 from elstrada.model.cost import CostLine
 from elstrada.model.tariff import Dimension
 from elstrada.tariffs.compile import Offer, PriceList
-from elstrada.tariffs.policy import Steps
+from elstrada.tariffs.policy import Policy, Steps
 
 _ZERO = Decimal(0)
 _SNAP_S = Decimal("0.36")
 _QUANTUM = Decimal("1e-12")
+_HOURS = (Dimension.TIME, Dimension.PARKING_TIME)
 
 
 class Charge(msgspec.Struct, frozen=True):
@@ -52,21 +53,34 @@ class Charge(msgspec.Struct, frozen=True):
         )
 
 
-def stepped(charges: Sequence[Charge], steps: Steps = Steps.SESSION) -> list[Charge]:
-    """Apply step_size; only priced volume counts (A7), and the surplus has the price of the last (rule 10)."""
+def stepped(
+    charges: Sequence[Charge], policy: Policy, free: Mapping[Dimension, Sequence[Decimal]]
+) -> list[Charge]:
+    """Apply step_size; the surplus has the price of the last (rule 10).
+
+    Args:
+        free: what the session used and has no price, which counts only if the policy says so (A7).
+    """
     result = list(charges)
-    if steps is not Steps.NONE:
-        for group in _by_component(charges) if steps is Steps.BLOCKS else _by_session(charges):
-            _step(result, group)
+    match policy.steps:
+        case Steps.SESSION:
+            for group in _by_session(charges, policy):
+                _step(result, group, policy, free if policy.step_what_is_free else {})
+        case Steps.BLOCKS:
+            for group in _by_component(charges):
+                _step(result, group, policy, {})
+        case Steps.NONE:
+            pass
     return result
 
 
-def _by_session(charges: Sequence[Charge]) -> Iterator[list[int]]:
+def _by_session(charges: Sequence[Charge], policy: Policy) -> Iterator[list[int]]:
     """Energy, parking or else time, and the reservation or each purpose of a booking, each once per session.
 
-    Parking, wherever it stands, is rounded instead of time (A8).
+    Parking, wherever it stands, is rounded instead of time (A8), or else whichever of them came last.
     """
-    parked = any(c.dimension is Dimension.PARKING_TIME for c in charges)
+    hours = [c.dimension for c in charges if c.dimension in _HOURS and not c.reserved]
+    parked = Dimension.PARKING_TIME in (hours[-1:] if policy.step_last_time else hours)
     timed = Dimension.PARKING_TIME if parked else Dimension.TIME
     for dimension in (Dimension.ENERGY, timed):
         yield [n for n, c in enumerate(charges) if c.dimension is dimension and not c.reserved]
@@ -87,17 +101,20 @@ def _by_component(charges: Sequence[Charge]) -> Iterable[list[int]]:
     return groups.values()
 
 
-def _step(charges: list[Charge], group: list[int]) -> None:
+def _step(
+    charges: list[Charge], group: list[int], policy: Policy, free: Mapping[Dimension, Sequence[Decimal]]
+) -> None:
     if not group:
         return
     last = charges[group[-1]]
     step = last.offer.step_size
     measured = [charges[n].measured for n in group]
+    measured += [] if last.reserved else free.get(last.dimension, ())
     total = sum(measured, _ZERO)
     if step <= 0 or total < 0:  # Step 0 is none (rule 11); energy given back is not rounded (A22).
         return
     per_unit = 1000 if last.dimension is Dimension.ENERGY else 3600
-    units, billed = units_billed(measured, step, per_unit)
+    units, billed = units_billed(measured, step, per_unit, snap=policy.snap_hours)
     surplus = billed / per_unit - total
     if surplus:
         quantity = with_surplus(last.measured, surplus)
@@ -108,12 +125,18 @@ def _step(charges: list[Charge], group: list[int]) -> None:
         )
 
 
-def units_billed(measured: Sequence[Decimal], step: int, per_unit: int) -> tuple[Decimal, Decimal]:
-    """Wh or seconds of these volumes: as measured, and as billed by this step."""
-    if per_unit == 1000:
-        units = sum(measured, _ZERO) * 1000
-    else:
+def units_billed(
+    measured: Sequence[Decimal], step: int, per_unit: int, *, snap: bool = True
+) -> tuple[Decimal, Decimal]:
+    """Wh or seconds of these volumes: as measured, and as billed by this step.
+
+    Args:
+        snap: an hour near a whole second is that second (A15).
+    """
+    if snap and per_unit == 3600:
         units = sum([_whole_seconds(volume) for volume in measured], _ZERO)
+    else:
+        units = sum(measured, _ZERO) * per_unit
     return units, (units / step).to_integral_value(ROUND_CEILING) * step
 
 

@@ -279,7 +279,7 @@ def duplicate_dimension(tariff: Tariff) -> Iterator[Finding]:
 
 
 def reservation_dimension(tariff: Tariff) -> Iterator[Finding]:
-    """Rule 15: a reservation is priced by TIME and FLAT alone."""
+    """Rule 15: a reservation, and so a booking, is priced by TIME and FLAT alone."""
     for place, one in _components(tariff, of_reservations=True):
         if one.type in (Dimension.ENERGY, Dimension.PARKING_TIME):
             yield Finding(Code.RESERVATION_DIMENSION, f"{place}.type", {"dimension": one.type.value})
@@ -399,7 +399,9 @@ def _restrictions(tariff: Tariff) -> Iterator[tuple[str, TariffRestrictions]]:
 
 
 def _of_reservation(element: TariffElement) -> bool:
-    return element.restrictions is not None and element.restrictions.reservation is not None
+    """Is an element of a reservation's or a booking's price?"""
+    limits = element.restrictions
+    return limits is not None and (limits.reservation is not None or limits.booking is not None)
 
 
 def _shown(value: Decimal | int) -> str:

@@ -1,4 +1,4 @@
-"""The engine's notes in other languages.
+"""The engine's notes: gathered, and told in other languages.
 
 A stored cost keeps its notes as English sentences for ever. Each is known again by the phrase of the
 English book that it was made by, and told by the same phrase of another book; one that is not known is
@@ -34,3 +34,27 @@ def told(note: str, phrases: Phrases) -> str:
                 gaps["dimension"] = phrases.get(f"dimension.{gaps['dimension']}", gaps["dimension"])
             return phrases[phrase].format_map(gaps)
     return note
+
+
+MOST_NOTES = 100
+"""On what a session used. They are kept with its cost, and nobody reads more."""
+MORE = ENGLISH["note.more"]
+
+
+class Notes:
+    """Notes on one cost as they come up: each once, the first of them, and whether there are more."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, None] = {}
+        self.full = False
+        """One was left out."""
+
+    def add(self, text: str) -> None:
+        if text not in self._texts:
+            if len(self._texts) < MOST_NOTES:
+                self._texts[text] = None
+            else:
+                self.full = True
+
+    def texts(self) -> list[str]:
+        return [*self._texts, MORE] if self.full else list(self._texts)

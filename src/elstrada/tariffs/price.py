@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
-from zoneinfo import ZoneInfo
 
 from elstrada.model.cost import Cost
 from elstrada.model.session import ChargingPeriod
 from elstrada.model.tariff import Dimension, Tariff
-from elstrada.tariffs.booked import booking_charges, refuse_untold_time
+from elstrada.tariffs.booked import BookingCharges, booking_charges, refuse_untold_time
 from elstrada.tariffs.charge import Charge, stepped
 from elstrada.tariffs.choose import is_valid, rank
-from elstrada.tariffs.compile import Offer, Offers, PriceList, best, compiled
+from elstrada.tariffs.compile import PriceList, compiled
+from elstrada.tariffs.notes import Notes
 from elstrada.tariffs.policy import EXACT, OCPI_2_3_0, Policy
 from elstrada.tariffs.refusals import NoTariff, WrongCurrency
-from elstrada.tariffs.restrictions import Situation, doubts
-from elstrada.tariffs.segment import first_change
+from elstrada.tariffs.restrictions import Situation
 from elstrada.tariffs.total import summed
 from elstrada.tariffs.usage import Usage, is_apart, volumes_of, zone_named
+from elstrada.tariffs.used import SessionCharges, first_of, note_free, origin_of
 
-_ZERO = Decimal(0)
 _ONE = Decimal(1)
-_SECOND = timedelta(seconds=1)
-_PRICED = {
-    "ENERGY": Dimension.ENERGY,
-    "TIME": Dimension.TIME,
-    "PARKING_TIME": Dimension.PARKING_TIME,
-}
 _RESERVATION = "RESERVATION_TIME"
 
 
@@ -53,11 +45,14 @@ def price_with(usage: Usage, lists: Sequence[PriceList], policy: Policy = OCPI_2
     """As ``price``, by tariffs compiled before: for pricing many sessions."""
     with localcontext(EXACT):
         valid = _valid(usage, lists, policy)
-        notes: list[str] = []
+        notes = Notes()
         if usage.booked:
             refuse_untold_time(usage, _first(usage, valid))
-        charges = stepped(list(_charges(usage, valid, policy, notes)), policy.steps)
-        return summed(charges, _first(usage, valid), policy, notes)
+        zone = zone_named(usage.time_zone)
+        session = SessionCharges(zone, origin_of(usage, policy), policy, notes, usage.cut)
+        booking = booking_charges(usage, zone, policy) if usage.booked else None
+        charges = stepped(list(_charges(usage, valid, session, booking)), policy, session.free)
+        return summed(charges, _first(usage, valid), policy, notes.texts())
 
 
 def _valid(usage: Usage, lists: Sequence[PriceList], policy: Policy) -> list[PriceList]:
@@ -100,108 +95,49 @@ def _named(tariff_id: str, valid: Sequence[PriceList], usage: Usage) -> PriceLis
     )
 
 
-def _charges(usage: Usage, valid: Sequence[PriceList], policy: Policy, notes: list[str]) -> Iterator[Charge]:
+def _charges(
+    usage: Usage, valid: Sequence[PriceList], session: SessionCharges, booking: BookingCharges | None
+) -> Iterator[Charge]:
     """Every priced volume, in time order, before step_size."""
-    zone = zone_named(usage.time_zone)
-    origin = _origin(usage)
-    energy = _ZERO
-    flat_due, reserved_flat_due = True, True  # Once for the session, once for the reservation (rule 8, A10).
-    returned = _ZERO
+    policy, notes = session.policy, session.notes
+    fixed_due = True  # Of the reservation: once, as that of the session (rule 8, A10).
     if len(valid) > 1 and any(period.tariff_id is None for period in usage.periods):
-        notes.append(_note_untold(valid, policy))
-    choose = _of_one_element if policy.one_element else _best
-    booking = booking_charges(usage, zone) if usage.booked else None
+        notes.add(_note_untold(valid, policy))
     for period, end in usage.stretches():
         by = _list_for(period, valid, usage)
         volumes = volumes_of(period)
         if booking is not None and by.bookings:
-            notes.append(_note_booking(by))
-            yield from booking.of(period, by, volumes, energy)
+            notes.add(_note_booking(by))
+            yield from booking.of(period, by, volumes, session.energy)
         elif _RESERVATION in volumes:
-            now = _situation(period, end, zone, usage.start, energy, volumes, policy)
-            reserved = list(_of_reservation(usage, period, by, volumes[_RESERVATION], now, notes))
-            yield from (one for one in reserved if reserved_flat_due or one.dimension is not Dimension.FLAT)
-            reserved_flat_due &= all(one.dimension is not Dimension.FLAT for one in reserved)
-        if is_apart(volumes):
-            continue
-        now = _situation(period, end, zone, origin, energy, volumes, policy)
-        if flat_due:
-            offer = choose(by.session, Dimension.FLAT, now)
-            if offer is not None:
-                flat_due = False
-                yield Charge(Dimension.FLAT, False, period.start_date_time, by, offer, _ONE, _ONE)
-        for dimension, volume in _consumed(volumes):
-            offer = choose(by.session, dimension, now)
-            if offer is None:
-                _note_free(by.session, dimension, now, period, notes)
-            else:
-                yield Charge(dimension, False, period.start_date_time, by, offer, volume, volume)
-        if by.banded:
-            notes.extend(_doubts(by, volumes, period))
-        taken = volumes.get("ENERGY", _ZERO)
-        if not usage.cut:
-            _note_span(by, now, end, taken, origin, notes)
-        energy += taken
-        if taken < 0:
-            returned -= taken
-    if returned:
-        notes.append(f"{returned} kWh flowed back: they are set off, each at the price of its time (A22)")
+            now = session.situation(period.start_date_time, end, volumes, usage.start)
+            for one in _of_reservation(usage, period, by, volumes[_RESERVATION], now, notes):
+                if one.dimension is not Dimension.FLAT:
+                    yield one
+                elif fixed_due:
+                    fixed_due = False
+                    session.fixed_due &= not policy.one_fixed_price
+                    yield one
+        if not is_apart(volumes):
+            yield from session.of(period, end, by, volumes)
+            fixed_due &= session.fixed_due or not policy.one_fixed_price
+    if session.returned and not policy.energy_back_is_free:
+        notes.add(
+            f"{session.returned} kWh flowed back: they are set off, each at the price of its time (A22)"
+        )
 
 
 def _of_reservation(
-    usage: Usage, period: ChargingPeriod, by: PriceList, hours: Decimal, now: Situation, notes: list[str]
+    usage: Usage, period: ChargingPeriod, by: PriceList, hours: Decimal, now: Situation, notes: Notes
 ) -> Iterator[Charge]:
     """What a reservation costs in a period: its fixed price, and TIME alone (rule 15)."""
     offers = by.expired if usage.reservation_expired else by.reservation
     for dimension, volume in ((Dimension.FLAT, _ONE), (Dimension.TIME, hours)):
-        offer = _best(offers, dimension, now)
+        offer = first_of(offers, dimension, now)
         if offer is not None:
             yield Charge(dimension, True, period.start_date_time, by, offer, volume, volume)
         elif dimension is Dimension.TIME:
-            _note_free(offers, dimension, now, period, notes)
-
-
-def _best(offers: Offers, dimension: Dimension, now: Situation) -> Offer | None:
-    """The first offer for a dimension that applies (rule 3)."""
-    return best(offers.get(dimension, ()), now)
-
-
-def _of_one_element(offers: Offers, dimension: Dimension, now: Situation) -> Offer | None:
-    """What the first element that applies offers for a dimension: it prices the whole period (A18)."""
-    offer = _best(offers, dimension, now)
-    found = [best(some, now) for some in offers.values()]
-    first = min((one.element for one in found if one is not None), default=None)
-    return offer if offer is not None and offer.element == first else None
-
-
-def _origin(usage: Usage) -> datetime:
-    """Where durations count from: the first charging period, not the reservation or booking before it (A11)."""
-    used = (one.start_date_time for one in usage.periods if not is_apart(volumes_of(one)))
-    return next(used, usage.start)
-
-
-def _situation(
-    period: ChargingPeriod,
-    end: datetime,
-    zone: ZoneInfo,
-    origin: datetime,
-    energy: Decimal,
-    volumes: dict[str, Decimal],
-    policy: Policy,
-) -> Situation:
-    start = period.start_date_time
-    if policy.derive_power and "ENERGY" in volumes and "MAX_POWER" not in volumes and end > start:
-        mean = volumes["ENERGY"] * 3600 / ((end - start) // _SECOND or 1)
-        volumes = {**volumes, "MIN_POWER": mean, "MAX_POWER": mean}
-    return Situation(start.astimezone(zone), energy, (start - origin) // _SECOND, volumes)
-
-
-def _consumed(volumes: dict[str, Decimal]) -> Iterator[tuple[Dimension, Decimal]]:
-    """What is to be priced of a period, but for what was reserved."""
-    for name, dimension in _PRICED.items():
-        volume = volumes.get(name)
-        if volume:
-            yield dimension, volume
+            note_free(offers, dimension, now, period, notes)
 
 
 def _note_untold(valid: Sequence[PriceList], policy: Policy) -> str:
@@ -217,43 +153,3 @@ def _note_booking(by: PriceList) -> str:
     return (
         f"a booking is priced by tariff {by.name}, element {elements}, beside the session (OCPI bookings 1.1)"
     )
-
-
-def _note_free(
-    offers: Offers, dimension: Dimension, now: Situation, period: ChargingPeriod, notes: list[str]
-) -> None:
-    at = period.start_date_time.isoformat()
-    if _best(offers, dimension, now) is not None:
-        notes.append(
-            f"{dimension} is free from {at}: the one element that prices all has no price for it (A18)"
-        )
-    elif dimension in offers:
-        notes.append(note_free(dimension, period.start_date_time))
-
-
-def note_free(dimension: str, at: datetime) -> str:
-    """What is said of a volume for which no element matches at the time."""
-    return f"{dimension} is free from {at.isoformat()}: no element for it matches then (rule 7)"
-
-
-def _doubts(by: PriceList, volumes: dict[str, Decimal], period: ChargingPeriod) -> Iterator[str]:
-    """Notes on the limits of the elements, each element's once."""
-    for element, one in by.bands:
-        for doubt in doubts(one, volumes):
-            yield f"period at {period.start_date_time.isoformat()}, element {element}: {doubt}"
-
-
-def _note_span(
-    by: PriceList,
-    now: Situation,
-    end: datetime,
-    taken: Decimal,
-    origin: datetime,
-    notes: list[str],
-) -> None:
-    changed = first_change(by, now, end, taken, origin)
-    if changed is not None:
-        notes.append(
-            f"period_spans_price_change: a price changes at {changed.isoformat()}, "
-            f"within the period from {now.local.isoformat()}, which keeps the price of its start (A1)"
-        )

@@ -31,6 +31,8 @@ _MINUTES = Decimal(60)
 _PLACES = Decimal("1e-6")
 _FOUR_DECIMALS = Decimal("0.0001")
 _ORDER = (Dimension.ENERGY, Dimension.TIME, Dimension.FLAT, Dimension.PARKING_TIME)
+_OF_RESERVATIONS = (Dimension.TIME, Dimension.FLAT)
+"""What a reservation or a booking has a price for (rule 15)."""
 
 
 class Phase(StrEnum):
@@ -41,6 +43,19 @@ class Phase(StrEnum):
     """The reservation that the session follows."""
     RESERVATION_EXPIRED = "RESERVATION_EXPIRED"
     """A reservation that no session follows."""
+    BOOKING = "BOOKING"
+    """A booking, beside its session (OCPI bookings 1.1)."""
+    BOOKING_EXPIRES = "BOOKING_EXPIRES"
+    """A booking that nobody came for."""
+    BOOKING_CANCELLATION_FEES = "BOOKING_CANCELLATION_FEES"
+    BOOKING_OVERTIME = "BOOKING_OVERTIME"
+    """What a session lasts longer than was booked."""
+
+
+_OF_BOOKINGS = (
+    *(Phase.BOOKING, Phase.BOOKING_EXPIRES),
+    *(Phase.BOOKING_CANCELLATION_FEES, Phase.BOOKING_OVERTIME),
+)
 
 
 class Per(StrEnum):
@@ -99,8 +114,6 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     max_price: PriceLimit | None
     valid_until: datetime | None
     """A session that starts before keeps its price."""
-    prices_bookings: bool
-    """The tariff also says what a booking costs, which is not quoted here."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +160,6 @@ def quote(tariff: Tariff, at: datetime, time_zone: str, policy: Policy = OCPI_2_
         min_price=tariff.min_price,
         max_price=tariff.max_price,
         valid_until=tariff.end_date_time,
-        prices_bookings=bool(by.bookings),
     )
 
 
@@ -176,19 +188,26 @@ def estimate(tariff: Tariff, plan: Plan, time_zone: str, policy: Policy = OCPI_2
 
 
 def _components(by: PriceList, local: datetime, policy: Policy) -> Iterator[Component]:
-    now = Situation(local, Decimal(0), 0, {})
+    now = Situation(local, Decimal(0), 0, {}, policy)
     yield from _of_phase(by, by.session, Phase.SESSION, now, policy)
     yield from _of_phase(by, by.reservation, Phase.RESERVATION, now, policy)
-    own = {
-        dimension: found for dimension, found in by.expired.items() if found != by.reservation.get(dimension)
-    }
-    yield from _of_phase(by, own, Phase.RESERVATION_EXPIRED, now, policy)
+    yield from _of_phase(by, _own(by.expired, by.reservation), Phase.RESERVATION_EXPIRED, now, policy)
+    booking = by.of_bookings.get(Phase.BOOKING, {})
+    for phase in _OF_BOOKINGS:
+        offers = by.of_bookings.get(phase, {})
+        expires = phase is Phase.BOOKING_EXPIRES
+        yield from _of_phase(by, _own(offers, booking) if expires else offers, phase, now, policy)
+
+
+def _own(offers: Offers, usual: Offers) -> Offers:
+    """What is not as usual."""
+    return {dimension: found for dimension, found in offers.items() if found != usual.get(dimension)}
 
 
 def _of_phase(
     by: PriceList, offers: Offers, phase: Phase, now: Situation, policy: Policy
 ) -> Iterator[Component]:
-    for dimension in _ORDER:
+    for dimension in _ORDER if phase is Phase.SESSION else _OF_RESERVATIONS:
         possible = list(_possible(offers.get(dimension, ()), now))
         for offer, at_start in zip(possible, _at_start(possible, now), strict=True):
             before, after = taxed(offer, by.tariff, policy)
@@ -199,7 +218,7 @@ def _of_phase(
                 per=_PER.get(dimension, Per.MINUTE),
                 before_taxes=_per(before, share),
                 after_taxes=_per(after, share),
-                vat=None if by.tariff.tax_included is TaxIncluded.NOT_APPLICABLE else offer.vat,
+                vat=None if policy.tax_in(by.tariff) is TaxIncluded.NOT_APPLICABLE else offer.vat,
                 step_size=0 if dimension is Dimension.FLAT else offer.step_size,
                 element=offer.element,
                 restrictions=offer.limits,
@@ -209,11 +228,11 @@ def _of_phase(
 
 def taxed(offer: Offer, tariff: Tariff, policy: Policy) -> tuple[Decimal | None, Decimal | None]:
     """A price before and after taxes, None for what is not known (rule 14, A14, A19)."""
-    match tariff.tax_included, offer.vat:
+    match policy.tax_in(tariff), offer.vat:
         case TaxIncluded.NOT_APPLICABLE, _:
             return offer.price, offer.price
         case TaxIncluded.YES, None:
-            return None, offer.price
+            return offer.price if policy.untaxed_gross else None, offer.price
         case TaxIncluded.NO, None:
             untaxed = not offer.price or policy.takes_silence_for_no_tax(tariff.party.country_code)
             return offer.price, offer.price if untaxed else None
@@ -236,7 +255,7 @@ def _possible(offers: tuple[Offer, ...], now: Situation) -> Iterator[Offer]:
         end = offer.limits and offer.limits.end_date
         if end is None or now.local.date().isoformat() < end:
             yield offer
-        if not offer.rules:
+        if all(rule.always for rule in offer.rules):
             return
 
 

@@ -34,8 +34,6 @@ def quote_lines(quote: Quote, phrases: Phrases) -> Iterator[str]:
             yield phrases[phrase].format(price=_limit(limit, quote.currency, phrases))
     if quote.valid_until is not None:
         yield phrases["quote.until"].format(until=moment(quote.valid_until, zone, phrases))
-    if quote.prices_bookings:
-        yield phrases["quote.bookings"]
 
 
 def estimate_lines(estimate: Estimate, phrases: Phrases, tariffs: Sequence[Tariff] = ()) -> Iterator[str]:

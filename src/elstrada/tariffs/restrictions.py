@@ -14,6 +14,7 @@ from decimal import Decimal
 import msgspec
 
 from elstrada.model.tariff import TariffRestrictions
+from elstrada.tariffs.policy import OCPI_2_3_0, Policy
 from elstrada.tariffs.refusals import UnusableTariff
 
 DAY = 24 * 60
@@ -31,6 +32,8 @@ class Situation(msgspec.Struct, frozen=True):
     """Since the session's start, parking included."""
     volumes: Mapping[str, Decimal]
     """MIN_POWER, MAX_POWER (kW), MIN_CURRENT and MAX_CURRENT (A) of the period, where known."""
+    policy: Policy = OCPI_2_3_0
+    """How what OCPI leaves open about restrictions is read."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -45,6 +48,8 @@ class Rule(msgspec.Struct, frozen=True):
     """Likewise, kW."""
     currents: tuple[Decimal, ...] = ()
     """Likewise, A."""
+    always: bool = False
+    """It holds in every situation, as long as a policy reads it as usual."""
 
 
 def rules_of(limits: TariffRestrictions) -> tuple[Rule, ...]:
@@ -60,11 +65,13 @@ def time_of_day(limits: TariffRestrictions) -> Rule | None:
     """A window of local time; an end before the start runs into the next day (rule 5)."""
     if limits.start_time is None and limits.end_time is None:
         return None
-    begin = _minute(limits.start_time or "00:00")
-    end = _minute(limits.end_time or "00:00") or DAY  # A3: an end at 00:00 is the end of the day.
-    edges = (begin, end % DAY)
-    if begin == end:
-        return None  # A2: the whole day.
+    begin, end = _minute(limits.start_time or "00:00"), _minute(limits.end_time or "00:00")
+    if limits.end_time is not None and begin == end:
+        if limits.start_time is None:  # A3: an end at 00:00 is the end of the day.
+            return Rule(lambda now: not now.policy.midnight_is_never, minutes=(0,), always=True)
+        return Rule(lambda now: not now.policy.empty_window_is_never, minutes=(begin,), always=True)  # A2
+    edges = (begin, end)
+    end = end or DAY
     if end < begin:
         return Rule(lambda now: not end <= _minute_of(now) < begin, minutes=edges)
     return Rule(lambda now: begin <= _minute_of(now) < end, minutes=edges)
@@ -80,14 +87,22 @@ def dates(limits: TariffRestrictions) -> Rule | None:
 
 
 def day_of_week(limits: TariffRestrictions) -> Rule | None:
-    """Weekdays, by the current local day even in a window that began the day before (A4)."""
+    """Weekdays, by the current local day even in a window that began the day before, or by that day (A4)."""
     if not limits.day_of_week:
         return None
     strange = set(limits.day_of_week).difference(_WEEKDAYS)
     if strange:
         raise UnusableTariff(f"not a weekday: {sorted(strange)}; expected MONDAY to SUNDAY")
     days = frozenset(_WEEKDAYS.index(day) for day in limits.day_of_week)
-    return Rule(lambda now: now.local.weekday() in days, minutes=(0,))
+    runs_until = _runs_over_midnight_until(limits)
+
+    def holds(now: Situation) -> bool:
+        weekday = now.local.weekday()
+        if now.policy.days_of_window_start and _minute_of(now) < runs_until:
+            weekday = (weekday - 1) % 7
+        return weekday in days
+
+    return Rule(holds, minutes=(0,))
 
 
 def energy(limits: TariffRestrictions) -> Rule | None:
@@ -130,8 +145,10 @@ KINDS: tuple[Callable[[TariffRestrictions], Rule | None], ...] = (
 """``reservation`` is no test but chooses a price list of its own; see compile."""
 
 
-def doubts(limits: TariffRestrictions, volumes: Mapping[str, Decimal]) -> tuple[str, ...]:
-    """What is unsure about power and current limits in a period with these volumes."""
+def doubts(
+    limits: TariffRestrictions, volumes: Mapping[str, Decimal], policy: Policy = OCPI_2_3_0
+) -> tuple[str, ...]:
+    """What is unsure about power and current limits in a period with these volumes, read as usual."""
     found: list[str] = []
     for name, least, most in (
         ("POWER", limits.min_power, limits.max_power),
@@ -143,9 +160,16 @@ def doubts(limits: TariffRestrictions, volumes: Mapping[str, Decimal]) -> tuple[
         for bound, volume, kind in ((least, low, "MIN"), (most, high, "MAX")):
             if bound is None:
                 continue
+            if volume is None and policy.untold_power_fits:
+                continue
             if volume is None:
                 found.append(f"{kind}_{name} is not given, so a limit of {bound} does not match (A5)")
-            elif low is not None and high is not None and low < bound <= high:
+            elif (
+                low is not None
+                and high is not None
+                and low < bound <= high
+                and not policy.touching_power_fits
+            ):
                 found.append(f"{name} crosses the limit of {bound} within the period (A6)")
     return tuple(dict.fromkeys(found))
 
@@ -156,14 +180,24 @@ def _band(name: str, least: Decimal | None, most: Decimal | None) -> Rule | None
     lowest, highest = f"MIN_{name}", f"MAX_{name}"
 
     def holds(now: Situation) -> bool:
-        # A5: a volume that is not given does not match.
         low, high = now.volumes.get(lowest), now.volumes.get(highest)
-        return (least is None or (low is not None and low >= least)) and (
-            most is None or (high is not None and high < most)
+        if now.policy.touching_power_fits:
+            low, high = high, low  # A6
+        untold = now.policy.untold_power_fits  # A5
+        return (least is None or (untold if low is None else low >= least)) and (
+            most is None or (untold if high is None else high < most)
         )
 
     edges = tuple(bound for bound in (least, most) if bound is not None)
     return Rule(holds, powers=edges) if name == "POWER" else Rule(holds, currents=edges)
+
+
+def _runs_over_midnight_until(limits: TariffRestrictions) -> int:
+    """The minute of the next day at which a window of local time ends; 0: it ends on the day it began."""
+    if limits.start_time is None or limits.end_time is None:
+        return 0
+    begin, end = _minute(limits.start_time), _minute(limits.end_time)
+    return end if end < begin else 0
 
 
 def _between(value: Decimal | int, least: Decimal | int | None, most: Decimal | int | None) -> bool:

@@ -212,10 +212,28 @@ def first_change(
     before = _offers(by, now)
     for at, energy in cuts:
         elapsed = (at - origin) // _SECOND
-        then = Situation(at.astimezone(zone), now.energy_kwh + energy, elapsed, now.volumes)
+        then = Situation(at.astimezone(zone), now.energy_kwh + energy, elapsed, now.volumes, now.policy)
         if _offers(by, then) != before:
             return at
     return None
+
+
+def pieces(
+    by: PriceList, period: ChargingPeriod, end: datetime, energy: Decimal, origin: datetime, zone: ZoneInfo
+) -> Iterator[tuple[ChargingPeriod, datetime]]:
+    """A period cut where a price may change, each piece with its end. Energy is taken to flow evenly.
+
+    Args:
+        energy: kWh of the session before it.
+        origin: durations count from here.
+    """
+    volumes, start = volumes_of(period), period.start_date_time
+    taken = volumes.get("ENERGY", _ZERO)
+    cuts = _cuts(by, start, end, energy, taken, _instants(by.edges, start, end, origin, zone))
+    marks = [(start, _ZERO), *cuts, (end, taken)]
+    for (begin, _), (stop, _), share in zip(marks, marks[1:], _shares(volumes, marks), strict=False):
+        dimensions = tuple(PeriodDimension(name, volume) for name, volume in share.items())
+        yield ChargingPeriod(begin, dimensions, period.tariff_id), stop
 
 
 def _cuts(

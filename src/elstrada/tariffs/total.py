@@ -11,7 +11,7 @@ from elstrada.model.cost import Cost, CostLine, Price, TaxAmount
 from elstrada.model.tariff import Dimension, PriceLimit, Tariff, TaxIncluded
 from elstrada.tariffs.charge import Charge
 from elstrada.tariffs.compile import PriceList
-from elstrada.tariffs.policy import Policy, rounded
+from elstrada.tariffs.policy import Policy, PriceLimits, rounded
 from elstrada.tariffs.refusals import NetUnknown
 
 _ZERO = Decimal(0)
@@ -82,7 +82,8 @@ def _refuse_unknown_net(charges: Sequence[Charge], policy: Policy) -> None:
     """Rule 14: with tax included and no rate, only the gross amount is known."""
     for charge in charges:
         tariff = charge.by.tariff
-        if charge.offer.vat is None and tariff.tax_included is TaxIncluded.YES and charge.amount:
+        untold = charge.offer.vat is None and policy.tax_in(tariff) is TaxIncluded.YES
+        if untold and charge.amount and not policy.untaxed_gross:
             gross = policy.round_total(sum((c.amount for c in charges), _ZERO), tariff.currency)
             raise NetUnknown(charge.by.name, gross, tariff.currency)
 
@@ -94,13 +95,19 @@ def _sum(charges: Iterable[Charge], policy: Policy) -> Sum:
     known = True
     for charge in charges:
         amount, rate, tariff = charge.amount, charge.offer.vat, charge.by.tariff
-        if tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
+        if policy.line_decimals is not None:
+            amount = rounded(amount, policy.line_decimals)
+        included = policy.tax_in(tariff)
+        if included is TaxIncluded.NOT_APPLICABLE:
             net += amount
         elif rate is None:
             net += amount
-            known = known and (not amount or policy.takes_silence_for_no_tax(tariff.party.country_code))
+            untaxed = included is TaxIncluded.YES or policy.takes_silence_for_no_tax(
+                tariff.party.country_code
+            )
+            known = known and (not amount or untaxed)
         else:
-            own = amount * _HUNDRED / (_HUNDRED + rate) if tariff.tax_included is TaxIncluded.YES else amount
+            own = amount * _HUNDRED / (_HUNDRED + rate) if included is TaxIncluded.YES else amount
             net += own
             taxes[rate] = taxes.get(rate, _ZERO) + own * rate / _HUNDRED
     return Sum(net, taxes if known else None)
@@ -121,7 +128,9 @@ def together(parts: Iterable[Sum]) -> Sum:
 
 
 def _limited(whole: Sum, tariff: Tariff, policy: Policy, notes: list[str]) -> Sum:
-    """Clamp to min_price and max_price, before and after tax each by its own limit (rule 13)."""
+    """Clamp to min_price and max_price, before and after tax each by its own limit (rule 13, A12)."""
+    if policy.limits is PriceLimits.NONE:
+        return whole
     for limit, name, pick in ((tariff.min_price, "min_price", max), (tariff.max_price, "max_price", min)):
         if limit is None:
             continue
@@ -145,12 +154,14 @@ def _clamped(
     net = pick(whole.net, limit.before_taxes)
     if net == whole.net and limit.after_taxes is None:
         return whole
-    if whole.taxes is None or tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
+    if whole.taxes is None or policy.tax_in(tariff) is TaxIncluded.NOT_APPLICABLE:
         return Sum(net, whole.taxes)
     tax = sum(whole.taxes.values(), _ZERO)
     if limit.after_taxes is not None:
         wanted = pick(whole.net + tax, limit.after_taxes) - net
         implied = limit.after_taxes / limit.before_taxes - 1 if limit.before_taxes else _ZERO
+    elif policy.limits is PriceLimits.TOLD:
+        wanted, implied = max(whole.net + tax - net, _ZERO), _ZERO
     elif whole.net:
         wanted, implied = tax * net / whole.net, _ZERO
     else:

@@ -270,6 +270,27 @@ def test_what_is_odd_is_told_when_it_is_put_and_refuses_nothing(desk: Desk) -> N
     scene(steps, desk)
 
 
+def test_a_price_from_a_later_day_on_takes_no_todays_price_from_a_connector(
+    desk: Desk, clock: StepClock
+) -> None:
+    """Sessions until then would have no price: the record has one form of a tariff at a time."""
+    later = (clock.now() + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    async def steps(desk: Desk) -> None:
+        clock.step(hours=1)
+        answer = await done(desk, "tariff put", file=as_file(document("T1", start_date_time=later)))
+        refused = refusal(answer, Kind.CONFLICT)
+        assert f"tariff T1 is used now, and would count only from {later[:10]}" in refused.says
+        assert "another id" in refused.hint
+        told: Any = await done(desk, "tariff check", tariff="T1")
+        assert told.findings == ()
+        # One that nothing refers to, and one that is new, may be of the future.
+        for name in ("OWN", "NEW"):
+            await done(desk, "tariff put", file=as_file(document(name, start_date_time=later)))
+
+    scene(steps, desk)
+
+
 OLD = {
     "id": "T1",
     "currency": "SEK",

@@ -57,11 +57,9 @@ def to_wire(tariff: Tariff, *, silence_is_no_tax: bool = True, of_driver: bool =
         # I08.FR.09: a driver's own has none.
         valid_from=None if tariff.start_date_time is None or of_driver else wire_time(tariff.start_date_time),
         energy=_energy(entries, tariff, losses),
-        charging_time=_time(Dimension.TIME, entries, tariff, losses, reserved=False),
-        idle_time=_time(Dimension.PARKING_TIME, entries, tariff, losses, reserved=False),
-        fixed_fee=_fixed(entries, tariff, losses, reserved=False),
-        reservation_time=_time(Dimension.TIME, entries, tariff, losses, reserved=True),
-        reservation_fixed=_fixed(entries, tariff, losses, reserved=True),
+        charging_time=_time(Dimension.TIME, entries, tariff, losses),
+        idle_time=_time(Dimension.PARKING_TIME, entries, tariff, losses),
+        fixed_fee=_fixed(entries, tariff, losses),
         min_cost=_limit(tariff.min_price, _LEAST, tariff, losses),
         max_cost=_limit(tariff.max_price, "/max_price", tariff, losses),
     )
@@ -154,8 +152,10 @@ def _is_sayable(one: _Entry, tariff: Tariff, silence_is_no_tax: bool, losses: li
     component, before = one.component, len(losses)
     if one.reserved and component.type not in (Dimension.TIME, Dimension.FLAT):
         losses.append(Loss(one.pointer, "a reservation is priced by time or once; this never counts"))
-    elif one.reserved and one.when is not None:
-        losses.append(Loss(one.pointer, "a station looks at a reservation's conditions once, later", True))
+    elif one.reserved:
+        # None is in our CDRs, and what a station reckons is what it shows and takes.
+        note = "nothing is billed for a reservation, and a station would reckon it"
+        losses.append(Loss(one.pointer, note, component.price != 0))
     elif component.type is not Dimension.FLAT and component.step_size > 1:
         note = f"steps of {component.step_size}: a station bills each Wh and each second"
         losses.append(Loss(f"{one.pointer}/step_size", note, True))
@@ -173,7 +173,7 @@ def _is_sayable(one: _Entry, tariff: Tariff, silence_is_no_tax: bool, losses: li
 
 def _energy(entries: list[_Entry], tariff: Tariff, losses: list[Loss]) -> m.TariffEnergyType | None:
     prices = list[m.TariffEnergyPriceType]()
-    rate, chosen = _of_one_rate(Dimension.ENERGY, entries, tariff, losses, reserved=False)
+    rate, chosen = _of_one_rate(Dimension.ENERGY, entries, tariff, losses)
     for one in chosen:
         price = _net(one, tariff, 1, losses)
         if price is not None:
@@ -182,10 +182,10 @@ def _energy(entries: list[_Entry], tariff: Tariff, losses: list[Loss]) -> m.Tari
 
 
 def _time(
-    dimension: Dimension, entries: list[_Entry], tariff: Tariff, losses: list[Loss], *, reserved: bool
+    dimension: Dimension, entries: list[_Entry], tariff: Tariff, losses: list[Loss]
 ) -> m.TariffTimeType | None:
     prices = list[m.TariffTimePriceType]()
-    rate, chosen = _of_one_rate(dimension, entries, tariff, losses, reserved=reserved)
+    rate, chosen = _of_one_rate(dimension, entries, tariff, losses)
     for one in chosen:
         price = _net(one, tariff, 60, losses)
         if price is not None:
@@ -193,11 +193,9 @@ def _time(
     return m.TariffTimeType(prices=tuple(prices), tax_rates=rate) if prices else None
 
 
-def _fixed(
-    entries: list[_Entry], tariff: Tariff, losses: list[Loss], *, reserved: bool
-) -> m.TariffFixedType | None:
+def _fixed(entries: list[_Entry], tariff: Tariff, losses: list[Loss]) -> m.TariffFixedType | None:
     prices = list[m.TariffFixedPriceType]()
-    rate, chosen = _of_one_rate(Dimension.FLAT, entries, tariff, losses, reserved=reserved)
+    rate, chosen = _of_one_rate(Dimension.FLAT, entries, tariff, losses)
     if chosen and all(one.at_start is not None for one in chosen):
         # Ours falls due whenever one of its elements first holds (A10), a station's at the start or never.
         losses.append(Loss(chosen[0].pointer, "a station decides once, at the start, on a flat fee", True))
@@ -210,10 +208,10 @@ def _fixed(
 
 
 def _of_one_rate(
-    dimension: Dimension, entries: list[_Entry], tariff: Tariff, losses: list[Loss], *, reserved: bool
+    dimension: Dimension, entries: list[_Entry], tariff: Tariff, losses: list[Loss]
 ) -> tuple[tuple[m.TaxRateType, ...] | None, list[_Entry]]:
     """The dimension's components that are taxed like its first, and that tax."""
-    found = [one for one in entries if one.component.type is dimension and one.reserved is reserved]
+    found = [one for one in entries if one.component.type is dimension]
     if not found or tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
         return None, found
     vat = found[0].component.vat
@@ -271,8 +269,6 @@ def _parts(tariff: m.TariffType) -> Iterator[m.TariffEnergyType | m.TariffTimeTy
         tariff.charging_time,
         tariff.idle_time,
         tariff.fixed_fee,
-        tariff.reservation_time,
-        tariff.reservation_fixed,
     ):
         if part is not None:
             yield part

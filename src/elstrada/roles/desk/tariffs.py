@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from elstrada.model.ids import PartyId
 from elstrada.model.party import Role
 from elstrada.model.tariff import Tariff
 from elstrada.ocpi.body import Object
@@ -21,10 +22,12 @@ from elstrada.roles.desk.shapes import Count
 from elstrada.roles.desk.tariff_check import CHECK, LintLine, lint_lines, shown_line
 from elstrada.roles.desk.tariff_quote import QUOTE
 from elstrada.roles.desk.tariff_simulate import SIMULATE
+from elstrada.roles.desk.tariff_users import is_used
 from elstrada.roles.desk.tidings import tidings
 from elstrada.roles.roaming.rows import tariff_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
+from elstrada.tariffs.choose import is_valid
 from elstrada.tariffs.compile import compiled
 from elstrada.tariffs.lint import lint
 from elstrada.tariffs.phrases import BOOKS, Tongue
@@ -83,6 +86,8 @@ async def put_tariff(desk: Desk, params: PutTariff) -> StoredTariff:
     if known is not None and known["document"] == row["document"]:
         return _stored(known, tariff, document)
     kept = () if known is None else (_former(desk, known, tariff),)
+    if known is not None:
+        await _refuse_gap(desk, known, tariff, owner.id)
     put = Put(t.tariff, row, expected={} if known is None else {"document": known["document"]})
     marks = await tidings(desk, owner.id, News.TARIFF, tariff.id)
     await desk.spine.commit(Work(writes=(put, *kept, *marks)))
@@ -101,6 +106,18 @@ def _shown(stored: StoredTariff) -> str:
     width = max(map(len, told))
     lines = [f"{name.replace('_', ' '):<{width}}  {value}" for name, value in told.items()]
     return "\n".join([*lines, *(shown_line(line, BOOKS[Tongue.EN]) for line in stored.findings)])
+
+
+async def _refuse_gap(desk: Desk, known: Row, tariff: Tariff, owner: PartyId) -> None:
+    """A tariff of a later day may not take the place of one that is used now: nothing would have a price till then."""
+    now, begins = desk.clock.now(), tariff.start_date_time
+    before = msgspec.json.decode(str(known["document"]), type=Tariff)
+    if begins is None or begins <= now or not is_valid(before, now):
+        return
+    if await is_used(desk.spine, owner, tariff.id):
+        says = f"tariff {tariff.id} is used now, and would count only from {begins.isoformat()}"
+        hint = "put it under another id, and name both where it is used: each counts in its time"
+        raise Refused(Kind.CONFLICT, says, hint, "/file")
 
 
 def _former(desk: Desk, known: Row, tariff: Tariff) -> Put:

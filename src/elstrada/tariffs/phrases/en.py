@@ -81,6 +81,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
             "keep the price of their start (V49)"
         ),
         "note.called_off": ("called off before any energy flowed: nothing is to be paid (OCPP 2.1 C20)"),
+        "note.more": "there is more of this kind, which is left out",
         # --- what is priced ---
         "dimension.ENERGY": "energy",
         "dimension.TIME": "charging time",
@@ -112,6 +113,14 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "quote.RESERVATION.FLAT": "Reservation: {price} once",
         "quote.RESERVATION_EXPIRED.TIME": "Reservation that is not used: {price} per minute",
         "quote.RESERVATION_EXPIRED.FLAT": "Reservation that is not used: {price} once",
+        "quote.BOOKING.TIME": "Booking: {price} per minute",
+        "quote.BOOKING.FLAT": "Booking: {price} once",
+        "quote.BOOKING_EXPIRES.TIME": "Booking that is not used: {price} per minute",
+        "quote.BOOKING_EXPIRES.FLAT": "Booking that is not used: {price} once",
+        "quote.BOOKING_CANCELLATION_FEES.TIME": "Booking that is called off: {price} per minute",
+        "quote.BOOKING_CANCELLATION_FEES.FLAT": "Booking that is called off: {price} once",
+        "quote.BOOKING_OVERTIME.TIME": "After the end of a booking: {price} per minute",
+        "quote.BOOKING_OVERTIME.FLAT": "After the end of a booking: {price} once",
         "quote.price.taxed": "{after} {currency} with {percent} % tax ({before} without)",
         "quote.price.untaxed": "{before} {currency}, without tax",
         "quote.price.net": "{before} {currency} before tax",
@@ -124,7 +133,6 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "quote.min": "At least {price} per session",
         "quote.max": "At most {price} per session",
         "quote.until": "Offered until {until}",
-        "quote.bookings": "What a booking costs stands in the tariff and is not told here.",
         "estimate.head": "Estimate: {energy} kWh in {duration}",
         "estimate.head_parked": "Estimate: {energy} kWh in {duration}, then {parked} parked",
         # --- a lint ---

@@ -83,6 +83,7 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
             "mantengono il prezzo del loro inizio (V49)"
         ),
         "note.called_off": ("annullata prima che passasse energia: non c'è nulla da pagare (OCPP 2.1 C20)"),
+        "note.more": "ce n'è dell'altro dello stesso tipo, che si tralascia",
         # --- what is priced ---
         "dimension.ENERGY": "energia",
         "dimension.TIME": "tempo di ricarica",
@@ -114,6 +115,14 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "quote.RESERVATION.FLAT": "Prenotazione: {price} una volta",
         "quote.RESERVATION_EXPIRED.TIME": "Prenotazione non utilizzata: {price} al minuto",
         "quote.RESERVATION_EXPIRED.FLAT": "Prenotazione non utilizzata: {price} una volta",
+        "quote.BOOKING.TIME": "Prenotazione a orario: {price} al minuto",
+        "quote.BOOKING.FLAT": "Prenotazione a orario: {price} una volta",
+        "quote.BOOKING_EXPIRES.TIME": "Prenotazione a orario non utilizzata: {price} al minuto",
+        "quote.BOOKING_EXPIRES.FLAT": "Prenotazione a orario non utilizzata: {price} una volta",
+        "quote.BOOKING_CANCELLATION_FEES.TIME": "Prenotazione a orario annullata: {price} al minuto",
+        "quote.BOOKING_CANCELLATION_FEES.FLAT": "Prenotazione a orario annullata: {price} una volta",
+        "quote.BOOKING_OVERTIME.TIME": "Dopo la fine di una prenotazione a orario: {price} al minuto",
+        "quote.BOOKING_OVERTIME.FLAT": "Dopo la fine di una prenotazione a orario: {price} una volta",
         "quote.price.taxed": "{after} {currency} con imposta del {percent} % ({before} senza)",
         "quote.price.untaxed": "{before} {currency}, senza imposte",
         "quote.price.net": "{before} {currency} senza imposte",
@@ -126,7 +135,6 @@ ITALIAN: Mapping[str, str] = MappingProxyType(
         "quote.min": "Almeno {price} per ricarica",
         "quote.max": "Al massimo {price} per ricarica",
         "quote.until": "Valida fino al {until}",
-        "quote.bookings": "Il costo di una prenotazione a orario è nella tariffa e qui non è indicato.",
         "estimate.head": "Stima: {energy} kWh in {duration}",
         "estimate.head_parked": "Stima: {energy} kWh in {duration}, poi {parked} di sosta",
         # --- a lint ---

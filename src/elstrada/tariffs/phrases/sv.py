@@ -83,6 +83,7 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
             "behåller priset från sin början (V49)"
         ),
         "note.called_off": "avbruten innan någon energi flödade: inget ska betalas (OCPP 2.1 C20)",
+        "note.more": "det finns mer av detta slag, som utelämnas",
         # --- what is priced ---
         "dimension.ENERGY": "energi",
         "dimension.TIME": "laddtid",
@@ -114,6 +115,14 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
         "quote.RESERVATION.FLAT": "Reservation: {price} en gång",
         "quote.RESERVATION_EXPIRED.TIME": "Reservation som inte används: {price} per minut",
         "quote.RESERVATION_EXPIRED.FLAT": "Reservation som inte används: {price} en gång",
+        "quote.BOOKING.TIME": "Bokning: {price} per minut",
+        "quote.BOOKING.FLAT": "Bokning: {price} en gång",
+        "quote.BOOKING_EXPIRES.TIME": "Bokning som inte används: {price} per minut",
+        "quote.BOOKING_EXPIRES.FLAT": "Bokning som inte används: {price} en gång",
+        "quote.BOOKING_CANCELLATION_FEES.TIME": "Bokning som avbokas: {price} per minut",
+        "quote.BOOKING_CANCELLATION_FEES.FLAT": "Bokning som avbokas: {price} en gång",
+        "quote.BOOKING_OVERTIME.TIME": "Efter en boknings slut: {price} per minut",
+        "quote.BOOKING_OVERTIME.FLAT": "Efter en boknings slut: {price} en gång",
         "quote.price.taxed": "{after} {currency} med {percent} % skatt ({before} utan)",
         "quote.price.untaxed": "{before} {currency}, utan skatt",
         "quote.price.net": "{before} {currency} före skatt",
@@ -126,7 +135,6 @@ SWEDISH: Mapping[str, str] = MappingProxyType(
         "quote.min": "Minst {price} per laddning",
         "quote.max": "Högst {price} per laddning",
         "quote.until": "Gäller till {until}",
-        "quote.bookings": "Vad en bokning kostar står i tariffen och anges inte här.",
         "estimate.head": "Uppskattning: {energy} kWh på {duration}",
         "estimate.head_parked": "Uppskattning: {energy} kWh på {duration}, sedan {parked} parkering",
         # --- a lint ---
