@@ -19,18 +19,14 @@ from elstrada.web import assets, events, guard, languages
 from elstrada.web.assets import Asset
 from elstrada.web.operator.cdr import read_cdr
 from elstrada.web.operator.energy import read_energy
+from elstrada.web.operator.listing import NoPlace
 from elstrada.web.operator.stations import WireLog, read_station, read_stations
-from elstrada.web.render import Asked, Renderer
+from elstrada.web.render import Renderer
+from elstrada.web.showing import HTML, YEAR_S, AnyRequest, Read, Wish, asked_by, language_of, showing
 
 _log = logging.getLogger(__name__)
-_HTML = "text/html"
-"""The framework adds the charset."""
 MAX_SEARCH = 100
-MOST_KEPT, LONGEST_KEPT = 10, 2_000
-"""Parameters that a page's links keep, and their characters."""
 ALARMS_OF = timedelta(days=1)
-_YEAR_S = 365 * 24 * 3600
-_Request = Request[Any, Any, Any]
 
 
 class Pages:
@@ -73,15 +69,15 @@ def make_app(
     app = Litestar(
         route_handlers=[
             _static(files),
-            _overview(feed, renderers),
-            _stations(spine, clock, renderers),
-            _station(spine, clock, renderers, wire, quirks),
-            _energy(spine, clock, renderers, zone),
-            _cdr(spine, renderers),
+            *(
+                showing(pattern, template, read, renderers)
+                for pattern, template, read in _pages(spine, clock, zone, feed, wire, quirks)
+            ),
             _events(feed),
         ],
         exception_handlers={
             HTTPException: _refused(renderers),
+            NoPlace: _refused(renderers),
             SpineDown: _refused(renderers),
             Exception: _refused(renderers),
         },
@@ -97,62 +93,49 @@ def _static(files: Mapping[str, Asset]) -> Any:
         asset = files.get(name.lstrip("/"))
         if asset is None:
             raise NotFoundException
-        keep = f"public, max-age={_YEAR_S}, immutable" if v == asset.mark else "no-cache"
+        keep = f"public, max-age={YEAR_S}, immutable" if v == asset.mark else "no-cache"
         return Response(asset.body, media_type=asset.media_type, headers={"Cache-Control": keep})
 
     return static
 
 
-def _overview(feed: events.Feed, renderers: Mapping[str, Renderer]) -> Any:
-    @get("/")
-    async def overview(request: _Request) -> Response[str]:
-        return _page(
-            request, renderers[_language(request)].page("overview", await feed.now(), _asked(request))
-        )
+def _pages(
+    spine: Spine, clock: Clock, zone: tzinfo, feed: events.Feed, wire: WireLog | None, quirks: QuirkTable
+) -> Iterable[tuple[str, str, Read]]:
+    """Every page: its address, its template, and how it is read."""
 
-    return overview
+    async def overview(_: Wish) -> object:
+        return await feed.now()
 
-
-def _stations(spine: Spine, clock: Clock, renderers: Mapping[str, Renderer]) -> Any:
-    @get("/stations")
-    async def stations(request: _Request, search: FromQuery[str] = "") -> Response[str]:
-        found = await read_stations(spine, search[:MAX_SEARCH], clock.now() - ALARMS_OF)
-        return _page(request, renderers[_language(request)].page("stations", found, _asked(request)))
-
-    return stations
-
-
-def _station(
-    spine: Spine,
-    clock: Clock,
-    renderers: Mapping[str, Renderer],
-    wire: WireLog | None,
-    quirks: QuirkTable,
-) -> Any:
-    @get("/stations/{owner:str}/{station_id:str}")
-    async def station(
-        request: _Request, owner: FromPath[str], station_id: FromPath[str], search: FromQuery[str] = ""
-    ) -> Response[str]:
+    async def stations(wish: Wish) -> object:
         since = clock.now() - ALARMS_OF
-        found = await read_station(
-            spine, owner, station_id, search=search[:MAX_SEARCH], since=since, wire=wire, quirks=quirks
+        return await read_stations(spine, _short(wish, "search"), since, wish.after)
+
+    async def station(wish: Wish) -> object | None:
+        search, since = _short(wish, "search"), clock.now() - ALARMS_OF
+        owner, station_id = wish.named
+        return await read_station(
+            spine, owner, station_id, search=search, since=since, wire=wire, quirks=quirks
         )
-        if found is None:
-            raise NotFoundException
-        return _page(request, renderers[_language(request)].page("station", found, _asked(request)))
 
-    return station
+    async def energy(wish: Wish) -> object:
+        day = _day(wish.query.get("day", ""))
+        return await read_energy(spine, day, _short(wish, "location"), zone, clock.now())
+
+    async def cdr(wish: Wish) -> object | None:
+        party, cdr_id = wish.named
+        return await read_cdr(spine, party, cdr_id, wish.language)
+
+    yield "/", "overview", overview
+    yield "/stations", "stations", stations
+    yield "/stations/{owner:str}/{station_id:str}", "station", station
+    yield "/energy", "energy", energy
+    yield "/cdrs/{party:str}/{cdr_id:str}", "cdr", cdr
 
 
-def _energy(spine: Spine, clock: Clock, renderers: Mapping[str, Renderer], zone: tzinfo) -> Any:
-    @get("/energy")
-    async def energy(
-        request: _Request, day: FromQuery[str] = "", location: FromQuery[str] = ""
-    ) -> Response[str]:
-        page = await read_energy(spine, _day(day), location[:MAX_SEARCH], zone, clock.now())
-        return _page(request, renderers[_language(request)].page("energy", page, _asked(request)))
-
-    return energy
+def _short(wish: Wish, name: str) -> str:
+    """What the reader typed into a field."""
+    return wish.query.get(name, "")[:MAX_SEARCH]
 
 
 def _day(text: str) -> date | None:
@@ -164,45 +147,23 @@ def _day(text: str) -> date | None:
     return day if 2000 <= day.year <= 2200 else None
 
 
-def _cdr(spine: Spine, renderers: Mapping[str, Renderer]) -> Any:
-    @get("/cdrs/{party:str}/{cdr_id:str}")
-    async def cdr(request: _Request, party: FromPath[str], cdr_id: FromPath[str]) -> Response[str]:
-        language = _language(request)
-        found = await read_cdr(spine, party, cdr_id, language)
-        if found is None:
-            raise NotFoundException
-        return _page(request, renderers[language].page("cdr", found, _asked(request)))
-
-    return cdr
-
-
-def _page(request: _Request, html: str) -> Response[str]:
-    """A page of the moment, and the language that was asked for remembered."""
-    language = _language(request)
-    page = Response(html, media_type=_HTML)
-    page.headers |= {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
-    if request.query_params.get("lang") == language:
-        page.set_cookie("lang", language, max_age=_YEAR_S, httponly=True, samesite="lax")
-    return page
-
-
 def _events(feed: events.Feed) -> Any:
     @asgi("/ui/events", copy_scope=True)
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         if feed.full:
             raise HTTPException(status_code=503)
-        await events.serve(feed, _language(Request(scope)), scope, receive, send)
+        await events.serve(feed, language_of(Request(scope)), scope, receive, send)
 
     return stream
 
 
-def _refused(renderers: Mapping[str, Renderer]) -> Callable[[_Request, Exception], Response[str]]:
-    def refuse(request: _Request, problem: Exception) -> Response[str]:
+def _refused(renderers: Mapping[str, Renderer]) -> Callable[[AnyRequest, Exception], Response[str]]:
+    def refuse(request: AnyRequest, problem: Exception) -> Response[str]:
         status = _status_of(problem)
         if status == 500:
             _log.error("%s failed", request.url.path, exc_info=problem)
-        html = renderers[_language(request)].refusal(status, _asked(request))
-        return Response(html, media_type=_HTML, status_code=status)
+        html = renderers[language_of(request)].refusal(status, asked_by(request))
+        return Response(html, media_type=HTML, status_code=status)
 
     return refuse
 
@@ -211,20 +172,9 @@ def _status_of(problem: Exception) -> int:
     match problem:
         case HTTPException(status_code=status):
             return status
+        case NoPlace():
+            return 400
         case SpineDown():
             return 503
         case _:
             return 500
-
-
-def _language(request: _Request) -> str:
-    return languages.choose(
-        request.query_params.get("lang"),
-        request.cookies.get("lang"),
-        request.headers.get("accept-language", ""),
-    )
-
-
-def _asked(request: _Request) -> Asked:
-    kept = [(name, value[:LONGEST_KEPT]) for name, value in request.query_params.items() if name != "lang"]
-    return Asked(request.url.path, dict(kept[:MOST_KEPT]))

@@ -17,11 +17,13 @@ from elstrada.model.quirk import QuirkTable
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Row, Spine, Where
 from elstrada.spine.makes import make_in
-from elstrada.spine.paging import EVER
+from elstrada.spine.paging import EVER, place_of, place_text
+from elstrada.web.operator.listing import told_place
 from elstrada.web.operator.reading import owners_in
 
 SHOWN = 100
-"""Stations of the list."""
+"""Stations of a part of the list."""
+_ORDER = ("station_id",)
 MOST_LOOKED_AT = 50_000
 """Stations among which a search looks."""
 MOST_ALARMS = 5_000
@@ -74,6 +76,8 @@ class Stations(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     count: int
     """Of all that fit."""
+    next: str
+    """Behind which place the list goes on; empty: here it ends."""
 
 
 class Connector(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,19 +165,32 @@ class StationPage(msgspec.Struct, frozen=True, kw_only=True):
     """None: this node keeps no wire log."""
 
 
-async def read_stations(spine: Spine, search: str, since: datetime) -> Stations:
+async def read_stations(spine: Spine, search: str, since: datetime, after: str = "") -> Stations:
     """Stations whose identity, vendor or model holds ``search``, in any case.
 
     Args:
         since: from when on alarms count.
+        after: behind which place of the list.
+
+    Raises:
+        NoPlace: it is none.
     """
-    records = await spine.find(t.station, order=("station_id",), limit=MOST_LOOKED_AT)
+    place = told_place(t.station, _ORDER, after)
+    records = await spine.find(t.station, order=_ORDER, limit=MOST_LOOKED_AT)
     states = {_key(row): row for row in await spine.find(t.station_state, limit=MOST_LOOKED_AT)}
     alarms = await _alarms(spine, since)
-    lines = (_line(_key(record), states.get(_key(record)), alarms.get(_key(record), 0)) for record in records)
-    wanted = search.casefold()
-    fit = [line for line in lines if wanted in f"{line.station_id} {line.device}".casefold()]
-    return Stations(search=search, lines=tuple(fit[:SHOWN]), count=len(fit))
+    wanted, fit = search.casefold(), list[tuple[Row, Line]]()
+    for record in records:
+        line = _line(_key(record), states.get(_key(record)), alarms.get(_key(record), 0))
+        if wanted in f"{line.station_id} {line.device}".casefold():
+            fit.append((record, line))
+    behind = [each for each in fit if place is None or place_of(t.station, _ORDER, each[0]) > place]
+    return Stations(
+        search=search,
+        lines=tuple(line for _, line in behind[:SHOWN]),
+        count=len(fit),
+        next=place_text(t.station, _ORDER, behind[SHOWN - 1][0]) if len(behind) > SHOWN else "",
+    )
 
 
 async def read_station(
