@@ -18,6 +18,7 @@ from elstrada.spine.face import Spine, SpineDown
 from elstrada.web import assets, events, guard, languages
 from elstrada.web.assets import Asset
 from elstrada.web.operator.cdr import read_cdr
+from elstrada.web.operator.cdrs import read_cdrs
 from elstrada.web.operator.energy import read_energy
 from elstrada.web.operator.listing import NoPlace
 from elstrada.web.operator.stations import WireLog, read_station, read_stations
@@ -124,13 +125,18 @@ def _pages(
 
     async def cdr(wish: Wish) -> object | None:
         party, cdr_id = wish.named
-        return await read_cdr(spine, party, cdr_id, wish.language)
+        holder = wish.query.get("holder", party)
+        return await read_cdr(spine, holder, party, cdr_id, wish.language)
+
+    async def cdrs(wish: Wish) -> object:
+        return await read_cdrs(spine, _short(wish, "search"), _short(wish, "state"), wish.after)
 
     yield "/", "overview", overview
     yield "/stations", "stations", stations
     yield "/stations/{owner:str}/{station_id:str}", "station", station
     yield "/energy", "energy", energy
-    yield "/cdrs/{party:str}/{cdr_id:str}", "cdr", cdr
+    yield "/cdrs", "cdr_list", cdrs
+    yield "/cdrs/{party:str}/{cdr_id:path}", "cdr", cdr
 
 
 def _short(wish: Wish, name: str) -> str:
