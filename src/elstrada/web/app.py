@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, timedelta, tzinfo
+from datetime import UTC, tzinfo
+from functools import partial
 from typing import Any
 
 from litestar import Litestar, Request, Response, asgi, get
@@ -17,17 +18,14 @@ from elstrada.net.face import Clock
 from elstrada.spine.face import Spine, SpineDown
 from elstrada.web import assets, events, guard, languages
 from elstrada.web.assets import Asset
-from elstrada.web.operator.cdr import read_cdr
-from elstrada.web.operator.cdrs import read_cdrs
-from elstrada.web.operator.energy import read_energy
+from elstrada.web.operator.invoices import Reckon
 from elstrada.web.operator.listing import NoPlace
-from elstrada.web.operator.stations import WireLog, read_station, read_stations
+from elstrada.web.operator.stations import WireLog
+from elstrada.web.pages import PAGES, Means
 from elstrada.web.render import Renderer
-from elstrada.web.showing import HTML, YEAR_S, AnyRequest, Read, Wish, asked_by, language_of, showing
+from elstrada.web.showing import HTML, YEAR_S, AnyRequest, asked_by, language_of, showing
 
 _log = logging.getLogger(__name__)
-MAX_SEARCH = 100
-ALARMS_OF = timedelta(days=1)
 
 
 class Pages:
@@ -54,6 +52,7 @@ def make_app(
     wall: Clock | None = None,
     wire: WireLog | None = None,
     quirks: QuirkTable = NO_QUIRKS,
+    reckon: Reckon | None = None,
 ) -> Pages:
     """The pages over one spine. Needs no lifespan events: whatever runs, runs while a page is open.
 
@@ -63,16 +62,26 @@ def make_app(
         wall: the machine's clock, where the world's is another.
         wire: reads the wire log of this machine; None: there is none.
         quirks: of stations' software, as they count here.
+        reckon: holds invoices against CDRs; None: their pages do not tell how they agree.
     """
     files = assets.load()
     renderers = {code: Renderer(code, files, zone) for code in languages.LANGUAGES}
     feed = events.Feed(spine, clock, renderers, pace, wall)
+    means = Means(
+        spine=spine,
+        clock=clock,
+        zone=zone,
+        overview=feed.now,
+        wire=wire,
+        quirks=quirks,
+        reckon=reckon,
+    )
     app = Litestar(
         route_handlers=[
             _static(files),
             *(
-                showing(pattern, template, read, renderers)
-                for pattern, template, read in _pages(spine, clock, zone, feed, wire, quirks)
+                showing(pattern, template, partial(read, means), renderers)
+                for pattern, template, read in PAGES
             ),
             _events(feed),
         ],
@@ -98,59 +107,6 @@ def _static(files: Mapping[str, Asset]) -> Any:
         return Response(asset.body, media_type=asset.media_type, headers={"Cache-Control": keep})
 
     return static
-
-
-def _pages(
-    spine: Spine, clock: Clock, zone: tzinfo, feed: events.Feed, wire: WireLog | None, quirks: QuirkTable
-) -> Iterable[tuple[str, str, Read]]:
-    """Every page: its address, its template, and how it is read."""
-
-    async def overview(_: Wish) -> object:
-        return await feed.now()
-
-    async def stations(wish: Wish) -> object:
-        since = clock.now() - ALARMS_OF
-        return await read_stations(spine, _short(wish, "search"), since, wish.after)
-
-    async def station(wish: Wish) -> object | None:
-        search, since = _short(wish, "search"), clock.now() - ALARMS_OF
-        owner, station_id = wish.named
-        return await read_station(
-            spine, owner, station_id, search=search, since=since, wire=wire, quirks=quirks
-        )
-
-    async def energy(wish: Wish) -> object:
-        day = _day(wish.query.get("day", ""))
-        return await read_energy(spine, day, _short(wish, "location"), zone, clock.now())
-
-    async def cdr(wish: Wish) -> object | None:
-        party, cdr_id = wish.named
-        holder = wish.query.get("holder", party)
-        return await read_cdr(spine, holder, party, cdr_id, wish.language)
-
-    async def cdrs(wish: Wish) -> object:
-        return await read_cdrs(spine, _short(wish, "search"), _short(wish, "state"), wish.after)
-
-    yield "/", "overview", overview
-    yield "/stations", "stations", stations
-    yield "/stations/{owner:str}/{station_id:str}", "station", station
-    yield "/energy", "energy", energy
-    yield "/cdrs", "cdr_list", cdrs
-    yield "/cdrs/{party:str}/{cdr_id:path}", "cdr", cdr
-
-
-def _short(wish: Wish, name: str) -> str:
-    """What the reader typed into a field."""
-    return wish.query.get(name, "")[:MAX_SEARCH]
-
-
-def _day(text: str) -> date | None:
-    """A day as the browser's field gives it; anything else is no day."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if 2000 <= day.year <= 2200 else None
 
 
 def _events(feed: events.Feed) -> Any:

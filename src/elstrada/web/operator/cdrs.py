@@ -15,7 +15,7 @@ from elstrada.web.operator.rows import CdrRow
 
 _ORDER = ("-recorded_at",)
 _MOST_ALIKE = 20
-"""CDRs of one id: issuers choose them without each other."""
+"""CDRs of one id, which issuers choose without each other, or of one session."""
 
 
 class Cdrs(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +49,17 @@ async def read_cdrs(spine: Spine, search: str, state: str, after: str) -> Cdrs:
         at: Where = {"recorded_at": EVER} if wanted is None else {"state": wanted.value, "recorded_at": EVER}
         part = await part_of(spine, t.cdr, [{"owner": owner, **at} for owner in owners], _ORDER, after)
     return Cdrs(search=search, state=wanted, part=part.of(_line))
+
+
+async def standing_cdr(spine: Spine, owner: str, session_id: str) -> str:
+    """The id of the CDR of a session of ours that is neither a credit nor credited; empty: there is none now."""
+    if not session_id:
+        return ""
+    where: Where = {"owner": owner, "party": owner, "session_id": session_id}
+    rows = await spine.find(t.cdr, where, limit=_MOST_ALIKE)
+    return next(
+        (str(row["cdr_id"]) for row in rows if (row["credits"], row["credited_by"]) == (None, None)), ""
+    )
 
 
 def _line(row: Row) -> Charged:

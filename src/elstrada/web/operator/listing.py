@@ -64,15 +64,19 @@ def told_place(table: Table, order: Sequence[str], after: str) -> Place | None:
         raise NoPlace(str(problem)) from None
 
 
-async def place_names(spine: Spine, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-    """What places are called, by owner and location id: of those that the owner has a location of its own for."""
-    by_owner: dict[str, set[str]] = {}
-    for owner, location_id in wanted:
-        by_owner.setdefault(owner, set()).add(location_id)
-    found: dict[tuple[str, str], str] = {}
-    for owner, ids in by_owner.items():
-        where: Where = {"owner": owner, "party": owner, "location_id": AnyOf(tuple(sorted(ids)))}
+LocationKey = tuple[str, str, str]
+"""Who keeps a copy of a location, whose it is, and its id."""
+
+
+async def place_names(spine: Spine, wanted: Iterable[LocationKey]) -> Mapping[LocationKey, str]:
+    """What places are called; those of which there is no copy are not in it."""
+    by_party: dict[tuple[str, str], set[str]] = {}
+    for owner, party, location_id in wanted:
+        by_party.setdefault((owner, party), set()).add(location_id)
+    found: dict[LocationKey, str] = {}
+    for (owner, party), ids in by_party.items():
+        where: Where = {"owner": owner, "party": party, "location_id": AnyOf(tuple(sorted(ids)))}
         for row in await spine.find(t.location, where, limit=len(ids)):
             document = msgspec.json.decode(str(row["document"]), type=PlaceDocument)
-            found[owner, str(row["location_id"])] = place_name(document)
+            found[owner, party, str(row["location_id"])] = place_name(document)
     return found

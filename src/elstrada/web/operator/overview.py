@@ -208,6 +208,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     stray_count: int
     """Messages that fit no session."""
     partners: tuple[Partner, ...]
+    partner_count: int
     waiting: int
     unknown: tuple[UnknownStationRow, ...]
     unknown_count: int
@@ -238,6 +239,7 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
         strayed_count=sum(row.count for row in rows.findings),
         stray_count=rows.stray_count,
         partners=tuple(_partners(rows)),
+        partner_count=rows.peer_count,
         waiting=sum(mark.count for mark in rows.marks),
         unknown=tuple(rows.unknown),
         unknown_count=rows.unknown_count,

@@ -232,6 +232,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[FindingRow]
     stray_count: int
     peers: list[PeerRow]
+    peer_count: int
     marks: list[MarkTally]
     pulses: list[PulseRow]
     clients: list[ClientTally]
