@@ -33,6 +33,7 @@ from elstrada.model.device import ConnectorStatus
 from elstrada.spine.face import SpineDown
 from elstrada.spine.memory import MemorySpine
 from elstrada.web.app import make_app
+from elstrada.web.operator import stations
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -134,6 +135,24 @@ def test_the_language_is_remembered_when_asked_for():
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert "set-cookie" not in get("/", headers={"accept-language": "sv"}).headers
     assert '<html lang="it">' in get("/", headers={"cookie": "lang=it", "accept-language": "sv"}).text
+
+
+def test_every_station_is_reached_part_by_part_within_a_search(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stations, "SHOWN", 10)
+    spine = empty_spine()
+    page_of(populate(spine), spine)
+    path, seen = "/stations?search=pole", list[str]()
+    while path:
+        text = asyncio.run(asked(path, spine)).text
+        seen += re.findall(r'<a class="place" href="[^"]+">([^<]+)', text)
+        onward = re.findall(r'<a rel="next" href="([^"]+)"', text)
+        path = "/stations" + unescape(onward[0]) if onward else ""
+    assert seen == [f"ELS-{number:03}" for number in range(1, 31)]
+
+
+@pytest.mark.parametrize("path", ["/stations?after=x", "/stations?after=WyJzZXNzaW9uIl0"])
+def test_a_place_in_no_list_is_refused(path: str):
+    assert get(path).status_code == 400
 
 
 @pytest.mark.parametrize(

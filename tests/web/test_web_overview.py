@@ -140,6 +140,8 @@ def test_a_bill_line_without_tax_says_so_and_hides_most_of_the_contract():
         owner=OWNER,
         line_id="B1",
         contract_id="SERETC00000017",
+        cdr_party="SE*ELS",
+        cdr_id="C1",
         ended_at=NOW,
         quantity_kwh=Decimal("3.2"),
         net=Decimal("9.60"),

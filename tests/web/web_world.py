@@ -207,7 +207,14 @@ def metered(session_id: str, energy_wh: int, power_w: int, evse: int = 1) -> f.M
     )
 
 
-async def issue_cdr(spine: Spine, id: str, place: tuple[str, str, str, str], *, delivered: bool) -> None:
+async def issue_cdr(
+    spine: Spine,
+    id: str,
+    place: tuple[str, str, str, str],
+    *,
+    delivered: bool,
+    session_id: str | None = None,
+) -> None:
     """A CDR of ours, and the fact that a peer took it."""
     net = Decimal("98.40")
     price = Price(net, (TaxAmount("VAT", Decimal("24.60"), Decimal(25)),))
@@ -231,6 +238,7 @@ async def issue_cdr(spine: Spine, id: str, place: tuple[str, str, str, str], *, 
         id=id,
         start_date_time=NOW - timedelta(hours=1),
         end_date_time=NOW,
+        session_id=session_id,
         token_ref="0" * 26,
         token_party=EMSP,
         auth_method=AuthMethod.WHITELIST,

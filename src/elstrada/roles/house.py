@@ -56,6 +56,7 @@ from elstrada.roles.payments.till import Till
 from elstrada.roles.presence import Presence
 from elstrada.roles.quirks.table import load_quirks
 from elstrada.roles.readiness import Readiness
+from elstrada.roles.reconciling import report_of
 from elstrada.roles.signing.configured import configured_signers
 from elstrada.roles.template import load_template
 from elstrada.roles.vat.configured import configured_vat
@@ -275,6 +276,7 @@ class House:
                 wall=self._ground.wall,
                 wire=paged(self._config.wire_log_dir) if kept else None,
                 quirks=node.hands.quirks,
+                reckon=partial(report_of, self._ground.spine),
             )
             # Both are ASGI 3; each library writes its types in its own way.
             pages = cast(App, app)

@@ -12,6 +12,7 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 import msgspec
 from babel import Locale, negotiate_locale
@@ -93,6 +94,13 @@ class Formats(msgspec.Struct, frozen=True):
         if at is None:
             return MISSING
         return format_datetime(at.astimezone(self.zone), "d MMM HH:mm", locale=self.locale)
+
+    def moment(self, at: datetime | None, zone: str = "") -> str:
+        """Day, year and time to the minute, in the page's zone or in one that is named."""
+        if at is None:
+            return MISSING
+        local = at.astimezone(ZoneInfo(zone) if zone else self.zone)
+        return format_datetime(local, "d MMM y HH:mm", locale=self.locale)
 
     def share(self, value: Decimal | None) -> str:
         """A share of one in percent: ``12,5 %``."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from elstrada.model.cdr import CdrState
 from elstrada.model.device import EVSE_STATUS_OF, ConnectorStatus
 from elstrada.model.location import EvseStatus
 from elstrada.model.party import ConnectionStatus, PeerState
@@ -119,17 +120,21 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Charged(msgspec.Struct, frozen=True, kw_only=True):
-    """A CDR that we issued."""
+    """A CDR."""
 
     cdr_id: str
     party: str
+    """Who issued it."""
+    holder: str
+    """Whose copy of it this is."""
     place: str
     energy_kwh: Decimal | None
     amount: Decimal | None
     currency: str | None
     taxed: bool
     """The amount contains tax."""
-    delivered: bool
+    state: CdrState | None
+    is_credit: bool
     at: datetime | None
 
 
@@ -137,6 +142,10 @@ class Billed(msgspec.Struct, frozen=True, kw_only=True):
     """A session on a customer's bill."""
 
     line_id: str
+    owner: str
+    cdr_party: str
+    cdr_id: str
+    """What it bills."""
     contract: str
     """Its last four characters: enough to recognise, too little to use (T21)."""
     place: str
@@ -199,6 +208,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     stray_count: int
     """Messages that fit no session."""
     partners: tuple[Partner, ...]
+    partner_count: int
     waiting: int
     unknown: tuple[UnknownStationRow, ...]
     unknown_count: int
@@ -220,7 +230,7 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
         running=tuple(_running(rows.running[:SHOWN], place, now)),
         running_count=rows.running_count,
         power_kw=_power_kw(rows.running, rows.running_count),
-        cdrs=tuple(_charged(row) for row in rows.cdrs),
+        cdrs=tuple(charged(row) for row in rows.cdrs),
         cdr_states=rows.cdr_states,
         cdr_count=min(COUNTED, sum(rows.cdr_states.get(state, 0) for state in ("ISSUED", "DELIVERED"))),
         bill_lines=tuple(_billed(row) for row in rows.bill_lines),
@@ -229,6 +239,7 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
         strayed_count=sum(row.count for row in rows.findings),
         stray_count=rows.stray_count,
         partners=tuple(_partners(rows)),
+        partner_count=rows.peer_count,
         waiting=sum(mark.count for mark in rows.marks),
         unknown=tuple(rows.unknown),
         unknown_count=rows.unknown_count,
@@ -373,18 +384,21 @@ def _kilo(number: int) -> Decimal:
     return Decimal(number) / 1000
 
 
-def _charged(row: CdrRow) -> Charged:
+def charged(row: CdrRow) -> Charged:
+    """A CDR as lists tell of it."""
     document = None if row.document is None else msgspec.json.decode(row.document, type=CdrDocument)
     taxed = row.total_after_taxes is not None
     return Charged(
         cdr_id=row.cdr_id,
         party=row.party,
+        holder=row.owner,
         place="" if document is None else place_name(document.cdr_location),
         energy_kwh=row.total_energy,
         amount=row.total_after_taxes if taxed else row.total_before_taxes,
         currency=row.currency,
         taxed=taxed,
-        delivered=row.state == "DELIVERED",
+        state=None if row.state is None else CdrState(row.state),
+        is_credit=row.credits is not None,
         at=row.recorded_at,
     )
 
@@ -392,6 +406,9 @@ def _charged(row: CdrRow) -> Charged:
 def _billed(row: BillLineRow) -> Billed:
     return Billed(
         line_id=row.line_id,
+        owner=row.owner,
+        cdr_party=row.cdr_party,
+        cdr_id=row.cdr_id,
         contract=row.contract_id[-4:],
         place=msgspec.json.decode(row.document, type=BillLineDocument).place,
         energy_kwh=row.quantity_kwh,

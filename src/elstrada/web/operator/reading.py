@@ -87,6 +87,7 @@ async def read(spine: Spine) -> Rows:
         findings=_typed(FindingRow, await spine.find(t.finding, order=("-last_at",), limit=SUMMED)),
         stray_count=await _count(spine, t.stray, most=COUNTED),
         peers=peers,
+        peer_count=await _count(spine, t.peer, most=COUNTED),
         marks=_typed(MarkTally, await spine.count(t.mark, by=("owner", "peer_id"))),
         pulses=_typed(PulseRow, await spine.find(t.pulse, order=("owner", "peer_id"), limit=SHOWN)),
         clients=await _clients(spine, peers),

@@ -59,7 +59,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CdrRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the view ``cdr``: one that we issued."""
+    """Of the view ``cdr``."""
 
     owner: str
     party: str
@@ -70,6 +70,7 @@ class CdrRow(msgspec.Struct, frozen=True, kw_only=True):
     total_before_taxes: Decimal | None = None
     total_after_taxes: Decimal | None = None
     document: str | None = None
+    credits: str | None = None
     recorded_at: datetime | None = None
 
 
@@ -79,6 +80,8 @@ class BillLineRow(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     line_id: str
     contract_id: str
+    cdr_party: str
+    cdr_id: str
     ended_at: datetime
     quantity_kwh: Decimal
     net: Decimal
@@ -229,6 +232,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[FindingRow]
     stray_count: int
     peers: list[PeerRow]
+    peer_count: int
     marks: list[MarkTally]
     pulses: list[PulseRow]
     clients: list[ClientTally]

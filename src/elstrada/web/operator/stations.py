@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from elstrada.model.device import EVSE_STATUS_OF, ConnectorStatus, Station
+from elstrada.model.device import EVSE_STATUS_OF, CommandResult, ConnectorStatus, Station
 from elstrada.model.location import EvseStatus
 from elstrada.model.mirror import ItemKind, Variable
 from elstrada.model.notices import ALARMING, Notice, NoticeKind
@@ -17,11 +17,14 @@ from elstrada.model.quirk import QuirkTable
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Row, Spine, Where
 from elstrada.spine.makes import make_in
-from elstrada.spine.paging import EVER
+from elstrada.spine.paging import EVER, place_of, place_text
+from elstrada.web.operator.cdrs import standing_cdr
+from elstrada.web.operator.listing import place_names, told_place
 from elstrada.web.operator.reading import owners_in
 
 SHOWN = 100
-"""Stations of the list."""
+"""Stations of a part of the list."""
+_ORDER = ("station_id",)
 MOST_LOOKED_AT = 50_000
 """Stations among which a search looks."""
 MOST_ALARMS = 5_000
@@ -74,6 +77,8 @@ class Stations(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     count: int
     """Of all that fit."""
+    next: str
+    """Behind which place the list goes on; empty: here it ends."""
 
 
 class Connector(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +101,7 @@ class Noticed(msgspec.Struct, frozen=True, kw_only=True):
 class Commanded(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
     name: str
-    result: str | None
+    result: CommandResult | None
     """None: it is under way."""
     detail: str
 
@@ -109,6 +114,8 @@ class Charged(msgspec.Struct, frozen=True, kw_only=True):
     presumed: bool
     """Its end is taken to have been; its station did not tell it."""
     energy_kwh: Decimal
+    cdr_id: str
+    """Of the CDR that stands; empty: there is none."""
 
 
 class Strayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +150,7 @@ class StationPage(msgspec.Struct, frozen=True, kw_only=True):
     line: Line
     disconnect_reason: str
     places: tuple[str, ...]
+    """Where it stands, by name if there is one."""
     serial: str
     booted_at: datetime | None
     minimum_profile: int
@@ -161,19 +169,32 @@ class StationPage(msgspec.Struct, frozen=True, kw_only=True):
     """None: this node keeps no wire log."""
 
 
-async def read_stations(spine: Spine, search: str, since: datetime) -> Stations:
+async def read_stations(spine: Spine, search: str, since: datetime, after: str = "") -> Stations:
     """Stations whose identity, vendor or model holds ``search``, in any case.
 
     Args:
         since: from when on alarms count.
+        after: behind which place of the list.
+
+    Raises:
+        NoPlace: it is none.
     """
-    records = await spine.find(t.station, order=("station_id",), limit=MOST_LOOKED_AT)
+    place = told_place(t.station, _ORDER, after)
+    records = await spine.find(t.station, order=_ORDER, limit=MOST_LOOKED_AT)
     states = {_key(row): row for row in await spine.find(t.station_state, limit=MOST_LOOKED_AT)}
     alarms = await _alarms(spine, since)
-    lines = (_line(_key(record), states.get(_key(record)), alarms.get(_key(record), 0)) for record in records)
-    wanted = search.casefold()
-    fit = [line for line in lines if wanted in f"{line.station_id} {line.device}".casefold()]
-    return Stations(search=search, lines=tuple(fit[:SHOWN]), count=len(fit))
+    wanted, fit = search.casefold(), list[tuple[Row, Line]]()
+    for record in records:
+        line = _line(_key(record), states.get(_key(record)), alarms.get(_key(record), 0))
+        if wanted in f"{line.station_id} {line.device}".casefold():
+            fit.append((record, line))
+    behind = [each for each in fit if place is None or place_of(t.station, _ORDER, each[0]) > place]
+    return Stations(
+        search=search,
+        lines=tuple(line for _, line in behind[:SHOWN]),
+        count=len(fit),
+        next=place_text(t.station, _ORDER, behind[SHOWN - 1][0]) if len(behind) > SHOWN else "",
+    )
 
 
 async def read_station(
@@ -199,7 +220,7 @@ async def read_station(
     return StationPage(
         line=_line((owner, station_id), state, await _alarms_of(spine, key, since)),
         disconnect_reason=str(state["disconnect_reason"] or ""),
-        places=tuple(f"{place.location_id}/{place.evse_uid}" for place in station.places),
+        places=await _places(spine, owner, station),
         serial=str(state["serial"] or ""),
         booted_at=_moment(state["booted_at"]),
         minimum_profile=station.security.minimum.value,
@@ -218,6 +239,12 @@ async def read_station(
         settings_count=len(settings),
         messages=None if wire is None else tuple(await wire(owner, station_id, MESSAGES)),
     )
+
+
+async def _places(spine: Spine, owner: str, station: Station) -> tuple[str, ...]:
+    wanted = list(dict.fromkeys((owner, owner, place.location_id) for place in station.places))
+    names = await place_names(spine, wanted)
+    return tuple(names.get(place, place[-1]) for place in wanted)
 
 
 def _line(key: tuple[str, str], state: Row | None, alarms: int) -> Line:
@@ -287,7 +314,7 @@ async def _commands(spine: Spine, key: Where) -> Iterable[Commanded]:
         Commanded(
             at=_moment(row["requested_at"]),
             name=str(row["name"] or ""),
-            result=None if row["result"] is None else str(row["result"]),
+            result=None if row["result"] is None else CommandResult(str(row["result"])),
             detail=str(row["detail"] or ""),
         )
         for row in rows
@@ -296,6 +323,8 @@ async def _commands(spine: Spine, key: Where) -> Iterable[Commanded]:
 
 async def _sessions(spine: Spine, key: Where) -> Iterable[Charged]:
     rows = await spine.find(t.session, key, order=("-first_version",), limit=LATEST)
+    owner = str(key["owner"])
+    cdrs = [await standing_cdr(spine, owner, str(row["session_id"])) for row in rows]
     return (
         Charged(
             session_id=str(row["session_id"]),
@@ -304,8 +333,9 @@ async def _sessions(spine: Spine, key: Where) -> Iterable[Charged]:
             ended_at=_moment(row["ended_at"]),
             presumed=row["presumed"] is not None,
             energy_kwh=Decimal(msgspec.convert(row["energy_wh"] or 0, int)) / 1000,
+            cdr_id=cdr_id,
         )
-        for row in rows
+        for row, cdr_id in zip(rows, cdrs, strict=True)
     )
 
 

@@ -1,0 +1,67 @@
+"""The list of CDRs: those we issued and those we received, by where they stand."""
+
+from __future__ import annotations
+
+import msgspec
+
+from elstrada.model.cdr import CdrState
+from elstrada.spine import tables as t
+from elstrada.spine.face import AnyOf, Row, Spine, Where
+from elstrada.spine.paging import EVER
+from elstrada.web.operator.listing import Part, part_of
+from elstrada.web.operator.overview import Charged, charged
+from elstrada.web.operator.reading import owners_in
+from elstrada.web.operator.rows import CdrRow
+
+_ORDER = ("-recorded_at",)
+_MOST_ALIKE = 20
+"""CDRs of one id, which issuers choose without each other, or of one session."""
+
+
+class Cdrs(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the list."""
+
+    search: str
+    """An id, whole; empty: any."""
+    state: CdrState | None
+    """None: any."""
+    part: Part[Charged]
+    states: tuple[CdrState, ...] = tuple(CdrState)
+    """Among which one can choose."""
+
+
+async def read_cdrs(spine: Spine, search: str, state: str, after: str) -> Cdrs:
+    """The CDRs in a state, the latest first; or those of an id.
+
+    Args:
+        state: any other word than a state's is none.
+
+    Raises:
+        NoPlace: ``after`` is no place in this list.
+    """
+    wanted = CdrState(state) if state in set(CdrState) else None
+    owners = await owners_in(spine, t.cdr)
+    if search:
+        where: Where = {"owner": AnyOf(tuple(owners)), "cdr_id": search}
+        rows = await spine.find(t.cdr, where, limit=_MOST_ALIKE) if owners else []
+        part = Part(tuple(row for row in rows if wanted is None or row["state"] == wanted), "")
+    else:
+        at: Where = {"recorded_at": EVER} if wanted is None else {"state": wanted.value, "recorded_at": EVER}
+        part = await part_of(spine, t.cdr, [{"owner": owner, **at} for owner in owners], _ORDER, after)
+    return Cdrs(search=search, state=wanted, part=part.of(_line))
+
+
+async def standing_cdr(spine: Spine, owner: str, session_id: str) -> str:
+    """The id of the CDR of a session of ours that is neither a credit nor credited; empty: there is none now."""
+    if not session_id:
+        return ""
+    where: Where = {"owner": owner, "party": owner, "session_id": session_id}
+    rows = await spine.find(t.cdr, where, limit=_MOST_ALIKE)
+    return next(
+        (str(row["cdr_id"]) for row in rows if (row["credits"], row["credited_by"]) == (None, None)), ""
+    )
+
+
+def _line(row: Row) -> Charged:
+    names = CdrRow.__struct_fields__
+    return charged(msgspec.convert({name: row[name] for name in names}, CdrRow))
