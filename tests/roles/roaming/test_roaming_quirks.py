@@ -196,6 +196,16 @@ async def test_r36_a_peer_without_patch_is_counted_and_the_quirk_named():
 
 
 @aio
+async def test_r36_a_peer_that_does_not_know_the_evse_yet_lacks_no_patch():
+    world = await furnished()
+    _answering(world, "ret.example", lambda request, answer: _without_evse(request, answer))
+    await at_station(world, status(ConnectorStatus.CHARGING, START + FAR))
+    await world.settle()
+    assert world.net.requests("PUT", "/locations/")
+    assert not await _findings(world, "quirk put-whole")
+
+
+@aio
 async def test_r19_a_list_of_one_is_taken_for_the_object_of_a_marked_peer_only():
     world = await furnished()
     _answering(world, "ret.example", lambda request, answer: _listed(request, answer))
@@ -282,6 +292,11 @@ def _answering(
 
 def _without_patch(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
     return HttpResponse(405, {}, b"") if request.method == "PATCH" else answer
+
+
+def _without_evse(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    unknown = json.dumps({"status_code": 2003, "timestamp": "2026-03-02T08:00:00Z"}).encode()
+    return HttpResponse(404, {}, unknown) if request.method in ("PATCH", "GET") else answer
 
 
 def _listed(request: HttpRequest, answer: HttpResponse) -> HttpResponse:

@@ -227,9 +227,9 @@ class Parcels:
         )
         if isinstance(outcome, Received) or is_peers_fault(outcome):
             return outcome
-        await self._line.tell(peer, "get_location", to=seen.by, path=path)
+        known = await self._line.tell(peer, "get_location", to=seen.by, path=path)
         put = await self._put_location(peer, seen)
-        if isinstance(put, Received):
+        if isinstance(put, Received) and _has_evse(known, uid):
             note_quirk(
                 self._findings, peer, PeerQuirk.PUT_WHOLE, f"takes a PUT, but no PATCH: {describe(outcome)}"
             )
@@ -455,3 +455,12 @@ def _emsp(peer: Peer) -> PartyId | None:
 
 def _first(parties: frozenset[PartyId]) -> PartyId | None:
     return min(parties, default=None)
+
+
+def _has_evse(answer: Outcome, uid: str) -> bool:
+    """Does a peer's answer to GET of a location tell of this EVSE?"""
+    data = answer.data if isinstance(answer, Received) else None
+    evses = data.get("evses") if isinstance(data, dict) else None
+    return isinstance(evses, list) and any(
+        isinstance(one, dict) and str(one.get("uid")).casefold() == uid.casefold() for one in evses
+    )
