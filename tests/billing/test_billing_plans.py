@@ -92,3 +92,8 @@ def test_a_rate_holds_from_its_day() -> None:
     assert vat_percent("DEU", date(2020, 12, 31)) == 16
     assert vat_percent("DEU", date(2021, 1, 1)) == 19
     assert vat_percent("ITA", date(2013, 9, 30)) is None
+    assert vat_percent("EST", date(2025, 6, 30)) == 22
+    assert vat_percent("EST", date(2025, 7, 1)) == 24
+    assert vat_percent("FIN", date(2026, 3, 2)) == Decimal("25.5")
+    assert vat_percent("POL", date(2022, 12, 31)) is None, "electricity had another rate"
+    assert vat_percent("IRL", date(2026, 3, 2)) is None
