@@ -121,6 +121,16 @@ def test_a_running_session_tells_minutes_kwh_kw_and_its_place():
     assert page.power_kw == Decimal("11.04")
 
 
+def test_the_power_that_an_absent_station_last_told_flows_no_more_for_all_we_know():
+    sessions = [running(power_w=7_000), running(station_id="B", session_id="T", power_w=11_000)]
+    away = [StationRow(owner=OWNER, station_id="B")]
+    page = overview(rows(running=sessions, running_count=2, away=away, away_count=1, stations_seen=2), NOW)
+    assert page.power_kw == 7
+    assert [(one.in_contact, one.power_kw) for one in page.running] == [(True, 7), (False, None)]
+    unread = rows(running=sessions, running_count=2, away=away, away_count=2, stations_seen=2)
+    assert overview(unread, NOW).power_kw is None, "which stations are away is not known of all"
+
+
 def test_a_station_clock_ahead_of_ours_gives_no_negative_minutes():
     page = overview(rows(running=[running(started_at=NOW + timedelta(hours=1))], running_count=1), NOW)
     assert page.running[0].minutes == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -59,6 +59,10 @@ _TELLING = (
 """An EVSE charges one car: its status is the first of these that one of its connectors has."""
 
 
+_Key = tuple[str, str]
+"""Owner and id of a station."""
+
+
 class StatusShare(msgspec.Struct, frozen=True):
     """EVSEs of one status."""
 
@@ -112,6 +116,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     evse_id: int | None
     place: str
     charging: bool
+    in_contact: bool
+    """Its station is here; else what it last told may be so no longer, and its power is not told."""
     minutes: int | None
     energy_kwh: Decimal
     power_kw: Decimal | None
@@ -195,7 +201,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     running: tuple[Running, ...]
     running_count: int
     power_kw: Decimal | None
-    """Of all running sessions; None when there are too many to sum."""
+    """Of all running sessions whose stations are here; None when there are too many to sum."""
     cdrs: tuple[Charged, ...]
     cdr_states: Mapping[str, int]
     cdr_count: int
@@ -227,9 +233,9 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
         network=network,
         trouble=tuple(_trouble(rows, place)),
         trouble_count=rows.fault_count + network.offline,
-        running=tuple(_running(rows.running[:SHOWN], place, now)),
+        running=tuple(_running(rows.running[:SHOWN], _gone_in(rows), place, now)),
         running_count=rows.running_count,
-        power_kw=_power_kw(rows.running, rows.running_count),
+        power_kw=_power_kw(rows),
         cdrs=tuple(charged(row) for row in rows.cdrs),
         cdr_states=rows.cdr_states,
         cdr_count=min(COUNTED, sum(rows.cdr_states.get(state, 0) for state in ("ISSUED", "DELIVERED"))),
@@ -357,9 +363,12 @@ def _joined(by: str, *parts: str | None) -> str:
 # --- sessions, CDRs, bills --------------------------------------------------------------------------
 
 
-def _running(rows: Sequence[SessionRow], place: _Places, now: datetime) -> Iterable[Running]:
-    strongest = max((row.power_w or 0 for row in rows), default=0) or 1
-    for row in rows:
+def _running(
+    rows: Sequence[SessionRow], gone: Container[_Key], place: _Places, now: datetime
+) -> Iterable[Running]:
+    powers = [_power_w(row, gone) for row in rows]
+    strongest = max((power_w or 0 for power_w in powers), default=0) or 1
+    for row, power_w in zip(rows, powers, strict=True):
         yield Running(
             session_id=row.session_id,
             owner=row.owner,
@@ -367,17 +376,29 @@ def _running(rows: Sequence[SessionRow], place: _Places, now: datetime) -> Itera
             evse_id=row.evse_id or None,
             place=place(row.owner, row.station_id, row.evse_id),
             charging=row.charging is not False,
+            in_contact=(row.owner, row.station_id) not in gone,
             minutes=None
             if row.started_at is None
             else max(0, (now - row.started_at) // timedelta(minutes=1)),
             energy_kwh=_kilo(row.energy_wh or 0),
-            power_kw=None if row.power_w is None else _kilo(row.power_w),
-            power_share=100 * max(0, row.power_w or 0) // strongest,
+            power_kw=None if power_w is None else _kilo(power_w),
+            power_share=100 * max(0, power_w or 0) // strongest,
         )
 
 
-def _power_kw(rows: Sequence[SessionRow], of: int) -> Decimal | None:
-    return _kilo(sum(row.power_w or 0 for row in rows)) if len(rows) >= of else None
+def _power_kw(rows: Rows) -> Decimal | None:
+    if len(rows.running) < rows.running_count or len(rows.away) < rows.away_count:
+        return None
+    gone = _gone_in(rows)
+    return _kilo(sum(_power_w(row, gone) or 0 for row in rows.running))
+
+
+def _power_w(row: SessionRow, gone: Container[_Key]) -> int | None:
+    return None if (row.owner, row.station_id) in gone else row.power_w
+
+
+def _gone_in(rows: Rows) -> set[_Key]:
+    return {(station.owner, station.station_id) for station in rows.away}
 
 
 def _kilo(number: int) -> Decimal:
