@@ -15,7 +15,8 @@ from elstrada.model.location import EvseStatus
 from elstrada.model.node import NodeState
 from elstrada.model.party import ConnectionStatus, PeerState
 from elstrada.web.operator.nodes import SHOWN, Nodes
-from elstrada.web.operator.overview import evse_counts, overview, place_name
+from elstrada.web.operator.overview import evse_counts, overview
+from elstrada.web.operator.places import place_name
 from elstrada.web.operator.rows import (
     BillLineRow,
     ClientTally,

@@ -17,7 +17,7 @@ from elstrada.tariffs.explain import remarks, steps
 from elstrada.tariffs.phrases import BOOKS, Phrases, Tongue
 from elstrada.tariffs.refusals import UnknownZone
 from elstrada.tariffs.usage import usage_of
-from elstrada.web.operator.overview import place_name
+from elstrada.web.operator.places import place_name
 from elstrada.web.operator.rows import BillLineRow, PlaceDocument
 
 MOST_INVOICES = 20

@@ -9,8 +9,8 @@ from elstrada.model.cdr import CdrState
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row, Spine, Where
 from elstrada.spine.paging import EVER
+from elstrada.web.operator.charged import Charged, charged
 from elstrada.web.operator.listing import Part, part_of
-from elstrada.web.operator.overview import Charged, charged
 from elstrada.web.operator.reading import owners_in
 from elstrada.web.operator.rows import CdrRow
 

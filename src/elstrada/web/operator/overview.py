@@ -9,26 +9,21 @@ from decimal import Decimal
 
 import msgspec
 
-from elstrada.model.cdr import CdrState
 from elstrada.model.device import EVSE_STATUS_OF, ConnectorStatus
 from elstrada.model.location import EvseStatus
 from elstrada.model.party import ConnectionStatus, PeerState
 from elstrada.web.operator import nodes
+from elstrada.web.operator.charged import Billed, Charged, billed, charged
 from elstrada.web.operator.nodes import Nodes
+from elstrada.web.operator.places import Places
 from elstrada.web.operator.rows import (
     COUNTED,
-    BillLineDocument,
-    BillLineRow,
-    CdrDocument,
-    CdrRow,
     EvseTally,
     FaultRow,
     FindingRow,
     PeerDocument,
-    PlaceDocument,
     Rows,
     SessionRow,
-    StationDocument,
     StationRow,
     UnknownStationRow,
 )
@@ -125,43 +120,6 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """Per cent of the strongest on the page."""
 
 
-class Charged(msgspec.Struct, frozen=True, kw_only=True):
-    """A CDR."""
-
-    cdr_id: str
-    party: str
-    """Who issued it."""
-    holder: str
-    """Whose copy of it this is."""
-    place: str
-    energy_kwh: Decimal | None
-    amount: Decimal | None
-    currency: str | None
-    taxed: bool
-    """The amount contains tax."""
-    state: CdrState | None
-    is_credit: bool
-    at: datetime | None
-
-
-class Billed(msgspec.Struct, frozen=True, kw_only=True):
-    """A session on a customer's bill."""
-
-    line_id: str
-    owner: str
-    cdr_party: str
-    cdr_id: str
-    """What it bills."""
-    contract: str
-    """Its last four characters: enough to recognise, too little to use (T21)."""
-    place: str
-    energy_kwh: Decimal
-    amount: Decimal
-    currency: str
-    taxed: bool
-    at: datetime
-
-
 class Strayed(msgspec.Struct, frozen=True, kw_only=True):
     """Bad input of one kind from one source."""
 
@@ -227,7 +185,7 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
     Args:
         wall: the machine's time, by which nodes deal with one another; by default the world's, ``now``.
     """
-    place = _Places(rows.stations, rows.places)
+    place = Places(rows.stations, rows.places)
     network = _network(rows)
     return Overview(
         network=network,
@@ -239,7 +197,7 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
         cdrs=tuple(charged(row) for row in rows.cdrs),
         cdr_states=rows.cdr_states,
         cdr_count=min(COUNTED, sum(rows.cdr_states.get(state, 0) for state in ("ISSUED", "DELIVERED"))),
-        bill_lines=tuple(_billed(row) for row in rows.bill_lines),
+        bill_lines=tuple(billed(row) for row in rows.bill_lines),
         bill_line_count=rows.bill_line_count,
         strayed=tuple(_strayed(row) for row in rows.findings[:SHOWN]),
         strayed_count=sum(row.count for row in rows.findings),
@@ -251,33 +209,6 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
         unknown_count=rows.unknown_count,
         nodes=nodes.shown(rows.nodes, wall or now),
     )
-
-
-class _Places:
-    """Names the place of an EVSE; silent where nobody recorded it."""
-
-    def __init__(
-        self,
-        stations: Mapping[tuple[str, str], StationDocument],
-        places: Mapping[tuple[str, str], PlaceDocument],
-    ) -> None:
-        self._stations, self._places = stations, places
-
-    def __call__(self, owner: str, station_id: str, evse_id: int | None = None) -> str:
-        station = self._stations.get((owner, station_id))
-        if station is None or not station.places:
-            return ""
-        # All EVSEs of a station stand together unless its record says otherwise.
-        found = next((place for place in station.places if place.evse_id == evse_id), station.places[0])
-        place = self._places.get((owner, found.location_id))
-        return found.location_id if place is None else place_name(place)
-
-
-def place_name(place: PlaceDocument) -> str:
-    """Name and city, without saying the city twice."""
-    if not place.name:
-        return place.city
-    return place.name if place.city in place.name else f"{place.name}, {place.city}"
 
 
 # --- stations ---------------------------------------------------------------------------------------
@@ -319,14 +250,14 @@ def _shares(counts: Counter[EvseStatus]) -> Iterable[StatusShare]:
         offset += width
 
 
-def _trouble(rows: Rows, place: _Places) -> Iterable[Trouble]:
+def _trouble(rows: Rows, place: Places) -> Iterable[Trouble]:
     stations = {(row.owner, row.station_id): row for row in rows.fault_stations}
     faults = [_fault(row, stations.get((row.owner, row.station_id)), place) for row in rows.faults]
     gone = [_gone(row, place) for row in rows.away[: SHOWN - len(faults[: SHOWN // 2])]]
     return [*faults, *gone][:SHOWN]
 
 
-def _fault(row: FaultRow, station: StationRow | None, place: _Places) -> Trouble:
+def _fault(row: FaultRow, station: StationRow | None, place: Places) -> Trouble:
     return Trouble(
         status=EvseStatus.OUTOFORDER,
         owner=row.owner,
@@ -339,7 +270,7 @@ def _fault(row: FaultRow, station: StationRow | None, place: _Places) -> Trouble
     )
 
 
-def _gone(row: StationRow, place: _Places) -> Trouble:
+def _gone(row: StationRow, place: Places) -> Trouble:
     return Trouble(
         status=EvseStatus.UNKNOWN,
         owner=row.owner,
@@ -360,11 +291,11 @@ def _joined(by: str, *parts: str | None) -> str:
     return by.join(part for part in parts if part)
 
 
-# --- sessions, CDRs, bills --------------------------------------------------------------------------
+# --- sessions ---------------------------------------------------------------------------------------
 
 
 def _running(
-    rows: Sequence[SessionRow], gone: Container[_Key], place: _Places, now: datetime
+    rows: Sequence[SessionRow], gone: Container[_Key], place: Places, now: datetime
 ) -> Iterable[Running]:
     powers = [_power_w(row, gone) for row in rows]
     strongest = max((power_w or 0 for power_w in powers), default=0) or 1
@@ -403,41 +334,6 @@ def _gone_in(rows: Rows) -> set[_Key]:
 
 def _kilo(number: int) -> Decimal:
     return Decimal(number) / 1000
-
-
-def charged(row: CdrRow) -> Charged:
-    """A CDR as lists tell of it."""
-    document = None if row.document is None else msgspec.json.decode(row.document, type=CdrDocument)
-    taxed = row.total_after_taxes is not None
-    return Charged(
-        cdr_id=row.cdr_id,
-        party=row.party,
-        holder=row.owner,
-        place="" if document is None else place_name(document.cdr_location),
-        energy_kwh=row.total_energy,
-        amount=row.total_after_taxes if taxed else row.total_before_taxes,
-        currency=row.currency,
-        taxed=taxed,
-        state=None if row.state is None else CdrState(row.state),
-        is_credit=row.credits is not None,
-        at=row.recorded_at,
-    )
-
-
-def _billed(row: BillLineRow) -> Billed:
-    return Billed(
-        line_id=row.line_id,
-        owner=row.owner,
-        cdr_party=row.cdr_party,
-        cdr_id=row.cdr_id,
-        contract=row.contract_id[-4:],
-        place=msgspec.json.decode(row.document, type=BillLineDocument).place,
-        energy_kwh=row.quantity_kwh,
-        amount=row.net if row.gross is None else row.gross,
-        currency=row.currency,
-        taxed=row.gross is not None,
-        at=row.ended_at,
-    )
 
 
 # --- others -----------------------------------------------------------------------------------------
