@@ -314,6 +314,8 @@ def _document(table: Table, row: Row) -> str:
             created_at=NOON,
         ),
     }
+    if table.name == "cdr":
+        return '{"cdr_location":{"city":"Borås"}}'  # What lists read of it.
     return _json(made[table.name]()) if table.name in made else "{}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,9 +10,18 @@ import pytest
 
 from asked import FEWER, MANY, Asked, assert_same_work, crowds, on
 from crowd import FEW, NOON, OWNER
+from elstrada.model.ids import PartyId
 from elstrada.roles.quirks.table import load_quirks
 from elstrada.web.operator import reading, rows
+from elstrada.web.operator.bookings import read_bookings
+from elstrada.web.operator.cdr import led_to
+from elstrada.web.operator.cdrs import read_cdrs
+from elstrada.web.operator.invoices import read_invoices
+from elstrada.web.operator.partners import read_partner, read_partners
 from elstrada.web.operator.stations import read_station, read_stations
+from elstrada.web.operator.terminals import read_terminal, read_terminals
+
+Scene = Callable[[Asked], Awaitable[object]]
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +47,29 @@ def test_a_stations_page_reads_as_much_among_many_as_among_fewer(folder: Path) -
         )
 
     assert_same_work(folder, page)
+
+
+SCENES: dict[str, Scene] = {
+    "CDRs": lambda spine: read_cdrs(spine, "", "", ""),
+    "CDRs of a state": lambda spine: read_cdrs(spine, "", "HELD", ""),
+    "CDRs of an id": lambda spine: read_cdrs(spine, "00000007", "", ""),
+    "what a CDR led to": lambda spine: led_to(spine, str(OWNER), OWNER, PartyId("SE", "RET"), "00000007"),
+    "bookings": lambda spine: read_bookings(spine, "", ""),
+    "bookings of a state": lambda spine: read_bookings(spine, "RESERVED", ""),
+    "terminals": lambda spine: read_terminals(spine, "", ""),
+    "terminals of a state": lambda spine: read_terminals(spine, "READY", ""),
+    "a terminal": lambda spine: read_terminal(spine, str(OWNER), str(OWNER), "T00000001"),
+    "partners": lambda spine: read_partners(spine, ""),
+    "a partner": lambda spine: read_partner(spine, str(OWNER), "00000001", NOON),
+    "a hub": lambda spine: read_partner(spine, str(OWNER), "00000000", NOON),
+    "invoices": lambda spine: read_invoices(spine, ""),
+}
+
+
+@pytest.mark.rule(36)
+@pytest.mark.parametrize("name", SCENES)
+def test_lists_and_pages_read_as_much_among_many_as_among_fewer(folder: Path, name: str) -> None:
+    assert_same_work(folder, SCENES[name])
 
 
 @pytest.mark.rule(36)

@@ -15,7 +15,8 @@ from elstrada.model.location import EvseStatus
 from elstrada.model.node import NodeState
 from elstrada.model.party import ConnectionStatus, PeerState
 from elstrada.web.operator.nodes import SHOWN, Nodes
-from elstrada.web.operator.overview import evse_counts, overview, place_name
+from elstrada.web.operator.overview import evse_counts, overview
+from elstrada.web.operator.places import place_name
 from elstrada.web.operator.rows import (
     BillLineRow,
     ClientTally,
@@ -119,6 +120,16 @@ def test_a_running_session_tells_minutes_kwh_kw_and_its_place():
     assert (shown.minutes, shown.energy_kwh, shown.power_kw) == (42, Decimal("12.345"), Decimal("11.04"))
     assert shown.place == "Lilla torg, Malmö"
     assert page.power_kw == Decimal("11.04")
+
+
+def test_the_power_that_an_absent_station_last_told_flows_no_more_for_all_we_know():
+    sessions = [running(power_w=7_000), running(station_id="B", session_id="T", power_w=11_000)]
+    away = [StationRow(owner=OWNER, station_id="B")]
+    page = overview(rows(running=sessions, running_count=2, away=away, away_count=1, stations_seen=2), NOW)
+    assert page.power_kw == 7
+    assert [(one.in_contact, one.power_kw) for one in page.running] == [(True, 7), (False, None)]
+    unread = rows(running=sessions, running_count=2, away=away, away_count=2, stations_seen=2)
+    assert overview(unread, NOW).power_kw is None, "which stations are away is not known of all"
 
 
 def test_a_station_clock_ahead_of_ours_gives_no_negative_minutes():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,15 +10,15 @@ import msgspec
 
 from elstrada.model.cdr import Cdr, CdrState
 from elstrada.model.cost import Cost
-from elstrada.model.invoice import BillLine
+from elstrada.model.ids import PartyId
 from elstrada.spine import tables as t
 from elstrada.spine.face import Spine, Where
 from elstrada.tariffs.explain import remarks, steps
 from elstrada.tariffs.phrases import BOOKS, Phrases, Tongue
 from elstrada.tariffs.refusals import UnknownZone
 from elstrada.tariffs.usage import usage_of
-from elstrada.web.operator.overview import place_name
-from elstrada.web.operator.rows import PlaceDocument
+from elstrada.web.operator.places import place_name
+from elstrada.web.operator.rows import BillLineRow, PlaceDocument
 
 MOST_INVOICES = 20
 """Of each CDR."""
@@ -44,6 +45,15 @@ class InvoiceOf(msgspec.Struct, frozen=True, kw_only=True):
 
     party: str
     record_id: str
+
+
+class LedTo(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a CDR."""
+
+    bill: BillOf | None
+    invoices: tuple[InvoiceOf, ...]
+    credit: str
+    """The CDR by which its issuer gave it back; empty: none that we received."""
 
 
 class CdrPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +110,7 @@ async def read_cdr(spine: Spine, holder: str, party: str, cdr_id: str, language:
         return None
     cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
     cost = None if row["cost"] is None else msgspec.json.decode(str(row["cost"]), type=Cost)
-    own = party == holder
+    own, led = party == holder, await led_to(spine, holder, cdr.party, cdr.token_party, cdr_id)
     session_id = str(row["session_id"] or "") if own else ""
     session = await spine.get(t.session, owner=holder, session_id=session_id) if session_id else None
     return msgspec.structs.replace(
@@ -112,11 +122,20 @@ async def read_cdr(spine: Spine, holder: str, party: str, cdr_id: str, language:
         booking_id=(cdr.booking_id or "") if own else "",
         delivered_to=str(row["delivered_to"] or ""),
         findings=tuple(str(row["findings"] or "").splitlines()),
-        bill=await _bill(spine, holder, party, cdr_id),
-        invoices=tuple(await _invoices(spine, holder, cdr)),
+        bill=led.bill,
+        invoices=led.invoices,
         gives_back=str(row["credits"] or ""),
-        given_back_by=str(row["credited_by"] or "") or await _credit(spine, holder, party, cdr_id),
+        given_back_by=str(row["credited_by"] or "") or led.credit,
         replaced_by=str(row["replaced_by"] or ""),
+    )
+
+
+async def led_to(spine: Spine, holder: str, party: PartyId, provider: PartyId | None, cdr_id: str) -> LedTo:
+    """What came of a CDR that a party of ours holds."""
+    return LedTo(
+        bill=await _bill(spine, holder, str(party), cdr_id),
+        invoices=tuple(await _invoices(spine, holder, cdr_id, {str(party), str(provider)})),
+        credit=await _credit(spine, holder, str(party), cdr_id),
     )
 
 
@@ -124,7 +143,7 @@ async def _bill(spine: Spine, holder: str, party: str, cdr_id: str) -> BillOf | 
     rows = await spine.find(t.bill_line, {"owner": holder, "cdr_party": party, "cdr_id": cdr_id}, limit=1)
     if not rows:
         return None
-    line = msgspec.json.decode(str(rows[0]["document"]), type=BillLine)
+    line = msgspec.convert({name: rows[0][name] for name in BillLineRow.__struct_fields__}, BillLineRow)
     return BillOf(
         contract=line.contract_id[-4:],
         energy_kwh=line.quantity_kwh,
@@ -134,15 +153,14 @@ async def _bill(spine: Spine, holder: str, party: str, cdr_id: str) -> BillOf | 
     )
 
 
-async def _invoices(spine: Spine, holder: str, cdr: Cdr) -> list[InvoiceOf]:
+async def _invoices(spine: Spine, holder: str, cdr_id: str, sides: Container[str]) -> list[InvoiceOf]:
     """Standing records that list its id, sent by one of the two between whom it is."""
-    where: Where = {"owner": holder, "cdr_id": cdr.id, "ended_at": None}
+    where: Where = {"owner": holder, "cdr_id": cdr_id, "ended_at": None}
     rows = await spine.find(t.invoiced_cdr, where, order=("party", "record_id"), limit=MOST_INVOICES)
-    sides = {str(cdr.party), str(cdr.token_party)}
     return [
         InvoiceOf(party=str(row["party"]), record_id=str(row["record_id"]))
         for row in rows
-        if row["party"] in sides
+        if str(row["party"]) in sides
     ]
 
 

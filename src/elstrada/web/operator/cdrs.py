@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import msgspec
 
+from elstrada.billing.cdr import cdr_id_of
 from elstrada.model.cdr import CdrState
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row, Spine, Where
 from elstrada.spine.paging import EVER
+from elstrada.web.operator.charged import Charged, charged
 from elstrada.web.operator.listing import Part, part_of
-from elstrada.web.operator.overview import Charged, charged
 from elstrada.web.operator.reading import owners_in
 from elstrada.web.operator.rows import CdrRow
 
 _ORDER = ("-recorded_at",)
 _MOST_ALIKE = 20
-"""CDRs of one id, which issuers choose without each other, or of one session."""
+"""CDRs of one id: issuers choose them without each other."""
+_MOST_REPLACED = 100
+"""Times that the CDR of a session was replaced."""
 
 
 class Cdrs(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,14 +55,19 @@ async def read_cdrs(spine: Spine, search: str, state: str, after: str) -> Cdrs:
 
 
 async def standing_cdr(spine: Spine, owner: str, session_id: str) -> str:
-    """The id of the CDR of a session of ours that is neither a credit nor credited; empty: there is none now."""
-    if not session_id:
-        return ""
-    where: Where = {"owner": owner, "party": owner, "session_id": session_id}
-    rows = await spine.find(t.cdr, where, limit=_MOST_ALIKE)
-    return next(
-        (str(row["cdr_id"]) for row in rows if (row["credits"], row["credited_by"]) == (None, None)), ""
-    )
+    """The id of the CDR of a session of ours that is neither a credit nor credited; empty: there is none now.
+
+    Each CDR that was credited names the one in its place, so nothing is searched.
+    """
+    cdr_id = cdr_id_of(session_id) if session_id else ""
+    for _ in range(_MOST_REPLACED):
+        row = await spine.get(t.cdr, owner=owner, party=owner, cdr_id=cdr_id) if cdr_id else None
+        if row is None:
+            return ""
+        if row["credited_by"] is None:
+            return cdr_id
+        cdr_id = str(row["replaced_by"] or "")
+    return ""
 
 
 def _line(row: Row) -> Charged:

@@ -11,7 +11,7 @@ from sqlalchemy import Table
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row, Spine, Where
 from elstrada.spine.paging import Place, merged, place_text, place_told
-from elstrada.web.operator.overview import place_name
+from elstrada.web.operator.places import place_name
 from elstrada.web.operator.rows import PlaceDocument
 
 SHOWN = 50

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
-from elstrada.model.cdr import CdrState
 from elstrada.model.device import EVSE_STATUS_OF, ConnectorStatus
 from elstrada.model.location import EvseStatus
 from elstrada.model.party import ConnectionStatus, PeerState
 from elstrada.web.operator import nodes
+from elstrada.web.operator.charged import Billed, Charged, billed, charged
 from elstrada.web.operator.nodes import Nodes
+from elstrada.web.operator.places import Places
 from elstrada.web.operator.rows import (
     COUNTED,
-    BillLineDocument,
-    BillLineRow,
-    CdrDocument,
-    CdrRow,
     EvseTally,
     FaultRow,
     FindingRow,
     PeerDocument,
-    PlaceDocument,
     Rows,
     SessionRow,
-    StationDocument,
     StationRow,
     UnknownStationRow,
 )
@@ -57,6 +52,10 @@ _TELLING = (
     EvseStatus.UNKNOWN,
 )
 """An EVSE charges one car: its status is the first of these that one of its connectors has."""
+
+
+_Key = tuple[str, str]
+"""Owner and id of a station."""
 
 
 class StatusShare(msgspec.Struct, frozen=True):
@@ -112,48 +111,13 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     evse_id: int | None
     place: str
     charging: bool
+    in_contact: bool
+    """Its station is here; else what it last told may be so no longer, and its power is not told."""
     minutes: int | None
     energy_kwh: Decimal
     power_kw: Decimal | None
     power_share: int
     """Per cent of the strongest on the page."""
-
-
-class Charged(msgspec.Struct, frozen=True, kw_only=True):
-    """A CDR."""
-
-    cdr_id: str
-    party: str
-    """Who issued it."""
-    holder: str
-    """Whose copy of it this is."""
-    place: str
-    energy_kwh: Decimal | None
-    amount: Decimal | None
-    currency: str | None
-    taxed: bool
-    """The amount contains tax."""
-    state: CdrState | None
-    is_credit: bool
-    at: datetime | None
-
-
-class Billed(msgspec.Struct, frozen=True, kw_only=True):
-    """A session on a customer's bill."""
-
-    line_id: str
-    owner: str
-    cdr_party: str
-    cdr_id: str
-    """What it bills."""
-    contract: str
-    """Its last four characters: enough to recognise, too little to use (T21)."""
-    place: str
-    energy_kwh: Decimal
-    amount: Decimal
-    currency: str
-    taxed: bool
-    at: datetime
 
 
 class Strayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,7 +159,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     running: tuple[Running, ...]
     running_count: int
     power_kw: Decimal | None
-    """Of all running sessions; None when there are too many to sum."""
+    """Of all running sessions whose stations are here; None when there are too many to sum."""
     cdrs: tuple[Charged, ...]
     cdr_states: Mapping[str, int]
     cdr_count: int
@@ -221,19 +185,19 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
     Args:
         wall: the machine's time, by which nodes deal with one another; by default the world's, ``now``.
     """
-    place = _Places(rows.stations, rows.places)
+    place = Places(rows.stations, rows.places)
     network = _network(rows)
     return Overview(
         network=network,
         trouble=tuple(_trouble(rows, place)),
         trouble_count=rows.fault_count + network.offline,
-        running=tuple(_running(rows.running[:SHOWN], place, now)),
+        running=tuple(_running(rows.running[:SHOWN], _gone_in(rows), place, now)),
         running_count=rows.running_count,
-        power_kw=_power_kw(rows.running, rows.running_count),
+        power_kw=_power_kw(rows),
         cdrs=tuple(charged(row) for row in rows.cdrs),
         cdr_states=rows.cdr_states,
         cdr_count=min(COUNTED, sum(rows.cdr_states.get(state, 0) for state in ("ISSUED", "DELIVERED"))),
-        bill_lines=tuple(_billed(row) for row in rows.bill_lines),
+        bill_lines=tuple(billed(row) for row in rows.bill_lines),
         bill_line_count=rows.bill_line_count,
         strayed=tuple(_strayed(row) for row in rows.findings[:SHOWN]),
         strayed_count=sum(row.count for row in rows.findings),
@@ -245,33 +209,6 @@ def overview(rows: Rows, now: datetime, wall: datetime | None = None) -> Overvie
         unknown_count=rows.unknown_count,
         nodes=nodes.shown(rows.nodes, wall or now),
     )
-
-
-class _Places:
-    """Names the place of an EVSE; silent where nobody recorded it."""
-
-    def __init__(
-        self,
-        stations: Mapping[tuple[str, str], StationDocument],
-        places: Mapping[tuple[str, str], PlaceDocument],
-    ) -> None:
-        self._stations, self._places = stations, places
-
-    def __call__(self, owner: str, station_id: str, evse_id: int | None = None) -> str:
-        station = self._stations.get((owner, station_id))
-        if station is None or not station.places:
-            return ""
-        # All EVSEs of a station stand together unless its record says otherwise.
-        found = next((place for place in station.places if place.evse_id == evse_id), station.places[0])
-        place = self._places.get((owner, found.location_id))
-        return found.location_id if place is None else place_name(place)
-
-
-def place_name(place: PlaceDocument) -> str:
-    """Name and city, without saying the city twice."""
-    if not place.name:
-        return place.city
-    return place.name if place.city in place.name else f"{place.name}, {place.city}"
 
 
 # --- stations ---------------------------------------------------------------------------------------
@@ -313,14 +250,14 @@ def _shares(counts: Counter[EvseStatus]) -> Iterable[StatusShare]:
         offset += width
 
 
-def _trouble(rows: Rows, place: _Places) -> Iterable[Trouble]:
+def _trouble(rows: Rows, place: Places) -> Iterable[Trouble]:
     stations = {(row.owner, row.station_id): row for row in rows.fault_stations}
     faults = [_fault(row, stations.get((row.owner, row.station_id)), place) for row in rows.faults]
     gone = [_gone(row, place) for row in rows.away[: SHOWN - len(faults[: SHOWN // 2])]]
     return [*faults, *gone][:SHOWN]
 
 
-def _fault(row: FaultRow, station: StationRow | None, place: _Places) -> Trouble:
+def _fault(row: FaultRow, station: StationRow | None, place: Places) -> Trouble:
     return Trouble(
         status=EvseStatus.OUTOFORDER,
         owner=row.owner,
@@ -333,7 +270,7 @@ def _fault(row: FaultRow, station: StationRow | None, place: _Places) -> Trouble
     )
 
 
-def _gone(row: StationRow, place: _Places) -> Trouble:
+def _gone(row: StationRow, place: Places) -> Trouble:
     return Trouble(
         status=EvseStatus.UNKNOWN,
         owner=row.owner,
@@ -354,12 +291,15 @@ def _joined(by: str, *parts: str | None) -> str:
     return by.join(part for part in parts if part)
 
 
-# --- sessions, CDRs, bills --------------------------------------------------------------------------
+# --- sessions ---------------------------------------------------------------------------------------
 
 
-def _running(rows: Sequence[SessionRow], place: _Places, now: datetime) -> Iterable[Running]:
-    strongest = max((row.power_w or 0 for row in rows), default=0) or 1
-    for row in rows:
+def _running(
+    rows: Sequence[SessionRow], gone: Container[_Key], place: Places, now: datetime
+) -> Iterable[Running]:
+    powers = [_power_w(row, gone) for row in rows]
+    strongest = max((power_w or 0 for power_w in powers), default=0) or 1
+    for row, power_w in zip(rows, powers, strict=True):
         yield Running(
             session_id=row.session_id,
             owner=row.owner,
@@ -367,56 +307,33 @@ def _running(rows: Sequence[SessionRow], place: _Places, now: datetime) -> Itera
             evse_id=row.evse_id or None,
             place=place(row.owner, row.station_id, row.evse_id),
             charging=row.charging is not False,
+            in_contact=(row.owner, row.station_id) not in gone,
             minutes=None
             if row.started_at is None
             else max(0, (now - row.started_at) // timedelta(minutes=1)),
             energy_kwh=_kilo(row.energy_wh or 0),
-            power_kw=None if row.power_w is None else _kilo(row.power_w),
-            power_share=100 * max(0, row.power_w or 0) // strongest,
+            power_kw=None if power_w is None else _kilo(power_w),
+            power_share=100 * max(0, power_w or 0) // strongest,
         )
 
 
-def _power_kw(rows: Sequence[SessionRow], of: int) -> Decimal | None:
-    return _kilo(sum(row.power_w or 0 for row in rows)) if len(rows) >= of else None
+def _power_kw(rows: Rows) -> Decimal | None:
+    if len(rows.running) < rows.running_count or len(rows.away) < rows.away_count:
+        return None
+    gone = _gone_in(rows)
+    return _kilo(sum(_power_w(row, gone) or 0 for row in rows.running))
+
+
+def _power_w(row: SessionRow, gone: Container[_Key]) -> int | None:
+    return None if (row.owner, row.station_id) in gone else row.power_w
+
+
+def _gone_in(rows: Rows) -> set[_Key]:
+    return {(station.owner, station.station_id) for station in rows.away}
 
 
 def _kilo(number: int) -> Decimal:
     return Decimal(number) / 1000
-
-
-def charged(row: CdrRow) -> Charged:
-    """A CDR as lists tell of it."""
-    document = None if row.document is None else msgspec.json.decode(row.document, type=CdrDocument)
-    taxed = row.total_after_taxes is not None
-    return Charged(
-        cdr_id=row.cdr_id,
-        party=row.party,
-        holder=row.owner,
-        place="" if document is None else place_name(document.cdr_location),
-        energy_kwh=row.total_energy,
-        amount=row.total_after_taxes if taxed else row.total_before_taxes,
-        currency=row.currency,
-        taxed=taxed,
-        state=None if row.state is None else CdrState(row.state),
-        is_credit=row.credits is not None,
-        at=row.recorded_at,
-    )
-
-
-def _billed(row: BillLineRow) -> Billed:
-    return Billed(
-        line_id=row.line_id,
-        owner=row.owner,
-        cdr_party=row.cdr_party,
-        cdr_id=row.cdr_id,
-        contract=row.contract_id[-4:],
-        place=msgspec.json.decode(row.document, type=BillLineDocument).place,
-        energy_kwh=row.quantity_kwh,
-        amount=row.net if row.gross is None else row.gross,
-        currency=row.currency,
-        taxed=row.gross is not None,
-        at=row.ended_at,
-    )
 
 
 # --- others -----------------------------------------------------------------------------------------
