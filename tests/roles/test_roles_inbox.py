@@ -34,10 +34,11 @@ from elstrada.model.agreement import Agreement
 from elstrada.model.cdr import Cdr, CdrState, SignedData, SignedValue
 from elstrada.model.cost import Price
 from elstrada.model.examination import Examination, Severity, Thresholds
-from elstrada.model.facts import AgreementMade, CdrChecked, CdrCredited, CdrDecided
+from elstrada.model.facts import AgreementMade, CdrChecked, CdrCredited, CdrDecided, CdrReceived
 from elstrada.model.ids import agreement_stream, cdr_stream
 from elstrada.model.location import GeoLocation
 from elstrada.model.party import BusinessDetails, PartyRole, Peer, PeerState, Role
+from elstrada.model.tariff import Dimension, PriceComponent, TariffElement, TariffRestrictions
 from elstrada.roles.biller import Biller, NotDecided
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Put, Work
@@ -71,13 +72,13 @@ async def arrived(*cdrs: Cdr) -> MemorySpine:
     return spine
 
 
-def peer() -> Put:
+def peer(version: str = "2.3.0") -> Put:
     """The connection to the CPO."""
     known = Peer(
         owner=OWNER,
         id="els",
         state=PeerState.ACTIVE,
-        version="2.3.0",
+        version=version,
         changed_at=START,
         roles=(PartyRole(CPO, Role.CPO, BusinessDetails("Nord")),),
     )
@@ -293,6 +294,38 @@ def test_what_contradicts_other_sessions_is_held_at_once_and_later(
             (found,) = await checks(spine, "c2")
             assert [text for text in found.findings if text.startswith(f"{check} H")], found
             assert len(await lines(spine)) == len(others)
+
+    run(scene())
+
+
+@pytest.mark.parametrize(
+    ("version", "peer_id", "wanted"),
+    [
+        ("2.1.1", "els", CdrState.ACCEPTED),
+        ("2.2.1", "els", CdrState.HELD),
+        ("2.3.0", "els", CdrState.HELD),
+        ("2.1.1", "", CdrState.HELD),  # Nobody knows who brought it.
+    ],
+)
+def test_a_cdr_is_reckoned_as_the_version_reads_that_its_sender_speaks(
+    version: str, peer_id: str, wanted: CdrState
+) -> None:
+    """A5: 2.1.1 has limits of power and no volume that tells it; V20 holds what comes to another price."""
+    (usual,) = CDR.tariffs
+    dear = PriceComponent(Dimension.ENERGY, Decimal(9), Decimal(25))
+    slow = TariffElement(
+        usual.elements[0].price_components, TariffRestrictions(max_power=Decimal(15))
+    )  # 10 kWh in an hour at 4.
+    tariff = msgspec.structs.replace(usual, elements=(slow, TariffElement((dear,))))
+
+    async def scene() -> None:
+        spine = await spine_with(*ALL, peer(version))
+        fact = CdrReceived(changed(tariffs=(tariff,)), "a", peer_id)
+        await spine.commit(Work((Append(cdr_stream(OWNER, CPO, "c1"), 0, (fact,)),)))
+        await bill(spine)
+        assert await state(spine) == wanted
+        if wanted is CdrState.HELD:
+            assert any("V20" in one and "give 90" in one for one in (await checks(spine))[-1].findings)
 
     run(scene())
 

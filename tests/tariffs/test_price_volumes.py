@@ -128,6 +128,18 @@ def test_a_reservation_that_tells_that_nothing_was_used_begins_no_session() -> N
     assert [line.start for line in cost.lines if line.dimension == "FLAT"] == [START, START + HALF_HOUR]
 
 
+@pytest.mark.parametrize(("volume", "total"), [("RESERVATION_EXPIRES", 20), ("RESERVATION_TIME", 5)])
+def test_a_booking_that_comes_to_nothing_costs_what_a_reservation_does_where_bookings_have_no_price(
+    volume: str, total: int
+) -> None:
+    """Rule 15: by RESERVATION_EXPIRES, and by RESERVATION for the dimension that it lacks."""
+    expired = element((FLAT, 15), reservation="RESERVATION_EXPIRES")
+    offered = tariff(expired, element((TIME, 10), reservation="RESERVATION"), element((FLAT, 1), (ENERGY, 3)))
+    cost = price(usage([(volume, "0.5")], booked=True), [offered])
+    assert cost.reservation is not None
+    assert cost.total.before_taxes == cost.reservation.before_taxes == total
+
+
 def test_a_volume_told_twice_in_a_period_counts_twice() -> None:
     """As its sum over the periods does (V14); of a band of power the wider one counts."""
     twice: Volumes = [

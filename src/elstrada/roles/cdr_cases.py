@@ -64,6 +64,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     terms: Examination
     """What is agreed of its party's CDRs."""
     sender_may: bool | None
+    sender_speaks: str | None
+    """The version of OCPI in which it came; None: that is not known."""
     token: Token | None
     at_terminal: bool
     """Its driver paid at a terminal of ours, so that nobody's bill has a line of it."""
@@ -148,6 +150,7 @@ class Records:
             standing=tuple(o.fact for o in known if isinstance(o.fact, CdrChecked | CdrDecided)),
             terms=terms,
             sender_may=await self._senders.may(owner_id, fact.peer_id, cdr.party),
+            sender_speaks=await self._senders.version(owner_id, fact.peer_id),
             token=token,
             at_terminal=await self._paid_at_terminal(owner, cdr),
             others=others,

@@ -53,6 +53,11 @@ class Senders:
         peer = (await self._known(owner)).get(peer_id)
         return None if peer is None else party in parties_of(peer, (Role.CPO,))
 
+    async def version(self, owner: PartyId, peer_id: str) -> str | None:
+        """The version of OCPI that a peer speaks; None: it is not known who it was, or the connection is no more."""
+        peer = (await self._known(owner)).get(peer_id) if peer_id else None
+        return peer and peer.version
+
     async def _agreed(self, owner: PartyId) -> list[Row]:
         async def read() -> list[Row]:
             return await self._spine.find(t.agreement, {"owner": str(owner)}, limit=MOST_AGREEMENTS)

@@ -22,7 +22,9 @@ from elstrada.model.examination import Severity
 from elstrada.model.ids import PartyId, owner_of
 from elstrada.model.invoice import BillLine
 from elstrada.roles.cdr_cases import Case
+from elstrada.roles.rerating import POLICIES
 from elstrada.spine.face import Row
+from elstrada.tariffs.policy import OCPI_2_3_0
 from elstrada.tariffs.price import price
 from elstrada.tariffs.refusals import NotPriced, UnknownZone
 from elstrada.tariffs.usage import usage_of, zone_named
@@ -138,12 +140,13 @@ def _cannot_be_priced(findings: Iterable[Finding]) -> bool:
 
 
 def _priced(case: Case, known: Known) -> Known:
-    """With the price that the CDR's own tariffs give (V20); a CDR without any is V25's business."""
+    """With the price that the CDR's own tariffs give (V20), as its version reads them; one without is V25's business."""
     cdr = case.fact.cdr
     if not cdr.tariffs:
         return known
     try:
-        cost = price(usage_of(cdr, time_zone=_zone(case).key), cdr.tariffs)
+        policy = POLICIES.get(case.sender_speaks or "", OCPI_2_3_0)
+        cost = price(usage_of(cdr, time_zone=_zone(case).key), cdr.tariffs, policy)
     except NotPriced as refusal:
         return msgspec.structs.replace(known, not_priced=str(refusal))
     return msgspec.structs.replace(known, cost=cost)

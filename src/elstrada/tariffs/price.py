@@ -21,7 +21,8 @@ from elstrada.tariffs.usage import Usage, is_apart, volumes_of, zone_named
 from elstrada.tariffs.used import SessionCharges, first_of, note_free, origin_of
 
 _ONE = Decimal(1)
-_RESERVATION = "RESERVATION_TIME"
+_RESERVATION, _EXPIRED = "RESERVATION_TIME", "RESERVATION_EXPIRES"
+_RESERVED = frozenset({_RESERVATION, _EXPIRED})
 
 
 def price(usage: Usage, tariffs: Sequence[Tariff], policy: Policy = OCPI_2_3_0) -> Cost:
@@ -109,9 +110,9 @@ def _charges(
         if booking is not None and by.bookings:
             notes.add(_note_booking(by))
             yield from booking.of(period, by, volumes, session.energy)
-        elif _RESERVATION in volumes:
+        elif not _RESERVED.isdisjoint(volumes):
             now = session.situation(period.start_date_time, end, volumes, usage.start)
-            for one in _of_reservation(usage, period, by, volumes[_RESERVATION], now, notes):
+            for one in _of_reservation(usage, period, by, now, notes):
                 if one.dimension is not Dimension.FLAT:
                     yield one
                 elif fixed_due:
@@ -128,10 +129,13 @@ def _charges(
 
 
 def _of_reservation(
-    usage: Usage, period: ChargingPeriod, by: PriceList, hours: Decimal, now: Situation, notes: Notes
+    usage: Usage, period: ChargingPeriod, by: PriceList, now: Situation, notes: Notes
 ) -> Iterator[Charge]:
     """What a reservation costs in a period: its fixed price, and TIME alone (rule 15)."""
-    offers = by.expired if usage.reservation_expired else by.reservation
+    lapsed = now.volumes.get(_EXPIRED)
+    offers = by.expired if usage.reservation_expired or lapsed is not None else by.reservation
+    hours = now.volumes.get(_RESERVATION, lapsed)
+    assert hours is not None, "one of them is told"
     for dimension, volume in ((Dimension.FLAT, _ONE), (Dimension.TIME, hours)):
         offer = first_of(offers, dimension, now)
         if offer is not None:
