@@ -245,7 +245,8 @@ class Commander:
                 return Ended(ResponseType.REJECTED, str(problem))
             if response.result != ResponseType.ACCEPTED:
                 known = response.result in frozenset(ResponseType)
-                return Ended(ResponseType(response.result) if known else ResponseType.REJECTED)
+                detail = response.detail[:_LONGEST_DETAIL]
+                return Ended(ResponseType(response.result) if known else ResponseType.REJECTED, detail)
             told_s = _LONGEST_S if response.timeout_s is None else float(response.timeout_s)
             async with asyncio.timeout(min(max(told_s, 1.0), _LONGEST_S)):
                 return await result
