@@ -27,6 +27,7 @@ from elstrada.model import facts as f
 from elstrada.model.device import CommandName, CommandResult, Station
 from elstrada.model.ids import PartyId
 from elstrada.ocpi.v221.commands import ResponseType, ResultType
+from elstrada.roles.roaming.callbacks import UNTOLD
 from elstrada.roles.roaming.commander import Ended
 from elstrada.roles.roaming.results import RESULTS
 from elstrada.roles.roaming.wiring import wire
@@ -270,3 +271,18 @@ def test_who_is_rejected_for_want_of_a_station_is_told_so(command: str):
         assert await _start(world) == Ended(ResponseType.REJECTED, "no station is placed at this EVSE")
 
     check()
+
+
+@aio
+async def test_p7_a_debt_that_cannot_be_understood_holds_up_nobody_elses_result():
+    """Such as one that a later release has written, of which this node is not yet."""
+    world = await furnished()
+    await _taken_then_crashed(world)
+    [owed] = await world.els.spine.find(t.callback)
+    await world.els.put(Put(t.callback, {**owed, "command_id": "0", "kind": "OF A LATER RELEASE"}))
+    world.clock.pass_by(minutes=10)
+    await world.els.roaming.callbacks.settle()
+    results = [json.loads(sent.body) for sent in world.net.requests("POST", "emsp/commands/START_SESSION/x")]
+    assert results == [{"result": "TIMEOUT"}]
+    await world.els.means.findings.flush()
+    assert ("peer:SE*ELS/ret", UNTOLD) in await world.els.found()
