@@ -59,6 +59,7 @@ STARTS_WITHIN = timedelta(minutes=20)
 """Within this a session is told of, or the money is released."""
 LOOK_S = 2.0
 SHORT, AWAY, FAILED = "terminal payment falls short", "payment provider away", "terminal payment failed"
+STUCK = "terminal payment stands still"
 _OPEN = (TapState.OPEN, TapState.RESERVED, TapState.STARTED, TapState.DUE, TapState.RELEASING)
 _MOST_LOOKED_AT, _LONGEST_UID = 5_000, 20
 _CENT = Decimal("0.01")
@@ -220,6 +221,12 @@ class Taps:
                 self._note(owner, payment, AWAY, str(why))
             except RowMoved:
                 pass  # Somebody else took the step.
+            except SpineDown:
+                raise
+            except Exception as problem:
+                # One that nobody can go on with holds up nobody else's money.
+                log.exception("terminal payment %s of %s stands still", payment.payment_id, owner)
+                self._note(owner, payment, STUCK, f"{type(problem).__name__}: {problem}"[:300])
 
     async def advance(self, owner: PartyId, payment: TerminalPayment) -> TerminalPayment:
         """Take the next step, if it is time for one.

@@ -42,7 +42,7 @@ STARTS_WITHIN = timedelta(minutes=15)
 LOOK_S = 5.0
 MOST_OPEN = 3
 """Payments at one EVSE whose driver is at the provider's page: one may come back, and another begin."""
-SHORT, AWAY = "web payment falls short", "payment provider away"
+SHORT, AWAY, STUCK = "web payment falls short", "payment provider away", "web payment stands still"
 _MOST_LOOKED_AT = 5_000
 _NOTIFY_S = 5
 _OPEN = (PaymentState.OPEN, PaymentState.RESERVED, PaymentState.STARTED)
@@ -142,6 +142,13 @@ class Till:
                 await self.advance(owner, payment)
             except ProviderAway as why:
                 self._findings.note(f"station:{owner}/{payment.station_id}", AWAY, str(why))
+            except SpineDown:
+                raise
+            except Exception as problem:
+                # One that nobody can go on with holds up nobody else's money.
+                log.exception("payment %s of %s stands still", payment.payment_id, owner)
+                says = f"{type(problem).__name__}: {problem}"[:300]
+                self._findings.note(f"station:{owner}/{payment.station_id}", STUCK, says)
 
     # --- steps ------------------------------------------------------------------------------------------
 
@@ -184,9 +191,12 @@ class Till:
         waited = self.desk.clock.now() - payment.created_at - PAYS_WITHIN
         if row is not None and row["result"] is not None:
             return await self._started(owner, payment, CommandResult(str(row["result"])))
-        if row is None and waited > STARTS_WITHIN:
+        if waited <= STARTS_WITHIN:
+            return payment
+        if row is None:
             return await self._release(owner, payment, "the station was never told to start")
-        return payment
+        # It was told, and whoever would have heard its answer is gone.
+        return await self._started(owner, payment, CommandResult.TIMEOUT)
 
     async def _settle(self, owner: PartyId, payment: WebPayment) -> WebPayment:
         """C25.FR.40: what its CDR says, and no more than is reserved."""
