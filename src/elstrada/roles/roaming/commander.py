@@ -45,6 +45,8 @@ _MOST_FORGOTTEN = 100
 ASKED, CANCELED = "ASKED", "CANCELED"
 """States of a reservation of ours, beside OCPI's own words for how a command ends."""
 _LATER = {
+    # Whoever asked is gone, and its node with it.
+    *((ASKED, result.value) for result in ResultType),
     (ResultType.ACCEPTED.value, ResultType.CANCELED_RESERVATION.value),
     (ResultType.TIMEOUT.value, ResultType.ACCEPTED.value),
     (ResultType.TIMEOUT.value, ResultType.CANCELED_RESERVATION.value),
