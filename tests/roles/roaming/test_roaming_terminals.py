@@ -10,9 +10,11 @@ import pytest
 from roaming_world import ELS, START, Answer, Node, aio, call, furnished, known
 from terminal_world import PTP, TERMINAL, Terminals, open_counter
 
+from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.ids import PartyId
 from elstrada.model.party import BusinessDetails, Party, Role
 from elstrada.model.terminal import Terminal, TerminalState
+from elstrada.ocpi.body import encode
 from elstrada.ocpi.client import Declined, Received
 from elstrada.ocpi.registration import write_credentials
 from elstrada.ocpi.v221.credentials import Credentials
@@ -286,3 +288,38 @@ async def test_the_judge_has_seen_the_payments_module():
     judged = {schema for schema in openapi.judged if "/modules/payments/" in schema}
     for method in ("patch/requestBody", "put/requestBody", "activate/post/requestBody", "get/responses"):
         assert [schema for schema in judged if method in schema], (method, judged)
+
+
+@aio
+async def test_a_terminal_that_names_another_cpo_is_not_ours():
+    world = await open_counter()
+    told = {
+        "terminal_id": "Term-9",
+        "country_code": "SE",
+        "party_id": "XXX",
+        "last_updated": "2026-02-04T12:00:00Z",
+    }
+    refused = await world.as_ret("POST", AT_CPO, told)
+    assert (refused.status, refused.code) == (200, 2001)
+    assert (await world.as_ret("POST", AT_CPO, told | {"party_id": "ELS"})).code == 1000
+    moved = {"country_code": "SE", "party_id": "XXX", "last_updated": "2026-02-04T12:00:00Z"}
+    assert (await world.as_els("PUT", f"{AT_PTP}/{TERMINAL}", moved)).code == 2001
+    assert (await at_ptp(world)).terminal.party is None
+
+
+@aio
+async def test_t24_a_list_of_terminals_without_end_is_left_after_an_hour():
+    world = await open_counter()
+    asked = 0
+
+    async def endless(_: HttpRequest) -> HttpResponse:
+        nonlocal asked
+        asked += 1
+        world.clock.pass_by(minutes=7)
+        headers = {"link": f'<https://ret.example/ocpi/{AT_PTP}?offset={asked}>; rel="next"'}
+        return HttpResponse(200, headers, encode({"status_code": 1000, "data": []}))
+
+    world.net.hosts["ret.example"] = endless
+    outcome = await world.els.roaming.terminals.pull(await world.ret_at_els())
+    assert "longer" in repr(outcome)
+    assert asked == 9
