@@ -19,6 +19,7 @@ from elstrada.billing.cdr import cdr_id_of
 from elstrada.model.allowance import Allowance, SessionLimit
 from elstrada.model.asks import Command, PresentedToken
 from elstrada.model.cost import Cost
+from elstrada.model.currencies import payable
 from elstrada.model.device import CommandName, CommandResult
 from elstrada.model.ids import PartyId
 from elstrada.model.web_payment import PaymentState, WebPayment
@@ -218,7 +219,7 @@ class Till:
             return payment
         cost = msgspec.json.decode(str(cdr["cost"]), type=Cost)
         owed = cost.total.before_taxes if cost.total.after_taxes is None else cost.total.after_taxes
-        owed = owed.quantize(Decimal("0.01"))
+        owed = payable(owed, cost.currency)
         if owed <= 0 or cost.currency != payment.currency:
             why = "it cost nothing" if owed <= 0 else f"its price is in {cost.currency}"
             return await self._release(owner, payment, why)
