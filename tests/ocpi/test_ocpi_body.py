@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ocpi_fixtures import LOCATION, TARIFF, but
 
 from elstrada.ocpi.body import MAX_BODY, MAX_DEPTH, BadJson, Mismatch, encode, parse, plain, shape
+from elstrada.ocpi.scalars import number
 from elstrada.ocpi.v221.locations import Location
 from elstrada.ocpi.v221.tariffs import Tariff
 
@@ -108,3 +109,21 @@ def test_a_struct_as_a_document_reads_back_the_same():
     location = shape(parse(json.dumps(LOCATION).encode()), Location)
     assert shape(plain(location), Location) == location
     assert msgspec.json.decode(encode(location)) == json.loads(json.dumps(LOCATION))
+
+
+@pytest.mark.parametrize("text", ["1E30", "-1E30", "1E20", "9" * 21, "-" + "9" * 21, "1" * 21 + ".5"])
+def test_t24_a_number_that_no_money_or_energy_has_is_refused_before_anybody_counts_with_it(text: str):
+    """Rounding one of more than 28 digits fails, wherever it is rounded: at a till, in a push, on another's page."""
+    with pytest.raises(BadJson, match="more than 20 digits before its point"):
+        parse(b'{"price":%s}' % text.encode())
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,12})?(E[+-]?[0-9]{1,2})?", fullmatch=True))
+def test_r65_every_number_that_is_read_can_be_written_and_rounded_to_a_cent(text: str):
+    try:
+        read = parse(text.encode())
+    except BadJson:
+        return
+    value = Decimal(str(read))
+    assert abs(number(value) - value) <= Decimal("0.00005")
+    assert abs(value.quantize(Decimal("0.0001")) * 1000) < Decimal(10) ** 24

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 
 CURRENCIES: frozenset[str] = frozenset(
@@ -24,3 +25,8 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
     | {"HUF": 0}
 )
 """Decimals of an amount to be paid, where they are not two. ISO 4217, but for the forint, whose smallest coin is 5."""
+
+
+def payable(amount: Decimal, currency: str) -> Decimal:
+    """An amount as it can be taken: whole smallest units of its money, halves away from zero."""
+    return amount.quantize(Decimal(1).scaleb(-DECIMALS.get(currency, 2)), ROUND_HALF_UP)

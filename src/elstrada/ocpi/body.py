@@ -26,6 +26,9 @@ MAX_PAGE = 8 << 20
 MAX_DEPTH = 24
 """The deepest object of OCPI 2.3.0, a CDR's tariff restriction inside the envelope, has ten levels."""
 MAX_DIGITS = 30
+MAX_WHOLE_DIGITS = 20
+"""Before the point, as many as the largest integers of 64 bits have. With them every number, and a thousand times it,
+can be rounded to four decimals within the 28 digits that ``decimal`` counts with."""
 
 T = TypeVar("T")
 
@@ -120,15 +123,27 @@ def _fraction(text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         raise BadJson("body has a number out of range") from None
-    if len(text) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
+    _check_length(text)
+    if value.adjusted() < -MAX_DIGITS:
         raise BadJson(f"body has a number of more than {MAX_DIGITS} digits")
+    _check_whole(value.adjusted() + 1)
     return value
 
 
 def _integer(text: str) -> int:
+    _check_length(text)
+    _check_whole(len(text.lstrip("-")))
+    return int(text)
+
+
+def _check_length(text: str) -> None:
     if len(text) > MAX_DIGITS:
         raise BadJson(f"body has a number of more than {MAX_DIGITS} digits")
-    return int(text)
+
+
+def _check_whole(digits: int) -> None:
+    if digits > MAX_WHOLE_DIGITS:
+        raise BadJson(f"body has a number of more than {MAX_WHOLE_DIGITS} digits before its point")
 
 
 def _constant(name: str) -> Json:

@@ -149,6 +149,8 @@ class Responded(msgspec.Struct, frozen=True):
     result: str
     timeout_s: Decimal | None = None
     """By when the second comes; None where the version does not say."""
+    detail: str = ""
+    """Why, if it says so."""
 
 
 class Resulted(msgspec.Struct, frozen=True):

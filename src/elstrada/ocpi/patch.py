@@ -6,7 +6,7 @@ session's charging periods, which are added to those known (OCPI 2.2.1 mod_sessi
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -14,6 +14,10 @@ from elstrada.model.session import Session
 from elstrada.ocpi.body import Mismatch, Object
 from elstrada.ocpi.scalars import Instant
 
+EVER = datetime.max.replace(tzinfo=UTC)
+"""A now after which nothing is."""
+_AHEAD = timedelta(days=1)
+"""How far a peer's clock may be ahead of ours."""
 _IDENTIFIERS = frozenset({"country_code", "party_id", "id", "uid"})
 
 
@@ -30,6 +34,15 @@ def patch_time(patch: Object) -> datetime:
         return Instant.parse(text).at
     except ValueError as problem:
         raise Mismatch(f"{problem} - at `$.last_updated`") from None
+
+
+def is_older(told: datetime, known: datetime, now: datetime) -> bool:
+    """Is what a peer tells older than what it has told before (R-34)?
+
+    A date in the future is nobody's: what bears one could never be changed again, a token never blocked, a
+    session never ended.
+    """
+    return told < known and known - now <= _AHEAD
 
 
 def merged(stored: Object, patch: Object, *, appended: frozenset[str] = frozenset()) -> Object:

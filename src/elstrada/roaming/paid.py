@@ -8,6 +8,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from elstrada.model.cost import Price
+from elstrada.model.currencies import payable
 from elstrada.model.terminal import Advice, SessionPaid, TerminalSession
 
 Owed = tuple[Decimal, str]
@@ -41,7 +42,7 @@ def settled(
         said = ", ".join(sorted(foreign or currencies))
         return replace(told, why=f"taken in {said}, and owed in {currency}"), SessionPaid.DIFFERS
     failed = [one.capture_status_message or "the capture failed" for one in advices if not one.taken]
-    state = _state(due, taken)
+    state = _state(due, taken, currency or "")
     if state is SessionPaid.OVERPAID and due is None:
         return replace(told, why="money was taken, and there is no CDR"), state
     if state in TROUBLES:
@@ -55,11 +56,10 @@ def is_trouble(session: TerminalSession, state: SessionPaid) -> bool:
     return state in TROUBLES or (state is SessionPaid.UNPAID and session.taken is not None)
 
 
-def _state(due: Decimal | None, taken: Decimal | None) -> SessionPaid:
+def _state(due: Decimal | None, taken: Decimal | None, currency: str) -> SessionPaid:
     if due is None:
         return SessionPaid.OVERPAID if taken else SessionPaid.OPEN
-    # Money is taken in the currency's smallest unit.
-    due = due.quantize(Decimal("0.01"))
+    due = payable(due, currency)
     if due <= 0 and not taken:
         return SessionPaid.PAID
     if not taken:

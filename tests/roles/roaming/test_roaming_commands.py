@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
 import pytest
 from roaming_world import (
     ELS,
+    START,
+    STATION,
     StationDouble,
     World,
     aio,
@@ -21,13 +24,15 @@ from roaming_world import (
 from wire_documents import TOKEN
 
 from elstrada.model import facts as f
-from elstrada.model.device import CommandName, CommandResult
+from elstrada.model.device import CommandName, CommandResult, Station
 from elstrada.model.ids import PartyId
 from elstrada.ocpi.v221.commands import ResponseType, ResultType
+from elstrada.roles.roaming.callbacks import UNTOLD
 from elstrada.roles.roaming.commander import Ended
 from elstrada.roles.roaming.results import RESULTS
 from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
+from elstrada.spine.face import Put
 
 
 async def _start(world: World) -> Ended:
@@ -208,3 +213,76 @@ async def test_p5_after_a_crash_without_an_answer_it_is_timeout_when_due_and_not
     results = [json.loads(sent.body) for sent in world.net.requests("POST", "emsp/commands/START_SESSION/x")]
     assert results == [{"result": "TIMEOUT"}]
     assert await world.els.spine.find(t.callback) == []
+
+
+UNLOCK, CABLE = (
+    "2.2.1/cpo/commands/UNLOCK_CONNECTOR",
+    {
+        "response_url": "https://ret.example/result/1",
+        "location_id": "L1",
+        "evse_uid": "E1",
+        "connector_id": "1",
+    },
+)
+
+
+@pytest.mark.parametrize("token_party", [ELS, PartyId("SE", "EVL"), None])
+def test_t8_nobody_unlocks_where_anothers_session_runs(token_party: PartyId | None):
+    """A station of OCPP 1.6 would end the session first: STOP_SESSION by another name."""
+
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        station = await StationDouble.connected(world)
+        await at_station(world, started(world, "S2", token_party=token_party))
+        answer = await world.as_ret("POST", UNLOCK, CABLE)
+        assert answer.data["result"] == "REJECTED"
+        assert "session" in answer.data["message"][0]["text"]
+        assert station.asked == []
+        await at_station(world, f.SessionEnded("S2", START))
+        answer = await world.as_ret("POST", UNLOCK, CABLE)
+        assert answer.data["result"] == "ACCEPTED", "the cable may be stuck now"
+
+    check()
+
+
+@aio
+async def test_the_cable_of_ones_own_session_can_be_unlocked():
+    world = await furnished()
+    await StationDouble.connected(world)
+    await at_station(world, started(world))
+    assert (await world.as_ret("POST", UNLOCK, CABLE)).data["result"] == "ACCEPTED"
+
+
+@pytest.mark.parametrize("command", ["START_SESSION", "UNLOCK_CONNECTOR"])
+def test_who_is_rejected_for_want_of_a_station_is_told_so(command: str):
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        station = Station(owner=ELS, id=STATION)
+        key = {"owner": str(ELS), "station_id": STATION}
+        await world.els.put(
+            Put(t.station, {**key, "document": msgspec.json.encode(station).decode(), "changed_at": START})
+        )
+        world.clock.pass_by(hours=1)  # Where stations stand is known anew.
+        answer = await world.as_ret("POST", f"2.2.1/cpo/commands/{command}", CABLE | {"token": TOKEN})
+        assert answer.data["result"] == "REJECTED"
+        assert answer.data["message"][0]["text"] == "no station is placed at this EVSE"
+        assert await _start(world) == Ended(ResponseType.REJECTED, "no station is placed at this EVSE")
+
+    check()
+
+
+@aio
+async def test_p7_a_debt_that_cannot_be_understood_holds_up_nobody_elses_result():
+    """Such as one that a later release has written, of which this node is not yet."""
+    world = await furnished()
+    await _taken_then_crashed(world)
+    [owed] = await world.els.spine.find(t.callback)
+    await world.els.put(Put(t.callback, {**owed, "command_id": "0", "kind": "OF A LATER RELEASE"}))
+    world.clock.pass_by(minutes=10)
+    await world.els.roaming.callbacks.settle()
+    results = [json.loads(sent.body) for sent in world.net.requests("POST", "emsp/commands/START_SESSION/x")]
+    assert results == [{"result": "TIMEOUT"}]
+    await world.els.means.findings.flush()
+    assert ("peer:SE*ELS/ret", UNTOLD) in await world.els.found()

@@ -802,3 +802,22 @@ async def test_what_we_cannot_tell_yet_is_no_finding_against_the_peer():
     assert found[(f"party:{ELS}", "withheld session")] == 1
     assert not [source for source, _ in found if source.startswith("peer:")]
     assert await world.els.marks() == [("session", "S1")]
+
+
+@aio
+async def test_p7_an_object_that_cannot_be_read_holds_up_nothing_else():
+    world = await furnished()
+    [row] = await world.els.spine.find(t.location)
+    await world.els.put(
+        Put(t.location, {**row, "document": "{}"}), *await world.els.changed(ELS, Kind.LOCATION, "L1")
+    )
+    world.clock.pass_by(seconds=1)
+    named = tariff(id="T2")
+    await world.els.put(
+        Put(t.tariff, tariff_row(ELS, named)), *await world.els.changed(ELS, Kind.TARIFF, "T2")
+    )
+    await world.settle()
+    assert {row["tariff_id"] for row in await world.ret.spine.find(t.tariff)} == {"T1", "T2"}
+    assert await world.els.marks() == [("location", "L1")]
+    assert world.els.roaming.courier.failing() == {}, "it is no fault of the peer's"
+    assert ("party:SE*ELS", "withheld location") in await world.els.found()

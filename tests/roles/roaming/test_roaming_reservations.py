@@ -494,6 +494,30 @@ async def test_a_result_that_comes_too_late_is_known_all_the_same():
     assert peer.id == "els"
 
 
+@pytest.mark.parametrize("result", ["ACCEPTED", "EVSE_OCCUPIED", "OF OUR OWN"])
+def test_a_result_that_comes_after_its_node_has_died_is_known_once(result: str):
+    """Else it would stay ASKED for ever, and nobody would know of the reservation that holds."""
+
+    @aio
+    async def check() -> None:
+        world = await offering()
+        await StationDouble.connected(world, None)
+        asking = asyncio.ensure_future(given(world))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        [row] = await world.ret.spine.find(t.roamed_reservation)
+        number, known_word = str(row["reservation_id"]), result in frozenset(ResultType)
+        path = f"2.2.1/emsp/commands/RESERVE_NOW/{number}"
+        assert (await world.as_els("POST", path, {"result": result})).status == (200 if known_word else 404)
+        assert await state_of(world, number) == (result if known_word else "ASKED")
+        assert (await world.as_els("POST", path, {"result": "REJECTED"})).status == (
+            404 if known_word else 200
+        )
+
+    check()
+
+
 @aio
 async def test_old_reservations_of_ours_are_forgotten():
     world = await offering()

@@ -29,7 +29,7 @@ from elstrada.model.device import CommandResult
 from elstrada.model.ids import cdr_stream
 from elstrada.model.terminal_payment import TapState
 from elstrada.pay.face import ProviderAway
-from elstrada.roles.payments.taps import FAILED, SHORT, NoTap, uid_of
+from elstrada.roles.payments.taps import FAILED, SHORT, STUCK, NoTap, uid_of
 from elstrada.roles.roaming.cashier import CODE, SECOND
 from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
@@ -532,3 +532,22 @@ async def test_t18_a_provider_bounds_no_card_of_others_by_giving_its_uid():
         assert (await world.as_ret("POST", START, said)).data["result"] == "ACCEPTED"
         await world.charged(f"ref-{number}", session_id=f"S{number}")
     assert await world.els.spine.find(t.allowance) == before
+
+
+@aio
+async def test_a_payment_that_nobody_can_go_on_with_holds_up_nobody_elses_money():
+    world = await open_counter()
+    await StationDouble.connected(world)
+    first = await world.tap()
+    await world.charged(first.payment_id)
+    world.clock.pass_by(seconds=1)
+    second = await world.tap()
+    await world.charged(second.payment_id, session_id="S2")
+    row = known(await world.ret.spine.get(t.terminal_payment, owner=str(PTP), payment_id=first.payment_id))
+    owing = json.loads(str(row["document"])) | {"owed": "1E30"}  # As was read before numbers had a bound.
+    await world.ret.put(Put(t.terminal_payment, {**row, "document": json.dumps(owing)}))
+    await world.taps.look()
+    await world.settle()
+    assert (await world.payment(first.payment_id)).state is TapState.DUE
+    assert (await world.payment(second.payment_id)).state is TapState.SETTLED
+    assert STUCK in {code for _, code in await world.ret.found()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -10,12 +11,15 @@ import pytest
 from roaming_world import ELS, START, Answer, Node, aio, call, furnished, known
 from terminal_world import PTP, TERMINAL, Terminals, open_counter
 
+from elstrada.model.http import HttpRequest, HttpResponse
 from elstrada.model.ids import PartyId
 from elstrada.model.party import BusinessDetails, Party, Role
 from elstrada.model.terminal import Terminal, TerminalState
+from elstrada.ocpi.body import encode
 from elstrada.ocpi.client import Declined, Received
 from elstrada.ocpi.registration import write_credentials
 from elstrada.ocpi.v221.credentials import Credentials
+from elstrada.roles.roaming import puller
 from elstrada.roles.roaming.terminal_book import Known, known_terminal, write_terminal
 from elstrada.spine import tables as t
 
@@ -286,3 +290,45 @@ async def test_the_judge_has_seen_the_payments_module():
     judged = {schema for schema in openapi.judged if "/modules/payments/" in schema}
     for method in ("patch/requestBody", "put/requestBody", "activate/post/requestBody", "get/responses"):
         assert [schema for schema in judged if method in schema], (method, judged)
+
+
+@aio
+async def test_a_terminal_that_names_another_cpo_is_not_ours():
+    world = await open_counter()
+    told = {
+        "terminal_id": "Term-9",
+        "country_code": "SE",
+        "party_id": "XXX",
+        "last_updated": "2026-02-04T12:00:00Z",
+    }
+    refused = await world.as_ret("POST", AT_CPO, told)
+    assert (refused.status, refused.code) == (200, 2001)
+    assert (await world.as_ret("POST", AT_CPO, told | {"party_id": "ELS"})).code == 1000
+    moved = {"country_code": "SE", "party_id": "XXX", "last_updated": "2026-02-04T12:00:00Z"}
+    assert (await world.as_els("PUT", f"{AT_PTP}/{TERMINAL}", moved)).code == 2001
+    assert (await at_ptp(world)).terminal.party is None
+
+
+def test_t24_a_list_of_terminals_without_end_is_left_after_an_hour(monkeypatch: pytest.MonkeyPatch):
+    """By the wall's clock, which is put short here."""
+    monkeypatch.setattr(puller, "LONGEST_S", 0.3)
+    asked = 0
+
+    @aio
+    async def check() -> None:
+        world = await open_counter()
+
+        async def endless(_: HttpRequest) -> HttpResponse:
+            nonlocal asked
+            asked += 1
+            world.clock.pass_by(hours=2)
+            await asyncio.sleep(0.05)
+            headers = {"link": f'<https://ret.example/ocpi/{AT_PTP}?offset={asked}>; rel="next"'}
+            return HttpResponse(200, headers, encode({"status_code": 1000, "data": []}))
+
+        world.net.hosts["ret.example"] = endless
+        outcome = await world.els.roaming.terminals.pull(await world.ret_at_els())
+        assert "longer" in repr(outcome)
+        assert 1 < asked <= 7
+
+    check()

@@ -39,7 +39,7 @@ def _write_start(start: Start) -> msgspec.Struct:
 
 def _read_response(data: Json) -> Responded:
     wire = shape(data, commands.CommandResponse)
-    return Responded(wire.result, wire.timeout)
+    return Responded(wire.result, wire.timeout, wire.message[0].text if wire.message else "")
 
 
 def _write_response(result: str, timeout_s: int, says: str) -> msgspec.Struct:

@@ -182,7 +182,7 @@ class Bridge:
             wait_s = (
                 int(responded.timeout_s) if responded.timeout_s is not None else self._means.waits.command_s
             )
-            return to.commands.write_response(responded.result, wait_s, "")
+            return to.commands.write_response(responded.result, wait_s, responded.detail)
         raise Mismatch("there is no translation")
 
     async def _item(

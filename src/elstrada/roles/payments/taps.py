@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Price, TaxAmount
+from elstrada.model.currencies import payable
 from elstrada.model.facts import PaymentAdvised
 from elstrada.model.ids import PartyId, advice_stream
 from elstrada.model.location import Connector, Evse, Location
@@ -59,9 +60,9 @@ STARTS_WITHIN = timedelta(minutes=20)
 """Within this a session is told of, or the money is released."""
 LOOK_S = 2.0
 SHORT, AWAY, FAILED = "terminal payment falls short", "payment provider away", "terminal payment failed"
+STUCK = "terminal payment stands still"
 _OPEN = (TapState.OPEN, TapState.RESERVED, TapState.STARTED, TapState.DUE, TapState.RELEASING)
 _MOST_LOOKED_AT, _LONGEST_UID = 5_000, 20
-_CENT = Decimal("0.01")
 
 
 class Card(StrEnum):
@@ -220,6 +221,12 @@ class Taps:
                 self._note(owner, payment, AWAY, str(why))
             except RowMoved:
                 pass  # Somebody else took the step.
+            except SpineDown:
+                raise
+            except Exception as problem:
+                # One that nobody can go on with holds up nobody else's money.
+                log.exception("terminal payment %s of %s stands still", payment.payment_id, owner)
+                self._note(owner, payment, STUCK, f"{type(problem).__name__}: {problem}"[:300])
 
     async def advance(self, owner: PartyId, payment: TerminalPayment) -> TerminalPayment:
         """Take the next step, if it is time for one.
@@ -295,7 +302,7 @@ class Taps:
         assert row is not None, "its CDR made it due"
         cdr = msgspec.json.decode(str(row["document"]), type=Cdr)
         payment = replace(payment, invoice_url=await self._invoice(owner, payment, cdr))
-        owed = (payment.owed or Decimal(0)).quantize(_CENT, ROUND_HALF_UP)
+        owed = payable(payment.owed or Decimal(0), payment.currency)
         if not payment.psp_ref:
             return await self._failed(owner, payment, "nothing is reserved any more")
         if cdr.currency != payment.currency:
@@ -421,12 +428,12 @@ def _row(owner: PartyId, payment: TerminalPayment) -> Row:
 def _shared(taken: Decimal, cdr: Cdr | None) -> Price:
     """What was taken, with its taxes in the proportion of the CDR's."""
     total = None if cdr is None else cdr.total_cost
-    if total is None or not total.taxes or not total.after_taxes:
+    if cdr is None or total is None or not total.taxes or not total.after_taxes:
         return Price(taken)
     taxes = tuple(
         TaxAmount(
             one.name,
-            (one.amount * taken / total.after_taxes).quantize(_CENT, ROUND_HALF_UP),
+            payable(one.amount * taken / total.after_taxes, cdr.currency),
             one.percentage,
             one.account_number,
         )

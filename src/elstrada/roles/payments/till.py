@@ -19,6 +19,7 @@ from elstrada.billing.cdr import cdr_id_of
 from elstrada.model.allowance import Allowance, SessionLimit
 from elstrada.model.asks import Command, PresentedToken
 from elstrada.model.cost import Cost
+from elstrada.model.currencies import payable
 from elstrada.model.device import CommandName, CommandResult
 from elstrada.model.ids import PartyId
 from elstrada.model.web_payment import PaymentState, WebPayment
@@ -42,7 +43,7 @@ STARTS_WITHIN = timedelta(minutes=15)
 LOOK_S = 5.0
 MOST_OPEN = 3
 """Payments at one EVSE whose driver is at the provider's page: one may come back, and another begin."""
-SHORT, AWAY = "web payment falls short", "payment provider away"
+SHORT, AWAY, STUCK = "web payment falls short", "payment provider away", "web payment stands still"
 _MOST_LOOKED_AT = 5_000
 _NOTIFY_S = 5
 _OPEN = (PaymentState.OPEN, PaymentState.RESERVED, PaymentState.STARTED)
@@ -142,6 +143,13 @@ class Till:
                 await self.advance(owner, payment)
             except ProviderAway as why:
                 self._findings.note(f"station:{owner}/{payment.station_id}", AWAY, str(why))
+            except SpineDown:
+                raise
+            except Exception as problem:
+                # One that nobody can go on with holds up nobody else's money.
+                log.exception("payment %s of %s stands still", payment.payment_id, owner)
+                says = f"{type(problem).__name__}: {problem}"[:300]
+                self._findings.note(f"station:{owner}/{payment.station_id}", STUCK, says)
 
     # --- steps ------------------------------------------------------------------------------------------
 
@@ -184,9 +192,12 @@ class Till:
         waited = self.desk.clock.now() - payment.created_at - PAYS_WITHIN
         if row is not None and row["result"] is not None:
             return await self._started(owner, payment, CommandResult(str(row["result"])))
-        if row is None and waited > STARTS_WITHIN:
+        if waited <= STARTS_WITHIN:
+            return payment
+        if row is None:
             return await self._release(owner, payment, "the station was never told to start")
-        return payment
+        # It was told, and whoever would have heard its answer is gone.
+        return await self._started(owner, payment, CommandResult.TIMEOUT)
 
     async def _settle(self, owner: PartyId, payment: WebPayment) -> WebPayment:
         """C25.FR.40: what its CDR says, and no more than is reserved."""
@@ -208,7 +219,7 @@ class Till:
             return payment
         cost = msgspec.json.decode(str(cdr["cost"]), type=Cost)
         owed = cost.total.before_taxes if cost.total.after_taxes is None else cost.total.after_taxes
-        owed = owed.quantize(Decimal("0.01"))
+        owed = payable(owed, cost.currency)
         if owed <= 0 or cost.currency != payment.currency:
             why = "it cost nothing" if owed <= 0 else f"its price is in {cost.currency}"
             return await self._release(owner, payment, why)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from datetime import datetime, timedelta
 
 import msgspec
@@ -20,6 +21,7 @@ from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.party import Peer
 from elstrada.roles.gateway import reach
 from elstrada.roles.roaming import steering
+from elstrada.roles.roaming.conduct import source
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -30,9 +32,13 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Delete, Put, Row, RowMoved, SpineDown, Work
 from elstrada.spine.post import NobodyThere, NoReply, Post
 
+log = logging.getLogger(__name__)
+
 _POST_SPARE_S, _RESULT_SPARE_S = 3, 5
 """Beyond what a station has (``Waits.command_s``): for its node to answer, and for the result to reach the peer."""
 _MOST_OWED = 1000
+UNTOLD = "command result untold"
+"""Code of its findings; their source is the peer."""
 
 
 class Callbacks:
@@ -93,9 +99,17 @@ class Callbacks:
 
     async def settle(self) -> None:
         """Pay what a former life of this node still owes: the station's answer, or TIMEOUT once due."""
-        for owed in await self._means.spine.find(t.callback, limit=_MOST_OWED):
-            if str(owed["command_id"]) not in self._under_way:
-                await self._settle(owed)
+        rows = await self._means.spine.find(t.callback, limit=_MOST_OWED)
+        left = [owed for owed in rows if str(owed["command_id"]) not in self._under_way]
+        # Side by side: a peer that hangs, or a debt that cannot be understood, holds up nobody else's result.
+        ends = await asyncio.gather(*map(self._settle, left), return_exceptions=True)
+        for owed, end in zip(left, ends, strict=True):
+            if isinstance(end, SpineDown):
+                raise end
+            if isinstance(end, Exception):
+                log.error("command %s cannot be answered to its peer", owed["command_id"], exc_info=end)
+                who = source(PartyId.parse(str(owed["owner"])), str(owed["peer_id"]))
+                self._means.findings.note(who, UNTOLD, f"{type(end).__name__}: {end}"[:300])
         await self.reservers.settle()
         await self.reaper.reap()
 

@@ -45,6 +45,8 @@ _MOST_FORGOTTEN = 100
 ASKED, CANCELED = "ASKED", "CANCELED"
 """States of a reservation of ours, beside OCPI's own words for how a command ends."""
 _LATER = {
+    # Whoever asked is gone, and its node with it.
+    *((ASKED, result.value) for result in ResultType),
     (ResultType.ACCEPTED.value, ResultType.CANCELED_RESERVATION.value),
     (ResultType.TIMEOUT.value, ResultType.ACCEPTED.value),
     (ResultType.TIMEOUT.value, ResultType.CANCELED_RESERVATION.value),
@@ -245,7 +247,8 @@ class Commander:
                 return Ended(ResponseType.REJECTED, str(problem))
             if response.result != ResponseType.ACCEPTED:
                 known = response.result in frozenset(ResponseType)
-                return Ended(ResponseType(response.result) if known else ResponseType.REJECTED)
+                detail = response.detail[:_LONGEST_DETAIL]
+                return Ended(ResponseType(response.result) if known else ResponseType.REJECTED, detail)
             told_s = _LONGEST_S if response.timeout_s is None else float(response.timeout_s)
             async with asyncio.timeout(min(max(told_s, 1.0), _LONGEST_S)):
                 return await result

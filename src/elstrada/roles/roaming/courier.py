@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -45,6 +46,8 @@ from elstrada.spine.face import (
     Where,
     Work,
 )
+
+log = logging.getLogger(__name__)
 
 _LASTING = frozenset({Kind.CDR, Kind.INVOICE, Kind.ADVICE})
 """What is brought until it is taken (P4): nothing newer of it would come by itself."""
@@ -214,7 +217,7 @@ class Courier:
         """Bring one after the other of what nobody else brings; False once the peer has failed."""
         key = peer.owner, peer.id
         for found in due:
-            outcome = await self._parcels.bring(peer, found)
+            outcome = await self._outcome(peer, found)
             if (problem := _absence(found, outcome)) is not None:
                 for _ in due:
                     pass  # Nobody takes another.
@@ -227,6 +230,16 @@ class Courier:
                 await self._catch_up(peer)
             await self._settle(peer, found, outcome)
         return True
+
+    async def _outcome(self, peer: Peer, found: Mark) -> Brought:
+        """How bringing a mark went. One that fails by a fault of ours rests, and holds up nothing else."""
+        try:
+            return await self._parcels.bring(peer, found)
+        except SpineDown:
+            raise
+        except Exception as problem:
+            log.exception("a %s cannot be brought to %s", found.kind.value, peer.id)
+            return Withheld(f"{type(problem).__name__}: {problem}"[:300])
 
     async def _settle(self, peer: Peer, found: Mark, outcome: Brought) -> None:
         """Note how it went: None means that there is nothing to bring any more."""

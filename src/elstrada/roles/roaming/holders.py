@@ -6,8 +6,6 @@ could not be told apart: the one's sessions would be billed to the other. The se
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 import msgspec
 
 from elstrada.model.ids import PartyId
@@ -19,8 +17,6 @@ from elstrada.spine.face import Put, Row, Spine, Where
 
 _MOST_TYPES = 10
 """Tokens of one issuer and uid."""
-_AHEAD = timedelta(days=1)
-"""How far an issuer's clock may be ahead of ours."""
 
 
 class TwoContracts(Exception):
@@ -30,14 +26,6 @@ class TwoContracts(Exception):
         super().__init__(
             "this uid is known with another contract_id; expected one contract per uid, for all its types"
         )
-
-
-def is_older(told: datetime, known: datetime, now: datetime) -> bool:
-    """Is what is told of a token older than what we know of it (R-34)?
-
-    A date in the future is nobody's: a token must remain blockable.
-    """
-    return told < known <= now + _AHEAD
 
 
 async def token_puts(

@@ -18,6 +18,7 @@ from elstrada.model.party import Peer, Role
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
 from elstrada.ocpi.language import Bookings, Language
+from elstrada.ocpi.patch import is_older
 from elstrada.ocpi.scalars import Instant
 from elstrada.ocpi.versions import endpoint, language
 from elstrada.roaming.agreement import RECEIVER, agreeing
@@ -26,7 +27,7 @@ from elstrada.roaming.visibility import is_hub, parties_of
 from elstrada.roles.roaming.client_pages import ClientPages
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.dealings import Dealings
-from elstrada.roles.roaming.holders import TwoContracts, is_older, token_puts
+from elstrada.roles.roaming.holders import TwoContracts, token_puts
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.peers import Peers
@@ -45,7 +46,8 @@ from elstrada.spine.rules import key_names
 
 MOST_PAGES = 10_000
 LONGEST_S = 3_600.0
-"""For a list, by the wall and not by the world's clock, which a demo runs faster: a peer that always has another page holds up its other lists no longer."""
+"""For a list, by the wall and not by the world's clock, which a demo runs faster: a peer that always has
+another page holds up its other lists no longer."""
 _RESTARTS = 3
 
 
@@ -246,7 +248,7 @@ class Puller:
         news: dict[tuple[Cell, ...], tuple[Put, ...]] = {}
         for puts in read:
             key, told = _key(puts[0].table, puts[0].row), dated(puts[0].row)
-            if key not in known or _is_news(puts[0].table, told, known[key], now):
+            if key not in known or _is_news(told, known[key], now):
                 known[key], news[key] = told, puts
         return list(news.values())
 
@@ -305,10 +307,8 @@ def _key(table: Table, row: Row) -> tuple[Cell, ...]:
     return tuple(row[name] for name in _names(table))
 
 
-def _is_news(table: Table, told: datetime, known: datetime, now: datetime) -> bool:
-    if table is t.token:
-        return told != known and not is_older(told, known, now)
-    return told > known
+def _is_news(told: datetime, known: datetime, now: datetime) -> bool:
+    return told != known and not is_older(told, known, now)
 
 
 def bookings_of(words: Language) -> Bookings:

@@ -14,6 +14,7 @@ from elstrada.model.ids import PartyId, cdr_stream, roamed_session_stream
 from elstrada.model.party import Peer
 from elstrada.model.session import Session
 from elstrada.model.token import TokenIdentity
+from elstrada.ocpi.patch import is_older
 from elstrada.roles.roaming.holders import claimed_puts
 from elstrada.roles.roaming.means import Means
 from elstrada.spine import tables as t
@@ -55,7 +56,10 @@ async def take_session(
     for _ in range(_TRIES):
         version = await spine.version(stream)
         known = await known_session(spine, owner, session.party, session.id) if version else None
-        if known is not None and (known == session or session.last_updated < known.last_updated):
+        now = means.clock.now()
+        if known is not None and (
+            known == session or is_older(session.last_updated, known.last_updated, now)
+        ):
             return Taken.KNOWN
         claimed = await claimed_puts(spine, owner, identity, session.token_ref)
         work = Work(

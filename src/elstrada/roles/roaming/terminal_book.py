@@ -43,6 +43,8 @@ class Kept(StrEnum):
     """An advice whose id stands for another authorization."""
     FULL = "FULL"
     """A provider has told of too many terminals."""
+    FOREIGN = "FOREIGN"
+    """A terminal that is for another CPO, as it says itself."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -98,6 +100,8 @@ async def write_terminal(spine: Spine, owner: PartyId, now: Known, *more: Put | 
 async def keep_terminal(means: Means, peer: Peer, party: PartyId, terminal: Terminal) -> Kept:
     """Write down what a provider tells our CPO of a terminal. Being told of one, we take it to work."""
     spine, owner = means.spine, peer.owner
+    if terminal.party not in (None, owner):
+        return Kept.FOREIGN
     for _ in range(_TRIES):
         before = await known_terminal(spine, owner, party, terminal.terminal_id)
         if before is not None and terminal.last_updated <= before.terminal.last_updated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from elstrada.ocpi.v230 import payments as wire
 from elstrada.ocpi.v230.translate import terminal_as
 from elstrada.ocpi.versions import language
 from elstrada.roaming.visibility import parties_of
+from elstrada.roles.roaming import puller
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.line import Line, belongs_to
 from elstrada.roles.roaming.means import Means
@@ -37,7 +39,7 @@ from elstrada.spine import tables as t
 _T = TypeVar("_T", Terminal, AdviceText)
 _Keep = Callable[[Means, Peer, PartyId, _T], Awaitable[Kept]]
 _MOST_PAGES = 1_000
-_STRAYED = frozenset({Kept.UNKNOWN, Kept.OTHER, Kept.FULL})
+_STRAYED = frozenset({Kept.UNKNOWN, Kept.OTHER, Kept.FULL, Kept.FOREIGN})
 
 
 class Terminals:
@@ -125,12 +127,16 @@ class Terminals:
         ptp = min(parties_of(peer, (Role.PTP,)), default=None)
         if words.terminal is None or words.advice is None or ptp is None:
             return Received()
-        outcome = await self._walk(peer, ptp, "list_terminals", words.terminal, keep_terminal)
+        until = asyncio.get_running_loop().time() + puller.LONGEST_S
+        outcome = await self._walk(peer, ptp, "list_terminals", words.terminal, keep_terminal, until)
         if isinstance(outcome, Received):
-            outcome = await self._walk(peer, ptp, "list_advices", words.advice, keep_advice)
+            outcome = await self._walk(peer, ptp, "list_advices", words.advice, keep_advice, until)
         return outcome
 
-    async def _walk(self, peer: Peer, ptp: PartyId, name: str, words: Noun[_T], keep: _Keep[_T]) -> Outcome:
+    async def _walk(
+        self, peer: Peer, ptp: PartyId, name: str, words: Noun[_T], keep: _Keep[_T], until: float
+    ) -> Outcome:
+        """Read page after page; none is asked for later than ``until`` by the loop's clock."""
         url: str | None = None
         for _ in range(_MOST_PAGES):
             outcome = await self._line.tell(
@@ -156,6 +162,8 @@ class Terminals:
                 return outcome
             if not belongs_to(peer, url):
                 break
+            if asyncio.get_running_loop().time() >= until:
+                return Garbled(200, "the lists take longer than an hour")
         return Garbled(200, "the Link runs in circles or to another host")
 
     async def _written(self, outcome: Outcome, owner: PartyId, now: Known) -> Outcome:

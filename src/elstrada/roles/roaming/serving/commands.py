@@ -34,6 +34,9 @@ RESERVABLE = "RESERVABLE"
 """By this capability a CPO says at which EVSEs partners may reserve."""
 _LONGEST_ID = 36
 _MOST_ALIKE = 10
+_MOST_RUNNING = 1_000
+"""Sessions of one station."""
+_NO_STATION = "no station is placed at this EVSE"
 
 
 async def start_session(visit: Visit) -> Result:
@@ -64,7 +67,7 @@ async def start_session(visit: Visit) -> Result:
         return Refusal(Why.INVALID, "connector_id: the EVSE has no such connector")
     seat = await visit.stock.seat(visit.own.id, found.id, evse.uid)
     if seat is None:
-        return _answer(visit, ResponseType.REJECTED)
+        return _answer(visit, ResponseType.REJECTED, _NO_STATION)
     ref = visit.means.keys.token_ref(token.uid)
     # Session and CDR will name the token, even one that was never pushed to us.
     try:
@@ -104,7 +107,7 @@ async def stop_session(visit: Visit) -> Result:
     if row is None or asked_by is None:
         return _answer(visit, ResponseType.UNKNOWN_SESSION)
     if told_end(row) is not None:
-        return _answer(visit, ResponseType.REJECTED)
+        return _answer(visit, ResponseType.REJECTED, "the session has ended")
     command = Command(
         command_id=visit.means.chance.uuid(),
         name=CommandName.STOP,
@@ -116,6 +119,7 @@ async def stop_session(visit: Visit) -> Result:
 
 
 async def unlock_connector(visit: Visit) -> Result:
+    """Free a stuck cable. Some stations end the session that runs there first, so it must be the caller's (T8)."""
     unlock = body_of(visit.call, wire.UnlockConnector)
     parties = sorted(visit.parties(*PAYERS))
     found = await _location(visit, unlock.location_id)
@@ -127,7 +131,9 @@ async def unlock_connector(visit: Visit) -> Result:
         return Refusal(Why.INVALID, "evse_uid and connector_id: name a connector of the location")
     seat = await visit.stock.seat(visit.own.id, found.id, evse.uid)
     if seat is None:
-        return _answer(visit, ResponseType.REJECTED)
+        return _answer(visit, ResponseType.REJECTED, _NO_STATION)
+    if await _is_in_use_by_others(visit, seat):
+        return _answer(visit, ResponseType.REJECTED, "a session that is not yours runs there")
     command = Command(
         command_id=visit.means.chance.uuid(),
         name=CommandName.UNLOCK,
@@ -137,6 +143,14 @@ async def unlock_connector(visit: Visit) -> Result:
         deadline_s=visit.callbacks.station_s,
     )
     return await _take(visit, seat.station_id, command, unlock.response_url)
+
+
+async def _is_in_use_by_others(visit: Visit, seat: Seat) -> bool:
+    """Does a session run at the EVSE that is not the caller's?"""
+    where: Where = {"owner": visit.owner, "station_id": seat.station_id, "ended_at": None}
+    running = await visit.means.spine.find(t.session, where, limit=_MOST_RUNNING)
+    theirs = {str(party) for party in visit.parties(*PAYERS)}
+    return any(row["evse_id"] == seat.evse_id and row["token_party"] not in theirs for row in running)
 
 
 async def reserve_now(visit: Visit) -> Result:
@@ -205,7 +219,7 @@ async def _seat_to_reserve(visit: Visit, location: Location, uid: str | None) ->
     if len(stations) > 1:
         return Refusal(Why.INVALID, "evse_uid: name an EVSE, for the location has several stations")
     if not stations or seats[0] is None:
-        return _answer(visit, ResponseType.REJECTED)
+        return _answer(visit, ResponseType.REJECTED, _NO_STATION)
     return seats[0] if uid is not None else Seat(stations.pop(), 0)
 
 

@@ -10,7 +10,7 @@ from elstrada.model.location import Location
 from elstrada.ocpi import nesting
 from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
-from elstrada.ocpi.patch import changes_identity
+from elstrada.ocpi.patch import changes_identity, is_older
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.surplus import at, patched_surplus, surplus_of, with_at
 from elstrada.roaming.news import Kind
@@ -144,7 +144,7 @@ async def put_location(visit: Visit) -> Result:
         return wrong
     for _ in range(_TRIES):
         row = await _row(visit, location.id)
-        if row is not None and location.last_updated < dated(row):
+        if row is not None and is_older(location.last_updated, dated(row), visit.means.clock.now()):
             return Done()  # We know better already.
         try:
             surplus = surplus_of(visit.call.document, visit.words.location.wire)
@@ -162,7 +162,7 @@ async def put_evse(visit: Visit) -> Result:
     def change(location: Location) -> Location:
         nonlocal created
         created = nesting.find_evse(location, evse.uid) is None
-        return nesting.with_evse(location, evse)
+        return nesting.with_evse(location, evse, visit.means.clock.now())
 
     return misplaced(visit, evse_uid=evse.uid) or await _change(visit, change, lambda: created)
 
@@ -177,7 +177,7 @@ async def put_connector(visit: Visit) -> Result:
         if evse is None:
             return NOT_HERE
         created = nesting.find_connector(evse, connector.id) is None
-        return nesting.with_connector(location, evse, connector)
+        return nesting.with_connector(location, evse, connector, visit.means.clock.now())
 
     return misplaced(visit, connector_id=connector.id) or await _change(visit, change, lambda: created)
 
@@ -187,7 +187,9 @@ async def patch_location(visit: Visit) -> Result:
     own_ids = {"country_code": path["country_code"], "party_id": path["party_id"], "id": path["location_id"]}
     return _renaming(visit, own_ids) or await _change(
         visit,
-        lambda location: nesting.patched_location(visit.words, location, visit.patch(location.last_updated)),
+        lambda location: nesting.patched_location(
+            visit.words, location, visit.patch(location.last_updated), visit.means.clock.now()
+        ),
     )
 
 
@@ -198,7 +200,8 @@ async def patch_evse(visit: Visit) -> Result:
         evse = nesting.find_evse(location, path["evse_uid"])
         if evse is None:
             return NOT_HERE
-        return nesting.patched_evse(visit.words, location, evse, visit.patch(evse.last_updated))
+        patch = visit.patch(evse.last_updated)
+        return nesting.patched_evse(visit.words, location, evse, patch, visit.means.clock.now())
 
     return _renaming(visit, {"uid": path["evse_uid"]}) or await _change(visit, change)
 
@@ -212,7 +215,9 @@ async def patch_connector(visit: Visit) -> Result:
         if evse is None or connector is None:
             return NOT_HERE
         patch = visit.patch(connector.last_updated)
-        return nesting.patched_connector(visit.words, location, evse, connector, patch)
+        return nesting.patched_connector(
+            visit.words, location, evse, connector, patch, visit.means.clock.now()
+        )
 
     return _renaming(visit, {"id": path["connector_id"]}) or await _change(visit, change)
 

@@ -12,7 +12,7 @@ from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.findings import Translated
-from elstrada.ocpi.patch import changes_identity, once_each, patch_time
+from elstrada.ocpi.patch import changes_identity, is_older, once_each, patch_time
 from elstrada.ocpi.server import Done, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.roaming.visibility import PAYERS
@@ -133,7 +133,7 @@ async def patch_session(visit: Visit) -> Result:
     if known is None:
         return NOT_HERE
     patch = visit.patch(known[0].last_updated)
-    if patch_time(patch) < known[0].last_updated:
+    if is_older(patch_time(patch), known[0].last_updated, visit.means.clock.now()):
         return Done()  # We know better already.
     session, identity = visit.words.session.patched(
         *known, patch, visit.means.keys.token_ref, visit.words.appended, known[0].party

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from elstrada.ocpi.codes import Why
-from elstrada.ocpi.patch import changes_identity, patch_time
+from elstrada.ocpi.patch import changes_identity, is_older, patch_time
 from elstrada.ocpi.server import Done, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.roaming.news import Kind
@@ -19,6 +19,7 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Delete, Put, Row, RowMoved, Where, Work
 
 _TRIES = 5
+_BUSY = "the tariff changes too often; try again"
 
 
 async def list_tariffs(visit: Visit) -> Result:
@@ -63,13 +64,21 @@ async def put_tariff(visit: Visit) -> Result:
     wrong = misplaced(visit, country_code=owner.country_code, party_id=owner.party_id, tariff_id=tariff.id)
     if wrong is not None:
         return wrong
-    known = await _row(visit, tariff.id)
-    if known is not None and tariff.last_updated < tariff_of(known).last_updated:
-        return Done()  # We know better already.
     surplus = surplus_of(visit.call.document, visit.words.tariff.wire)
     writes = surplus_writes(visit, surplus, TARIFF, owner, tariff.id)
-    await visit.means.spine.commit(Work(writes=(Put(t.tariff, tariff_row(visit.own.id, tariff)), *writes)))
-    return Done(created=known is None)
+    for _ in range(_TRIES):
+        row = await _row(visit, tariff.id)
+        known = None if row is None else tariff_of(row).last_updated
+        if known is not None and is_older(tariff.last_updated, known, visit.means.clock.now()):
+            return Done()  # We know better already.
+        expected: Row = {} if row is None else {"document": row["document"]}
+        keep = Put(t.tariff, tariff_row(visit.own.id, tariff), expected)
+        try:
+            await visit.means.spine.commit(Work(writes=(keep, *writes)))
+        except RowMoved:
+            continue
+        return Done(created=row is None)
+    return Refusal(Why.BUSY, _BUSY)
 
 
 async def patch_tariff(visit: Visit) -> Result:
@@ -83,7 +92,7 @@ async def patch_tariff(visit: Visit) -> Result:
             return NOT_HERE
         tariff = tariff_of(row)
         patch = visit.patch(tariff.last_updated)
-        if patch_time(patch) < tariff.last_updated:
+        if is_older(patch_time(patch), tariff.last_updated, visit.means.clock.now()):
             return Done()  # We know better already.
         changed = tariff_row(visit.own.id, visit.words.tariff.patched(tariff, patch, tariff.party))
         try:
@@ -96,7 +105,7 @@ async def patch_tariff(visit: Visit) -> Result:
         except RowMoved:
             continue
         return Done()
-    return Refusal(Why.BUSY, "the tariff changes too often; try again")
+    return Refusal(Why.BUSY, _BUSY)
 
 
 async def delete_tariff(visit: Visit) -> Result:

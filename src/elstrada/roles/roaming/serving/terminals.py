@@ -35,6 +35,7 @@ from elstrada.spine.face import StreamMoved, Where, Work
 
 _Changed = Callable[[Known], Terminal]
 _Told = TypeVar("_Told", bound=wire.Terminal)
+ANOTHERS = "country_code and party_id: the terminal is for another CPO"
 _TRIES = 5
 _MOST_ASSIGNED = 10_000
 """Locations or EVSEs of one terminal."""
@@ -141,6 +142,8 @@ async def _change(visit: Visit, changed: _Changed) -> Result:
         if known is None:
             return NOT_HERE
         terminal = _kept_own(changed(known), known.terminal)
+        if terminal.party not in (None, known.cpo):
+            return Refusal(Why.INVALID, ANOTHERS)
         if max(len(terminal.location_ids), len(terminal.evse_uids)) > _MOST_ASSIGNED:
             return Refusal(Why.INVALID, f"location_ids, evse_uids: expected at most {_MOST_ASSIGNED}")
         if terminal == known.terminal or terminal.last_updated < known.terminal.last_updated:
@@ -214,6 +217,8 @@ async def post_terminal(visit: Visit) -> Result:
         if known is not None:
             return Done()  # Whether it is news nobody can tell.
     match await keep_terminal(visit.means, visit.peer, ptp, terminal):
+        case Kept.FOREIGN:
+            return Refusal(Why.INVALID, ANOTHERS)
         case Kept.FULL:
             return Refusal(Why.REFUSED, "no more terminals are taken")
         case Kept.BUSY:

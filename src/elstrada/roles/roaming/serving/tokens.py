@@ -11,12 +11,12 @@ from elstrada.model.token import Allowed, Token
 from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.language import Authorized
-from elstrada.ocpi.patch import changes_identity, patch_time
+from elstrada.ocpi.patch import changes_identity, is_older, patch_time
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.roaming.visibility import may_see_tokens
-from elstrada.roles.roaming.holders import TwoContracts, is_older, token_puts, token_row_of
+from elstrada.roles.roaming.holders import TwoContracts, token_puts, token_row_of
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.surplus import TOKEN, kept_surplus, surplus_writes, told
 from elstrada.roles.roaming.serving.visit import LONG_AGO, NOT_HERE, Handler, Visit, misplaced, owner_in_path
