@@ -314,9 +314,13 @@ def _document(table: Table, row: Row) -> str:
             created_at=NOON,
         ),
     }
-    if table.name == "cdr":
-        return '{"cdr_location":{"city":"Borås"}}'  # What lists read of it.
+    if table.name in _READ:
+        return _READ[table.name]
     return _json(made[table.name]()) if table.name in made else "{}"
+
+
+_READ = {"cdr": '{"cdr_location":{"city":"Borås"}}', "bill_line": '{"place":"Borås"}'}
+"""What lists read of long documents."""
 
 
 def _json(value: msgspec.Struct) -> str:

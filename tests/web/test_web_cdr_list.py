@@ -112,3 +112,25 @@ def test_a_bill_line_leads_to_its_cdr_and_that_tells_what_the_customer_pays() ->
     assert "1,350.50" in page
     assert "…0007" in page
     assert "SERETC00000007" not in page, "T21: the last four alone"
+
+
+def test_every_bill_line_is_reached_part_by_part_and_leads_to_its_cdr(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listing, "SHOWN", 3)
+    spine = empty_spine()
+
+    async def billed() -> None:
+        await spine.start()
+        for number in range(8):
+            await bill(spine, number, "<b>Haga")
+
+    asyncio.run(billed())
+    path, found = "/bills", list[str]()
+    while path:
+        (text,) = seen([path], spine=spine)
+        assert "<b>Haga" not in text
+        found += LINK.findall(text)
+        onward = re.findall(r'<a rel="next" href="([^"]+)"', text)
+        path = "/bills" + unescape(onward[0]) if onward else ""
+    assert sorted(found) == [f"/cdrs/SE%2AELS/CDR{number}?holder=SE%2ARET" for number in range(8)]

@@ -13,6 +13,7 @@ from crowd import FEW, NOON, OWNER
 from elstrada.model.ids import PartyId
 from elstrada.roles.quirks.table import load_quirks
 from elstrada.web.operator import reading, rows
+from elstrada.web.operator.bills import read_bills
 from elstrada.web.operator.bookings import read_bookings
 from elstrada.web.operator.cdr import led_to
 from elstrada.web.operator.cdrs import read_cdrs
@@ -54,6 +55,7 @@ SCENES: dict[str, Scene] = {
     "CDRs of a state": lambda spine: read_cdrs(spine, "", "HELD", ""),
     "CDRs of an id": lambda spine: read_cdrs(spine, "00000007", "", ""),
     "what a CDR led to": lambda spine: led_to(spine, str(OWNER), OWNER, PartyId("SE", "RET"), "00000007"),
+    "bill lines": lambda spine: read_bills(spine, ""),
     "bookings": lambda spine: read_bookings(spine, "", ""),
     "bookings of a state": lambda spine: read_bookings(spine, "RESERVED", ""),
     "terminals": lambda spine: read_terminals(spine, "", ""),

@@ -202,7 +202,7 @@ def site() -> Iterator[Site]:
 class TestInABrowser:
     pytestmark = BROWSER
 
-    @pytest.mark.parametrize("path", [*LISTS, *PAGES, "/cdrs", f"/cdrs/{CPO}/C1"])
+    @pytest.mark.parametrize("path", [*LISTS, *PAGES, "/cdrs", "/bills", f"/cdrs/{CPO}/C1"])
     def test_everybody_can_read_them_and_nothing_scrolls_sideways(
         self, browser: Browser, site: Site, axe: str, path: str
     ) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from elstrada.model.quirk import NO_QUIRKS, QuirkTable
 from elstrada.net.face import Clock
 from elstrada.spine.face import Spine
+from elstrada.web.operator.bills import read_bills
 from elstrada.web.operator.bookings import read_booking, read_bookings
 from elstrada.web.operator.cdr import read_cdr
 from elstrada.web.operator.cdrs import read_cdrs
@@ -78,6 +79,10 @@ async def _cdr(means: Means, wish: Wish) -> object | None:
     return await read_cdr(means.spine, holder, party, cdr_id, wish.language)
 
 
+async def _bills(means: Means, wish: Wish) -> object:
+    return await read_bills(means.spine, wish.after)
+
+
 async def _bookings(means: Means, wish: Wish) -> object:
     return await read_bookings(means.spine, _typed(wish, "state"), wish.after)
 
@@ -121,6 +126,7 @@ PAGES: tuple[tuple[str, str, Callable[[Means, Wish], Awaitable[object | None]]],
     ("/energy", "energy", _energy),
     ("/cdrs", "cdr_list", _cdrs),
     ("/cdrs/{party:str}/{cdr_id:path}", "cdr", _cdr),
+    ("/bills", "bill_list", _bills),
     ("/bookings", "booking_list", _bookings),
     ("/bookings/{owner:str}/{booking_id:path}", "booking", _booking),
     ("/terminals", "terminal_list", _terminals),
