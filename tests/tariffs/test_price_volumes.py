@@ -191,8 +191,18 @@ def test_a_thousand_doubts_are_told_as_far_as_anybody_reads_and_that_there_are_m
     """A partner's CDR of many periods by a tariff of many bands: its notes are kept with its cost for ever."""
     bands = [element((ENERGY, n), min_power=str(n), max_power=str(n + 1)) for n in range(1, 40)]
     least = msgspec.structs.replace(tariff(*bands), max_price=PriceLimit(Decimal(0)))
-    told = usage(*([("ENERGY", "1"), ("MIN_POWER", "5"), ("MAX_POWER", "5.5")],) * 40, *(CHARGED,) * 40)
-    cost = price(told, [least])
-    assert len(cost.notes) == MOST_NOTES + 2
+    cost = price(
+        usage(*([("ENERGY", "1"), ("MIN_POWER", "5"), ("MAX_POWER", "5.5")],) * 40, *(CHARGED,) * 80), [least]
+    )
+    assert len([note for note in cost.notes if note.endswith("(A5)")]) == MOST_NOTES
+    assert len(cost.notes) < 3 * MOST_NOTES
     assert cost.notes[-2] == "there is more of this kind, which is left out"
     assert "max_price" in cost.notes[-1]
+
+
+def test_a_thousand_doubts_hide_no_note_of_another_kind() -> None:
+    """A1: checks of a CDR look for it (V28), wherever it comes up."""
+    bands = [element((ENERGY, n), min_power=str(n), max_power=str(n + 1)) for n in range(1, 40)]
+    by_clock = element((TIME, 9), start_time="20:15"), element((TIME, 1))
+    cost = price(usage(*(CHARGED,) * 30), [tariff(*bands, *by_clock)])
+    assert [note for note in cost.notes if "period_spans_price_change" in note and "19:15" in note]

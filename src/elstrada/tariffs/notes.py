@@ -8,6 +8,7 @@ told as it stands.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from elstrada.tariffs.phrases import Phrases
 from elstrada.tariffs.phrases.en import ENGLISH
@@ -36,25 +37,30 @@ def told(note: str, phrases: Phrases) -> str:
     return note
 
 
-MOST_NOTES = 100
-"""On what a session used. They are kept with its cost, and nobody reads more."""
+MOST_NOTES = 50
+"""Of one kind. They are kept with the cost, and nobody reads more."""
 MORE = ENGLISH["note.more"]
 
 
 class Notes:
-    """Notes on one cost as they come up: each once, the first of them, and whether there are more."""
+    """Notes on one cost as they come up: each once, the first of each kind, and whether there are more."""
 
     def __init__(self) -> None:
         self._texts: dict[str, None] = {}
-        self.full = False
-        """One was left out."""
+        self._number: Counter[str] = Counter()
+        self.full: set[str] = set()
+        """Kinds of which one was left out."""
 
     def add(self, text: str) -> None:
-        if text not in self._texts:
-            if len(self._texts) < MOST_NOTES:
-                self._texts[text] = None
-            else:
-                self.full = True
+        """Add a note. Its kind is the rule or decision that it names at its end, such as ``A5``."""
+        if text in self._texts:
+            return
+        kind = text.rpartition("(")[2].rstrip(")")
+        if self._number[kind] < MOST_NOTES:
+            self._number[kind] += 1
+            self._texts[text] = None
+        else:
+            self.full.add(kind)
 
     def texts(self) -> list[str]:
         return [*self._texts, MORE] if self.full else list(self._texts)

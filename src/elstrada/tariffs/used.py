@@ -29,6 +29,10 @@ _PRICED = {
 }
 
 
+_DOUBTS = frozenset({"A5", "A6"})
+"""Kinds of notes on limits of power and current."""
+
+
 class SessionCharges(msgspec.Struct):
     """Prices the session of one usage, period by period."""
 
@@ -105,7 +109,7 @@ class SessionCharges(msgspec.Struct):
                 note_free(by.session, dimension, now, period, self.notes)
             else:
                 yield Charge(dimension, False, at, by, offer, volume, volume)
-        if by.banded and not self.notes.full:
+        if by.banded and _DOUBTS.isdisjoint(self.notes.full):
             for doubt in _doubts(by, volumes, period, self.policy):
                 self.notes.add(doubt)
         taken = volumes.get("ENERGY", _ZERO)
