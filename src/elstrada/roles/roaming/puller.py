@@ -44,7 +44,7 @@ from elstrada.spine.paging import pages
 from elstrada.spine.rules import key_names
 
 MOST_PAGES = 10_000
-LONGEST = timedelta(hours=1)
+_LONGEST = timedelta(hours=1)
 """For a list: a peer that always has another page holds up its other lists no longer."""
 _RESTARTS = 3
 
@@ -156,7 +156,7 @@ class Puller:
         return await self._walked(peer, name, query, keep)
 
     async def _walked(self, peer: Peer, name: str, query: Mapping[str, str], keep: _Keep) -> Pulled:
-        until = self._means.clock.now() + LONGEST
+        until = self._means.clock.now() + _LONGEST
         for _ in range(_RESTARTS):
             pulled = await self._walk(peer, name, query, keep, until)
             if pulled.is_whole:
@@ -202,7 +202,7 @@ class Puller:
             if url in visited or len(visited) >= MOST_PAGES or not belongs_to(peer, url):
                 return Pulled(Garbled(200, "the Link runs in circles or to another host"), kept, passed_over)
             if self._means.clock.now() >= until:
-                return Pulled(Garbled(200, f"the list takes longer than {LONGEST}"), kept, passed_over)
+                return Pulled(Garbled(200, f"the list takes longer than {_LONGEST}"), kept, passed_over)
             visited.add(url)
 
     async def _keep(self, peer: Peer, page: Received, way: _Way) -> _Page:
