@@ -41,9 +41,10 @@ from elstrada.model.tariff import (
     TariffRestrictions,
 )
 from elstrada.roles.rater import CODE, DISAGREES, NAME, WITHHELD, Rater
+from elstrada.roles.rating import Rated, Rating
 from elstrada.roles.settlements import NEGATIVE, UNPLACED
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Put, Row, Work
+from elstrada.spine.face import Append, Put, Recorded, Row, Work
 from elstrada.spine.followers import run_follower
 from elstrada.spine.memory import MemorySpine
 from elstrada.tariffs.compile import compiled
@@ -359,6 +360,31 @@ def test_a_price_beyond_reckoning_is_a_finding_and_stops_nobody_elses_cdr(name: 
         assert found is not None
         assert "tariff SE*ELS*T" in str(found["sample"])
         assert "1E+26" in str(found["sample"])
+
+    run(scene())
+
+
+def test_a_fault_of_ours_is_a_finding_and_stops_nobody_elses_cdr(monkeypatch: pytest.MonkeyPatch) -> None:
+    rated = Rating.rated
+
+    async def faulty(self: Rating, owner: PartyId, done: Recorded, session_id: str) -> Rated:
+        if session_id == "s1":
+            raise KeyError("a mistake")
+        return await rated(self, owner, done, session_id)
+
+    async def scene() -> None:
+        spine = await spine_with(*ALL, facts=(*session(), *session("s2", at=START + timedelta(hours=2))))
+        with monkeypatch.context() as patched:
+            patched.setattr(Rating, "rated", faulty)
+            await rate(spine)
+        assert await cdr_of(spine) is None
+        assert await cdr_of(spine, "s2") is not None
+        row = await finding(spine)
+        assert row is not None
+        assert "a fault of ours that the log tells: KeyError" in str(row["sample"])
+        await spine.commit(await Rater(spine).again(OWNER, "s1"))
+        assert await cdr_of(spine) is not None
+        assert await finding(spine) is None
 
     run(scene())
 

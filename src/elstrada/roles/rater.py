@@ -9,6 +9,7 @@ price: where it is another, that is a finding too.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import cast
 
@@ -43,6 +44,17 @@ DISAGREES = "station-cost-differs"
 """Likewise, of sessions of which the station reckoned another cost than we."""
 
 _SAMPLE_LENGTH = 300
+_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
+"""What mistakes in code raise; what the store raises is tried again."""
+log = logging.getLogger(__name__)
 
 
 class Rater:
@@ -54,7 +66,7 @@ class Rater:
     async def handle(self, batch: list[Recorded]) -> Work:
         """Rate the sessions that these facts complete."""
         done = {one.fact.session_id: one for one in batch if isinstance(one.fact, SessionCompleted)}
-        works = await side_by_side(lambda item: self._rate(item[1], item[0]), list(done.items()))
+        works = await side_by_side(lambda item: self._rate_or_tell(item[1], item[0]), list(done.items()))
         works += await side_by_side(self._settled, [one for one in batch if _is_settlement(one)])
         return await self.with_spending(
             Work(
@@ -93,6 +105,16 @@ class Rater:
             ]
             work = Work(work.appends, (*work.writes, *told.writes, *findings))
         return work
+
+    async def _rate_or_tell(self, done: Recorded, session_id: str) -> Work:
+        """Rate a session; a fault of ours that it brings to light is its finding, and stops no other's CDR."""
+        try:
+            return await self._rate(done, session_id)
+        except _FAULTS as fault:
+            owner = owner_of(done.stream)
+            log.exception("session %s of %s cannot be rated", session_id, owner)
+            says = f"it cannot be rated, by a fault of ours that the log tells: {type(fault).__name__}"
+            return Work(writes=(await self._finding(owner, session_id, CODE, done.at, says),))
 
     async def _rate(self, done: Recorded, session_id: str) -> Work:
         owner = owner_of(done.stream)
