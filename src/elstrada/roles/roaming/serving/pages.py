@@ -67,9 +67,7 @@ async def _read(
         return Rows((), total, "")
     size, spine = window.limit + 1, visit.means.spine
     if those is not None:
-        passed = 0 if place else window.offset
-        rows = await _filled(spine, table, wheres, order, passed + size, place, those)
-        rows = rows[passed:]
+        rows = await _filled(spine, table, wheres, order, 0 if place else window.offset, size, place, those)
     elif place is None and window.offset:
         one = wheres[0] if len(wheres) == 1 else where
         rows = await spine.find(table, one, order=order, limit=size, offset=window.offset)
@@ -87,15 +85,18 @@ async def _filled(
     table: Table,
     wheres: Sequence[Where],
     order: Sequence[str],
+    offset: int,
     size: int,
     place: Place | None,
     those: Those,
 ) -> list[Row]:
-    """The first rows behind a place that a caller may have."""
+    """Rows behind a place that a caller may have, without the first so many of them, which nobody keeps."""
     found: list[Row] = []
     while True:
         rows = await merged(spine, table, wheres, order, PAGE, place)
-        found += filter(those.shows, rows)
+        shown = [row for row in rows if those.shows(row)]
+        found += shown[offset:]
+        offset = max(offset - len(shown), 0)
         if len(rows) < PAGE or len(found) >= size:
             return found[:size]
         place = place_of(table, order, rows[-1])
