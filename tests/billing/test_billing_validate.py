@@ -201,6 +201,10 @@ HARDLY_STEPPED = msgspec.structs.replace(
     ),
 )
 """Just over a cent apart, and 60 is what the steps come to."""
+RESERVED_TOO = msgspec.structs.replace(
+    STEPPED, lines=(*STEPPED.lines, msgspec.structs.replace(STEPPED.lines[0], reserved=True))
+)
+"""What was reserved costs as much again, and is no part of the session's energy."""
 FREE = msgspec.structs.replace(EVENING, elements=(TariffElement((component(Dimension.ENERGY, "4"),)),))
 SPANNED = msgspec.structs.replace(COST, notes=("period_spans_price_change: a price changes at noon (A1)",))
 HIDDEN = msgspec.structs.replace(LOCATION, publish=False)
@@ -394,6 +398,12 @@ FAILING: Sequence[tuple[str, Cdr, Known, str]] = [
         "V43",
         changed(tariffs=(BY_NIGHT,), total_cost=Price(Decimal(44)), total_energy_cost=Price(Decimal(44))),
         full(cost=STEPPED),
+        "by step_size it is 60",
+    ),
+    (
+        "V43",
+        changed(tariffs=(BY_NIGHT,), total_cost=Price(Decimal(44)), total_energy_cost=Price(Decimal(44))),
+        full(cost=RESERVED_TOO),
         "by step_size it is 60",
     ),
     ("V44", RESERVED, full(reserved=False), "of which we know nothing"),

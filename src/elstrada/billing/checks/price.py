@@ -182,7 +182,7 @@ def step_not_honoured(cdr: Cdr, known: Known) -> Outcome:
         return _unpriced()
     asked = dict(_parts(cdr))
     for dimension, name in _LINE_PARTS.items():
-        lines = [line for line in known.cost.lines if line.dimension == dimension]
+        lines = [line for line in known.cost.lines if line.dimension == dimension and not line.reserved]
         stepped = sum((line.quantity * line.unit_price for line in lines), ZERO)
         plain = sum((line.measured * line.unit_price for line in lines), ZERO)
         told = _net(asked[name])
