@@ -228,6 +228,7 @@ stray = _view(
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("at", Moment, nullable=False),
     Column("document", Text, nullable=False),
+    Index("stray_by_time", "owner", "at", "station_id", "version"),
 )
 command = _view(
     "command",

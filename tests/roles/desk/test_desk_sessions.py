@@ -137,6 +137,8 @@ def test_rule_17_what_fits_no_session_is_listed_newest_first_in_pages(desk: Desk
             "-1",
         )
         assert bytes(line["body"]).decode() == body
+        of_all = await told(desk, "session strays")
+        assert [line["transaction_id"] for line in of_all] == ["7", "-1"]
         refusal = await done(desk, "session strays", station="NOBODY")
         assert isinstance(refusal, Refusal)
         assert refusal.kind is Kind.MISSING

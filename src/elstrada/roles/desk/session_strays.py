@@ -1,4 +1,4 @@
-"""What a station told that fits none of its sessions, kept for review."""
+"""What stations told that fits none of their sessions, kept for review."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from elstrada.spine.face import Row
 
 
 class ListStrays(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    station: Annotated[str, Meta(description="Its identity.")]
+    station: Annotated[str | None, Meta(description="Its identity; by default all stations.")] = None
     party: Annotated[str | None, Meta(description="Our CPO; needed only if there are several.")] = None
     limit: Annotated[Count, Meta(description="Most lines, the newest first.")] = 100
     after: After = None
@@ -43,10 +43,13 @@ class StrayLine(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_strays(desk: Desk, params: ListStrays) -> Page[StrayLine]:
     owner = str((await own_party(desk, params.party, Role.CPO)).id)
-    what = f"station {params.station[:48]!r} of {owner}"
-    key = {"owner": owner, "station_id": params.station}
-    await needed(desk, t.station, what, "see `elstrada station list`", **key)
-    rows = await page_of(desk, t.stray, [key], ("-version",), limit=params.limit, after=params.after)
+    if params.station is None:
+        where, order = {"owner": owner}, "-at"
+    else:
+        what = f"station {params.station[:48]!r} of {owner}"
+        where, order = {"owner": owner, "station_id": params.station}, "-version"
+        await needed(desk, t.station, what, "see `elstrada station list`", **where)
+    rows = await page_of(desk, t.stray, [where], (order,), limit=params.limit, after=params.after)
     return rows.lines(_line)
 
 
@@ -66,9 +69,10 @@ def _line(row: Row) -> StrayLine:
 
 STRAYS = Verb(
     "session strays",
-    "List what a station told that fits none of its sessions, or ends one otherwise than was counted.",
+    "List what stations told that fits none of their sessions, or ends one otherwise than was counted.",
     ListStrays,
     tuple[StrayLine, ...],
     list_strays,
+    optional="station",
     reads=True,
 )
