@@ -79,7 +79,7 @@ class Arrival:
                     return
             link.close(SERVICE_RESTART, "served elsewhere")
         except SpineDown as down:
-            self._gateway.spine_is_down(str(down))
+            self._gateway.spine_is_down(down)
             link.close(TRY_AGAIN_LATER, "try again later")
 
     async def _turn(self, link: Link) -> bool:

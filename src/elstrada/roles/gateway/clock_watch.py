@@ -46,7 +46,7 @@ class ClockWatch:
         try:
             await self._link.seat.ask(asks.ReadClock(readings))
         except SpineDown as down:
-            self._gateway.spine_is_down(str(down))
+            self._gateway.spine_is_down(down)
             return
         except StreamMoved:
             self._link.lost()

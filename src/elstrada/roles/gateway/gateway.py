@@ -65,6 +65,7 @@ from elstrada.roles.vat.checking import VatChecking, VatChecks
 from elstrada.roles.wirelog.line import SECURITY, Line
 from elstrada.roles.wirelog.tap import Tap, WireLog
 from elstrada.spine import tables as t
+from elstrada.spine.archived.month import ArchiveAway
 from elstrada.spine.ending import ended
 from elstrada.spine.face import Spine, SpineDown, StreamMoved
 from elstrada.spine.post import Letter, NobodyThere, Post, Release
@@ -335,9 +336,16 @@ class Gateway:
             self._retire(link)
             self.spawn(self._say_gone(link))
 
-    def spine_is_down(self, why: str) -> None:
-        """The store cannot commit: send newcomers away for a while (P8)."""
-        log.warning("the store is down: %s", why)
+    def spine_is_down(self, down: SpineDown) -> None:
+        """The store cannot commit: send newcomers away for a while (P8).
+
+        History that is away is the trouble of its own station alone, and keeps out no other.
+        """
+        if isinstance(down, ArchiveAway):
+            log.warning("part of the log is away: %s", down)
+            self.findings.note("archive", "history away", str(down))
+            return
+        log.warning("the store is down: %s", down)
         self._custody.unsaid = True  # Who came or went just now, the log may have wrong.
         self._down_until = self.clock.now() + DOWN_FOR
 
@@ -487,7 +495,7 @@ class Gateway:
             )
             await self.roll.refresh()
         except SpineDown as down:
-            self.spine_is_down(str(down))  # The next connection proves it again.
+            self.spine_is_down(down)  # The next connection proves it again.
 
     async def _shown(self, link: Link, certificate: ClientCertificate) -> None:
         """A station came with a certificate of its own."""
@@ -495,7 +503,7 @@ class Gateway:
         try:
             newer = await self.papers.seen(seat.owner, seat.station_id, certificate)
         except SpineDown as down:
-            self.spine_is_down(str(down))  # The next connection shows it again.
+            self.spine_is_down(down)  # The next connection shows it again.
             return
         if newer is not None:
             # Honoured until it ends, for a station falls back when the new one does not serve (A02.FR.10).
@@ -508,7 +516,7 @@ class Gateway:
             await self._passwords.used(link.seat.owner, link.seat.station_id, new)
             await self.roll.refresh()
         except SpineDown as down:
-            self.spine_is_down(str(down))  # The next connection shows it again.
+            self.spine_is_down(down)  # The next connection shows it again.
 
     def _too_low(self, knock: Knock, entry: Entry, credential: Credential) -> Refused:
         """Whoever is there is the station, and must not come so (T4)."""
@@ -534,7 +542,7 @@ class Gateway:
         try:
             await self.treating.look(PartyId.parse(station.owner), station.station_id)
         except SpineDown as down:
-            self.spine_is_down(str(down))
+            self.spine_is_down(down)
 
     def _refused(self, knock: Knock, why: str) -> Refused:
         shows = knock.secured is not None and knock.secured.certificate is not None
@@ -594,13 +602,13 @@ class Gateway:
             with contextlib.suppress(StreamMoved):
                 await link.seat.ask(asks.Disconnect(connection_id=link.connection_id, reason=reason))
         except SpineDown as down:
-            self.spine_is_down(str(down))
+            self.spine_is_down(down)
 
     async def _take_in(self, link: Link) -> None:
         try:
             await self.onboarder.take_in(link)
         except SpineDown as down:
-            self.spine_is_down(str(down))  # It is tried again when the station boots next.
+            self.spine_is_down(down)  # It is tried again when the station boots next.
         except Exception:
             log.exception("%s could not be taken in", link.source)
 
@@ -619,10 +627,19 @@ class Gateway:
         streams = await self.ends.waiting(self._parties) | await self.ends.away(self._parties)
         for owner, station_id in sorted(streams):
             seat = self._new_seat(PartyId.parse(owner), station_id)
-            await seat.load()
-            if seat.state.connection_id is None:  # Else whoever holds its socket does it.
-                with contextlib.suppress(StreamMoved):
+            try:
+                await seat.load()
+                if seat.state.connection_id is None:  # Else whoever holds its socket does it.
                     await seat.ask(self.ends.tick)
+            except StreamMoved:
+                continue
+            except ArchiveAway as away:
+                self.spine_is_down(away)
+            except SpineDown:
+                raise
+            except Exception:
+                # One station's trouble must not end the care for all others.
+                log.exception("%s cannot be looked after while it is away", seat.stream)
 
     async def _erase(self) -> None:
         await self.mirror.erase_old()
@@ -633,9 +650,8 @@ class Gateway:
             try:
                 await do()
             except SpineDown as down:
-                self.spine_is_down(str(down))
+                self.spine_is_down(down)
             except Exception:
-                # One station's trouble must not end the care for all others.
                 log.exception("%s failed; it is tried again", do.__name__)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:

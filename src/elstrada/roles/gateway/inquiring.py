@@ -78,7 +78,7 @@ class Inquirer:
         except StreamMoved:
             link.lost()
         except SpineDown as down:
-            self._gateway.spine_is_down(str(down))
+            self._gateway.spine_is_down(down)
 
 
 def _told(response: str | None) -> _Status | None:

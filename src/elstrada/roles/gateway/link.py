@@ -399,7 +399,7 @@ class Link:
         try:
             await self._kept(ask)
         except SpineDown as down:
-            self._gateway.spine_is_down(str(down))
+            self._gateway.spine_is_down(down)
 
     def _serve_at_once(self, call: CallReceived, ask: asks.StationAsk, now: datetime) -> bool:
         if isinstance(ask, asks.SignCertificate | asks.Boot):
@@ -542,7 +542,7 @@ class Link:
         try:
             await session_ended(self._gateway.mirror, self.seat, ask)
         except SpineDown as down:
-            self._gateway.spine_is_down(str(down))
+            self._gateway.spine_is_down(down)
 
     async def learn(self, learned: Learned) -> int:
         """Keep what the station has in store.
@@ -630,7 +630,7 @@ class Link:
         self._gateway.tally.message(self.version, call.action, UNANSWERED)
         match error:
             case SpineDown():
-                self._gateway.spine_is_down(str(error))
+                self._gateway.spine_is_down(error)
                 self.close(TRY_AGAIN_LATER, "try again later")
             case StreamMoved():
                 self.lost()

@@ -45,7 +45,7 @@ class NetworkWatch:
         except (NobodyThere, StreamMoved):
             pass  # It is connected elsewhere.
         except SpineDown as down:
-            self._gateway.spine_is_down(str(down))
+            self._gateway.spine_is_down(down)
         except Exception:
             log.exception("%s could not be asked by which network it came", link.source)
 

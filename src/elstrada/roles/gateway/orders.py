@@ -109,7 +109,7 @@ class Orders:
         try:
             await self._link.learn(learned)
         except SpineDown as down:
-            self._gateway.spine_is_down(str(down))
+            self._gateway.spine_is_down(down)
         finally:
             if not told.done():
                 told.set_result(reply)

@@ -82,7 +82,7 @@ class Restorer:
         except (NobodyThere, StreamMoved):
             pass  # It is connected elsewhere, where its profiles are looked after as well.
         except SpineDown as down:
-            self._gateway.spine_is_down(str(down))
+            self._gateway.spine_is_down(down)
         except Exception:
             log.exception("the profiles of %s could not be restored", link.source)
 

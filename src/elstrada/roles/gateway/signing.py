@@ -157,7 +157,7 @@ class Signing:
                 if wait_s is not None:
                     waits.append(wait_s)
         except SpineDown as down:
-            self._gateway.spine_is_down(str(down))
+            self._gateway.spine_is_down(down)
             return FIRST_WAIT_S
         return min(waits, default=None)
 
