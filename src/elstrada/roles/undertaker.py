@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from elstrada.model.node import GONE_AFTER
 from elstrada.roles.presence import FORGOTTEN_AFTER, nodes
@@ -27,6 +28,8 @@ class Undertaker:
         self._spine, self._clock, self._node, self._say_gone_of = spine, clock, node, say_gone_of
         self._suspected: set[str] = set()
         """Nodes that hold stations by the log and lived not at the last look."""
+        self._seen: dict[str, datetime] = {}
+        """When each node said that it lives, by its own clock, as of the last look."""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -38,16 +41,21 @@ class Undertaker:
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Bury whom two looks in a row found dead: a living node's record is never away for so long."""
+        """Bury whom two looks in a row found dead, and who has not said in between that it lives.
+
+        A node whose clock is wrong, or that looks by a wrong one, seems to be dead, and beats all the same.
+        """
         known, now = await nodes(self._spine), self._clock.now()
-        alive = {node.id for node in known if now - node.seen_at <= GONE_AFTER} | {self._node}
+        before, self._seen = self._seen, {node.id: node.seen_at for node in known}
+        still = {node for node in before.keys() | self._suspected if before.get(node) == self._seen.get(node)}
+        alive = {node.id for node in known if abs(now - node.seen_at) <= GONE_AFTER} | {self._node}
         dead = await self._holders() - alive
-        for node in sorted(dead & self._suspected):
+        for node in sorted(dead & self._suspected & still):
             count = await self._say_gone_of(node)
             log.warning("node %s is gone, and with it the connections of %d stations", node, count)
         self._suspected = dead
         for node in known:
-            if now - node.seen_at > FORGOTTEN_AFTER:
+            if now - node.seen_at > FORGOTTEN_AFTER and node.id in still:
                 await self._forget(node.id)
 
     async def _holders(self) -> set[str]:
