@@ -67,6 +67,32 @@ def test_of_many_who_reach_for_it_at_once_one_gets_it(play: Callable[[Scene], No
     play(scene)
 
 
+def test_one_that_is_dated_in_the_future_is_free_once_nobody_renews_it(play: Callable[[Scene], None]) -> None:
+    """Its holder's clock was a day ahead: the others would stand still for as long."""
+    short = Terms(lasts_s=0.5, renew_s=0.1, look_s=0.1, margin_s=0.1)
+
+    async def scene(spine: Spine) -> None:
+        wrong = Clock(86_400)
+        ahead, heir = (
+            Lease(spine, wrong, "rater/0", "n1", short),
+            Lease(spine, Clock(), "rater/0", "n2", short),
+        )
+        for _ in range(4):
+            assert await ahead.keep()
+            assert not await heir.keep()
+            await asyncio.sleep(0.2)
+            wrong.passes(0.2)
+        assert await ahead.keep()
+        assert not await heir.keep()
+        begun = asyncio.get_running_loop().time()
+        while not await heir.keep():  # noqa: ASYNC110  A mere look, as of who would like to hold it.
+            await asyncio.sleep(0.05)
+        assert asyncio.get_running_loop().time() - begun >= short.lasts_s
+        assert heir.epoch == ahead.epoch + 1
+
+    play(scene)
+
+
 def test_it_is_taken_from_a_dead_node_a_margin_after_its_end(play: Callable[[Scene], None]) -> None:
     async def scene(spine: Spine) -> None:
         clock = Clock()

@@ -1,12 +1,15 @@
 """Leases: who does what only one node may do at a time. Records like any others, on every engine.
 
 Time is the clock of each node. A holder stops a margin before its lease ends, and another takes it a
-margin after, so that clocks may differ by twice the margin. Where that is not enough, the epoch is: it
-rises with every holder, and a work that carries ``fence()`` commits only while its holder is the last.
+margin after, so that clocks may differ by twice the margin. One that nobody renews is free as well once it was
+watched for as long as it lasts, whatever date it bears: its holder's clock may have been ahead. Where that is
+not enough, the epoch is: it rises with every holder, and a work that carries ``fence()`` commits only while its
+holder is the last.
 """
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -48,6 +51,10 @@ class Lease:
         """Of our last tenure; 0 before the first."""
         self._spine, self._clock = spine, clock
         self._until = _LONG_AGO
+        self._watched: Row = {}
+        """As it stood in another's hands when it was last seen to change."""
+        self._watched_since = 0.0
+        """By this process's loop."""
 
     @property
     def left_s(self) -> float:
@@ -112,7 +119,11 @@ class Lease:
 
     def _free(self, row: Row) -> bool:
         ended = cast(datetime, row["expires_at"]) + timedelta(seconds=self.terms.margin_s)
-        return row["holder"] == self.holder or ended <= self._clock.now()
+        now = asyncio.get_running_loop().time()
+        if self._watched != row:
+            self._watched, self._watched_since = row, now
+        left = now - self._watched_since >= self.terms.lasts_s + self.terms.margin_s
+        return row["holder"] == self.holder or ended <= self._clock.now() or left
 
     def _end(self) -> datetime:
         """Reckoned from before the commit, which may take long."""
