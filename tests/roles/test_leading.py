@@ -8,6 +8,7 @@ import pytest
 
 from elstrada.net.clock import SystemClock
 from elstrada.roles.leading import Leader
+from elstrada.spine.followers import Stopped
 from elstrada.spine.lease import Terms
 from elstrada.spine.memory import MemorySpine, MemoryStore
 
@@ -74,20 +75,41 @@ async def test_a_node_that_cannot_reach_the_store_stops_before_another_begins() 
     await asyncio.gather(first.stop(), second.stop())
 
 
-async def test_a_job_that_fails_stays_where_it_failed(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_job_that_fails_is_begun_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Else one mistake would end it for the whole installation, while its lease seems to be well."""
+    store, diary = MemoryStore(), Diary()
+    first, _ = leader(store, "n1")
+    works, begun = diary.job("n1"), 0
+
+    async def fails_twice() -> None:
+        nonlocal begun
+        begun += 1
+        if begun <= 2:
+            raise RuntimeError("a mistake")
+        await works()
+
+    first.lead("courier", fails_twice)
+    await until(lambda: diary.at_work == ["n1"])
+    assert (begun, first.holds("courier")) == (3, True)
+    assert caplog.text.count("a part of the node stopped") == 2
+    await first.stop()
+    assert not diary.at_work
+
+
+async def test_a_follower_that_stopped_stays_where_it_stopped(caplog: pytest.LogCaptureFixture) -> None:
     """Else a fact that nobody can handle would stop every node in turn."""
     store, diary = MemoryStore(), Diary()
     (first, _), (second, _) = leader(store, "n1"), leader(store, "n2")
 
     async def fails() -> None:
-        raise RuntimeError("cannot be handled")
+        raise Stopped("cannot be handled")
 
     first.lead("rater/0", fails)
     await until(lambda: bool(caplog.records))
     second.lead("rater/0", diary.job("n2"))
     await asyncio.sleep(2 * QUICK.lasts_s)
     assert (first.holds("rater/0"), diary.began) == (True, [])
-    assert "a part of the node stopped" in caplog.text
+    assert caplog.text.count("a part of the node stopped") == 1
     await first.stop()
     await until(lambda: diary.at_work == ["n2"])
     await second.stop()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from elstrada.spine.clock import Clock
 from elstrada.spine.ending import ended
 from elstrada.spine.face import Spine
+from elstrada.spine.followers import Stopped
 from elstrada.spine.lease import Lease, Terms
 
 log = logging.getLogger(__name__)
@@ -20,8 +21,8 @@ Job = Callable[[], Coroutine[None, None, None]]
 class Leader:
     """A node's share of what must be done once.
 
-    A job that fails is not begun again in this life, and its lease is kept all the same: what stopped
-    it here (a fact that nobody can handle) would stop it at the next node too.
+    A job that fails is begun again, but for a follower that stopped at a fact which nobody can handle: its lease
+    is kept all the same, for what stopped it here would stop it at the next node too.
     """
 
     def __init__(self, spine: Spine, clock: Clock, node: str, terms: Terms | None = None) -> None:
@@ -59,18 +60,34 @@ class Leader:
             await asyncio.sleep(self._terms.look_s)
 
     async def _serve(self, lease: Lease, job: Job) -> None:
-        """Do the job until the lease is lost."""
+        """Do the job until the lease is lost; one that failed is begun again at the next renewal.
+
+        But not a follower that stopped at a fact which it cannot handle: that is for people to look at.
+        """
         tenure = lease.epoch
-        working = asyncio.get_running_loop().create_task(job())
-        working.add_done_callback(report)
+        working = self._begun(job)
         try:
             while lease.held and lease.epoch == tenure:
                 await asyncio.sleep(min(self._terms.renew_s, lease.left_s))
                 if lease.held:
                     await lease.keep()
+                if _has_failed(working):
+                    working = self._begun(job)
         finally:
             await ended(working)
         log.warning("the lease %s was lost", lease.name)
+
+    @staticmethod
+    def _begun(job: Job) -> asyncio.Task[None]:
+        working = asyncio.get_running_loop().create_task(job())
+        working.add_done_callback(report)
+        return working
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    """Has it ended by an error that may not come again?"""
+    failure = task.exception() if task.done() and not task.cancelled() else None
+    return failure is not None and not isinstance(failure, Stopped)
 
 
 def report(task: asyncio.Task[None]) -> None:
