@@ -181,10 +181,46 @@ def test_poison_stops_its_follower_visibly_after_everything_before_it_took_effec
             finding = await spine.get(t.finding, source="follower:noter", code="poison")
             assert finding is not None
             assert (finding["count"], finding["sample"]) == (run, progress.stopped)
-            progress.failures = 0
         # The whole batch, then alone: once, and five times more.
         assert tries == [10, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1]
         await _follow_to_end(spine)
+        following = asyncio.create_task(
+            run_follower(spine, "noter", choking, clock=_Clock(), progress=progress)
+        )
+        await asyncio.sleep(0)
+        assert progress.stopped is None, "it runs again"
+        following.cancel()
+
+    asyncio.run(scene())
+
+
+def test_poison_is_told_only_once_it_is_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store goes down just then: the fact is tried again, and this time it passes."""
+    monkeypatch.setattr(followers, "_DOWN_PAUSE_S", 0.001)
+    tries = 0
+
+    async def chokes_three_times(facts: list[Recorded]) -> Work:
+        nonlocal tries
+        tries += 1
+        if tries <= 3:
+            raise ZeroDivisionError("no")
+        return _note(facts)
+
+    async def no_finding(work: Work) -> None:
+        if any(write.table is t.finding for write in work.writes):
+            raise SpineDown("full")
+
+    async def scene() -> None:
+        spine, progress = MemorySpine(_Clock(), before=no_finding), Progress()
+        await _say(spine, 1)
+        following = asyncio.create_task(
+            run_follower(spine, "noter", chokes_three_times, clock=_Clock(), pauses_s=(0,), progress=progress)
+        )
+        async with asyncio.timeout(5):
+            while not await _at(spine, "noter", 1):  # noqa: ASYNC110  What is waited for sets no event.
+                await asyncio.sleep(0.001)
+        assert (progress.stopped, following.done()) == (None, False)
+        following.cancel()
 
     asyncio.run(scene())
 

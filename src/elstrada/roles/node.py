@@ -217,7 +217,7 @@ class Node:
         """Why this node cannot serve now, in words; empty when it can."""
         reasons = [
             f"follower {one.name} of shard {one.shard} stopped at {one.progress.stopped}"
-            for one in self.followings
+            for one in self.led()
             if one.progress.stopped
         ]
         if Part.GATEWAY in self.parts and not self.gateway.ready:

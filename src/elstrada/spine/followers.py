@@ -62,7 +62,7 @@ class Progress(msgspec.Struct):
     failures: int = 0
     """In a row, of the fact at hand."""
     stopped: str | None = None
-    """What stopped it for good, until the process starts again."""
+    """What stopped it, until it is begun again: by another life of this node, or whoever has its lease next."""
 
 
 class Stopped(Exception):
@@ -116,6 +116,7 @@ class _Follower:
         """Up to here facts are taken one at a time: a batch that ended here failed."""
 
     async def run(self, batch: int) -> None:
+        self._progress.failures, self._progress.stopped = 0, None
         news = self._spine.watch()
         while True:
             # Cleared before reading: what is committed from now on sets it again.
@@ -171,9 +172,10 @@ class _Follower:
         if failures < len(self._pauses_s):
             await asyncio.sleep(self._pauses_s[failures])
             return
-        self._progress.stopped = _said(facts[0], trouble)
-        await self._record(self._progress.stopped)
-        raise Stopped(f"follower {self._cursor.follower} stopped at {self._progress.stopped}") from trouble
+        said = _said(facts[0], trouble)
+        await self._record(said)  # Where that cannot be written, the fact is tried again.
+        self._progress.stopped = said
+        raise Stopped(f"follower {self._cursor.follower} stopped at {said}") from trouble
 
     async def _record(self, sample: str) -> None:
         """Count the poison among the findings."""
