@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ async def test_stations_behind_one_that_cannot_be_looked_after_are_looked_after(
     monkeypatch.setattr(Seat, "load", load)
     await subject._sweep()
     assert looked_at == ["A", "B", "C"]
+    assert subject.ready
+
+
+async def test_a_clock_that_is_put_back_keeps_nobody_out_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject, _ = await gateway()
+    subject.spine_is_down(SpineDown("no store"))
+    assert not subject.ready
+    at = subject.clock.now() - timedelta(hours=1)
+    monkeypatch.setattr(subject.clock, "now", lambda: at)
     assert subject.ready
 
 

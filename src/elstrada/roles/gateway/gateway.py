@@ -252,8 +252,9 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """May stations come?"""
-        return not self._leaving and self.clock.now() >= self._down_until
+        """May stations come? A clock that was put back makes nothing last longer."""
+        away_for = self._down_until - self.clock.now()
+        return not (self._leaving or timedelta(0) < away_for <= DOWN_FOR)
 
     # --- the door ---------------------------------------------------------------------------------------
 
