@@ -134,7 +134,9 @@ class Scene:
     ) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
         with contextlib.closing(connection):
-            connection.request(method, path, body, headers)
+            # Whoever is refused before all was sent may find the line closed, and its answer waiting.
+            with contextlib.suppress(BrokenPipeError):
+                connection.request(method, path, body, headers)
             response = connection.getresponse()
             return response.status, {n.lower(): v for n, v in response.getheaders()}, response.read()
 
