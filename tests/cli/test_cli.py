@@ -130,7 +130,7 @@ def test_documents_have_stable_fields() -> None:
         "last_updated",
     ]
     assert told("cdr", "list") == []
-    assert list(told("bill", "export")) == ["owner", "month", "totals", "held", "csv"]
+    assert list(told("bill", "export")) == ["owner", "month", "totals", "held", "csv", "complete"]
 
 
 @pytest.mark.usefixtures("stocked")
