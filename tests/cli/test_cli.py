@@ -174,6 +174,7 @@ def test_people_get_tables_on_stdout_and_notes_on_stderr() -> None:
         ("cdr list --since yesterday", Exit.USAGE, "invalid RFC3339"),
         ("cdr list --since 0001-01-01T00:00:00+23:59", Exit.USAGE, "years 2000 to 2200"),
         ("bill export --month 26-3", Exit.USAGE, "matching regex"),
+        ("bill export --month 2026-3", Exit.USAGE, "\nYYYY-MM, in which lines were recorded"),
         ("import irve no-such-file", Exit.USAGE, "no-such-file cannot be read"),
         ("import irve broken.csv --party SE*RET", Exit.CHECKS, "no column id_pdc_itinerance"),
         ("import ocpi tariff.json", Exit.USAGE, "say which with --party"),

@@ -21,6 +21,7 @@ from elstrada.config import ConfigInvalid, load
 from elstrada.net.chance import SystemChance
 from elstrada.roles.desk.face import AnyVerb, Kind, Refusal
 from elstrada.roles.desk.nouns import NOUNS
+from elstrada.roles.desk.shapes import beside_rules, described
 from elstrada.roles.desk.table import params_of, verbs_of
 
 EXITS = {
@@ -162,11 +163,11 @@ def _option(field: inspect.Field) -> click.Option:
     kind, many = _kind(field.type)
     flag = f"--{field.name.replace('_', '-')}"
     if kind is click.BOOL:
-        return click.Option([flag, field.name], is_flag=True, help=_describe(field.type))
+        return click.Option([flag, field.name], is_flag=True, help=described(field.type))
     default = (
         "" if field.required or field.default in (None, (), msgspec.NODEFAULT) else _shown(field.default)
     )
-    told = _describe(field.type) + (f" By default {default}." if default else "")
+    told = described(field.type) + (f" By default {default}." if default else "")
     return click.Option([flag, field.name], type=kind, multiple=many, required=field.required, help=told)
 
 
@@ -194,19 +195,7 @@ def _kind(told: inspect.Type) -> tuple[click.ParamType[object], bool]:
 
 
 def _is_document(told: inspect.Type) -> bool:
-    return _extra(told).get("contentMediaType") == "application/json"
-
-
-def _extra(told: inspect.Type) -> dict[str, str]:
-    """What msgspec keeps of a type beside its rules, the description among it."""
-    if not isinstance(told, inspect.Metadata):
-        return {}
-    extra = cast("dict[str, str] | None", told.extra_json_schema)  # pyright: ignore[reportUnknownMemberType]
-    return extra or {}
-
-
-def _describe(told: inspect.Type) -> str:
-    return _extra(told).get("description", "")
+    return beside_rules(told).get("contentMediaType") == "application/json"
 
 
 def _metavar(field: inspect.Field) -> str:
@@ -222,7 +211,7 @@ def _help(verb: AnyVerb, struct: inspect.StructType) -> str:
     placed = [field for field in struct.fields if field.required or _is_document(field.type)]
     optional = [field for field in struct.fields if field.name == verb.optional]
     told = [
-        f"{_metavar(field).upper()}: {_describe(field.type)}{_choices(field)}"
+        f"{_metavar(field).upper()}: {described(field.type)}{_choices(field)}"
         for field in (*placed[: verb.arguments], *optional)
     ]
     return "\n\n".join([verb.says, *told])
