@@ -144,6 +144,18 @@ def test_people_get_tables_on_stdout_and_notes_on_stderr() -> None:
     assert (run("cdr", "list").stdout, run("cdr", "list").stderr) == ("", "There are none.\n")
 
 
+def test_a_command_that_begins_an_installation_says_where_once(home: Path) -> None:
+    """In the wrong folder everything is empty, which must not pass for an installation without stations."""
+    first, second = run("station", "list"), run("station", "list")
+    assert f"There was nothing in {home} before" in first.stderr
+    assert "--data-dir" in first.stderr
+    assert (first.stdout, second.stderr) == ("", "There are none.\n")
+
+
+def test_for_a_program_a_new_installation_is_no_matter() -> None:
+    assert run("station", "list", "--json").stderr == ""
+
+
 @pytest.mark.usefixtures("stocked")
 @pytest.mark.parametrize(
     ("command", "status", "says"),

@@ -40,6 +40,9 @@ _BESIDE = {
 }
 """Commands on a noun that are no verbs of the desk, or more than one, for they go on, or read and write files:
 module and name."""
+_ELSEWHERE = (
+    "If you meant another installation, go to the folder of its elstrada.toml, or say --config or --data-dir."
+)
 MOST_LINE = 4096
 MOST_BYTES = 1 << 30
 """Of a file that is handed in."""
@@ -125,7 +128,7 @@ def _callback(verb: AnyVerb) -> Callable[..., None]:
         if "command_id" in values:  # So that it can be repeated safely, should its answer never come.
             given.setdefault("command_id", SystemChance().uuid())
         params = params_of(verb, given, strict=False)
-        answer = params if isinstance(params, Refusal) else _done(ctx, verb, params)
+        answer = params if isinstance(params, Refusal) else _done(ctx, verb, params, json=json)
         if isinstance(answer, Refusal):
             write_refusal(answer, json=json)
             ctx.exit(EXITS[answer.kind])
@@ -136,7 +139,7 @@ def _callback(verb: AnyVerb) -> Callable[..., None]:
     return callback
 
 
-def _done(ctx: click.Context, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
+def _done(ctx: click.Context, verb: AnyVerb, params: msgspec.Struct, *, json: bool) -> object | Refusal:
     given = ctx.find_object(Given) or Given({}, None)
     try:
         config = load(given.overrides, given.file).config
@@ -144,7 +147,11 @@ def _done(ctx: click.Context, verb: AnyVerb, params: msgspec.Struct) -> object |
         for problem in invalid.problems:
             click.echo(f"Error: {problem}", err=True)
         ctx.exit(Exit.CONFIG)
-    return have_done(config, verb, params)
+    was_there = config.sqlite_file.exists()
+    answer = have_done(config, verb, params)
+    if not json and not was_there and config.sqlite_file.exists():
+        click.echo(f"There was nothing in {config.data_dir} before. {_ELSEWHERE}", err=True)
+    return answer
 
 
 # --- parameters -------------------------------------------------------------------------------------
