@@ -130,7 +130,7 @@ def test_documents_have_stable_fields() -> None:
         "last_updated",
     ]
     assert told("cdr", "list") == []
-    assert list(told("bill", "export")) == ["owner", "month", "totals", "held", "csv"]
+    assert list(told("bill", "export")) == ["owner", "month", "totals", "held", "csv", "complete"]
 
 
 @pytest.mark.usefixtures("stocked")
@@ -142,6 +142,18 @@ def test_people_get_tables_on_stdout_and_notes_on_stderr() -> None:
     assert listed[0].startswith("party   station  connected")
     assert listed[1].startswith("SE*ELS  S1       no")
     assert (run("cdr", "list").stdout, run("cdr", "list").stderr) == ("", "There are none.\n")
+
+
+def test_a_command_that_begins_an_installation_says_where_once(home: Path) -> None:
+    """In the wrong folder everything is empty, which must not pass for an installation without stations."""
+    first, second = run("station", "list"), run("station", "list")
+    assert f"There was nothing in {home} before" in first.stderr
+    assert "--data-dir" in first.stderr
+    assert (first.stdout, second.stderr) == ("", "There are none.\n")
+
+
+def test_for_a_program_a_new_installation_is_no_matter() -> None:
+    assert run("station", "list", "--json").stderr == ""
 
 
 @pytest.mark.usefixtures("stocked")
@@ -174,6 +186,7 @@ def test_people_get_tables_on_stdout_and_notes_on_stderr() -> None:
         ("cdr list --since yesterday", Exit.USAGE, "invalid RFC3339"),
         ("cdr list --since 0001-01-01T00:00:00+23:59", Exit.USAGE, "years 2000 to 2200"),
         ("bill export --month 26-3", Exit.USAGE, "matching regex"),
+        ("bill export --month 2026-3", Exit.USAGE, "\nYYYY-MM, in which lines were recorded"),
         ("import irve no-such-file", Exit.USAGE, "no-such-file cannot be read"),
         ("import irve broken.csv --party SE*RET", Exit.CHECKS, "no column id_pdc_itinerance"),
         ("import ocpi tariff.json", Exit.USAGE, "say which with --party"),

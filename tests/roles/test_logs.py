@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -15,6 +16,7 @@ from _pytest.logging import LogCaptureHandler
 
 from elstrada.redaction import redacted
 from elstrada.roles.logs import BURST, WINDOW_S, Flood, set_up
+from elstrada.spine.migrate import migrate
 from pace import ratio
 
 Written = Callable[[], list[str]]
@@ -125,6 +127,15 @@ def test_hiding_in_a_hostile_text_takes_no_longer_than_in_a_plain_one() -> None:
     """Words with hyphens made it a hundred times as slow once: one line of the log took half a second."""
     hostile, plain = "a-" * 10_000, "a " * 10_000
     assert ratio(lambda: redacted(hostile), lambda: redacted(plain)) < 10
+
+
+def test_a_migration_is_one_line_however_many_revisions_it_runs(written: Written, tmp_path: Path) -> None:
+    """A line for each was cut short as a flood, as if a new database had stopped at its twentieth revision."""
+    for revision in ("0034", "0035", "0035"):
+        migrate(tmp_path / "new.db", revision)
+    made, brought_on = written()
+    assert "the database is at revision 0034 now; before: none" in made
+    assert "the database is at revision 0035 now; before: 0034" in brought_on
 
 
 def test_each_json_line_says_who_when_what_and_whatever_was_bound(written: Written, form: str) -> None:

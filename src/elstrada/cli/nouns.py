@@ -21,6 +21,7 @@ from elstrada.config import ConfigInvalid, load
 from elstrada.net.chance import SystemChance
 from elstrada.roles.desk.face import AnyVerb, Kind, Refusal
 from elstrada.roles.desk.nouns import NOUNS
+from elstrada.roles.desk.shapes import beside_rules, described
 from elstrada.roles.desk.table import params_of, verbs_of
 
 EXITS = {
@@ -39,6 +40,9 @@ _BESIDE = {
 }
 """Commands on a noun that are no verbs of the desk, or more than one, for they go on, or read and write files:
 module and name."""
+_ELSEWHERE = (
+    "If you meant another installation, go to the folder of its elstrada.toml, or say --config or --data-dir."
+)
 MOST_LINE = 4096
 MOST_BYTES = 1 << 30
 """Of a file that is handed in."""
@@ -124,7 +128,7 @@ def _callback(verb: AnyVerb) -> Callable[..., None]:
         if "command_id" in values:  # So that it can be repeated safely, should its answer never come.
             given.setdefault("command_id", SystemChance().uuid())
         params = params_of(verb, given, strict=False)
-        answer = params if isinstance(params, Refusal) else _done(ctx, verb, params)
+        answer = params if isinstance(params, Refusal) else _done(ctx, verb, params, json=json)
         if isinstance(answer, Refusal):
             write_refusal(answer, json=json)
             ctx.exit(EXITS[answer.kind])
@@ -135,7 +139,7 @@ def _callback(verb: AnyVerb) -> Callable[..., None]:
     return callback
 
 
-def _done(ctx: click.Context, verb: AnyVerb, params: msgspec.Struct) -> object | Refusal:
+def _done(ctx: click.Context, verb: AnyVerb, params: msgspec.Struct, *, json: bool) -> object | Refusal:
     given = ctx.find_object(Given) or Given({}, None)
     try:
         config = load(given.overrides, given.file).config
@@ -143,7 +147,11 @@ def _done(ctx: click.Context, verb: AnyVerb, params: msgspec.Struct) -> object |
         for problem in invalid.problems:
             click.echo(f"Error: {problem}", err=True)
         ctx.exit(Exit.CONFIG)
-    return have_done(config, verb, params)
+    was_there = config.sqlite_file.exists()
+    answer = have_done(config, verb, params)
+    if not json and not was_there and config.sqlite_file.exists():
+        click.echo(f"There was nothing in {config.data_dir} before. {_ELSEWHERE}", err=True)
+    return answer
 
 
 # --- parameters -------------------------------------------------------------------------------------
@@ -162,11 +170,11 @@ def _option(field: inspect.Field) -> click.Option:
     kind, many = _kind(field.type)
     flag = f"--{field.name.replace('_', '-')}"
     if kind is click.BOOL:
-        return click.Option([flag, field.name], is_flag=True, help=_describe(field.type))
+        return click.Option([flag, field.name], is_flag=True, help=described(field.type))
     default = (
         "" if field.required or field.default in (None, (), msgspec.NODEFAULT) else _shown(field.default)
     )
-    told = _describe(field.type) + (f" By default {default}." if default else "")
+    told = described(field.type) + (f" By default {default}." if default else "")
     return click.Option([flag, field.name], type=kind, multiple=many, required=field.required, help=told)
 
 
@@ -194,19 +202,7 @@ def _kind(told: inspect.Type) -> tuple[click.ParamType[object], bool]:
 
 
 def _is_document(told: inspect.Type) -> bool:
-    return _extra(told).get("contentMediaType") == "application/json"
-
-
-def _extra(told: inspect.Type) -> dict[str, str]:
-    """What msgspec keeps of a type beside its rules, the description among it."""
-    if not isinstance(told, inspect.Metadata):
-        return {}
-    extra = cast("dict[str, str] | None", told.extra_json_schema)  # pyright: ignore[reportUnknownMemberType]
-    return extra or {}
-
-
-def _describe(told: inspect.Type) -> str:
-    return _extra(told).get("description", "")
+    return beside_rules(told).get("contentMediaType") == "application/json"
 
 
 def _metavar(field: inspect.Field) -> str:
@@ -222,7 +218,7 @@ def _help(verb: AnyVerb, struct: inspect.StructType) -> str:
     placed = [field for field in struct.fields if field.required or _is_document(field.type)]
     optional = [field for field in struct.fields if field.name == verb.optional]
     told = [
-        f"{_metavar(field).upper()}: {_describe(field.type)}{_choices(field)}"
+        f"{_metavar(field).upper()}: {described(field.type)}{_choices(field)}"
         for field in (*placed[: verb.arguments], *optional)
     ]
     return "\n\n".join([verb.says, *told])

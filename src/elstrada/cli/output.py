@@ -27,20 +27,28 @@ def write_result(verb: AnyVerb, result: object, *, json: bool) -> None:
         click.echo(as_json(result))
     else:
         _write_plainly(verb, result)
+        _write_beside(verb, result)
     if isinstance(result, Page) and result.next is not None:
         click.echo(f"There may be more: go on with --after {result.next}", err=True)
 
 
 def _write_plainly(verb: AnyVerb, result: object) -> None:
-    if verb.show is not None:
+    if verb.file is not None:
+        click.echo(verb.file(result), nl=False)
+    elif verb.show is not None:
         click.echo(printable(verb.show(result)))
     elif isinstance(result, tuple):
         _write_table(cast("tuple[msgspec.Struct, ...]", result))
     else:
         assert isinstance(result, msgspec.Struct)
         _write_fields(result)
+
+
+def _write_beside(verb: AnyVerb, result: object) -> None:
     if verb.note:
         click.echo(verb.note, err=True)
+    for remark in verb.remarks(result) if verb.remarks is not None else ():
+        click.echo(printable(remark, keep=""), err=True)
 
 
 def write_refusal(refusal: Refusal, *, json: bool) -> None:

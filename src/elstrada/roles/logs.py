@@ -51,8 +51,9 @@ def set_up(
         root.removeHandler(former)
     root.addHandler(handler)
     root.setLevel(level.upper())
-    # It tells the phases of its own life, which are not ours.
-    logging.getLogger("uvicorn").setLevel(max(root.level, logging.WARNING))
+    # They tell the phases of their own lives, which are not ours; ``spine.migrate`` says what Alembic came to.
+    for talkative in ("uvicorn", "alembic"):
+        logging.getLogger(talkative).setLevel(max(root.level, logging.WARNING))
 
 
 def _formatter(form: str, node: str, roles: str) -> logging.Formatter:

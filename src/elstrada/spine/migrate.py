@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
+log = logging.getLogger(__name__)
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -25,11 +27,16 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     # Not before they are needed: most commands migrate nothing, and this is an eighth of their start.
     from alembic import command
     from alembic.config import Config
+    from alembic.migration import MigrationContext
 
+    before = MigrationContext.configure(connection).get_current_revision()
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+    after = MigrationContext.configure(connection).get_current_revision()
+    if after != before:
+        log.info("the database is at revision %s now; before: %s", after, before or "none")
 
 
 def _engine(path: Path) -> Engine:

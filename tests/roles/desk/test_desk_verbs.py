@@ -569,6 +569,25 @@ def test_a_customer_a_plan_and_a_contract_make_a_driver_who_can_be_billed(
     run(steps)
 
 
+def test_a_contract_that_is_put_again_still_covers_the_sessions_it_covered(
+    desk: Desk, clock: StepClock
+) -> None:
+    """V30: the CDR of a session before the change may come after it, and would be held."""
+
+    async def steps() -> None:
+        await stocked(desk)
+        await contracts(desk, "SERETC00000017")
+        first = clock.at.date()
+        clock.step(days=30)
+        asked = {"id": "SERETC00000017", "customer": "K1", "plan": "P1", "supply_point": "A2"}
+        changed: Any = await done(desk, "contract put", **asked)
+        assert (changed.supply_point_id, changed.valid_from) == ("A2", first)
+        moved: Any = await done(desk, "contract put", **asked, valid_from="2026-04-01")
+        assert moved.valid_from.isoformat() == "2026-04-01"
+
+    run(steps)
+
+
 def test_a_tariff_is_stored_as_ours_with_the_time_of_its_change(desk: Desk, clock: StepClock) -> None:
     async def steps() -> None:
         await stocked(desk)

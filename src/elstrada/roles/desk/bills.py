@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -37,6 +38,8 @@ class BillExport(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple[str, ...]
     """Ids of lines that are not in it, because their VAT is not known."""
     csv: str
+    complete: bool
+    """The month is over: no line will be added."""
 
 
 async def export_bill(desk: Desk, params: ExportBill) -> BillExport:
@@ -46,7 +49,8 @@ async def export_bill(desk: Desk, params: ExportBill) -> BillExport:
     taken: late CDRs and credits go to the next open bill. Source: pricing-and-billing 3.1.
     """
     owner = str((await own_party(desk, params.party, Role.EMSP)).id)
-    where: Where = {"owner": owner, "recorded_at": _month(params)}
+    begin, end = _month(params)
+    where: Where = {"owner": owner, "recorded_at": Between(begin, end)}
     rows = all_rows(desk, t.bill_line, where, "recorded_at", "line_id", limit=MOST_LINES + 1)
     lines = [msgspec.json.decode(str(row["document"]), type=BillLine) async for row in rows]
     if len(lines) > MOST_LINES:
@@ -55,27 +59,36 @@ async def export_bill(desk: Desk, params: ExportBill) -> BillExport:
         )
     export = to_csv(lines, decimal_comma=params.decimal_comma)
     return BillExport(
-        owner=owner, month=params.month, totals=export.totals, held=export.held, csv=export.body.decode()
+        owner=owner,
+        month=params.month,
+        totals=export.totals,
+        held=export.held,
+        csv=export.body.decode(),
+        complete=end is not None and end <= desk.clock.now(),
     )
 
 
-def _month(params: ExportBill) -> Between:
-    """The month's instants, first inclusive and last exclusive."""
+def _month(params: ExportBill) -> tuple[datetime | None, datetime | None]:
+    """When the month begins, and when the next one does; None: all months are asked for."""
     try:
         zone = ZoneInfo(params.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         says = f"not a time zone: {params.time_zone[:40]!r}; expected an IANA name like Europe/Stockholm"
         raise Refused(Kind.USAGE, says, pointer="/time_zone") from None
     if params.month is None:
-        return Between()
+        return None, None
     year, month = int(params.month[:4]), int(params.month[5:])
     begin = datetime(year, month, 1, tzinfo=zone)
     end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone)
-    return Between(begin, end)
+    return begin, end
 
 
-def _shown(export: BillExport) -> str:
-    return export.csv.replace("\r\n", "\n").rstrip("\n")
+def _remarks(export: BillExport) -> Iterator[str]:
+    """What whoever imports the file must know, and cannot see in it."""
+    if export.month is not None and not export.complete:
+        yield f"{export.month} is not over: its file will have more lines. Take it again when the month is over."
+    if export.held:
+        yield f"{len(export.held)} lines are not in it, because their VAT is not known; --json names them."
 
 
 VERBS = (
@@ -85,7 +98,8 @@ VERBS = (
         ExportBill,
         BillExport,
         export_bill,
-        show=_shown,
+        file=lambda export: export.csv.encode(),
+        remarks=_remarks,
         reads=True,
     ),
 )

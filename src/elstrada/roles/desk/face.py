@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -189,10 +189,14 @@ class Verb(msgspec.Struct, Generic[Params, Result], frozen=True):
     needs: Part | None = None
     show: Callable[[Result], str] | None = None
     """How the result reads for people; None: as a table of its fields."""
+    file: Callable[[Result], bytes] | None = None
+    """The result as a file for other programs, which gets these bytes and no others; it goes before ``show``."""
     fails: Callable[[Result], bool] | None = None
     """Does the result tell of something wrong? Then a command ends as where a check found something."""
     note: str = ""
     """What people are told beside the result."""
+    remarks: Callable[[Result], Iterable[str]] | None = None
+    """What they are told beside this very result."""
     arguments: int = 1
     """How many of the required parameters a command line takes by their place."""
     look: str = ""

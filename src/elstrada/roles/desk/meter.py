@@ -166,8 +166,8 @@ async def export_meter(desk: Desk, params: ExportMeter) -> MeterExport:
     return MeterExport(owner=owner, csv=figures_csv(lines, decimal_comma=params.decimal_comma))
 
 
-def _export_shown(export: MeterExport) -> str:
-    return export.csv.replace("\r\n", "\n").rstrip("\n")
+def _export_file(export: MeterExport) -> bytes:
+    return export.csv.encode()
 
 
 # --- load duration ------------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ VERBS = (
         ExportMeter,
         MeterExport,
         export_meter,
-        show=_export_shown,
+        file=_export_file,
         reads=True,
     ),
     Verb(

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from elstrada.model.ids import PartyId
 from elstrada.model.invoice import Contract, Customer, Plan, RetailMode
 from elstrada.model.party import Role
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
@@ -45,7 +46,9 @@ class PutContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     plan: Annotated[str, Meta(description="The plan's id.")]
     supply_point: Annotated[str, Meta(description="Anläggnings-id of the supply it is billed with.")]
     party: _Retailer = None
-    valid_from: Annotated[date | None, Meta(description="First day; by default today.")] = None
+    valid_from: Annotated[
+        date | None, Meta(description="First day; by default that which it has, or today.")
+    ] = None
     valid_to: Annotated[date | None, Meta(description="Last day.")] = None
     country: Annotated[
         tuple[Annotated[str, Meta(pattern="^[A-Z]{3}$")], ...],
@@ -101,13 +104,14 @@ async def put_contract(desk: Desk, params: PutContract) -> Contract:
     key = {"owner": str(owner)}
     await needed(desk, t.customer, customer, hint.format("customer"), **key, customer_id=params.customer)
     await needed(desk, t.plan, plan, hint.format("plan"), **key, plan_id=params.plan)
+    contract_id = plain_id(params.id, what="a contract id", pointer="/id")
     contract = Contract(
         owner=owner,
-        id=plain_id(params.id, what="a contract id", pointer="/id"),
+        id=contract_id,
         customer_id=params.customer,
         plan_id=params.plan,
         supply_point_id=_supply_point(params.supply_point),
-        valid_from=params.valid_from or desk.clock.now().date(),
+        valid_from=params.valid_from or await _first_day(desk, owner, contract_id),
         valid_to=params.valid_to,
         countries=params.country,
         locations=params.location,
@@ -118,6 +122,14 @@ async def put_contract(desk: Desk, params: PutContract) -> Contract:
     row = {"contract_id": contract.id, "customer_id": contract.customer_id, "document": document(contract)}
     await desk.spine.commit(Work(writes=(Put(t.contract, key | row),)))
     return contract
+
+
+async def _first_day(desk: Desk, owner: PartyId, contract_id: str) -> date:
+    """Of a contract that is put without one: a change today uncovers no session of yesterday."""
+    row = await desk.spine.get(t.contract, owner=str(owner), contract_id=contract_id)
+    if row is None:
+        return desk.clock.now().date()
+    return msgspec.json.decode(str(row["document"]), type=Contract).valid_from
 
 
 def _check_amount(name: str, amount: Decimal) -> None:

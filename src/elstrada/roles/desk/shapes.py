@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 Number = Annotated[int, Meta(ge=0, le=9999)]
 """Of an EVSE or connector."""
@@ -26,6 +26,19 @@ Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 Month = Annotated[str, Meta(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
 Count = Annotated[int, Meta(ge=1, le=10_000)]
 Moment = Annotated[datetime, Meta(tz=True)]
+
+
+def beside_rules(told: inspect.Type) -> dict[str, str]:
+    """What msgspec keeps of a type beside its rules, the description among it."""
+    if not isinstance(told, inspect.Metadata):
+        return {}
+    extra = cast("dict[str, str] | None", told.extra_json_schema)  # pyright: ignore[reportUnknownMemberType]
+    return extra or {}
+
+
+def described(told: inspect.Type) -> str:
+    """What a parameter is, in words; empty: nobody has said it."""
+    return beside_rules(told).get("description", "")
 
 
 def in_one_line(text: str) -> str:

@@ -8,9 +8,11 @@ from importlib import import_module
 from typing import cast
 
 import msgspec
+from msgspec import inspect
 
 from elstrada.roles.desk.face import AnyVerb, Desk, Kind, Part, Refusal, Refused
 from elstrada.roles.desk.nouns import NOUNS
+from elstrada.roles.desk.shapes import described
 from elstrada.spine.face import RowMoved, SpineDown, StreamMoved
 
 STARTED_BY = "start `elstrada serve` on this data directory, then repeat the command"
@@ -99,7 +101,17 @@ def params_of(verb: AnyVerb, values: object, *, strict: bool = True) -> msgspec.
     except msgspec.ValidationError as problem:
         pointer = mismatch_pointer(problem)
         at = _shown_at(values, pointer, str(problem))
-        return Refusal(Kind.USAGE, f"{verb.name}: {at}{mismatch_says(problem)}", "", pointer)
+        says = f"{verb.name}: {at}{mismatch_says(problem)}"
+        return Refusal(Kind.USAGE, says, _hint_at(verb, pointer, says), pointer)
+
+
+def _hint_at(verb: AnyVerb, pointer: str, says: str) -> str:
+    """Of what does not match a pattern, what it should be: the pattern itself tells few people that."""
+    struct = inspect.type_info(verb.params)
+    if "matching regex" not in says or not isinstance(struct, inspect.StructType):
+        return ""
+    told = {field.name: described(field.type) for field in struct.fields}
+    return told.get(pointer[1:].split("/")[0], "").rstrip(".")
 
 
 _MOST_SHOWN = 40
