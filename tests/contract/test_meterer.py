@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from elstrada.model.facts import (
     SessionUpdated,
 )
 from elstrada.model.ids import PartyId, station_stream
-from elstrada.model.quantity import MeterSample
+from elstrada.model.quantity import MeterSample, Reading
 from elstrada.roles.meterer import CODE, NAME, Meterer, MeterSweep
 from elstrada.spine import tables as t
 from elstrada.spine.face import Advance, Append, Delete, Put, Row, Spine, SpineDown, Work
@@ -113,6 +114,25 @@ def test_a_complete_session_has_a_row_for_each_of_its_quarters(engine: Engine, t
         assert [bool(row["begun"]) for row in rows] == [True, False, False]
         assert of(rows, "ended_wh") == [None, None, 57_001]
         assert of(rows, "peak_w") == [None, 9_000, 9_000]
+
+    on(engine, tmp_path, scene)
+
+
+@every_engine
+def test_phases_beyond_any_station_stop_nobody_elses_quarters(engine: Engine, tmp_path: Path) -> None:
+    """Readings may be up to 10^18 in their unit, of which thousandths are more than a row holds."""
+
+    async def scene(spine: Spine) -> None:
+        amperes = zip(("L1", "L2", "L3"), (Decimal(10) ** 17, Decimal(10), Decimal(10)), strict=True)
+        phases = tuple(Reading("Current.Import", value, "A", phase=name) for name, value in amperes)
+        absurd = MeterSampled(1, 1, (MeterSample(START + 5 * MINUTE, readings=phases),), session_id="s0")
+        begin, *rest = session("s0")
+        await tell(spine, begin, absurd, *rest)
+        await tell(spine, *session("s1"), station_id="CP2")
+        await follow(spine)
+        rows = await rows_of(spine)
+        assert [row["session_id"] for row in rows if row["ended"]] == ["s0", "s1"]
+        assert set(of(rows, "imbalance_ma")) == {None}
 
     on(engine, tmp_path, scene)
 

@@ -28,6 +28,8 @@ _SECOND = timedelta(seconds=1)
 _RIGHT = timedelta(0)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _REGISTER, _CURRENT = "Energy.Active.Import.Register", "Current.Import"
+_MOST_DIFFER_MA = 10**9
+"""A thousand times what the largest station draws: beyond it a reading is nonsense."""
 _BLIND = frozenset({MeterLack.NO_REGISTER, MeterLack.POWER_ONLY})
 
 
@@ -217,12 +219,13 @@ def _imbalances(samples: Sequence[MeterSample], told: Trace) -> dict[datetime, d
 
 
 def _phases_differ_ma(sample: MeterSample) -> int | None:
-    """By how much a sample's phases differ; None: not all three are told."""
+    """By how much a sample's phases differ; None: not all three are told, or one is beyond any station."""
     shown = {one.phase: one.value for one in sample.readings if (one.measurand, one.unit) == (_CURRENT, "A")}
     for phases in PHASES:
         if shown.keys() >= set(phases):
             currents = [shown[phase] for phase in phases]
-            return round((max(currents) - min(currents)) * 1000)
+            differ_ma = round((max(currents) - min(currents)) * 1000)
+            return differ_ma if differ_ma <= _MOST_DIFFER_MA else None
     return None
 
 
