@@ -14,6 +14,7 @@ import pytest
 from spine_engines import ENGINES, Engine, StillClock, on
 from sqlalchemy import Table
 
+from elstrada.billing.metering.quarters import session_quarters
 from elstrada.model.facts import (
     Fact,
     MeterSampled,
@@ -24,6 +25,8 @@ from elstrada.model.facts import (
 )
 from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.quantity import MeterSample, Reading
+from elstrada.model.quarter import SessionQuarter
+from elstrada.roles import meterer
 from elstrada.roles.meterer import CODE, NAME, Meterer, MeterSweep
 from elstrada.spine import tables as t
 from elstrada.spine.face import Advance, Append, Delete, Put, Row, Spine, SpineDown, Work
@@ -70,10 +73,10 @@ async def tell(spine: Spine, *facts: Fact, station_id: str = "CP1") -> None:
 
 async def follow(spine: Spine, at_once: int = 500) -> int:
     """Let the meterer read all that it has not read yet; how many rows were written or removed."""
-    written, meterer = 0, Meterer(spine)
+    written, role = 0, Meterer(spine)
     for shard in range(spine.shards):
         while facts := await spine.read(at := await spine.cursor(NAME, shard), at_once, shard):
-            work = await meterer.handle(facts)
+            work = await role.handle(facts)
             written += len(work.writes)
             end = Advance(NAME, facts[-1].position, shard, expected=at)
             await spine.commit(Work(work.appends, work.writes, end))
@@ -377,6 +380,34 @@ def test_a_session_of_two_months_is_a_finding_and_has_no_rows() -> None:
         assert str(found["sample"]).startswith("session s0 lasts 60 days")
         await from_the_beginning(spine)
         assert await follow(spine) == 0
+
+    on(on_memory, Path(), scene)
+
+
+def test_a_fault_of_ours_is_a_finding_and_stops_nobody_elses_quarters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def faulty(
+        station_id: str, facts: Sequence[Fact], recorded_at: datetime, ahead: timedelta
+    ) -> tuple[SessionQuarter, ...]:
+        if station_id == "CP1":
+            raise KeyError("a mistake")
+        return session_quarters(station_id, facts, recorded_at, ahead)
+
+    async def scene(spine: Spine) -> None:
+        await tell(spine, *session("s0"))
+        await tell(spine, *session("s1"), station_id="CP2")
+        with monkeypatch.context() as patched:
+            patched.setattr(meterer, "session_quarters", faulty)
+            await follow(spine)
+        assert set(of(await rows_of(spine), "session_id")) == {"s1"}
+        found = await spine.get(t.finding, source="session:SE*ELS/s0", code=CODE)
+        assert found is not None
+        assert "a fault of ours that the log tells: KeyError" in str(found["sample"])
+        await from_the_beginning(spine)
+        await follow(spine)
+        assert set(of(await rows_of(spine), "session_id")) == {"s0", "s1"}
+        assert await spine.get(t.finding, source="session:SE*ELS/s0", code=CODE) is None
 
     on(on_memory, Path(), scene)
 

@@ -29,6 +29,7 @@ from elstrada.model.facts import (
 )
 from elstrada.model.ids import owner_of
 from elstrada.model.quarter import RegisterQuarter, SessionQuarter
+from elstrada.roles.faults import FAULTS
 from elstrada.roles.rating import Rating
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
@@ -54,6 +55,8 @@ class _Due(NamedTuple):
     stream: str
     session_id: str
     version: int
+    at: datetime
+    """When the last of them was recorded."""
 
 
 class Meterer:
@@ -64,7 +67,7 @@ class Meterer:
 
     async def handle(self, batch: list[Recorded]) -> Work:
         """The rows of sessions that these facts complete or come too late for, and of registers."""
-        writes = await side_by_side(self._session, await self._due(batch))
+        writes = await side_by_side(self._session_or_tell, await self._due(batch))
         writes += await side_by_side(self._register, list(_registers(batch).items()))
         return Work(writes=tuple(write for some in writes for write in some))
 
@@ -82,7 +85,8 @@ class Meterer:
         found = [one for one in late if one is not None]
         for key, one in completed.items():
             last = told.get(key, one)
-            found.append(_Due(*key, max(one.version, last.version)))
+            newest = max(one, last, key=lambda told: told.version)
+            found.append(_Due(*key, newest.version, newest.at))
         return found
 
     async def _is_late(self, one: Recorded) -> _Due | None:
@@ -91,7 +95,17 @@ class Meterer:
         row = await self._spine.get(t.session, owner=str(owner_of(one.stream)), session_id=session_id)
         if row is None or row["completed_at"] is None or cast(datetime, row["completed_at"]) > one.at:
             return None
-        return _Due(one.stream, session_id, one.version)
+        return _Due(one.stream, session_id, one.version, one.at)
+
+    async def _session_or_tell(self, due: _Due) -> list[Put | Delete]:
+        """As ``_session``; a fault of ours that it brings to light is its finding, and stops no other's rows."""
+        try:
+            return await self._session(due)
+        except FAULTS as fault:
+            owner = str(owner_of(due.stream))
+            log.exception("session %s of %s cannot be metered", due.session_id, owner)
+            says = f"it cannot be metered, by a fault of ours that the log tells: {type(fault).__name__}"
+            return await self._finding(owner, due.session_id, due.at, says)
 
     async def _session(self, due: _Due) -> list[Put | Delete]:
         """What turns the session's rows into those that its facts make."""
@@ -113,7 +127,8 @@ class Meterer:
             return await self._finding(owner, due.session_id, done.at, str(refusal)[:_SAMPLE_LENGTH])
         key = {"owner": owner, "session_id": due.session_id}
         known = await self._spine.find(t.session_quarter, key, order=("quarter",), limit=MOST_QUARTERS)
-        return list(_changes(t.session_quarter, known, [key | _row(part) for part in parts]))
+        changes = _changes(t.session_quarter, known, [key | _row(part) for part in parts])
+        return [*changes, *await self._found_no_more(owner, due.session_id)]
 
     async def _finding(self, owner: str, session_id: str, at: datetime, reason: str) -> list[Put | Delete]:
         """What is found, unless it stands there from an earlier reading of the log."""
@@ -123,6 +138,11 @@ class Meterer:
             return []
         row: dict[str, Cell] = {"sample": reason, "count": 1, "first_at": at, "last_at": at}
         return [Put(t.finding, key | row)]
+
+    async def _found_no_more(self, owner: str, session_id: str) -> list[Delete]:
+        """What takes the finding back that a session had no rows."""
+        key: dict[str, Cell] = {"source": f"session:{owner}/{session_id}", "code": CODE}
+        return [] if await self._spine.get(t.finding, **key) is None else [Delete(t.finding, key)]
 
     # --- registers ----------------------------------------------------------------------------------
 

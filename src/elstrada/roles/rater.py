@@ -22,6 +22,7 @@ from elstrada.model.facts import CdrIssued, SessionCompleted, StationNoticed
 from elstrada.model.ids import PartyId, cdr_stream, owner_of
 from elstrada.model.notices import NoticeKind
 from elstrada.model.terminal import InvoiceCreator, TerminalSession, key_of
+from elstrada.roles.faults import FAULTS
 from elstrada.roles.own_cdrs import refusals
 from elstrada.roles.rating import UNPRICED, Rating
 from elstrada.roles.session_cdr import session_cdr
@@ -44,16 +45,6 @@ DISAGREES = "station-cost-differs"
 """Likewise, of sessions of which the station reckoned another cost than we."""
 
 _SAMPLE_LENGTH = 300
-_FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    RecursionError,
-)
-"""What mistakes in code raise; what the store raises is tried again."""
 log = logging.getLogger(__name__)
 
 
@@ -110,7 +101,7 @@ class Rater:
         """Rate a session; a fault of ours that it brings to light is its finding, and stops no other's CDR."""
         try:
             return await self._rate(done, session_id)
-        except _FAULTS as fault:
+        except FAULTS as fault:
             owner = owner_of(done.stream)
             log.exception("session %s of %s cannot be rated", session_id, owner)
             says = f"it cannot be rated, by a fault of ours that the log tells: {type(fault).__name__}"
