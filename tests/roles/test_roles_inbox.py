@@ -378,3 +378,29 @@ def test_an_examination_says_what_it_could_not_examine() -> None:
         assert str(row["unexamined"]).split("\n") == list(check.unexamined)
 
     run(scene())
+
+
+def test_what_was_given_back_counts_for_no_month() -> None:
+    """V47: the energy of a credit is that of the CDR that it gives back, and was taken no second time (A21)."""
+
+    async def scene() -> None:
+        spine = await spine_with(*ALL, US)
+        await agreeing(spine, Examination(thresholds=Thresholds(month_kwh=25)))
+        arrivals = (CDR, CREDIT, later(1, id="c2", session_id="s2"), later(2, id="c3", session_id="s3"))
+        for cdr in arrivals:
+            after = len(spine.store.log)
+            await receive(spine, cdr)
+            await bill(spine, after)
+        assert [await state(spine, one.id) for one in arrivals] == [
+            CdrState.CREDITED,
+            *[CdrState.ACCEPTED] * 3,
+        ]
+        (last,) = await checks(spine, "c3")
+        assert last.findings == (), "20 kWh were taken, and 25 are agreed"
+        after = len(spine.store.log)
+        await receive(spine, later(3, id="c4", session_id="s4"))
+        await bill(spine, after)
+        (beyond,) = await checks(spine, "c4")
+        assert any(text.startswith("V47 W: 30") for text in beyond.findings)
+
+    run(scene())

@@ -280,7 +280,10 @@ class Records:
         }
         rows = await self._spine.find(t.cdr, where, order=("started_at",), limit=_MOST_A_MONTH)
         others = (row for row in rows if (row["party"], row["cdr_id"]) != (str(cdr.party), cdr.id))
-        return sum((cast(Decimal, row["total_energy"]) for row in others), Decimal(0))
+        # A credit says the energy of the CDR that it gives back (A21): it was taken no second time.
+        return sum(
+            (cast(Decimal, row["total_energy"]) for row in others if row["credits"] is None), Decimal(0)
+        )
 
     async def _reserved(self, owner: str, cdr: Cdr) -> bool | None:
         """Was something reserved there for the token? None: the CDR bills no reservation, so nobody has looked."""
