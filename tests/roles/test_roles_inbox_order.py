@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
 import pytest
+from msgspec.structs import replace
+from test_roles_missing_cdrs import SESSION
 
 from cdr_scene import (
     ALL,
@@ -16,6 +19,7 @@ from cdr_scene import (
     CPO,
     NOW,
     OWNER,
+    START,
     TARIFF,
     US,
     bill,
@@ -30,14 +34,15 @@ from cdr_scene import (
 )
 from elstrada.model.cdr import Cdr, CdrState, SignedData, SignedValue
 from elstrada.model.cost import Price
-from elstrada.model.facts import CdrDecided
-from elstrada.model.ids import PartyId
+from elstrada.model.facts import CdrDecided, RoamedSessionChanged
+from elstrada.model.ids import PartyId, roamed_session_stream
+from elstrada.model.session import Session
 from elstrada.model.tariff import Dimension, PriceComponent, TariffElement, TariffRestrictions
 from elstrada.roles import cdr_verdicts
 from elstrada.roles.biller import Biller, NotDecided
 from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, RowMoved, StreamMoved
+from elstrada.spine.face import Append, Put, RowMoved, StreamMoved, Work
 from elstrada.spine.memory import MemorySpine
 
 CREDIT = changed(id="k1", credit=True, credit_reference_id="c1", total_cost=Price(Decimal(-40)))
@@ -198,5 +203,68 @@ def test_v02_two_cdrs_of_a_session_that_are_examined_at_once_become_one_line() -
             await biller.decided(other, decision)
         await spine.commit(await biller.again(OWNER, CPO, "c2", now=NOW))
         assert (await billed(spine), await state(spine, "c2")) == (["c1"], CdrState.HELD)
+
+    run(scene())
+
+
+OTHER = replace(SESSION, id="s0", start_date_time=START - timedelta(days=1), last_updated=START)
+TOLD = replace(SESSION, start_date_time=START, kwh=Decimal(10), last_updated=NOW)
+
+
+async def tell(spine: MemorySpine, *sessions: Session) -> None:
+    """What its CPO tells of them, recorded; nobody has looked yet."""
+    for one in sessions:
+        stream = roamed_session_stream(OWNER, CPO, one.id)
+        append = Append(stream, await spine.version(stream), (RoamedSessionChanged(one),))
+        await spine.commit(Work((append,)))
+
+
+def test_v37_a_cdr_that_overtook_its_session_is_billed_when_that_is_told() -> None:
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await tell(spine, OTHER)
+        await arrive(spine, CDR, later(2, id="c2", session_id="s2"))
+        assert [await state(spine, one) for one in ("c1", "c2")] == [CdrState.HELD] * 2
+        position = len(spine.store.log)
+        await tell(spine, TOLD)
+        await bill(spine, position)
+        assert (await state(spine, "c1"), await state(spine, "c2")) == (CdrState.ACCEPTED, CdrState.HELD)
+        assert await billed(spine) == ["c1"]
+        facts = len(spine.store.log)
+        await bill(spine)  # The log read again, from its beginning.
+        assert len(spine.store.log) == facts
+
+    run(scene())
+
+
+def test_v37_of_two_cdrs_of_a_session_that_waited_for_it_one_is_billed() -> None:
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await tell(spine, OTHER)
+        await arrive(spine, CDR)
+        position = len(spine.store.log)
+        await receive(spine, changed(id="c2"))
+        await tell(spine, TOLD)
+        await bill(spine, position)
+        assert await billed(spine) == ["c1"]
+        (check,) = await checks(spine, "c2")
+        assert [text[:4] for text in check.findings] == ["V02 "]
+
+    run(scene())
+
+
+def test_v37_what_an_operator_decided_stands_when_the_session_is_told() -> None:
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await tell(spine, OTHER)
+        await arrive(spine, CDR)
+        biller = Biller(spine)
+        case = await biller.case(OWNER, CPO, "c1", now=NOW)
+        assert case is not None
+        await spine.commit(await biller.decided(case, CdrDecided(CdrState.REJECTED, "because", "Anna")))
+        position = len(spine.store.log)
+        await tell(spine, TOLD)
+        await bill(spine, position)
+        assert (await state(spine, "c1"), await billed(spine)) == (CdrState.REJECTED, [])
 
     run(scene())

@@ -22,6 +22,7 @@ from elstrada.model.facts import (
     CdrDecided,
     CdrReceived,
     Fact,
+    RoamedSessionChanged,
 )
 from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
 from elstrada.model.invoice import BillLine
@@ -32,14 +33,15 @@ from elstrada.roles.missing_cdrs import look_for_missing
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
 from elstrada.spine.clock import Clock
-from elstrada.spine.face import Append, Recorded, RowMoved, Spine, SpineDown, StreamMoved, Work
+from elstrada.spine.face import AnyOf, Append, Recorded, RowMoved, Spine, SpineDown, StreamMoved, Work
 from elstrada.spine.paging import pages
 
 NAME = "biller"
 """Of its cursor, for ever."""
 RETRY_S = 86_400.0
 """What is held for want of something of ours is tried again once a day."""
-_LATE = frozenset({"V33", "V37"})
+_SESSION_UNKNOWN = "V37"
+_LATE = frozenset({"V33", _SESSION_UNKNOWN})
 """Findings of what may have come after the CDR: its place, its session."""
 log = logging.getLogger(__name__)
 
@@ -55,11 +57,35 @@ class Biller:
         self._spine = spine
 
     async def handle(self, batch: list[Recorded]) -> Work:
-        """Examine the CDRs that these facts bring."""
+        """Examine the CDRs that these facts bring, and before them those that waited for a session they tell of."""
         records = Records(self._spine)
+        waited = await self._waited(batch)
         received = [one for one in batch if isinstance(one.fact, CdrReceived)]
         cases = await side_by_side(records.received, received)
-        return await self._judged([case for case in cases if case is not None])
+        brought = [case for case in cases if case is not None]
+        return await self._judged([*waited, *brought], unless_same=frozenset(map(of_case, waited)))
+
+    async def _waited(self, batch: Iterable[Recorded]) -> list[Case]:
+        """The CDRs that are held for want of sessions that these facts tell of (V37); the earliest first."""
+        told: dict[tuple[PartyId, PartyId], dict[str, datetime]] = {}
+        for one in batch:
+            if isinstance(one.fact, RoamedSessionChanged):
+                session = one.fact.session
+                told.setdefault((owner_of(one.stream), session.party), {})[session.id] = one.at
+        found: list[tuple[datetime, Case]] = []
+        for (owner, party), sessions in told.items():
+            of = {"owner": str(owner), "party": str(party), "session_id": AnyOf(tuple(sessions))}
+            async for rows in pages(
+                self._spine, t.cdr, {**of, "state": CdrState.HELD.value}, ("session_id",)
+            ):
+                for row in rows:
+                    if _SESSION_UNKNOWN not in kinds_of(str(row["findings"] or "").split("\n")):
+                        continue
+                    now = sessions[str(row["session_id"])]
+                    case = await self.case(owner, party, str(row["cdr_id"]), now=now)
+                    if case is not None and not _was_accepted(case):
+                        found.append((case.received_at, case))
+        return [case for _, case in sorted(found, key=lambda one: one[0])]
 
     async def again(
         self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime, if_other: bool = False
@@ -72,7 +98,7 @@ class Biller:
         case = await self.case(owner, party, cdr_id, now=now)
         if case is None or _was_accepted(case):
             return Work()
-        return await self._judged([case], if_other=if_other)
+        return await self._judged([case], unless_same=frozenset({of_case(case)} if if_other else ()))
 
     async def case(self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime) -> Case | None:
         """A CDR and what the records say of it; None if it never came, or was credited."""
@@ -119,8 +145,12 @@ class Biller:
         pen.write(case.stream, decision, case.version)
         _effects(case, judged.line, pen)
 
-    async def _judged(self, cases: Sequence[Case], *, if_other: bool = False) -> Work:
-        """What is found in each CDR, and the lines of those against which nothing stands."""
+    async def _judged(self, cases: Sequence[Case], *, unless_same: frozenset[Of] = frozenset()) -> Work:
+        """What is found in each CDR, and the lines of those against which nothing stands.
+
+        Args:
+            unless_same: those of which nothing is written if they are found as they were found before.
+        """
         pen = _Pen()
         for case in cases:
             if of_case(case) in pen.beside.credited:
@@ -134,7 +164,8 @@ class Biller:
             billed = judged.line is not None or case.at_terminal or case.fact.cdr.credit
             accepted = judged.may_be_billed and billed
             checked = CdrChecked(accepted, tuple(map(str, findings)), judged.examined.unexamined)
-            if if_other and not accepted and case.standing and case.standing[-1] == checked:
+            is_as_before = not accepted and case.standing and case.standing[-1] == checked
+            if is_as_before and of_case(case) in unless_same:
                 continue
             pen.write(case.stream, checked, case.version)
             if accepted:
