@@ -237,6 +237,26 @@ def test_v37_a_cdr_that_overtook_its_session_is_billed_when_that_is_told() -> No
     run(scene())
 
 
+def test_v37_billers_of_two_shards_that_look_past_each_other_leave_no_cdr_behind() -> None:
+    """One examines the CDR before its session is there; the other the session before the CDR is held."""
+
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await tell(spine, OTHER)
+        await receive(spine, CDR)
+        of_the_cdr = await Biller(spine).handle(await spine.read(0))
+        told = len(spine.store.log)
+        await tell(spine, TOLD)
+        await bill(spine, told)
+        held = len(spine.store.log)
+        await spine.commit(of_the_cdr)
+        assert await state(spine, "c1") == CdrState.HELD
+        await bill(spine, held)
+        assert (await state(spine, "c1"), await billed(spine)) == (CdrState.ACCEPTED, ["c1"])
+
+    run(scene())
+
+
 def test_v37_of_two_cdrs_of_a_session_that_waited_for_it_one_is_billed() -> None:
     async def scene() -> None:
         spine = await spine_with(US, *ALL)

@@ -66,26 +66,29 @@ class Biller:
         return await self._judged([*waited, *brought], unless_same=frozenset(map(of_case, waited)))
 
     async def _waited(self, batch: Iterable[Recorded]) -> list[Case]:
-        """The CDRs that are held for want of sessions that these facts tell of (V37); the earliest first."""
+        """The CDRs that are held for want of sessions that these facts tell of (V37); the earliest first.
+
+        Sessions and CDRs are in different shards, whose billers may look past each other: one sees no session
+        yet, the other no CDR that is held. So what was held is looked at once more after that is recorded.
+        """
+        streams = {one.stream: one.at for one in batch if _waits_for_its_session(one.fact)}
         told: dict[tuple[PartyId, PartyId], dict[str, datetime]] = {}
         for one in batch:
             if isinstance(one.fact, RoamedSessionChanged):
                 session = one.fact.session
                 told.setdefault((owner_of(one.stream), session.party), {})[session.id] = one.at
-        found: list[tuple[datetime, Case]] = []
         for (owner, party), sessions in told.items():
             of = {"owner": str(owner), "party": str(party), "session_id": AnyOf(tuple(sessions))}
             async for rows in pages(
                 self._spine, t.cdr, {**of, "state": CdrState.HELD.value}, ("session_id",)
             ):
                 for row in rows:
-                    if _SESSION_UNKNOWN not in kinds_of(str(row["findings"] or "").split("\n")):
-                        continue
-                    now = sessions[str(row["session_id"])]
-                    case = await self.case(owner, party, str(row["cdr_id"]), now=now)
-                    if case is not None and not _was_accepted(case):
-                        found.append((case.received_at, case))
-        return [case for _, case in sorted(found, key=lambda one: one[0])]
+                    if _SESSION_UNKNOWN in kinds_of(str(row["findings"] or "").split("\n")):
+                        now = sessions[str(row["session_id"])]
+                        streams[cdr_stream(owner, party, str(row["cdr_id"]))] = now
+        cases = [await self._case(stream, now) for stream, now in streams.items()]
+        waiting = [one for one in cases if one is not None and _waits(one)]
+        return sorted(waiting, key=lambda one: one.received_at)
 
     async def again(
         self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime, if_other: bool = False
@@ -102,7 +105,10 @@ class Biller:
 
     async def case(self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime) -> Case | None:
         """A CDR and what the records say of it; None if it never came, or was credited."""
-        known = await self._spine.facts(cdr_stream(owner, party, cdr_id))
+        return await self._case(cdr_stream(owner, party, cdr_id), now)
+
+    async def _case(self, stream: str, now: datetime) -> Case | None:
+        known = await self._spine.facts(stream)
         came = any(isinstance(one.fact, CdrReceived) for one in known)
         if not came or any(isinstance(one.fact, CdrCredited) for one in known):
             return None
@@ -254,6 +260,14 @@ def _was_accepted(case: Case) -> bool:
         one.accepted if isinstance(one, CdrChecked) else one.state is CdrState.ACCEPTED
         for one in case.standing
     )
+
+
+def _waits(case: Case) -> bool:
+    return state_of(case) is CdrState.HELD and not _was_accepted(case)
+
+
+def _waits_for_its_session(fact: Fact) -> bool:
+    return isinstance(fact, CdrChecked) and not fact.accepted and _SESSION_UNKNOWN in kinds_of(fact.findings)
 
 
 def _may_be_mended(findings: str) -> bool:
