@@ -145,18 +145,30 @@ def _offered(answer: Any) -> list[tuple[str, str]]:
 @aio
 async def test_r31_r34_what_a_hub_tells_is_created_then_updated_and_older_news_change_nothing(version: str):
     async with hub_of_two(version) as scene:
-        new = client(EVIL, Role.EMSP, OFFLINE, "2026-03-02T00:00:00Z")
+        new = client(EVIL, Role.EMSP, OFFLINE, "2026-02-02T00:00:00Z")
         assert (await scene.call("hub", "els", "PUT", one(EVIL), new)).status == 201
         assert (await scene.call("hub", "els", "PUT", one(EVIL), new)).status == 200
-        older = client(EVIL, Role.EMSP, CONNECTED, "2026-03-01T00:00:00Z")
+        older = client(EVIL, Role.EMSP, CONNECTED, "2026-02-01T00:00:00Z")
         assert (await scene.call("hub", "els", "PUT", one(EVIL), older)).status == 200
         assert await scene.told("els", EVIL) is OFFLINE
         assert (await scene.call("hub", "els", "GET", one(EVIL))).data == new
-        later = client(EVIL, Role.EMSP, CONNECTED, "2026-03-03T00:00:00Z")
+        later = client(EVIL, Role.EMSP, CONNECTED, "2026-02-03T00:00:00Z")
         assert (await scene.call("hub", "els", "PUT", one(EVIL), later)).status == 200
         assert await scene.told("els", EVIL) is CONNECTED
         facts = await scene.nodes["els"].spine.facts(client_stream(ELS, EVIL, "hub"))
         assert len(facts) == 2, "what is no news is no fact"
+
+
+@versions
+@pytest.mark.roaming_rule(34)
+@aio
+async def test_a_party_that_a_hub_dated_in_the_future_can_be_connected_again(version: str):
+    async with hub_of_two(version) as scene:
+        wrong = client(EVIL, Role.EMSP, OFFLINE, "2099-01-01T00:00:00Z")
+        assert (await scene.call("hub", "els", "PUT", one(EVIL), wrong)).status == 201
+        now = client(EVIL, Role.EMSP, CONNECTED, "2026-02-03T12:00:00Z")
+        assert (await scene.call("hub", "els", "PUT", one(EVIL), now)).status == 200
+        assert await scene.told("els", EVIL) is CONNECTED
 
 
 @versions

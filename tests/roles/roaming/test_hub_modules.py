@@ -155,7 +155,7 @@ def test_r68_a_party_that_the_hub_is_not_connected_to_is_4003_and_not_asked(stat
     async def check() -> None:
         world = await HubWorld().open()
         client = ClientInfo(ELS, Role.CPO, ConnectionStatus(status), world.clock.now())
-        await note(world.hub.spine, HUB, client, ClientReason.OPERATOR)
+        await note(world.hub.spine, HUB, client, ClientReason.OPERATOR, now=client.last_updated)
         answer = await world.ask(RET, "GET", f"{C}/locations/L1", to=ELS)
         assert (answer.status, answer.code) == (200, 4003)
         assert world.to_party(ELS) == []

@@ -404,6 +404,35 @@ async def test_booking_locations_are_taken_at_either_address(where: str) -> None
     assert (await world.as_els("PUT", f"{AT}/{where}", BOOKING_LOCATION | {"id": "X"})).code == 2001
 
 
+@pytest.mark.roaming_rule(34)
+@aio
+async def test_what_was_dated_in_the_future_can_be_changed_all_the_same() -> None:
+    world = await world_of()
+    future, now = {"last_updated": "2099-01-01T00:00:00Z"}, {"last_updated": "2026-02-03T12:00:00Z"}
+    await world.as_els("PUT", f"{AT}/SE/ELS/B9", BOOKING | future)
+    left = {"reservation_status": "NO_SHOW"} | now
+    assert (await world.as_els("PATCH", f"{AT}/SE/ELS/B9", left)).status == 200
+    assert (await copy_of(world, "B9"))["reservation_status"] == "NO_SHOW"
+    await world.as_els("PUT", f"{AT}/SE/ELS/B9", BOOKING | future)
+    assert (await world.as_els("PUT", f"{AT}/SE/ELS/B9", BOOKING | now)).status == 200
+    assert (await world.as_els("GET", f"{AT}/SE/ELS/B9")).data == BOOKING | now
+
+    place = f"{AT}/SE/ELS/booking_locations/BL9"
+    ahead = BOOKING_LOCATION | {"calendars": [CALENDAR | future]} | future
+    assert (await world.as_els("PUT", place, ahead)).status == 201
+    calendar = {"timeslot_increment": 30} | now
+    assert (await world.as_els("PATCH", f"{place}/C1", calendar)).status == 200
+    assert (await world.as_els("GET", f"{place}/C1")).data == CALENDAR | calendar
+    assert (await world.as_els("GET", place)).data["last_updated"] == now["last_updated"]
+    await world.as_els("PUT", place, ahead)
+    policy = {"policy": {"reservation_required": True}} | now
+    assert (await world.as_els("PATCH", place, policy)).status == 200
+    assert (await world.as_els("GET", place)).data["policy"] == {"reservation_required": True}
+    await world.as_els("PUT", place, ahead)
+    assert (await world.as_els("PUT", place, BOOKING_LOCATION | now)).status == 200
+    assert (await world.as_els("GET", place)).data == BOOKING_LOCATION | now
+
+
 @aio
 async def test_a_partner_of_an_older_version_has_no_bookings_at_all() -> None:
     world = await furnished(World(versions=("2.2.1",)))

@@ -341,6 +341,16 @@ async def test_a_record_can_be_got_as_it_was_sent_and_the_same_again_is_no_secon
     assert (await world.as_els("PUT", f"{AT}/SE/ELS/R1", newer)).status == 201
 
 
+@pytest.mark.roaming_rule(34)
+@aio
+async def test_a_record_that_was_dated_in_the_future_can_be_changed_all_the_same() -> None:
+    world = await furnished()
+    assert (await world.as_els("POST", AT, wire(last_updated="2099-01-01T00:00:00Z"))).status == 201
+    now = wire(cdrs=["C2"])
+    assert (await world.as_els("PUT", f"{AT}/SE/ELS/R1", now)).status == 200
+    assert (await world.as_els("GET", f"{AT}/SE/ELS/R1")).data == now
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

@@ -311,6 +311,21 @@ async def test_an_advice_sent_again_counts_once():
     assert ("session:SE*ELS/S1", CODE) in await world.els.found()
 
 
+@pytest.mark.roaming_rule(34)
+@aio
+async def test_an_advice_that_was_dated_in_the_future_can_be_put_right():
+    world = await open_counter()
+    await StationDouble.connected(world)
+    payment = await world.tap()
+    await world.charged(payment.payment_id)
+    less = {"before_taxes": 10}
+    for changes in ({"total_costs": less, "last_updated": "2099-01-01T00:00:00Z"}, {}):
+        said = advice(payment.payment_id, **changes)
+        assert (await world.as_ret("POST", AT_CPO, said)).code == 1000
+        await world.settle()
+    assert (await world.paid())["state"] == "PAID"
+
+
 @pytest.mark.parametrize(
     ("changes", "state"),
     [

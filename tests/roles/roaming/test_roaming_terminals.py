@@ -241,6 +241,22 @@ async def test_older_news_of_a_terminal_change_nothing():
     assert (await world.as_els("PATCH", f"{AT_PTP}/{TERMINAL}", wrong)).code == 2001
 
 
+@pytest.mark.roaming_rule(34)
+@aio
+async def test_a_terminal_that_was_dated_in_the_future_can_be_changed_all_the_same():
+    world = await open_counter()
+    future, now = "2099-01-01T00:00:00Z", "2026-02-03T12:00:00Z"
+    for date, places in ((future, ["L1"]), (now, [])):
+        change = {"location_ids": places, "last_updated": date}
+        assert (await world.as_els("PATCH", f"{AT_PTP}/{TERMINAL}", change)).code == 1000
+    assert (await at_ptp(world)).terminal.location_ids == ()
+    for date, places in ((future, ["L1"]), (now, [])):
+        told = {"terminal_id": "T9", "location_ids": places, "last_updated": date}
+        assert (await world.as_ret("POST", AT_CPO, told)).code == 1000
+    kept = known(await known_terminal(world.els.spine, ELS, PTP, "T9"))
+    assert kept.terminal.location_ids == ()
+
+
 def test_only_who_serves_providers_is_told_of_one():
     """No edition's enum has PTP: others hear OTHER, in every version; it is read in every one."""
     own = Party(PTP, (Role.PTP,), BusinessDetails("Terminals"), "SEK")

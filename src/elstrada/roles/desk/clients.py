@@ -128,7 +128,7 @@ def _is_meant(one: Known, params: OrderClient) -> bool:
 async def _note(desk: Desk, hub: PartyId, key: ClientKey, before: Known | None, wanted: Standing) -> None:
     client, reason = changed(key, before, wanted, desk.clock.now())
     try:
-        await note(desk.spine, hub, client, reason)
+        await note(desk.spine, hub, client, reason, now=desk.clock.now())
     except (TooOften, TooMany) as problem:
         raise Refused(Kind.CONFLICT, str(problem), "look at it again and repeat the command") from None
 

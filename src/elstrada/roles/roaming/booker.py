@@ -17,6 +17,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Declined, Outcome, Received, describe, object_of
+from elstrada.ocpi.patch import is_older
 from elstrada.ocpi.scalars import same
 from elstrada.ocpi.versions import language
 from elstrada.roles.roaming.conduct import source
@@ -117,9 +118,9 @@ class Booker:
         for _ in range(_TRIES):
             known = await self._means.spine.get(t.roamed_booking, **key) or row
             last = known["last_updated"]
-            if isinstance(last, datetime) and last > booking.last_updated:
-                return known
             now, ref_of = self._means.clock.now(), self._means.keys.token_ref
+            if isinstance(last, datetime) and is_older(booking.last_updated, last, now):
+                return known
             told = roamed_booking_row(peer.owner, peer.id, booking, ref_of, now, known)
             told = {**told, "detail": says[:_LONGEST_DETAIL]}
             expected = {"state": known["state"], "document": known["document"]}

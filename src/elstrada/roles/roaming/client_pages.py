@@ -48,13 +48,13 @@ class ClientPages:
         """
         if self._unread:
             return
-        owner, hub = self._peer.owner, self._peer.id
+        owner, hub, now = self._peer.owner, self._peer.id, self._means.clock.now()
         for known in await of_hub(self._means.spine, owner, hub):
             if known.key not in self._named and known.client.status is not ConnectionStatus.SUSPENDED:
                 gone = msgspec.structs.replace(known.client, status=ConnectionStatus.SUSPENDED)
-                await note(self._means.spine, owner, gone, ClientReason.UNLISTED, hub)
+                await note(self._means.spine, owner, gone, ClientReason.UNLISTED, hub, now=now)
 
     async def _keep(self, client: ClientInfo) -> bool:
         self._named.add((client.party, client.role))
-        reason, hub = ClientReason.TOLD, self._peer.id
-        return await note(self._means.spine, self._peer.owner, client, reason, hub) is not None
+        reason, hub, now = ClientReason.TOLD, self._peer.id, self._means.clock.now()
+        return await note(self._means.spine, self._peer.owner, client, reason, hub, now=now) is not None

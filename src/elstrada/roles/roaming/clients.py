@@ -10,6 +10,7 @@ from datetime import datetime
 from elstrada.model.facts import ClientInfoChanged
 from elstrada.model.ids import PartyId, client_stream
 from elstrada.model.party import ClientInfo, ClientReason, ConnectionStatus, Peer, Role
+from elstrada.ocpi.patch import is_older
 from elstrada.roaming.clients import Known
 from elstrada.roaming.visibility import is_hub
 from elstrada.spine import tables as t
@@ -100,7 +101,7 @@ def client_of(row: Row) -> ClientInfo:
 
 
 async def note(
-    spine: Spine, owner: PartyId, client: ClientInfo, reason: ClientReason, hub: str = OURS
+    spine: Spine, owner: PartyId, client: ClientInfo, reason: ClientReason, hub: str = OURS, *, now: datetime
 ) -> bool | None:
     """Note what a party's status is, unless we know it or better (R-34).
 
@@ -117,7 +118,7 @@ async def note(
             t.client, owner=str(owner), hub=hub, party=str(client.party), role=client.role.value
         )
         known = None if row is None else known_of(row)
-        if known is not None and _is_no_news(known, client, reason):
+        if known is not None and _is_no_news(known, client, reason, now):
             return None
         if known is None and await _is_full(spine, owner, hub):
             raise TooMany
@@ -130,9 +131,9 @@ async def note(
     raise TooOften
 
 
-def _is_no_news(known: Known, client: ClientInfo, reason: ClientReason) -> bool:
+def _is_no_news(known: Known, client: ClientInfo, reason: ClientReason, now: datetime) -> bool:
     same = known.client.status is client.status and known.reason is reason
-    older = client.last_updated < known.client.last_updated
+    older = is_older(client.last_updated, known.client.last_updated, now)
     return older or (same and client.last_updated == known.client.last_updated)
 
 

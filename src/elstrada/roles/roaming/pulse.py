@@ -114,7 +114,7 @@ class Watch:
         wanted = standings(hub, peers, silent_of(pulses))
         for client, reason in changes(await of_hub(spine, hub), wanted, now):
             try:
-                await note(spine, hub, client, reason)
+                await note(spine, hub, client, reason, now=now)
             except (TooMany, TooOften) as problem:
                 self._means.findings.note(
                     f"party:{hub}", f"client {type(problem).__name__}", str(client.party)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -15,6 +16,7 @@ from elstrada.model.terminal import Advice, AdviceText, Terminal, TerminalState,
 from elstrada.model.terminal_payment import TerminalPayment
 from elstrada.ocpi.body import Mismatch, encode, parse, shape
 from elstrada.ocpi.language import Noun
+from elstrada.ocpi.patch import is_older
 from elstrada.ocpi.versions import LANGUAGES
 from elstrada.roles.roaming.means import Means
 from elstrada.spine import tables as t
@@ -104,7 +106,7 @@ async def keep_terminal(means: Means, peer: Peer, party: PartyId, terminal: Term
         return Kept.FOREIGN
     for _ in range(_TRIES):
         before = await known_terminal(spine, owner, party, terminal.terminal_id)
-        if before is not None and terminal.last_updated <= before.terminal.last_updated:
+        if before is not None and _is_no_news(terminal.last_updated, before.terminal.last_updated, means):
             return Kept.SAME  # Likewise news that come again: they switch on nothing that was switched off.
         if before is None:
             where = {"owner": str(owner), "peer_id": peer.id}
@@ -119,6 +121,10 @@ async def keep_terminal(means: Means, peer: Peer, party: PartyId, terminal: Term
             continue
         return Kept.NEW if before is None else Kept.CHANGED
     return Kept.BUSY
+
+
+def _is_no_news(told: datetime, known: datetime, means: Means) -> bool:
+    return told == known or is_older(told, known, means.clock.now())
 
 
 async def keep_advice(means: Means, peer: Peer, party: PartyId, told: AdviceText) -> Kept:
@@ -138,7 +144,7 @@ async def keep_advice(means: Means, peer: Peer, party: PartyId, told: AdviceText
         if before is not None:
             if key_of(before.authorization_reference) != reference:
                 return Kept.OTHER
-            if before == advice or advice.last_updated < before.last_updated:
+            if before == advice or is_older(advice.last_updated, before.last_updated, means.clock.now()):
                 return Kept.SAME
         fact = PaymentAdvised(advice, owner, peer.id, digest)
         try:

@@ -13,7 +13,7 @@ from elstrada.model.party import Role
 from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.language import Bookings
-from elstrada.ocpi.patch import changes_identity, patch_time, without_identity
+from elstrada.ocpi.patch import changes_identity, is_older, patch_time, without_identity
 from elstrada.ocpi.scalars import Instant, same
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.v230.endpoints import SAMPLED
@@ -204,7 +204,7 @@ async def put_booking_location(visit: Visit) -> Result:
         return wrong
     for _ in range(_TRIES):
         row = await _row(visit, place.id)
-        if row is not None and place.last_updated < place_of(row).last_updated:
+        if row is not None and _is_older(visit, place.last_updated, place_of(row).last_updated):
             return Done()  # We know better already.
         if await _keep(visit, place, row):
             return Done(created=row is None)
@@ -227,7 +227,7 @@ async def patch_booking_location(visit: Visit) -> Result:
         if row is None:
             return NOT_HERE
         place = place_of(row)
-        if patch_time(patch) < place.last_updated:
+        if _is_older(visit, patch_time(patch), place.last_updated):
             return Done()  # We know better already.
         if await _keep(visit, _words(visit).location.patched(place, patch, place.party), row):
             return Done()
@@ -253,14 +253,12 @@ async def _change_calendar(visit: Visit, change: _Change, *, creates: bool = Fal
         after = change(before)
         if after is None:
             return NOT_HERE
-        if before is not None and after.last_updated < before.last_updated:
+        if before is not None and _is_older(visit, after.last_updated, before.last_updated):
             return Done()  # We know better already.
         others = [one for one in place.calendars if one is not before]
-        changed = msgspec.structs.replace(
-            place,
-            calendars=(*others, after),
-            last_updated=max(place.last_updated, after.last_updated),
-        )
+        is_before = _is_older(visit, after.last_updated, place.last_updated)
+        later = place.last_updated if is_before else after.last_updated
+        changed = msgspec.structs.replace(place, calendars=(*others, after), last_updated=later)
         if await _keep(visit, changed, row):
             return Done(created=creates and before is None)
     return _BUSY
@@ -280,6 +278,10 @@ async def _row(visit: Visit, name: str | None = None) -> Row | None:
     found = name or visit.call.path["booking_location_id"]
     key = {"owner": visit.owner, "party": str(owner_in_path(visit)), "booking_location_id": found}
     return await visit.means.spine.get(t.booking_location, **key)
+
+
+def _is_older(visit: Visit, told: datetime, known: datetime) -> bool:
+    return is_older(told, known, visit.means.clock.now())
 
 
 def _patch(visit: Visit) -> Object:
@@ -320,7 +322,7 @@ async def patch_booking(visit: Visit) -> Result:
     if name is not None:
         return Refusal(Why.INVALID, f"{name} of the path and of the body differ")
     patch = _patch(visit)
-    if patch_time(patch) < booking.last_updated:
+    if _is_older(visit, patch_time(patch), booking.last_updated):
         return Done()  # We know better already.
     changed = _words(visit).booking.patched(booking, patch, booking.party)
     return await store_booking(visit, changed)
@@ -335,7 +337,7 @@ async def store_booking(visit: Visit, booking: Booking) -> Result:
         key = {"owner": visit.owner, "party": str(booking.party), "request_id": booking.request_id}
         row = await visit.means.spine.get(t.roamed_booking, **key)
         known = row and row["last_updated"]
-        if isinstance(known, datetime) and booking.last_updated < known:
+        if isinstance(known, datetime) and _is_older(visit, booking.last_updated, known):
             return Done()  # We know better already.
         now = visit.means.clock.now()
         changed = roamed_booking_row(visit.own.id, visit.peer.id, booking, ref, now, row)

@@ -47,7 +47,8 @@ async def put_client(visit: Visit) -> Result:
     if wrong is not None:
         return wrong
     try:
-        new = await note(visit.means.spine, visit.own.id, client, ClientReason.TOLD, visit.peer.id)
+        now = visit.means.clock.now()
+        new = await note(visit.means.spine, visit.own.id, client, ClientReason.TOLD, visit.peer.id, now=now)
     except TooOften:
         return Refusal(Why.BUSY, "the party changes too often; try again")
     except TooMany:

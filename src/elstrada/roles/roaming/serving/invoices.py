@@ -21,6 +21,7 @@ from elstrada.model.reconciliation import (
 )
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.language import Noun
+from elstrada.ocpi.patch import is_older
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.roaming.visibility import INVOICED
 from elstrada.roles.reconciling import record_of, report_of
@@ -108,7 +109,7 @@ async def _store(visit: Visit, record: InvoiceRecord, *, replaces: bool) -> Resu
             return Done()
         if known is not None and not replaces:
             return Refusal(Why.REFUSED, "another record of this id is known; a record is changed by PUT")
-        if known is not None and record.last_updated < known.last_updated:
+        if known is not None and is_older(record.last_updated, known.last_updated, visit.means.clock.now()):
             return Done()  # We know better already.
         fact = InvoiceRecordReceived(record, visit.peer.id, content_hash, _dropped(known, record))
         try:

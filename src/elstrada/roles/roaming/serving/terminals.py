@@ -12,7 +12,7 @@ from elstrada.model.terminal import Terminal, TerminalState, key_of
 from elstrada.ocpi.body import Object
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.language import Noun
-from elstrada.ocpi.patch import patch_time
+from elstrada.ocpi.patch import is_older, patch_time
 from elstrada.ocpi.scalars import Instant, same
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result, body_of
 from elstrada.ocpi.v230 import payments as wire
@@ -146,7 +146,8 @@ async def _change(visit: Visit, changed: _Changed) -> Result:
             return Refusal(Why.INVALID, ANOTHERS)
         if max(len(terminal.location_ids), len(terminal.evse_uids)) > _MOST_ASSIGNED:
             return Refusal(Why.INVALID, f"location_ids, evse_uids: expected at most {_MOST_ASSIGNED}")
-        if terminal == known.terminal or terminal.last_updated < known.terminal.last_updated:
+        now, before = visit.means.clock.now(), known.terminal.last_updated
+        if terminal == known.terminal or is_older(terminal.last_updated, before, now):
             return Done()  # We know it, or better, already.
         try:
             await write_terminal(visit.means.spine, visit.own.id, replace(known, terminal=terminal))
