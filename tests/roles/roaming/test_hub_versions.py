@@ -214,6 +214,38 @@ async def test_r68_a_remote_start_and_its_result_between_2_2_1_and_2_1_1():
     station.release()
 
 
+@pytest.mark.roaming_rule(21, 68)
+@aio
+async def test_unknown_fields_of_a_command_its_answer_and_its_result_are_told_in_another_version():
+    world = await HubWorld("2.2.1", {"els": "2.1.1"}).open()
+    url = "https://ret.example/ocpi/2.2.1/emsp/commands/START_SESSION/1"
+    start = {"response_url": url, "token": but(TOKEN, x_token="t"), "location_id": "L9", "evse_uid": "E9"}
+
+    async def taken(request: HttpRequest) -> HttpResponse | None:
+        return HttpResponse(200, {}, envelope({"result": "ACCEPTED", "x_answer": [1.50]}))
+
+    async def heard(request: HttpRequest) -> HttpResponse | None:
+        return HttpResponse(200, {}, envelope())
+
+    world.answers(ELS, taken)
+    world.answers(RET, heard)
+    answer = await world.ask(
+        RET, "POST", f"{C}/commands/START_SESSION", start | {"connector_id": "1", "x_start": {"a": 1}}, to=ELS
+    )
+    assert (answer.data["result"], answer.data["x_answer"]) == ("ACCEPTED", [1.50])
+    (sent,) = world.to_party(ELS)
+    told = json.loads(sent.body)
+    assert (told["x_start"], told["token"]["x_token"], told["evse_uid"]) == ({"a": 1}, "t", "E9")
+    assert "connector_id" not in told
+    assert ("peer:SE*HUB/els", "UNTOLD start_session/connector_id") in await world.hub.found()
+
+    world.version = "2.1.1"
+    path = told["response_url"].removeprefix("https://hub.example/ocpi/2.1.1/")
+    assert (await world.ask(ELS, "POST", path, {"result": "ACCEPTED", "x_result": "r"}, to=RET)).code == 1000
+    (result,) = world.to_party(RET)
+    assert json.loads(result.body) == {"result": "ACCEPTED", "x_result": "r"}
+
+
 @aio
 async def test_r68_a_command_that_a_version_lacks_is_refused():
     world = await HubWorld("2.2.1", {"els": "2.1.1"}).open()

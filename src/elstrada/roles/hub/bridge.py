@@ -21,9 +21,10 @@ from elstrada.ocpi.client import Received, read_response
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Endpoint
 from elstrada.ocpi.envelope import success
-from elstrada.ocpi.findings import Translated
-from elstrada.ocpi.language import Language
+from elstrada.ocpi.findings import Loss, Translated
+from elstrada.ocpi.language import Language, Start
 from elstrada.ocpi.server import Refusal
+from elstrada.ocpi.surplus import carried
 from elstrada.ocpi.versions import TABLES, language
 from elstrada.roles.hub.known import Known
 from elstrada.roles.hub.passing import Passing
@@ -112,10 +113,11 @@ class Bridge:
         if ours.body is theirs.body or theirs.body is None:
             return body
         try:
-            resulted = of.commands.read_result(shape(parse(body), theirs.body))
+            document = parse(body)
+            resulted = of.commands.read_result(shape(document, theirs.body))
         except (BadJson, Mismatch) as problem:
             return Refusal(Why.INVALID, str(problem))
-        return encode(to.commands.write_result(resulted.result, ()))
+        return encode(_whole(document, theirs.body, to.commands.write_result(resulted.result, ())).value)
 
     def query(self, passing: Passing, peer: Peer) -> Mapping[str, str]:
         """A query as the other version has it: only that of tokens differs."""
@@ -146,7 +148,9 @@ class Bridge:
             return encode(turned.value)
         if endpoint.name == "start_session" and endpoint.body is not None:
             start = of.commands.read_start(shape(passing.document, endpoint.body), sender)
-            return encode(to.commands.write_start(start))
+            told = _whole(passing.document, endpoint.body, to.commands.write_start(start))
+            note_losses(self._means.findings, peer, endpoint.name, (*told.losses, *_unsaid(start, to)))
+            return encode(told.value)
         if endpoint.name == "authorize":
             return passing.request.body  # A place, which both write alike.
         return Refusal(Why.HUB, f"this cannot be told in OCPI {to.version}")
@@ -163,27 +167,32 @@ class Bridge:
     ) -> object:
         kind = kind_of(name, module)
         if kind is not None and isinstance(data, list):
-            told: list[object] = []
+            items: list[object] = []
             for number, item in enumerate(data, 1):
-                told.append(await self._item(item, kind, of, to, party, asker))
+                items.append(await self._item(item, kind, of, to, party, asker))
                 if number % _AT_ONCE == 0:
                     await asyncio.sleep(0)
-            return tuple(item for item in told if item is not None)
+            return tuple(item for item in items if item is not None)
         if kind is not None and isinstance(data, dict):
             turned = await self._turning.turned(kind, data, of, to, party, asker.hub)
             if turned.misleads:
                 raise Mismatch(_why(turned))
             note_losses(self._means.findings, asker.peer, kind, turned.losses)
             return turned.value
-        if name == "authorize":
-            return await self._authorization(data, of, to, party, asker)
-        if module == "commands":
+        known = _named(name, of)
+        if known is not None and known.data is not None and name == "authorize":
+            told = await self._authorization(data, of, to, party, asker)
+        elif known is not None and known.data is not None and module == "commands":
             responded = of.commands.read_response(data)
             wait_s = (
                 int(responded.timeout_s) if responded.timeout_s is not None else self._means.waits.command_s
             )
-            return to.commands.write_response(responded.result, wait_s, responded.detail)
-        raise Mismatch("there is no translation")
+            told = to.commands.write_response(responded.result, wait_s, responded.detail)
+        else:
+            raise Mismatch("there is no translation")
+        whole = _whole(data, known.data, told)
+        note_losses(self._means.findings, asker.peer, name, whole.losses)
+        return whole.value
 
     async def _item(
         self, item: Json, kind: str, of: Language, to: Language, party: PartyId, asker: Asker
@@ -216,6 +225,19 @@ class Bridge:
         is_asked = endpoint.body is not None and passing.document
         place = shape(passing.document, endpoint.body) if is_asked and endpoint.body else None
         return to.authorizing.write(allowed, place)
+
+
+def _whole(document: Json, of: type[msgspec.Struct], told: msgspec.Struct) -> Translated[object]:
+    """A command or an answer with what its own version did not know of it (R-21)."""
+    translated = Translated(told, ())
+    return carried(document, of, translated) if isinstance(document, dict) else Translated[object](told, ())
+
+
+def _unsaid(start: Start, to: Language) -> tuple[Loss, ...]:
+    """What of a start a version has no words for."""
+    if start.connector_id is None or to.commands.names_connector:
+        return ()
+    return (Loss("/connector_id", f"OCPI {to.version} starts at an EVSE, whichever its connector"),)
 
 
 def _patch(passing: Passing, to: Language) -> bytes | Refusal:
