@@ -22,17 +22,20 @@ from roaming_world import (
     at_station,
     call,
     furnished,
+    json_text,
     known,
     location,
     started,
+    status,
     token,
 )
 from wire_documents import TOKEN
 
 from elstrada.model import facts as f
+from elstrada.model.answers import CommandDone
 from elstrada.model.asks import Command
-from elstrada.model.device import CommandName, CommandResult
-from elstrada.model.ids import PartyId
+from elstrada.model.device import CommandName, CommandResult, ConnectorStatus, EvsePlace, Station
+from elstrada.model.ids import PartyId, station_address, station_stream
 from elstrada.model.party import Role
 from elstrada.model.reservation import Reservation, ReservationState
 from elstrada.model.waits import Waits
@@ -205,7 +208,52 @@ async def test_any_evse_of_the_locations_one_station_can_be_reserved():
     station = await StationDouble.connected(world)
     assert (await world.as_ret("POST", RESERVE, body(evse_uid=None))).data["result"] == "ACCEPTED"
     await station.heard.wait()
-    assert station.asked[0].evse_id == 0
+    named = await world.as_ret("POST", RESERVE, body(evse_uid="e1", reservation_id="r-2"))
+    assert named.data["result"] == "ACCEPTED", "ids are known in any case"
+    await asyncio.sleep(0.01)
+    assert [command.evse_id for command in station.asked] == [0, 1]
+
+
+@aio
+async def test_where_none_is_named_one_of_a_station_with_a_free_evse_is_reserved():
+    """The second station is free, and stays it when the same reservation is asked for again in use (R-58)."""
+    world = await offering()
+    first = msgspec.structs.replace(location().evses[0], capabilities=("RESERVABLE",))
+    second = msgspec.structs.replace(first, uid="E2", evse_id="SE*ELS*E00002*1")
+    await world.els.put(Put(t.location, location_row(ELS, location(evses=(first, second)), "own")))
+    other = Station(owner=ELS, id="OTHER", places=(EvsePlace(1, "L1", "E2"),))
+    row = {"owner": str(ELS), "station_id": "OTHER", "document": json_text(other), "changed_at": START}
+    await world.els.put(Put(t.station, row))
+    stream = station_stream(ELS, "OTHER")
+    await world.els.happen(
+        stream, f.StationConnected("ocpp1.6", "c1", "n1"), status(ConnectorStatus.OCCUPIED)
+    )
+    await at_station(world, f.StationConnected("ocpp1.6", "c1", "n1"), status(ConnectorStatus.OCCUPIED))
+    asked: list[Command] = []
+
+    async def decide(command: Command) -> CommandDone:
+        asked.append(command)
+        return CommandDone(CommandResult.ACCEPTED)
+
+    world.els.post.serve(station_address("n1", ELS, "OTHER", "c1"), decide)  # type: ignore[arg-type]
+    busy = await world.as_ret("POST", RESERVE, body(evse_uid=None))
+    assert (busy.data["result"], busy.data["message"][0]["text"]) == (
+        "REJECTED",
+        "no EVSE of the location is free",
+    )
+    await world.els.happen(stream, status(ConnectorStatus.AVAILABLE))
+    taken = await world.as_ret("POST", RESERVE, body(evse_uid=None))
+    assert taken.data["result"] == "ACCEPTED", taken.envelope
+    await asyncio.sleep(0.01)
+    one = kept(world, asked[0])
+    assert one.evse_id == 1
+    await world.els.happen(stream, f.ReservationChanged(one, ReservationState.HELD, world.clock.now()))
+    await at_station(world, status(ConnectorStatus.AVAILABLE))
+    await world.els.happen(stream, status(ConnectorStatus.RESERVED))
+    again = await world.as_ret("POST", RESERVE, body(evse_uid=None, expiry_date="2026-02-03T14:00:00Z"))
+    assert again.data["result"] == "ACCEPTED", again.envelope
+    await asyncio.sleep(0.01)
+    assert len(asked) == 2
 
 
 @aio

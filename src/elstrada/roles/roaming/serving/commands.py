@@ -6,15 +6,18 @@ address that the command brought.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from elstrada.charging.reserve import LONGEST
 from elstrada.model.asks import Command, PresentedToken
 from elstrada.model.device import CommandName
 from elstrada.model.ids import PartyId
-from elstrada.model.location import Evse, Location
+from elstrada.model.location import Evse, EvseStatus, Location
 from elstrada.model.party import Role
 from elstrada.model.reservation import ReservationWish
 from elstrada.model.token import Token
 from elstrada.ocpi.codes import Why
+from elstrada.ocpi.scalars import same
 from elstrada.ocpi.server import Done, Found, Refusal, Result, body_of
 from elstrada.ocpi.v221 import commands as wire
 from elstrada.ocpi.v221 import translate
@@ -167,11 +170,12 @@ async def reserve_now(visit: Visit) -> Result:
         return found
     if (bounded := await _bounded(visit, token.party)) is not None:
         return bounded
-    seat = await _seat_to_reserve(visit, found, reserve.evse_uid)
+    partner_ref = reserve.reservation_id.upper()
+    before = await _reservations(visit, partner_ref, frozenset({token.party}))
+    seat = await _seat_to_reserve(visit, found, reserve.evse_uid, {str(row["station_id"]) for row in before})
     if isinstance(seat, Refusal | Found):
         return seat
-    partner_ref = reserve.reservation_id.upper()
-    for row in await _reservations(visit, partner_ref, frozenset({token.party})):
+    for row in before:
         if row["station_id"] != seat.station_id:
             says = "a reservation of this id is at another station; cancel it first"
             return _answer(visit, ResponseType.REJECTED, says)
@@ -206,21 +210,32 @@ def _unreservable(visit: Visit, reserve: wire.ReserveNow, token: Token) -> Refus
     return None
 
 
-async def _seat_to_reserve(visit: Visit, location: Location, uid: str | None) -> Seat | Refusal | Found:
-    """The EVSE named; else any of the location's one station, which chooses. Only where we offer it."""
-    named = [evse for evse in location.evses if uid is None or evse.uid == uid]
+async def _seat_to_reserve(
+    visit: Visit, location: Location, uid: str | None, before: Collection[str]
+) -> Seat | Refusal | Found:
+    """The EVSE named, or one that we choose, as OCPI leaves it to us then. Only where we offer it.
+
+    Args:
+        before: stations where the same reservation is kept already.
+    """
+    named = [evse for evse in location.evses if uid is None or same(evse.uid, uid)]
     if not named:
         return Refusal(Why.INVALID, "evse_uid: the location has no such EVSE")
     offered = [evse for evse in named if RESERVABLE in evse.capabilities]
     if not offered:
         return _answer(visit, ResponseType.NOT_SUPPORTED, f"not {RESERVABLE}")
-    seats = [await visit.stock.seat(visit.own.id, location.id, evse.uid) for evse in offered]
-    stations = {seat.station_id for seat in seats if seat is not None}
-    if len(stations) > 1:
-        return Refusal(Why.INVALID, "evse_uid: name an EVSE, for the location has several stations")
-    if not stations or seats[0] is None:
+    found = [(evse, await visit.stock.seat(visit.own.id, location.id, evse.uid)) for evse in offered]
+    seats = [(evse, seat) for evse, seat in found if seat is not None]
+    if not seats:
         return _answer(visit, ResponseType.REJECTED, _NO_STATION)
-    return seats[0] if uid is not None else Seat(stations.pop(), 0)
+    if uid is not None:
+        return seats[0][1]
+    if len({seat.station_id for _, seat in seats}) == 1:
+        return Seat(seats[0][1].station_id, 0)  # Which of its EVSEs, the station chooses.
+    kept = [seat for _, seat in seats if seat.station_id in before]
+    free = [seat for evse, seat in seats if evse.status is EvseStatus.AVAILABLE]
+    chosen = next(iter((*kept, *free)), None)
+    return chosen or _answer(visit, ResponseType.REJECTED, "no EVSE of the location is free")
 
 
 async def cancel_reservation(visit: Visit) -> Result:
