@@ -77,7 +77,10 @@ def check_money(rows: Rows, stations: Stations) -> None:
     lines = [fact["line"] for kind, fact in facts if kind == "BillLineAdded"]
     assert Counter(cdr["session_id"] for cdr in issued) == sessions
     assert Counter(cdr["session_id"] for cdr in received) == sessions
-    assert [fact["accepted"] for fact in checked] == [True] * len(sessions)
+    assert sum(fact["accepted"] for fact in checked) == len(sessions)
+    # One that overtook its session, told by another shard, waits for it and is accepted then.
+    held = [fact["findings"] for fact in checked if not fact["accepted"]]
+    assert all(any(text.startswith("V37 ") for text in findings) for findings in held), held
     assert Counter(line["cdr_id"] for line in lines) == Counter(cdr["id"] for cdr in issued)
     charged = Decimal(sum(wh for one in stations for wh in one.charged_wh.values())) / 1000
     assert sum(Decimal(cdr["total_energy"]) for cdr in issued) == charged

@@ -12,6 +12,7 @@ import sys
 
 import uvloop
 
+from elstrada import __version__
 from elstrada.config import Config
 from elstrada.model.node import Part
 from elstrada.net.certificates import TlsUnusable
@@ -96,6 +97,7 @@ async def _live(house: House, spine: Engine, config: Config) -> int:
     await house.open()
     settle()
     print(*house.addresses, sep="\n", flush=True)  # noqa: T201  To the person who started it.
+    log.info("Elstrada %s serves %s", __version__, ", ".join(sorted(config.parts)))
     await _until_stopped(stop, house, spine)
     failure = spine.failure or house.failure
     if failure:
