@@ -156,6 +156,44 @@ async def _at(spine: MemorySpine, follower: str, position: int) -> bool:
     return await spine.cursor(follower) == position
 
 
+def test_followers_that_write_to_the_same_stream_take_turns() -> None:
+    """Neither does anything twice; without turns whoever is second does."""
+
+    async def scene() -> int:
+        spine, turn, handled = MemorySpine(_Clock()), asyncio.Lock(), 0
+        bill = "station/SE*ELS/BILL"
+
+        async def add(facts: list[Recorded]) -> Work:
+            nonlocal handled
+            handled += len(facts)
+            if facts[0].stream == bill:
+                return Work()
+            version = await spine.version(bill)
+            await asyncio.sleep(0.001)
+            return Work(appends=(Append(bill, version, (_HELLO,) * len(facts)),))
+
+        async def billed() -> bool:
+            return await spine.version(bill) == 2 * 20
+
+        running = [
+            asyncio.create_task(run_follower(spine, name, add, clock=_Clock(), batch=1, turn=turn))
+            for name in ("left", "right")
+        ]
+        await _say(spine, 20)
+        await _until(billed)
+        await _until(lambda: _is_at_its_end(spine, "left"))
+        await _until(lambda: _is_at_its_end(spine, "right"))
+        for task in running:
+            task.cancel()
+        return handled
+
+    assert asyncio.run(scene()) == 2 * (20 + 40)
+
+
+async def _is_at_its_end(spine: MemorySpine, name: str) -> bool:
+    return await lag(spine, name) == Waiting(0)
+
+
 def test_poison_stops_its_follower_visibly_after_everything_before_it_took_effect() -> None:
     """F18: and a corrected handler carries on as if it had never failed."""
     tries: list[int] = []

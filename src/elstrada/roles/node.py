@@ -43,7 +43,7 @@ from elstrada.roles.vat.checking import VatChecking
 from elstrada.roles.wirelog.tap import WireLog
 from elstrada.spine.ending import ended
 from elstrada.spine.face import Spine
-from elstrada.spine.followers import Handle, Progress, run_follower
+from elstrada.spine.followers import Handle, Progress, Turn, run_follower
 from elstrada.spine.lease import Terms
 from elstrada.spine.post import LocalPost, Post
 
@@ -192,7 +192,7 @@ class Node:
             sweep = MeterSweep(self.hands.spine, self.hands.clock, self.hands.quarters_kept)
             self.leader.lead("meterer:sweep", sweep.run)
         if Part.BILLER in self.parts:
-            self._follow(biller.NAME, self.biller.handle)
+            self._follow(biller.NAME, self.biller.handle, turn=asyncio.Lock())
             self.leader.lead("biller:retry", partial(self.biller.run, self.hands.clock, self.findings))
 
     async def drain(self, per_second: float, within_s: float) -> None:
@@ -224,7 +224,12 @@ class Node:
             reasons.append("the gateway admits nobody: the store was down, or the node is leaving")
         return reasons
 
-    def _follow(self, name: str, handle: Handle) -> None:
+    def _follow(self, name: str, handle: Handle, turn: Turn | None = None) -> None:
+        """Have every shard followed.
+
+        Args:
+            turn: of those whose shards' facts lead to the same streams, as CDRs do to the bill of one contract.
+        """
         spine, clock = self.hands.spine, self.hands.clock
         handle = self.hands.traced(name, handle)
         for shard in range(spine.shards):
@@ -233,7 +238,14 @@ class Node:
             self.leader.lead(
                 following.lease,
                 partial(
-                    run_follower, spine, name, handle, clock=clock, shard=shard, progress=following.progress
+                    run_follower,
+                    spine,
+                    name,
+                    handle,
+                    clock=clock,
+                    shard=shard,
+                    progress=following.progress,
+                    turn=turn,
                 ),
             )
 

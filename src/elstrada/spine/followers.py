@@ -14,12 +14,16 @@ carries on as if it had never failed (F18).
 Where two nodes follow under one name, the cursor says who was first: the other reads on from there.
 
 A store that cannot commit is no fault of the facts: the follower waits for it, however long.
+
+Followers whose effects meet in the same streams, such as those of several shards, would do most of their work again
+and again for whoever was first. On one node they take turns.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import cast
 
 import msgspec
@@ -53,6 +57,9 @@ _DOWN_PAUSE_S = 1.0
 _CONFLICTS_AT_ONCE = 20
 _SAMPLE_LENGTH = 300
 
+Turn = AbstractAsyncContextManager[object]
+"""Is entered anew for each batch; a lock."""
+
 
 class Progress(msgspec.Struct):
     """How a follower is doing; kept up to date while it runs."""
@@ -79,6 +86,7 @@ async def run_follower(
     batch: int = 500,
     pauses_s: Sequence[float] = PAUSES_S,
     progress: Progress | None = None,
+    turn: Turn | None = None,
 ) -> None:
     """Follow the log until cancelled, or until a fact cannot be handled.
 
@@ -87,11 +95,12 @@ async def run_follower(
         clock: for the time of a finding.
         batch: the most facts handled at a time.
         progress: filled in for whoever watches.
+        turn: held from the reading for a batch to its commit; None: nobody else writes where this one does.
     Raises:
         Stopped: a fact could not be handled, however often it was tried.
     """
-    follower = _Follower(spine, Advance(name, 0, shard), handle, clock, pauses_s, progress or Progress())
-    await follower.run(batch)
+    cursor, progress, turn = Advance(name, 0, shard), progress or Progress(), turn or nullcontext()
+    await _Follower(spine, cursor, handle, clock, pauses_s, progress, turn).run(batch)
 
 
 async def lag(spine: Spine, name: str, shard: int = 0) -> Waiting:
@@ -108,10 +117,12 @@ class _Follower:
         clock: Clock,
         pauses_s: Sequence[float],
         progress: Progress,
+        turn: Turn,
     ) -> None:
         self._spine, self._handle, self._clock, self._pauses_s = spine, handle, clock, pauses_s
         self._cursor = cursor
         self._progress = progress
+        self._turn = turn
         self._careful_until = 0
         """Up to here facts are taken one at a time: a batch that ended here failed."""
 
@@ -138,7 +149,8 @@ class _Follower:
 
     async def _take(self, facts: list[Recorded]) -> None:
         try:
-            await self._have_effect(facts)
+            async with self._turn:
+                await self._have_effect(facts)
         except SpineDown:
             raise
         except CursorMoved as moved:
