@@ -242,11 +242,14 @@ def altered(call: tuple[str, dict[str, object]], chance: random.Random) -> bytes
     return json.dumps(document).encode()
 
 
-def test_t9_two_hundred_thousand_mutated_frames_never_raise() -> None:
+@pytest.mark.parametrize(
+    "frames", [40_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)])]
+)
+def test_t9_mutated_frames_never_raise(frames: int) -> None:
     """Takes some seconds, for each frame walks all the way to an answer."""
     chance = random.Random(20261121)
     spent, peers, slowest, answered = 0.0, 0.0, 0.0, 0
-    for number in range(100_000):
+    for number in range(frames // 2):
         version, action, payload = CALLS[number % len(CALLS)]
         for seeded, frame in (
             (version, altered((action, payload), chance)),
@@ -259,7 +262,7 @@ def test_t9_two_hundred_thousand_mutated_frames_never_raise() -> None:
             peers += read_by_the_standard_library(frame)
             answered += bool(said) and isinstance(said[0], bytes) and said[0].startswith(b"[3,")
             assert len(said) <= 1
-    assert answered > 10_000, "the mutations no longer reach the tables"
+    assert answered > frames // 20, "the mutations no longer reach the tables"
     assert slowest < 1, "one frame held everybody up"
     assert spent < PRICE * peers, f"{spent / peers:.0f} times what json.loads takes to read or refuse them"
 

@@ -911,9 +911,9 @@ def test_the_real_register_lands_in_the_store_once_however_often_it_is_imported(
         stored = msgspec.structs.replace(desk, spine=spine)
         await stocked(stored)
         for _ in range(2):
-            started = time.perf_counter()
+            started = time.process_time()  # Not by the wall: other tests have the same cores.
             report: Any = await done(stored, "import irve", file=as_file(IRVE.read_bytes()), party="SE*RET")
-            assert time.perf_counter() - started < 60
+            assert time.process_time() - started < 60
             assert (report.rows, report.points, report.rejected) == (29_109, 28_849, 260)
             explained = {defect.row for defect in report.defects if defect.severity == "REJECTED"}
             assert len(explained) == report.rejected
