@@ -36,7 +36,7 @@ from cdr_scene import (
     spine_with,
 )
 from elstrada.model.cdr import Cdr
-from elstrada.model.cost import Price
+from elstrada.model.cost import Price, TaxAmount
 from elstrada.model.ids import PartyId, contract_stream
 from elstrada.model.invoice import RetailMode
 from elstrada.model.session import ChargingPeriod, PeriodDimension
@@ -221,6 +221,27 @@ def test_the_same_session_id_of_another_party_is_another_session() -> None:
         await receive(spine, CDR, later(2, party=PartyId("SE", "OTH"), cdr_location=place))
         await bill(spine)
         assert len(await lines(spine)) == 2
+
+    run(scene())
+
+
+def test_v22_the_rate_is_that_of_the_sessions_last_local_day() -> None:
+    """Half past midnight in Romania, and 21:30 of the day before in UTC: the rate rose on 1 August 2025."""
+    start = datetime(2025, 7, 31, 20, 30, tzinfo=UTC)
+    cdr = in_country(
+        "ROU",
+        start_date_time=start,
+        end_date_time=start + timedelta(hours=1),
+        charging_periods=(ChargingPeriod(start, CDR.charging_periods[0].dimensions),),
+        total_cost=Price(Decimal(40), (TaxAmount("VAT", amount=Decimal("8.40"), percentage=Decimal(21)),)),
+    )
+
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, cdr)
+        await bill(spine)
+        (check,) = await checks(spine)
+        assert [text for text in check.findings if text.startswith("V22")] == []
 
     run(scene())
 
