@@ -38,7 +38,7 @@ from cdr_scene import (
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Price, TaxAmount
 from elstrada.model.ids import PartyId, contract_stream
-from elstrada.model.invoice import RetailMode
+from elstrada.model.invoice import PlanChange, PlanMove, RetailMode
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.roles.biller import Biller
 from elstrada.spine import tables as t
@@ -221,6 +221,51 @@ def test_the_same_session_id_of_another_party_is_another_session() -> None:
         await receive(spine, CDR, later(2, party=PartyId("SE", "OTH"), cdr_location=place))
         await bill(spine)
         assert len(await lines(spine)) == 2
+
+    run(scene())
+
+
+EVENING = datetime(2026, 3, 2, 22, 50, tzinfo=UTC)
+"""Ten minutes to midnight in Stockholm."""
+OTHER = PlanChange(valid_from=date(2026, 3, 3), mode=PLAN.mode, currency="SEK", price_per_kwh=Decimal("9.79"))
+
+
+@pytest.mark.parametrize(
+    "writes",
+    [
+        (put_contract(), put_plan(msgspec.structs.replace(PLAN, changes=(OTHER,)))),
+        (
+            put_contract(
+                msgspec.structs.replace(
+                    CONTRACT, moves=(PlanMove(valid_from=OTHER.valid_from, plan_id="P2"),)
+                )
+            ),
+            put_plan(),
+            put_plan(msgspec.structs.replace(PLAN, id="P2", price_per_kwh=OTHER.price_per_kwh)),
+        ),
+    ],
+    ids=["another price", "another plan"],
+)
+def test_a_session_is_billed_by_the_prices_of_its_day_however_late_its_cdr_comes(
+    writes: tuple[Put, ...],
+) -> None:
+    """Pricing 3.1: of the local day on which it began; in UTC both begin on the same."""
+
+    async def scene() -> None:
+        spine = await spine_with(TOKEN, *writes)
+        for minutes, cdr_id in ((0, "c1"), (80, "c2")):
+            start = EVENING + timedelta(minutes=minutes)
+            times = {
+                "start_date_time": start,
+                "end_date_time": start + timedelta(minutes=60, seconds=-minutes // 8),
+            }
+            periods = (ChargingPeriod(start, CDR.charging_periods[0].dimensions),)
+            await receive(spine, changed(id=cdr_id, session_id=cdr_id, charging_periods=periods, **times))
+        await bill(spine)
+        assert [(line.cdr_id, line.net) for line in await lines(spine)] == [
+            ("c1", Decimal("47.90")),
+            ("c2", Decimal("97.90")),
+        ]
 
     run(scene())
 

@@ -31,6 +31,7 @@ def bill_line(cdr: Cdr, plan: Plan, contract: Contract, *, zone: ZoneInfo) -> Bi
     (EN 16931 sums nets per rate on the invoice). The rate is that of the session's last local day.
 
     Args:
+        plan: with the prices of the session's day (``Plan.on``).
         zone: of the charge point.
     Returns:
         The line; with ``vat_percent`` None where no rate is known, and then it must be held.

@@ -157,17 +157,22 @@ def _priced(case: Case, known: Known) -> Known:
 
 def _rated(case: Case, contract_id: str) -> BillLine | Finding:
     """The line, or why there is none."""
-    cdr, contract, plan = case.fact.cdr, case.contract, case.plan
+    cdr, contract = case.fact.cdr, case.contract
     if contract is None:
         return _held(f"contract {contract_id} is not in the records: add it")
-    if plan is None:
-        return _held(f"plan {contract.plan_id} of contract {contract_id} is not in the records: add it")
     try:
         zone = _zone(case)
-        line = bill_line(cdr, plan, contract, zone=zone)
-    except (NotRated, UnknownZone) as refusal:
+    except UnknownZone as refusal:
         return _held(str(refusal))
     day = cdr.start_date_time.astimezone(zone).date()
+    plan_id = contract.plan_on(day)
+    plan = case.plans.get(plan_id)
+    if plan is None:
+        return _held(f"plan {plan_id} of contract {contract_id} is not in the records: add it")
+    try:
+        line = bill_line(cdr, plan.on(day), contract, zone=zone)
+    except NotRated as refusal:
+        return _held(str(refusal))
     if day < contract.valid_from or (contract.valid_to is not None and day > contract.valid_to):
         return Finding("V30", Severity.HOLD, f"contract {contract_id} does not cover {day}")
     return line if line.vat_percent is not None else _held("; ".join(line.notes))
