@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from desk_book import contracts, done
+from desk_book import StepClock, contracts, done
 
 from elstrada.model.ids import PartyId
 from elstrada.roles.desk.face import Desk, Kind, Refusal
@@ -90,11 +90,30 @@ def test_a_contract_gets_another_plan_from_today_or_from_the_day_that_is_named(d
     run(desk, steps)
 
 
+def test_a_token_that_is_put_again_keeps_what_is_not_named_and_stays_blocked(
+    desk: Desk, clock: StepClock
+) -> None:
+    async def steps() -> None:
+        card = {"uid": "04A2B3C4D5E6", "contract": "C1"}
+        lost = await had(desk, "token add", **card, blocked=True, whitelist="NEVER", language="it")
+        clock.step(days=1)
+        assert await had(desk, "token add", **card) == lost, "nothing changed, so it was not updated"
+        named = await had(desk, "token add", **card, visual_number="0001")
+        assert (named.valid, named.whitelist, named.last_updated) == (False, "NEVER", clock.now())
+        found = await had(desk, "token add", **card, unblock=True)
+        assert (found.valid, found.whitelist) == (True, "NEVER")
+        assert not (await had(desk, "token add", **card, blocked=True)).valid
+        assert (await had(desk, "token add", **card, blocked=False)).valid
+
+    run(desk, steps)
+
+
 @pytest.mark.parametrize(
     ("name", "values", "pointer"),
     [
         ("plan put", {**FIXED, "id": "P9", "price_per_kwh": "1", "valid_from": "2026-05-01"}, "/valid_from"),
         ("contract put", {**HELD, "id": "C9", "plan_from": "2026-05-01"}, "/plan_from"),
+        ("token add", {"uid": "04A2", "contract": "C1", "blocked": True, "unblock": True}, "/unblock"),
         ("contract put", {**HELD, "no_end": True, "valid_to": "2026-12-31"}, "/no_end"),
         ("contract put", {**HELD, "everywhere": True, "country": ["SWE"]}, "/everywhere"),
     ],
