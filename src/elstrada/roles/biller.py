@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from elstrada.billing.checks.sessions import NOT_COME
@@ -43,6 +43,8 @@ RETRY_S = 86_400.0
 _SESSION_UNKNOWN = "V37"
 _LATE = frozenset({"V33", _SESSION_UNKNOWN})
 """Findings of what may have come after the CDR: its place, its session."""
+_Told = dict[tuple[PartyId, PartyId], dict[str, datetime]]
+"""By owner and party: ids of what came, and when."""
 log = logging.getLogger(__name__)
 
 
@@ -57,31 +59,48 @@ class Biller:
         self._spine = spine
 
     async def handle(self, batch: list[Recorded]) -> Work:
-        """Examine the CDRs that these facts bring, and before them those that waited for a session they tell of."""
+        """Examine the CDRs that these facts bring, and before them those that waited for what they bring."""
         records = Records(self._spine)
-        waited = await self._waited(batch)
+        waited = [*await self._without_session(batch), *await self._before_their_cdr(batch)]
         received = [one for one in batch if isinstance(one.fact, CdrReceived)]
         cases = await side_by_side(records.received, received)
         brought = [case for case in cases if case is not None]
         return await self._judged([*waited, *brought], unless_same=frozenset(map(of_case, waited)))
 
-    async def _waited(self, batch: Iterable[Recorded]) -> list[Case]:
+    async def _without_session(self, batch: Iterable[Recorded]) -> list[Case]:
         """The CDRs that are held for want of sessions that these facts tell of (V37); the earliest first."""
-        told: dict[tuple[PartyId, PartyId], dict[str, datetime]] = {}
+        told: _Told = {}
         for one in batch:
             if isinstance(one.fact, RoamedSessionChanged):
                 session = one.fact.session
                 told.setdefault((owner_of(one.stream), session.party), {})[session.id] = one.at
+        return await self._held_for(told, "session_id", lambda said: _SESSION_UNKNOWN in kinds_of(said))
+
+    async def _before_their_cdr(self, batch: Iterable[Recorded]) -> list[Case]:
+        """The credits that are held for want of CDRs that these facts bring (V41), in the same way."""
+        came: _Told = {}
+        for one in batch:
+            if isinstance(one.fact, CdrReceived) and not one.fact.cdr.credit:
+                cdr = one.fact.cdr
+                came.setdefault((owner_of(one.stream), cdr.party), {})[cdr.id] = one.at
+        return await self._held_for(came, "credits", _is_before_its_cdr)
+
+    async def _held_for(
+        self, told: _Told, column: str, lacked: Callable[[Sequence[str]], bool]
+    ) -> list[Case]:
+        """Held CDRs that name, in this column of their rows, something that has come; the earliest first.
+
+        Args:
+            lacked: by their findings, that was what they lacked.
+        """
         found: list[tuple[datetime, Case]] = []
-        for (owner, party), sessions in told.items():
-            of = {"owner": str(owner), "party": str(party), "session_id": AnyOf(tuple(sessions))}
-            async for rows in pages(
-                self._spine, t.cdr, {**of, "state": CdrState.HELD.value}, ("session_id",)
-            ):
+        for (owner, party), named in told.items():
+            of = {"owner": str(owner), "party": str(party), column: AnyOf(tuple(named))}
+            async for rows in pages(self._spine, t.cdr, {**of, "state": CdrState.HELD.value}, (column,)):
                 for row in rows:
-                    if _SESSION_UNKNOWN not in kinds_of(str(row["findings"] or "").split("\n")):
+                    if not lacked(str(row["findings"] or "").split("\n")):
                         continue
-                    now = sessions[str(row["session_id"])]
+                    now = named[str(row[column])]
                     case = await self.case(owner, party, str(row["cdr_id"]), now=now)
                     if case is not None and not _was_accepted(case):
                         found.append((case.received_at, case))
@@ -259,7 +278,12 @@ def _was_accepted(case: Case) -> bool:
 def _may_be_mended(findings: str) -> bool:
     """Was something missing, of ours or of what its party tells us, that may be there by now?"""
     told = findings.split("\n")
-    return any(one.endswith(NOT_COME) for one in told) or not {NO_LINE, *_LATE}.isdisjoint(kinds_of(told))
+    return _is_before_its_cdr(told) or not {NO_LINE, *_LATE}.isdisjoint(kinds_of(told))
+
+
+def _is_before_its_cdr(findings: Iterable[str]) -> bool:
+    """Is it a credit that overtook what it gives back?"""
+    return any(one.endswith(NOT_COME) for one in findings)
 
 
 def _effects(case: Case, line: BillLine | None, pen: _Pen) -> None:
