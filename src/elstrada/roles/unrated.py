@@ -1,7 +1,10 @@
-"""Sessions that have no CDR for want of a place or a tariff get it when that is there, without anybody's doing.
+"""Sessions that have no CDR for want of a tariff get it when that is there, without anybody's doing.
 
 They stand in the findings of the rater. They are tried again when records that a price depends on may have
 changed, and after a start. A try that comes to nothing writes nothing, unless the reason is another now.
+
+Where a station stood, records tell of today alone. A session of a station whose record was changed since waits
+for somebody who knows: it may have been moved meanwhile, and by another place's prices nobody charged.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import cast
 
 from elstrada.model.ids import PartyId
@@ -72,10 +76,22 @@ class UnratedWatch:
                     yield owner, str(row["source"])[len(begin) :], row
 
     async def _tried(self, owner: PartyId, session_id: str, known: Row) -> bool:
+        if not await self._stands_where_it_was(owner, session_id):
+            return False
         work = await self._rater.again(owner, session_id)
         if work.appends or _says(work) not in (None, known["sample"]):
             await self._spine.commit(work)
         return bool(work.appends)
+
+    async def _stands_where_it_was(self, owner: PartyId, session_id: str) -> bool:
+        """Is the record of the session's station as it was when the session was complete?"""
+        session = await self._spine.get(t.session, owner=str(owner), session_id=session_id)
+        if session is None or session["completed_at"] is None:
+            return False
+        station = await self._spine.get(t.station, owner=str(owner), station_id=session["station_id"])
+        if station is None:
+            return False
+        return cast(datetime, station["changed_at"]) <= cast(datetime, session["completed_at"])
 
 
 def _says(work: Work) -> str | None:
