@@ -73,7 +73,7 @@ def test_a_contract_that_is_put_again_keeps_what_is_not_named(desk: Desk) -> Non
         narrower = await had(desk, "contract put", **HELD, country=["NOR"])
         assert (narrower.countries, narrower.locations) == (("NOR",), ("DK*ABC/L1",))
         open_ = await had(desk, "contract put", **HELD, no_end=True, everywhere=True)
-        assert (open_.valid_to, open_.is_restricted) == (None, False)
+        assert (open_.valid_to, open_.countries, open_.locations) == (None, (), ())
 
     run(desk, steps)
 
@@ -84,8 +84,11 @@ def test_a_contract_gets_another_plan_from_today_or_from_the_day_that_is_named(d
             await had(desk, "plan put", **{**FIXED, "id": plan}, price_per_kwh="1")
         await had(desk, "contract put", **{**HELD, "plan": "P3"}, plan_from="2026-05-01")
         moved = await had(desk, "contract put", **{**HELD, "plan": "P2"})
-        days = (date(2026, 2, 28), date(2026, 3, 1), date(2026, 4, 30), date(2026, 5, 1))
-        assert [moved.plan_on(day) for day in days] == ["P1", "P2", "P2", "P3"]
+        assert moved.plan_id == "P2"
+        assert [(move.valid_from, move.plan_id) for move in moved.moves] == [
+            (date(2026, 3, 1), "P2"),
+            (date(2026, 5, 1), "P3"),
+        ]
 
     run(desk, steps)
 
@@ -104,6 +107,35 @@ def test_a_token_that_is_put_again_keeps_what_is_not_named_and_stays_blocked(
         assert (found.valid, found.whitelist) == (True, "NEVER")
         assert not (await had(desk, "token add", **card, blocked=True)).valid
         assert (await had(desk, "token add", **card, blocked=False)).valid
+
+    run(desk, steps)
+
+
+def test_customers_contracts_and_plans_are_listed_as_they_are_today(desk: Desk) -> None:
+    async def steps() -> None:
+        await had(desk, "customer put", id="K2", name="Åsa", language="it")
+        await had(desk, "plan put", **{**FIXED, "id": "P2"}, price_per_kwh="1")
+        await had(desk, "contract put", **{**HELD, "plan": "P2"}, valid_to="2026-12-31", country=["SWE"])
+        await had(desk, "contract put", **HELD, plan_from="2026-03-02")
+        await had(desk, "contract put", **{**HELD, "id": "C2", "customer": "K2"})
+        customers = await had(desk, "customer list")
+        assert [(one.id, one.name, one.language) for one in customers] == [
+            ("K1", "Customer 1", "sv"),
+            ("K2", "Åsa", "it"),
+        ]
+        first, second = await had(desk, "contract list")
+        assert (first.id, first.plan_id, first.valid_to, first.countries) == (
+            "C1",
+            "P2",
+            date(2026, 12, 31),
+            ("SWE",),
+        )
+        assert [move.plan_id for move in first.moves] == ["P2", "P1"]
+        assert list(await had(desk, "contract list", customer="K2")) == [second]
+        assert [(one.id, one.price_per_kwh) for one in await had(desk, "plan list")] == [
+            ("P1", Decimal("3.20")),
+            ("P2", Decimal(1)),
+        ]
 
     run(desk, steps)
 

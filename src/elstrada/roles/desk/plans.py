@@ -15,8 +15,9 @@ from elstrada.model.invoice import Plan, PlanChange, Prices, RetailMode, prices_
 from elstrada.model.party import Role
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import document, own_party, plain_id
+from elstrada.roles.desk.paging import After, Page, owners, page_of
 from elstrada.roles.desk.retail_days import today
-from elstrada.roles.desk.shapes import Currency, Name
+from elstrada.roles.desk.shapes import Count, Currency, Name
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
 
@@ -58,6 +59,12 @@ class PlanLine(msgspec.Struct, frozen=True, kw_only=True):
     """All that it asked, asks and will ask, in order of time."""
 
 
+class ListPlans(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    party: Annotated[str | None, Meta(description="Of one of our retailers; of all by default.")] = None
+    limit: Annotated[Count, Meta(description="Most lines.")] = 1000
+    after: After = None
+
+
 async def put_plan(desk: Desk, params: PutPlan) -> PlanLine:
     """Add a plan, or change what it asks: sessions of earlier days cost what they did, whenever their CDRs come."""
     party = await own_party(desk, params.party, Role.EMSP)
@@ -83,6 +90,14 @@ async def put_plan(desk: Desk, params: PutPlan) -> PlanLine:
         plan = _changed(msgspec.json.decode(str(known["document"]), type=Plan), params, asked, now)
     await desk.spine.commit(Work(writes=(Put(t.plan, {**key, "document": document(plan)}, expected),)))
     return plan_line(plan, now)
+
+
+async def list_plans(desk: Desk, params: ListPlans) -> Page[PlanLine]:
+    wheres = [{"owner": owner} for owner in await owners(desk, params.party)]
+    order, now = ("owner", "plan_id"), desk.clock.now()
+    rows = await page_of(desk, t.plan, wheres, order, limit=params.limit, after=params.after)
+    plans = rows.lines(lambda row: msgspec.json.decode(str(row["document"]), type=Plan))
+    return plans.lines(lambda plan: plan_line(plan, today(plan.owner, now)))
 
 
 def _changed(known: Plan, params: PutPlan, asked: Prices, now: date) -> Plan:
@@ -126,4 +141,14 @@ def _check_amount(name: str, amount: Decimal) -> None:
         raise Refused(Kind.USAGE, says, pointer=f"/{name}")
 
 
-VERBS = (Verb("plan put", "Add a product, or change its prices from a day on.", PutPlan, PlanLine, put_plan),)
+VERBS = (
+    Verb("plan put", "Add a product, or change its prices from a day on.", PutPlan, PlanLine, put_plan),
+    Verb(
+        "plan list",
+        "List products with their prices of today.",
+        ListPlans,
+        tuple[PlanLine, ...],
+        list_plans,
+        reads=True,
+    ),
+)

@@ -13,9 +13,11 @@ from elstrada.billing.plan_history import TooManyDays, with_move
 from elstrada.model.ids import PartyId
 from elstrada.model.invoice import Contract, Customer, PlanMove
 from elstrada.model.party import Role
+from elstrada.roles.desk import retail_lists
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import document, needed, own_party, plain_id
 from elstrada.roles.desk.retail_days import today
+from elstrada.roles.desk.retail_lists import ContractLine, contract_line
 from elstrada.roles.desk.shapes import Language, Name
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
@@ -69,7 +71,7 @@ async def put_customer(desk: Desk, params: PutCustomer) -> Customer:
     return customer
 
 
-async def put_contract(desk: Desk, params: PutContract) -> Contract:
+async def put_contract(desk: Desk, params: PutContract) -> ContractLine:
     """Add a contract, or change it: what is not named stays as it was."""
     owner = (await own_party(desk, params.party, Role.EMSP)).id
     _check(params)
@@ -91,7 +93,7 @@ async def put_contract(desk: Desk, params: PutContract) -> Contract:
         raise Refused(Kind.USAGE, says, pointer="/valid_to")
     row = {"contract_id": contract.id, "customer_id": contract.customer_id, "document": document(contract)}
     await desk.spine.commit(Work(writes=(Put(t.contract, key | row, expected),)))
-    return contract
+    return contract_line(contract, now)
 
 
 def _check(params: PutContract) -> None:
@@ -154,5 +156,6 @@ def _supply_point(text: str) -> str:
 
 VERBS = (
     Verb("customer put", "Add or change a customer.", PutCustomer, Customer, put_customer),
-    Verb("contract put", "Add or change a customer's contract.", PutContract, Contract, put_contract),
+    Verb("contract put", "Add or change a customer's contract.", PutContract, ContractLine, put_contract),
+    *retail_lists.VERBS,
 )
