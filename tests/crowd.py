@@ -14,6 +14,7 @@ from elstrada.model.booking import BookingLocation, BookingPlan, BookingState, C
 from elstrada.model.device import Station
 from elstrada.model.facts import StrayReported
 from elstrada.model.ids import PartyId
+from elstrada.model.invoice import Contract, Customer, Plan, RetailMode
 from elstrada.model.location import GeoLocation, Location
 from elstrada.model.mirror import ItemKind, Variable
 from elstrada.model.notices import Notice, NoticeKind
@@ -95,6 +96,9 @@ _CROWDED = (
     t.terminal,
     t.terminal_session,
     t.terminal_payment,
+    t.customer,
+    t.contract,
+    t.plan,
 )
 
 
@@ -206,6 +210,8 @@ def _own(table: Table, number: int, *, few: bool) -> dict[str, Cell]:
             return {"terminal_id": "TERM-1" if few else "TERM-2", "state": "DUE" if few else "SETTLED"}
         case "station_report":
             return {"kind": (ItemKind.VARIABLE if few else ItemKind.MONITOR).value, "parts": "[0]"}
+        case "contract":
+            return {"contract_id": f"{number:08d}", "customer_id": "K1" if few else "K2"}
         case "firmware_image":
             return {"firmware_id": f"F{number + 1}"}
         case "transfer":
@@ -295,6 +301,18 @@ def _document(table: Table, row: Row) -> str:
             state=PeerState.ACTIVE,
             changed_at=NOON,
             hub=PartyId("SE", "HUB") if row["peer_id"] == "00000000" else None,
+        ),
+        "customer": lambda: Customer(owner=OWNER, id=str(row["customer_id"]), name="Anna"),
+        "contract": lambda: Contract(
+            owner=OWNER,
+            id=str(row["contract_id"]),
+            customer_id=str(row["customer_id"]),
+            plan_id="P",
+            supply_point_id="1",
+            valid_from=NOON.date(),
+        ),
+        "plan": lambda: Plan(
+            owner=OWNER, id=str(row["plan_id"]), name="El", mode=RetailMode.FIXED_PER_KWH, currency="SEK"
         ),
         "terminal": lambda: Terminal(terminal_id=str(row["terminal_id"]), last_updated=NOON),
         "terminal_session": lambda: TerminalSession(

@@ -75,6 +75,21 @@ def test_cost_plus_in_another_currency_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("currency", "net", "vat", "gross"),
+    [
+        ("JPY", "56", "14", "70"),
+        ("HUF", "56", "14", "70"),
+        ("SEK", "55.76", "13.94", "69.70"),
+        ("KWD", "55.756", "13.939", "69.695"),
+    ],
+)
+def test_a_line_is_in_the_smallest_unit_of_its_money(currency: str, net: str, vat: str, gross: str) -> None:
+    """Rule 12: decimals by currency. Nobody can pay half a yen."""
+    line = rated(msgspec.structs.replace(FIXED, currency=currency))
+    assert (str(line.net), str(line.vat), str(line.gross)) == (net, vat, gross)
+
+
+@pytest.mark.parametrize(
     ("country", "percent"), [("SWE", 25), ("ITA", 22), ("FRA", 20), ("NLD", 21), ("DEU", 19)]
 )
 def test_vat_follows_the_country_of_the_charge_point(country: str, percent: int) -> None:

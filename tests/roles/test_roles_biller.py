@@ -36,9 +36,9 @@ from cdr_scene import (
     spine_with,
 )
 from elstrada.model.cdr import Cdr
-from elstrada.model.cost import Price
+from elstrada.model.cost import Price, TaxAmount
 from elstrada.model.ids import PartyId, contract_stream
-from elstrada.model.invoice import RetailMode
+from elstrada.model.invoice import PlanChange, PlanMove, RetailMode
 from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.roles.biller import Biller
 from elstrada.spine import tables as t
@@ -221,6 +221,72 @@ def test_the_same_session_id_of_another_party_is_another_session() -> None:
         await receive(spine, CDR, later(2, party=PartyId("SE", "OTH"), cdr_location=place))
         await bill(spine)
         assert len(await lines(spine)) == 2
+
+    run(scene())
+
+
+EVENING = datetime(2026, 3, 2, 22, 50, tzinfo=UTC)
+"""Ten minutes to midnight in Stockholm."""
+OTHER = PlanChange(valid_from=date(2026, 3, 3), mode=PLAN.mode, currency="SEK", price_per_kwh=Decimal("9.79"))
+
+
+@pytest.mark.parametrize(
+    "writes",
+    [
+        (put_contract(), put_plan(msgspec.structs.replace(PLAN, changes=(OTHER,)))),
+        (
+            put_contract(
+                msgspec.structs.replace(
+                    CONTRACT, moves=(PlanMove(valid_from=OTHER.valid_from, plan_id="P2"),)
+                )
+            ),
+            put_plan(),
+            put_plan(msgspec.structs.replace(PLAN, id="P2", price_per_kwh=OTHER.price_per_kwh)),
+        ),
+    ],
+    ids=["another price", "another plan"],
+)
+def test_a_session_is_billed_by_the_prices_of_its_day_however_late_its_cdr_comes(
+    writes: tuple[Put, ...],
+) -> None:
+    """Pricing 3.1: of the local day on which it began; in UTC both begin on the same."""
+
+    async def scene() -> None:
+        spine = await spine_with(TOKEN, *writes)
+        for minutes, cdr_id in ((0, "c1"), (80, "c2")):
+            start = EVENING + timedelta(minutes=minutes)
+            times = {
+                "start_date_time": start,
+                "end_date_time": start + timedelta(minutes=60, seconds=-minutes // 8),
+            }
+            periods = (ChargingPeriod(start, CDR.charging_periods[0].dimensions),)
+            await receive(spine, changed(id=cdr_id, session_id=cdr_id, charging_periods=periods, **times))
+        await bill(spine)
+        assert [(line.cdr_id, line.net) for line in await lines(spine)] == [
+            ("c1", Decimal("47.90")),
+            ("c2", Decimal("97.90")),
+        ]
+
+    run(scene())
+
+
+def test_v22_the_rate_is_that_of_the_sessions_last_local_day() -> None:
+    """Half past midnight in Romania, and 21:30 of the day before in UTC: the rate rose on 1 August 2025."""
+    start = datetime(2025, 7, 31, 20, 30, tzinfo=UTC)
+    cdr = in_country(
+        "ROU",
+        start_date_time=start,
+        end_date_time=start + timedelta(hours=1),
+        charging_periods=(ChargingPeriod(start, CDR.charging_periods[0].dimensions),),
+        total_cost=Price(Decimal(40), (TaxAmount("VAT", amount=Decimal("8.40"), percentage=Decimal(21)),)),
+    )
+
+    async def scene() -> None:
+        spine = await spine_with(*ALL)
+        await receive(spine, cdr)
+        await bill(spine)
+        (check,) = await checks(spine)
+        assert [text for text in check.findings if text.startswith("V22")] == []
 
     run(scene())
 

@@ -133,7 +133,7 @@ def test_v41_a_credit_before_its_cdr_in_one_batch_leaves_nothing_to_pay() -> Non
 
 
 def test_v41_a_credit_that_overtook_its_cdr_waits_for_it() -> None:
-    """Nobody can accept it before, and once it is here the line is taken back."""
+    """Nobody can accept it before, and once that is here it gives it back: nothing is to pay, on no day."""
 
     async def scene() -> None:
         spine = await spine_with(US, *ALL)
@@ -145,10 +145,12 @@ def test_v41_a_credit_that_overtook_its_cdr_waits_for_it() -> None:
         with pytest.raises(NotDecided, match="is not here"):
             await biller.decided(case, CdrDecided(CdrState.ACCEPTED, "because", "Anna"))
         assert await biller.retry(NOW) == 0
+        await arrive(spine, later(5, id="c2", session_id="s2"))
+        assert await state(spine, "k1") == CdrState.HELD
         await arrive(spine, CDR)
-        assert await biller.retry(NOW) == 1
-        assert await billed(spine) == ["c1", "k1"]
+        assert await billed(spine) == ["c2"]
         assert (await state(spine, "c1"), await state(spine, "k1")) == (CdrState.CREDITED, CdrState.ACCEPTED)
+        assert await biller.retry(NOW) == 0
 
     run(scene())
 

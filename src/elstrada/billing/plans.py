@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from elstrada.billing.vat import vat_percent
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import CostLine
+from elstrada.model.currencies import payable
 from elstrada.model.invoice import BillLine, Contract, Plan, RetailMode
 
 _ONE = Decimal(1)
 _HUNDRED = Decimal(100)
-_CENT = Decimal("0.01")
-
 
 MOST_KWH = Decimal(100_000)
 MOST_COST = Decimal(10**9)
@@ -28,10 +27,11 @@ class NotRated(Exception):
 def bill_line(cdr: Cdr, plan: Plan, contract: Contract, *, zone: ZoneInfo) -> BillLine:
     """Rate a CDR by a plan.
 
-    Money is rounded to cents half away from zero: net once, VAT on the net (EN 16931 sums nets per
-    rate on the invoice). The rate is that of the session's last local day.
+    Money is rounded to the smallest unit of its currency, half away from zero: net once, VAT on the net
+    (EN 16931 sums nets per rate on the invoice). The rate is that of the session's last local day.
 
     Args:
+        plan: with the prices of the session's day (``Plan.on``).
         zone: of the charge point.
     Returns:
         The line; with ``vat_percent`` None where no rate is known, and then it must be held.
@@ -41,10 +41,10 @@ def bill_line(cdr: Cdr, plan: Plan, contract: Contract, *, zone: ZoneInfo) -> Bi
     if abs(cdr.total_energy) > MOST_KWH or abs(cdr.total_cost.before_taxes) > MOST_COST:
         raise NotRated(f"more than {MOST_KWH} kWh or {MOST_COST} {plan.currency} in one session")
     lines = tuple(_MODES[plan.mode](cdr, plan))
-    net = _cents(sum((line.amount for line in lines), Decimal(0)))
+    net = payable(sum((line.amount for line in lines), Decimal(0)), plan.currency)
     country = cdr.cdr_location.country
     percent = vat_percent(country, cdr.end_date_time.astimezone(zone).date())
-    vat = None if percent is None else _cents(net * percent / _HUNDRED)
+    vat = None if percent is None else payable(net * percent / _HUNDRED, plan.currency)
     notes = () if percent is not None else (f"no VAT rate is known for {country}: hold this line",)
     return BillLine(
         id=bill_line_id(cdr),
@@ -126,7 +126,3 @@ def _line(
         amount=quantity * unit_price,
         reason=reason,
     )
-
-
-def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(_CENT, ROUND_HALF_UP)

@@ -8,6 +8,7 @@ pseudonyms (``token_ref``), customers are numbers.
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -516,6 +517,9 @@ class CdrIssued(msgspec.Struct, frozen=True, omit_defaults=True, tag=True):
     """What our own examination refuses in it (V01 to V52): until somebody has decided it goes to nobody."""
     signed: SignedCheck | None = None
     """What its signed meter values are worth; None: it has none."""
+    prepaid: Decimal | None = None
+    """What it took from its token's prepaid credit, in the money of its cost; below zero: gave back to it. None: of
+    facts from before this was kept."""
 
 
 class CdrTakenBack(msgspec.Struct, frozen=True, tag=True):

@@ -19,12 +19,9 @@ class RetailMode(StrEnum):
     COST_PLUS = "COST_PLUS"
 
 
-class Plan(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A product the retailer sells. Money is before tax."""
+class Prices(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a plan asks of a session. Money is before tax."""
 
-    owner: PartyId
-    id: str
-    name: str
     mode: RetailMode
     currency: str
     price_per_kwh: Decimal = Decimal(0)
@@ -32,6 +29,40 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     price_per_session: Decimal = Decimal(0)
     markup_percent: Decimal = Decimal(0)
     """COST_PLUS: on the CDR's cost before taxes."""
+
+
+class PlanChange(Prices, frozen=True, omit_defaults=True, kw_only=True):
+    """What a plan asks from a day on."""
+
+    valid_from: date
+    """Of sessions that begin on this local day or later."""
+
+
+class Plan(Prices, frozen=True, omit_defaults=True, kw_only=True):
+    """A product the retailer sells. Its own prices hold until the first change."""
+
+    owner: PartyId
+    id: str
+    name: str
+    changes: tuple[PlanChange, ...] = ()
+    """In order of their days, no two of one day. They stay: a CDR may come long after its session."""
+
+    def on(self, day: date) -> Plan:
+        """The plan with the prices of sessions that begin on this local day, and no history."""
+        held = [change for change in self.changes if change.valid_from <= day]
+        asked = prices_of(held[-1] if held else self)
+        return msgspec.structs.replace(self, **msgspec.structs.asdict(asked), changes=())
+
+
+def prices_of(told: Prices) -> Prices:
+    """What a plan, or a change of it, asks, and nothing else."""
+    return Prices(
+        mode=told.mode,
+        currency=told.currency,
+        price_per_kwh=told.price_per_kwh,
+        price_per_session=told.price_per_session,
+        markup_percent=told.markup_percent,
+    )
 
 
 class Customer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -44,6 +75,14 @@ class Customer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     language: str = "sv"
 
 
+class PlanMove(msgspec.Struct, frozen=True, kw_only=True):
+    """A contract gets another plan."""
+
+    valid_from: date
+    """For sessions that begin on this local day or later."""
+    plan_id: str
+
+
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A customer's agreement, tied to the electricity supply it is billed with."""
 
@@ -52,6 +91,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Contract id as tokens carry it (eMAID), such as SERETC00000017."""
     customer_id: str
     plan_id: str
+    """Until the first move."""
     supply_point_id: str
     """Anläggnings-id: GSRN of 18 digits in Sweden."""
     valid_from: date
@@ -60,6 +100,18 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Where it may be used, ISO 3166-1 alpha-3; empty, as ``locations``: everywhere."""
     locations: tuple[str, ...] = ()
     """At which of partners' locations it may be used as well, such as SE*ELS/L1."""
+    moves: tuple[PlanMove, ...] = ()
+    """To other plans, in order of their days, no two of one day."""
+
+    def plan_on(self, day: date) -> str:
+        """Id of the plan of sessions that begin on this local day."""
+        held = [move.plan_id for move in self.moves if move.valid_from <= day]
+        return held[-1] if held else self.plan_id
+
+    @property
+    def plan_ids(self) -> tuple[str, ...]:
+        """Of all plans that it has, had or will have."""
+        return tuple(dict.fromkeys((self.plan_id, *(move.plan_id for move in self.moves))))
 
     @property
     def is_restricted(self) -> bool:

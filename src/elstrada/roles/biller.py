@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from elstrada.billing.checks.sessions import NOT_COME
@@ -43,6 +43,8 @@ RETRY_S = 86_400.0
 _SESSION_UNKNOWN = "V37"
 _LATE = frozenset({"V33", _SESSION_UNKNOWN})
 """Findings of what may have come after the CDR: its place, its session."""
+_Told = dict[tuple[PartyId, PartyId], dict[str, datetime]]
+"""By owner and party: ids of what came, and when."""
 log = logging.getLogger(__name__)
 
 
@@ -57,7 +59,7 @@ class Biller:
         self._spine = spine
 
     async def handle(self, batch: list[Recorded]) -> Work:
-        """Examine the CDRs that these facts bring, and before them those that waited for a session they tell of."""
+        """Examine the CDRs that these facts bring, and before them those that waited for what they bring."""
         records = Records(self._spine)
         waited = await self._waited(batch)
         received = [one for one in batch if isinstance(one.fact, CdrReceived)]
@@ -66,29 +68,45 @@ class Biller:
         return await self._judged([*waited, *brought], unless_same=frozenset(map(of_case, waited)))
 
     async def _waited(self, batch: Iterable[Recorded]) -> list[Case]:
-        """The CDRs that are held for want of sessions that these facts tell of (V37); the earliest first.
+        """The held CDRs of which these facts bring what they lack, the earliest first.
 
-        Sessions and CDRs are in different shards, whose billers may look past each other: one sees no session
-        yet, the other no CDR that is held. So what was held is looked at once more after that is recorded.
+        That is the session of one (V37), or the CDR that a credit gives back (V41). Both may be in other shards
+        than what waits for them, whose billers may look past each other: one finds nothing there yet, the other
+        nothing that is held. So what was held is looked at once more after that is recorded.
         """
-        streams = {one.stream: one.at for one in batch if _waits_for_its_session(one.fact)}
-        told: dict[tuple[PartyId, PartyId], dict[str, datetime]] = {}
+        streams = {one.stream: one.at for one in batch if _waits_for_another(one.fact)}
+        sessions: _Told = {}
+        cdrs: _Told = {}
         for one in batch:
-            if isinstance(one.fact, RoamedSessionChanged):
-                session = one.fact.session
-                told.setdefault((owner_of(one.stream), session.party), {})[session.id] = one.at
-        for (owner, party), sessions in told.items():
-            of = {"owner": str(owner), "party": str(party), "session_id": AnyOf(tuple(sessions))}
-            async for rows in pages(
-                self._spine, t.cdr, {**of, "state": CdrState.HELD.value}, ("session_id",)
-            ):
-                for row in rows:
-                    if _SESSION_UNKNOWN in kinds_of(str(row["findings"] or "").split("\n")):
-                        now = sessions[str(row["session_id"])]
-                        streams[cdr_stream(owner, party, str(row["cdr_id"]))] = now
+            match one.fact:
+                case RoamedSessionChanged(session=told):
+                    sessions.setdefault((owner_of(one.stream), told.party), {})[told.id] = one.at
+                case CdrReceived(cdr=told) if not told.credit:
+                    cdrs.setdefault((owner_of(one.stream), told.party), {})[told.id] = one.at
+                case _:
+                    pass
+        streams |= await self._held_for(sessions, "session_id", _lacks_session)
+        streams |= await self._held_for(cdrs, "credits", _lacks_original)
         cases = [await self._case(stream, now) for stream, now in streams.items()]
         waiting = [one for one in cases if one is not None and _waits(one)]
         return sorted(waiting, key=lambda one: one.received_at)
+
+    async def _held_for(
+        self, told: _Told, column: str, lacks: Callable[[Iterable[str]], bool]
+    ) -> dict[str, datetime]:
+        """The streams of held CDRs that name, in this column of their rows, something that has come, and when.
+
+        Args:
+            lacks: by their findings, that is what they lack.
+        """
+        found: dict[str, datetime] = {}
+        for (owner, party), named in told.items():
+            of = {"owner": str(owner), "party": str(party), column: AnyOf(tuple(named))}
+            async for rows in pages(self._spine, t.cdr, {**of, "state": CdrState.HELD.value}, (column,)):
+                for row in rows:
+                    if lacks(str(row["findings"] or "").split("\n")):
+                        found[cdr_stream(owner, party, str(row["cdr_id"]))] = named[str(row[column])]
+        return found
 
     async def again(
         self, owner: PartyId, party: PartyId, cdr_id: str, *, now: datetime, if_other: bool = False
@@ -266,14 +284,24 @@ def _waits(case: Case) -> bool:
     return state_of(case) is CdrState.HELD and not _was_accepted(case)
 
 
-def _waits_for_its_session(fact: Fact) -> bool:
-    return isinstance(fact, CdrChecked) and not fact.accepted and _SESSION_UNKNOWN in kinds_of(fact.findings)
+def _waits_for_another(fact: Fact) -> bool:
+    held = isinstance(fact, CdrChecked) and not fact.accepted
+    return held and (_lacks_session(fact.findings) or _lacks_original(fact.findings))
+
+
+def _lacks_session(findings: Iterable[str]) -> bool:
+    return _SESSION_UNKNOWN in kinds_of(findings)
 
 
 def _may_be_mended(findings: str) -> bool:
     """Was something missing, of ours or of what its party tells us, that may be there by now?"""
     told = findings.split("\n")
-    return any(one.endswith(NOT_COME) for one in told) or not {NO_LINE, *_LATE}.isdisjoint(kinds_of(told))
+    return _lacks_original(told) or not {NO_LINE, *_LATE}.isdisjoint(kinds_of(told))
+
+
+def _lacks_original(findings: Iterable[str]) -> bool:
+    """Is it a credit that overtook what it gives back?"""
+    return any(one.endswith(NOT_COME) for one in findings)
 
 
 def _effects(case: Case, line: BillLine | None, pen: _Pen) -> None:

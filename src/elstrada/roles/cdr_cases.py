@@ -91,7 +91,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     reserved: bool | None
     original: Original | None
     contract: Contract | None
-    plan: Plan | None
+    plans: dict[str, Plan]
+    """Of its contract, by id: all that are in the records."""
 
 
 class Records:
@@ -133,7 +134,7 @@ class Records:
         cdr = fact.cdr
         terms = await self._senders.terms(owner_id, cdr.party)
         token = await self._token(owner, cdr)
-        contract, plan = await self._contract(owner_id, token)
+        contract, plans = await self._contract(owner_id, token)
         others = await self._others(owner, cdr)
         place = await self._document(
             t.location, Location, owner=owner, party=str(cdr.party), location_id=cdr.cdr_location.id
@@ -167,7 +168,7 @@ class Records:
             reserved=await self._reserved(owner, cdr),
             original=await self._original(owner_id, cdr) if cdr.credit else None,
             contract=contract,
-            plan=plan,
+            plans=plans,
         )
 
     async def _token(self, owner: str, cdr: Cdr) -> Token | None:
@@ -178,14 +179,18 @@ class Records:
         found = await self._spine.find(t.token, where, order=("type", "uid"), limit=1)
         return _read(found[0], Token) if found else None
 
-    async def _contract(self, owner: PartyId, token: Token | None) -> tuple[Contract | None, Plan | None]:
+    async def _contract(self, owner: PartyId, token: Token | None) -> tuple[Contract | None, dict[str, Plan]]:
         if token is None:
-            return None, None
+            return None, {}
         key = {"owner": str(owner), "contract_id": token.contract_id}
         contract = await self._document(t.contract, Contract, **key)
         if contract is None:
-            return None, None
-        return contract, await self._document(t.plan, Plan, owner=str(owner), plan_id=contract.plan_id)
+            return None, {}
+        found = [
+            await self._document(t.plan, Plan, owner=str(owner), plan_id=plan_id)
+            for plan_id in contract.plan_ids
+        ]
+        return contract, {plan.id: plan for plan in found if plan is not None}
 
     async def _paid_at_terminal(self, owner: str, cdr: Cdr) -> bool:
         payment_id = (cdr.authorization_reference or "").lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -31,6 +31,9 @@ from elstrada.tariffs.usage import usage_of, zone_named
 
 NO_LINE = "RATE"
 """Check id of a finding that is no fault of the CDR: something of ours is missing to rate it."""
+
+_ZONES_LIE_WITHIN = (timedelta(hours=-12), timedelta(hours=14))
+"""Of UTC."""
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +102,7 @@ def known_of(case: Case, beside: Beside) -> Known:
         billed_as=case.billed_as or _billed_beside(case, beside),
         given_back=_given_back(case, beside),
         original=_original(case, beside),
-        vat_percent=vat_percent(cdr.cdr_location.country, cdr.end_date_time.date()),
+        vat_percent=_vat_percent(cdr, zone),
         zone=zone,
         zone_guessed=guessed,
         place=case.place,
@@ -154,17 +157,22 @@ def _priced(case: Case, known: Known) -> Known:
 
 def _rated(case: Case, contract_id: str) -> BillLine | Finding:
     """The line, or why there is none."""
-    cdr, contract, plan = case.fact.cdr, case.contract, case.plan
+    cdr, contract = case.fact.cdr, case.contract
     if contract is None:
         return _held(f"contract {contract_id} is not in the records: add it")
-    if plan is None:
-        return _held(f"plan {contract.plan_id} of contract {contract_id} is not in the records: add it")
     try:
         zone = _zone(case)
-        line = bill_line(cdr, plan, contract, zone=zone)
-    except (NotRated, UnknownZone) as refusal:
+    except UnknownZone as refusal:
         return _held(str(refusal))
     day = cdr.start_date_time.astimezone(zone).date()
+    plan_id = contract.plan_on(day)
+    plan = case.plans.get(plan_id)
+    if plan is None:
+        return _held(f"plan {plan_id} of contract {contract_id} is not in the records: add it")
+    try:
+        line = bill_line(cdr, plan.on(day), contract, zone=zone)
+    except NotRated as refusal:
+        return _held(str(refusal))
     if day < contract.valid_from or (contract.valid_to is not None and day > contract.valid_to):
         return Finding("V30", Severity.HOLD, f"contract {contract_id} does not cover {day}")
     return line if line.vat_percent is not None else _held("; ".join(line.notes))
@@ -243,6 +251,19 @@ def _neighbour(row: Mapping[str, object], place: CdrLocation) -> Neighbour:
 def _reference_given(case: Case) -> bool | None:
     """Those of payments at terminals are on record; those that CPOs get when they ask about a token are not."""
     return True if case.at_terminal else None
+
+
+def _vat_percent(cdr: Cdr, zone: str | None) -> Decimal | None:
+    """The rate on the session's last local day, as on the bill line; None where it is not known.
+
+    Args:
+        zone: None: it is not known; then the rate is that of all days which it may have been somewhere.
+    """
+    country, end = cdr.cdr_location.country, cdr.end_date_time
+    if zone is not None:
+        return vat_percent(country, end.astimezone(ZoneInfo(zone)).date())
+    rates = {vat_percent(country, (end + ahead).date()) for ahead in _ZONES_LIE_WITHIN}
+    return rates.pop() if len(rates) == 1 else None
 
 
 def _zone_of(case: Case) -> tuple[str | None, bool]:

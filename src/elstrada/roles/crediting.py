@@ -24,6 +24,7 @@ from elstrada.model.terminal import key_of
 from elstrada.roles.cdr_verdicts import NO_LINE
 from elstrada.roles.rater import Rater, withheld_no_more
 from elstrada.roles.rating import UNPRICED, Rating
+from elstrada.roles.spending import given_back, taken_anew
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Delete, Spine, Work
 
@@ -66,14 +67,12 @@ async def credit(
     await _not_paid_on_the_spot(spine, owner, cdr)
     id = credit_id_of(cdr.id)
     cost = credit_cost(known.fact.cost, cdr.id, reason)
-    given_back = CdrIssued(credit_of(cdr, now), cost, signed=known.fact.signed)
+    anew = CdrIssued(credit_of(cdr, now), cost, signed=known.fact.signed, prepaid=given_back(known.fact))
     writes: tuple[Delete, ...] = ()
     if known.is_withheld:
-        given_back = msgspec.structs.replace(
-            given_back, withheld=(f"{NO_LINE} R: CDR {cdr.id} went to nobody",)
-        )
+        anew = msgspec.structs.replace(anew, withheld=(f"{NO_LINE} R: CDR {cdr.id} went to nobody",))
         writes = await withheld_no_more(spine, owner, cdr.session_id)
-    work = await _work(spine, owner, known, CdrTakenBack(id, reason, by), given_back)
+    work = await _work(spine, owner, known, CdrTakenBack(id, reason, by), anew)
     return id, msgspec.structs.replace(work, writes=(*work.writes, *writes))
 
 
@@ -105,7 +104,7 @@ async def reissue(
     if says_the_same(found.cdr, cdr):
         says = f"CDR {cdr.id} would come out just the same"
         raise NotDone(says, "mend what was wrong first; a tariff that was wrong counts with --mended-tariff")
-    anew = msgspec.structs.replace(found, cdr=reissued(found.cdr, cdr, now))
+    anew = msgspec.structs.replace(found, cdr=reissued(found.cdr, cdr, now), prepaid=taken_anew(known.fact))
     anew, findings = await Rater(spine).looked_at(owner, session_id, anew, now)
     id = reissue_id_of(owner, cdr.id)
     work = await _work(spine, owner, known, CdrReissued(id, by), anew)

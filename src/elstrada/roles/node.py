@@ -39,6 +39,7 @@ from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.wiring import Roaming, wire
 from elstrada.roles.signing.signers import Signers
 from elstrada.roles.undertaker import Undertaker
+from elstrada.roles.unrated import UnratedWatch
 from elstrada.roles.vat.checking import VatChecking
 from elstrada.roles.wirelog.tap import WireLog
 from elstrada.spine.ending import ended
@@ -188,6 +189,7 @@ class Node:
             self.leader.lead("roamer:keeper", partial(self.roaming.keeper.run, looks.callbacks_s))
         if Part.RATER in self.parts:
             self._follow(rater.NAME, self.rater.handle)
+            self.leader.lead("rater:retry", UnratedWatch(self.hands.spine, self.rater).run)
             self._follow(meterer.NAME, self.meterer.handle)
             sweep = MeterSweep(self.hands.spine, self.hands.clock, self.hands.quarters_kept)
             self.leader.lead("meterer:sweep", sweep.run)

@@ -10,7 +10,9 @@ price: where it is another, that is a finding too.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import cast
 
 import msgspec
@@ -88,14 +90,16 @@ class Rater:
             for fact in append.facts:
                 if isinstance(fact, CdrIssued):
                     by_owner.setdefault(owner_of(append.stream), []).append(fact)
+        appends, writes = list(work.appends), list(work.writes)
         for owner, issued in by_owner.items():
             told = await spending(self._spine, owner, issued, issued[-1].cdr.last_updated)
-            findings = [
+            appends = [_with_taken(append, owner, told.taken) for append in appends]
+            writes += told.writes
+            writes += [
                 await self._finding(owner, session_id, code, issued[-1].cdr.last_updated, says)
                 for session_id, code, says in told.findings
             ]
-            work = Work(work.appends, (*work.writes, *told.writes, *findings))
-        return work
+        return msgspec.structs.replace(work, appends=tuple(appends), writes=tuple(writes))
 
     async def _rate_or_tell(self, done: Recorded, session_id: str) -> Work:
         """Rate a session; a fault of ours that it brings to light is its finding, and stops no other's CDR."""
@@ -185,6 +189,17 @@ class Rater:
         row["first_at"] = known["first_at"] if known else at
         row["count"] = 1 + (cast(int, known["count"]) if known else 0)
         return Put(t.finding, key | row)
+
+
+def _with_taken(append: Append, owner: PartyId, taken: Mapping[str, Decimal]) -> Append:
+    """The facts, of which those that issue this CPO's CDRs say what these took from prepaid credit."""
+    if owner_of(append.stream) != owner:
+        return append
+    facts = (
+        msgspec.structs.replace(fact, prepaid=taken[fact.cdr.id]) if isinstance(fact, CdrIssued) else fact
+        for fact in append.facts
+    )
+    return msgspec.structs.replace(append, facts=tuple(facts))
 
 
 def _is_settlement(one: Recorded) -> bool:

@@ -53,6 +53,8 @@ from elstrada.tariffs.usage import Usage
 
 _SESSION_FACTS = (SessionStarted, SessionSeen, SessionUpdated, MeterSampled, SessionEnded, SessionCompleted)
 _PAGE = 10_000
+_PAGE_OF_ONE = 500
+"""Where the session's end is looked for: most have fewer facts."""
 _SHOWN = 3
 """Suspect readings that a cost's note names; all stand in the log."""
 _MOST_RUNNING = 50_000
@@ -281,19 +283,17 @@ class Rating:
         if row is None:
             return None
         stream = station_stream(owner, cast(str, row["station_id"]))
-        for one in await self.facts(stream, cast(int, row["first_version"]), None):
-            if isinstance(one.fact, SessionCompleted) and one.fact.session_id == session_id:
-                return one
-        return None
+        own = await self.facts_of(stream, cast(int, row["first_version"]), session_id)
+        return next((one for one in own if isinstance(one.fact, SessionCompleted)), None)
 
     async def facts_of(self, stream: str, first: int, session_id: str) -> list[Recorded]:
         """The stream's facts from a version on, at least to the completion of this session."""
         found: list[Recorded] = []
         after = first - 1
         while True:
-            page = await self._spine.facts(stream, after, _PAGE)
+            page = await self._spine.facts(stream, after, _PAGE_OF_ONE)
             found += [one for one in page if getattr(one.fact, "session_id", None) == session_id]
-            if len(page) < _PAGE or any(isinstance(one.fact, SessionCompleted) for one in found):
+            if len(page) < _PAGE_OF_ONE or any(isinstance(one.fact, SessionCompleted) for one in found):
                 return found
             after = page[-1].version
 

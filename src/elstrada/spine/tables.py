@@ -989,6 +989,7 @@ contract = _record(
     _key("contract_id"),
     Column("customer_id", Text, nullable=False),
     Column("document", Text, nullable=False),
+    Index("contract_by_customer", "owner", "customer_id", "contract_id"),
 )
 plan = _record("plan", _key("owner"), _key("plan_id"), Column("document", Text, nullable=False))
 finding = _record(

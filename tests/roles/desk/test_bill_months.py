@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +15,13 @@ import pytest
 from desk_book import StepClock, done
 
 from cdr_scene import ALL, CDR, CPO, OWNER, changed, receive, run
+from elstrada.billing.export.csv import Export, to_csv
 from elstrada.model.cdr import Cdr
 from elstrada.model.cost import Price
+from elstrada.model.invoice import BillLine
 from elstrada.model.party import BusinessDetails, Party, Role
 from elstrada.roles.biller import Biller
+from elstrada.roles.desk import bills
 from elstrada.roles.desk.face import Desk
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Work
@@ -90,5 +94,25 @@ def test_the_month_of_a_line_is_the_local_one_in_which_its_cdr_came(
         files = {name: column(await told(desk, name), "line_id") for name in ("2026-03", "2026-04")}
         assert files.pop(month) == [f"{CPO}*c1"]
         assert [*files.values()] == [[]]
+
+    run(scene())
+
+
+def test_a_file_is_written_while_the_node_goes_on(
+    desk: Desk, clock: StepClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A month of a hundred thousand lines takes seconds: not on the loop that stations wait for."""
+    wrote = list[int]()
+
+    def noted(lines: Sequence[BillLine], *, decimal_comma: bool) -> Export:
+        wrote.append(threading.get_ident())
+        return to_csv(lines, decimal_comma=decimal_comma)
+
+    async def scene() -> None:
+        clock.at = MIDNIGHT
+        await came(await stocked(desk), CDR)
+        monkeypatch.setattr(bills, "to_csv", noted)
+        assert column(await told(desk), "cdr_id") == ["c1"]
+        assert wrote != [threading.get_ident()]
 
     run(scene())

@@ -273,29 +273,86 @@ def test_the_cdr_that_counts_is_what_a_session_shows(desk: Desk, clock: StepCloc
     run(steps)
 
 
+async def prepaid(desk: Desk, credit: int, currency: str = "SEK") -> None:
+    """The session's token has this credit."""
+    allowance = Allowance(currency=currency, credit=Decimal(credit))
+    row = {
+        "owner": str(CPO),
+        "ref": desk.keys.token_ref(UID),
+        "document": msgspec.json.encode(allowance).decode(),
+        "changed_at": desk.clock.now(),
+    }
+    await desk.spine.commit(Work(writes=(Put(t.allowance, row),)))
+
+
+async def left(desk: Desk) -> Decimal | None:
+    found = await desk.spine.get(t.allowance, owner=str(CPO), ref=desk.keys.token_ref(UID))
+    assert found is not None
+    return msgspec.json.decode(str(found["document"]), type=Allowance).credit
+
+
 def test_prepaid_credit_comes_back_and_is_taken_anew(desk: Desk, clock: StepClock) -> None:
     async def steps() -> None:
-        await with_a_cdr(desk, clock)
-        ref = desk.keys.token_ref(UID)
-        allowance = Allowance(currency="SEK", credit=Decimal(100))
-        row = {
-            "owner": str(CPO),
-            "ref": ref,
-            "document": msgspec.json.encode(allowance).decode(),
-            "changed_at": clock.at,
-        }
-        await desk.spine.commit(Work(writes=(Put(t.allowance, row),)))
-
-        async def left() -> Decimal | None:
-            found = await desk.spine.get(t.allowance, owner=str(CPO), ref=ref)
-            assert found is not None
-            return msgspec.json.decode(str(found["document"]), type=Allowance).credit
-
+        await with_an_unrated_session(desk, clock)
+        await prepaid(desk, 100)
+        await had(desk, "station place", station="S1", place=["1=L1/E1"])
+        await had(desk, "cdr retry", cdr="s1", session=True)
+        assert await left(desk) == 50
         await had(desk, "cdr credit", cdr="s1", reason="why")
-        assert await left() == 150
+        assert await left(desk) == 100
+        await dearer(desk)
+        anew: Any = await done(desk, "cdr reissue", cdr="s1", mended_tariff=True)
+        assert await left(desk) == Decimal("37.50")
+        await had(desk, "cdr credit", cdr=anew.cdr_id, reason="why")
+        assert await left(desk) == 100
+
+    run(steps)
+
+
+def test_what_prepaid_credit_did_not_pay_does_not_come_back_as_prepaid_credit(
+    desk: Desk, clock: StepClock
+) -> None:
+    """The token became prepaid behind the session, which somebody's bill has: what takes its place is there, too."""
+
+    async def steps() -> None:
+        await with_a_cdr(desk, clock)
+        await prepaid(desk, 100)
+        await had(desk, "cdr credit", cdr="s1", reason="why")
+        assert await left(desk) == 100
         await dearer(desk)
         await had(desk, "cdr reissue", cdr="s1", mended_tariff=True)
-        assert await left() == Decimal("87.50")
+        assert await left(desk) == 100
+
+    run(steps)
+
+
+def test_prepaid_credit_in_other_money_is_not_given_back_in_silence(desk: Desk, clock: StepClock) -> None:
+    async def steps() -> None:
+        await with_an_unrated_session(desk, clock)
+        await prepaid(desk, 100)
+        await had(desk, "station place", station="S1", place=["1=L1/E1"])
+        await had(desk, "cdr retry", cdr="s1", session=True)
+        await prepaid(desk, 9, "EUR")
+        await had(desk, "cdr credit", cdr="s1", reason="why")
+        assert await left(desk) == 9
+        found = await desk.spine.get(t.finding, source=f"session:{CPO}/s1", code="credit-currency")
+        assert found is not None
+        assert "-50.00 SEK" in str(found["sample"])
+
+    run(steps)
+
+
+def test_a_cdr_of_before_prepaid_credit_was_noted_gives_back_what_it_cost(
+    desk: Desk, clock: StepClock
+) -> None:
+    async def steps() -> None:
+        cdr = await with_a_cdr(desk, clock)
+        older = CdrIssued(msgspec.structs.replace(cdr, id="s0"), Cost(currency="SEK", total=cdr.total_cost))
+        assert b"prepaid" not in msgspec.json.encode(older)
+        await desk.spine.commit(Work((Append(cdr_stream(CPO, CPO, "s0"), 0, (older,)),)))
+        await prepaid(desk, 100)
+        await had(desk, "cdr credit", cdr="s0", reason="why")
+        assert await left(desk) == 150
 
     run(steps)
 

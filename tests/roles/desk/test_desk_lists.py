@@ -76,6 +76,7 @@ SAMPLES: dict[str, object] = {
     "about": "SE*RET",
     "invoice": "I1",
     "location": "L1",
+    "customer": "K1",
 }
 """A value for whatever narrows a list; the few rows that fit are the oldest of all."""
 OF_A_LIST: dict[str, dict[str, object]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
@@ -57,7 +58,8 @@ async def export_bill(desk: Desk, params: ExportBill) -> BillExport:
         raise Refused(
             Kind.USAGE, f"there are more than {MOST_LINES} lines", "export month by month", "/month"
         )
-    export = to_csv(lines, decimal_comma=params.decimal_comma)
+    # A month of many thousand lines takes seconds, in which stations want their answers.
+    export = await asyncio.to_thread(to_csv, lines, decimal_comma=params.decimal_comma)
     return BillExport(
         owner=owner,
         month=params.month,

@@ -19,7 +19,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "token": ("tokens", "Cards and apps of drivers."),
     "customer": ("retail", "Customers of the retailer."),
     "contract": ("retail", "Customers' contracts."),
-    "plan": ("retail", "Products the retailer sells."),
+    "plan": ("plans", "Products the retailer sells."),
     "tariff": ("tariffs", "Prices we offer."),
     "location": ("locations", "Places where cars charge."),
     "import": ("imports", "Public registers and other parties' catalogues."),

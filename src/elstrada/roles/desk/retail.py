@@ -1,22 +1,26 @@
-"""Verbs on customers, contracts and plans of the electricity retailer."""
+"""Verbs on customers and contracts of the electricity retailer."""
 
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
+from elstrada.billing.plan_history import TooManyDays, with_move
 from elstrada.model.ids import PartyId
-from elstrada.model.invoice import Contract, Customer, Plan, RetailMode
+from elstrada.model.invoice import Contract, Customer, PlanMove
 from elstrada.model.party import Role
+from elstrada.roles.desk import retail_lists
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import document, needed, own_party, plain_id
-from elstrada.roles.desk.shapes import Currency, Language, Name
+from elstrada.roles.desk.retail_days import today
+from elstrada.roles.desk.retail_lists import ContractLine, contract_line
+from elstrada.roles.desk.shapes import Language, Name
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Work
+from elstrada.spine.face import Put, Row, Work
 
 _Retailer = Annotated[str | None, Meta(description="Our retailer; needed only if there are several.")]
 _Id = Annotated[str, Meta(description="Its number or name with the retailer.")]
@@ -29,17 +33,6 @@ class PutCustomer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     language: Annotated[Language, Meta(description="Of its bills, ISO 639-1.")] = "sv"
 
 
-class PutPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    id: _Id
-    name: Annotated[Name, Meta(description="As customers know it.")]
-    mode: Annotated[RetailMode, Meta(description="How it prices a session.")]
-    party: _Retailer = None
-    currency: Annotated[Currency | None, Meta(description="ISO 4217; by default the retailer's.")] = None
-    price_per_kwh: Annotated[Decimal, Meta(description="Before tax; COST_PLUS: what is added.")] = Decimal(0)
-    price_per_session: Annotated[Decimal, Meta(description="Before tax.")] = Decimal(0)
-    markup_percent: Annotated[Decimal, Meta(description="COST_PLUS: on the CDR's cost.")] = Decimal(0)
-
-
 class PutContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     id: Annotated[str, Meta(description="Contract id as tokens carry it (eMAID).")]
     customer: Annotated[str, Meta(description="The customer's number.")]
@@ -49,7 +42,12 @@ class PutContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     valid_from: Annotated[
         date | None, Meta(description="First day; by default that which it has, or today.")
     ] = None
-    valid_to: Annotated[date | None, Meta(description="Last day.")] = None
+    valid_to: Annotated[date | None, Meta(description="Last day; by default that which it has.")] = None
+    no_end: Annotated[bool, Meta(description="It has no last day any more.")] = False
+    plan_from: Annotated[
+        date | None,
+        Meta(description="First day of sessions that go by another plan than before; by default today."),
+    ] = None
     country: Annotated[
         tuple[Annotated[str, Meta(pattern="^[A-Z]{3}$")], ...],
         Meta(max_length=300, description="May be used in this country alone, such as SWE; may be repeated."),
@@ -61,6 +59,7 @@ class PutContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             description="May be used at this location alone, such as SE*ELS/L1; may be repeated.",
         ),
     ] = ()
+    everywhere: Annotated[bool, Meta(description="It may be used at all places, again.")] = False
 
 
 async def put_customer(desk: Desk, params: PutCustomer) -> Customer:
@@ -72,71 +71,73 @@ async def put_customer(desk: Desk, params: PutCustomer) -> Customer:
     return customer
 
 
-async def put_plan(desk: Desk, params: PutPlan) -> Plan:
-    party = await own_party(desk, params.party, Role.EMSP)
-    for name in ("price_per_kwh", "price_per_session", "markup_percent"):
-        _check_amount(name, getattr(params, name))
-    if params.mode is RetailMode.FIXED_PER_KWH and params.markup_percent:
-        says = "a plan of FIXED_PER_KWH has no mark-up: its price does not follow the CDR's cost"
-        raise Refused(Kind.USAGE, says, "use --mode COST_PLUS, or leave it out", "/markup_percent")
-    if params.mode is RetailMode.FIXED_PER_KWH and not (params.price_per_kwh or params.price_per_session):
-        says = "a plan of FIXED_PER_KWH has no price: every session would be billed at 0"
-        raise Refused(Kind.USAGE, says, "give --price-per-kwh or --price-per-session", "/price_per_kwh")
-    plan = Plan(
-        owner=party.id,
-        id=plain_id(params.id, what="a plan's id", pointer="/id"),
-        name=params.name,
-        mode=params.mode,
-        currency=params.currency or party.currency,
-        price_per_kwh=params.price_per_kwh,
-        price_per_session=params.price_per_session,
-        markup_percent=params.markup_percent,
-    )
-    row = {"owner": str(plan.owner), "plan_id": plan.id, "document": document(plan)}
-    await desk.spine.commit(Work(writes=(Put(t.plan, row),)))
-    return plan
-
-
-async def put_contract(desk: Desk, params: PutContract) -> Contract:
+async def put_contract(desk: Desk, params: PutContract) -> ContractLine:
+    """Add a contract, or change it: what is not named stays as it was."""
     owner = (await own_party(desk, params.party, Role.EMSP)).id
+    _check(params)
     hint = "add it with `elstrada {} put`"
     customer, plan = f"customer {params.customer[:40]!r}", f"plan {params.plan[:40]!r}"
     key = {"owner": str(owner)}
     await needed(desk, t.customer, customer, hint.format("customer"), **key, customer_id=params.customer)
     await needed(desk, t.plan, plan, hint.format("plan"), **key, plan_id=params.plan)
     contract_id = plain_id(params.id, what="a contract id", pointer="/id")
-    contract = Contract(
+    known = await desk.spine.get(t.contract, **key, contract_id=contract_id)
+    expected: Row = {} if known is None else {"document": known["document"]}
+    now = today(owner, desk.clock.now())
+    if known is None:
+        contract = _new(params, owner, contract_id, now)
+    else:
+        contract = _changed(msgspec.json.decode(str(known["document"]), type=Contract), params, now)
+    if contract.valid_to is not None and contract.valid_to < contract.valid_from:
+        says = f"the last day {contract.valid_to} is before the first, {contract.valid_from}"
+        raise Refused(Kind.USAGE, says, pointer="/valid_to")
+    row = {"contract_id": contract.id, "customer_id": contract.customer_id, "document": document(contract)}
+    await desk.spine.commit(Work(writes=(Put(t.contract, key | row, expected),)))
+    return contract_line(contract, now)
+
+
+def _check(params: PutContract) -> None:
+    if params.no_end and params.valid_to is not None:
+        raise Refused(Kind.USAGE, "it has a last day or none", "leave one of the two out", "/no_end")
+    if params.everywhere and (params.country or params.location):
+        says = "it may be used everywhere, or at some places alone"
+        raise Refused(Kind.USAGE, says, "leave one of the two out", "/everywhere")
+
+
+def _new(params: PutContract, owner: PartyId, contract_id: str, now: date) -> Contract:
+    if params.plan_from is not None:
+        says = "a new contract has its plan from its first day: a day is said of another plan"
+        raise Refused(Kind.USAGE, says, "leave --plan-from out", "/plan_from")
+    return Contract(
         owner=owner,
         id=contract_id,
         customer_id=params.customer,
         plan_id=params.plan,
         supply_point_id=_supply_point(params.supply_point),
-        valid_from=params.valid_from or await _first_day(desk, owner, contract_id),
+        valid_from=params.valid_from or now,
         valid_to=params.valid_to,
         countries=params.country,
         locations=params.location,
     )
-    if contract.valid_to is not None and contract.valid_to < contract.valid_from:
-        says = f"the last day {contract.valid_to} is before the first, {contract.valid_from}"
-        raise Refused(Kind.USAGE, says, pointer="/valid_to")
-    row = {"contract_id": contract.id, "customer_id": contract.customer_id, "document": document(contract)}
-    await desk.spine.commit(Work(writes=(Put(t.contract, key | row),)))
-    return contract
 
 
-async def _first_day(desk: Desk, owner: PartyId, contract_id: str) -> date:
-    """Of a contract that is put without one: a change today uncovers no session of yesterday."""
-    row = await desk.spine.get(t.contract, owner=str(owner), contract_id=contract_id)
-    if row is None:
-        return desk.clock.now().date()
-    return msgspec.json.decode(str(row["document"]), type=Contract).valid_from
-
-
-def _check_amount(name: str, amount: Decimal) -> None:
-    exponent = amount.as_tuple().exponent
-    if not isinstance(exponent, int) or not 0 <= amount < 1_000_000 or exponent < -8:
-        says = f"not a price: {str(amount)[:30]}; expected 0 or more with at most eight decimals"
-        raise Refused(Kind.USAGE, says, pointer=f"/{name}")
+def _changed(known: Contract, params: PutContract, now: date) -> Contract:
+    """A contract that is put again: sessions of earlier days go by the plan that they went by."""
+    moved = known
+    if params.plan_from is not None or params.plan != known.plan_on(now):
+        try:
+            moved = with_move(known, PlanMove(valid_from=params.plan_from or now, plan_id=params.plan))
+        except TooManyDays as problem:
+            raise Refused(Kind.CONFLICT, str(problem), "put a new contract") from None
+    return replace(
+        moved,
+        customer_id=params.customer,
+        supply_point_id=_supply_point(params.supply_point),
+        valid_from=params.valid_from or known.valid_from,
+        valid_to=None if params.no_end else params.valid_to or known.valid_to,
+        countries=() if params.everywhere else params.country or known.countries,
+        locations=() if params.everywhere else params.location or known.locations,
+    )
 
 
 def _supply_point(text: str) -> str:
@@ -155,6 +156,6 @@ def _supply_point(text: str) -> str:
 
 VERBS = (
     Verb("customer put", "Add or change a customer.", PutCustomer, Customer, put_customer),
-    Verb("contract put", "Add or change a customer's contract.", PutContract, Contract, put_contract),
-    Verb("plan put", "Add or change a product.", PutPlan, Plan, put_plan),
+    Verb("contract put", "Add or change a customer's contract.", PutContract, ContractLine, put_contract),
+    *retail_lists.VERBS,
 )

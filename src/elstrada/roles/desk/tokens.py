@@ -7,8 +7,9 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
-from elstrada.model.party import Role
+from elstrada.model.party import Party, Role
 from elstrada.model.token import Token, Whitelist
 from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk import token_limits, token_rights
@@ -17,7 +18,7 @@ from elstrada.roles.desk.lookups import needed, own_party
 from elstrada.roles.desk.paging import After, Page, owners, page_of
 from elstrada.roles.desk.shapes import Count, Language, Text36, Text64
 from elstrada.roles.desk.tidings import tidings
-from elstrada.roles.roaming.holders import TwoContracts, token_puts
+from elstrada.roles.roaming.holders import TwoContracts, token_puts, token_row_of
 from elstrada.roles.roaming.rows import token_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Row, Work
@@ -31,11 +32,15 @@ class AddToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     contract: Annotated[Text36, Meta(description="Contract id (eMAID).")]
     party: Annotated[str | None, Meta(description="Our eMSP; needed only if there are several.")] = None
     type: Annotated[str, Meta(pattern=r"^[A-Z_]{1,20}$", description="RFID, APP_USER, EMAID, ...")] = "RFID"
-    whitelist: Annotated[Whitelist, Meta(description="May a CPO decide by itself?")] = Whitelist.ALLOWED
+    whitelist: Annotated[
+        Whitelist | None,
+        Meta(description="May a CPO decide by itself? By default what it has, or ALLOWED."),
+    ] = None
     visual_number: Annotated[Text64 | None, Meta(description="As printed on the card.")] = None
     group: Annotated[Text36 | None, Meta(description="Tokens of one group stop one another.")] = None
     language: Annotated[Language | None, Meta(description="ISO 639-1.")] = None
-    blocked: Annotated[bool, Meta(description="It may not charge.")] = False
+    blocked: Annotated[bool | None, Meta(description="It may not charge.")] = None
+    unblock: Annotated[bool, Meta(description="It may charge again.")] = False
 
 
 class ListTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,11 +67,13 @@ class TokenLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def add_token(desk: Desk, params: AddToken) -> TokenLine:
-    """Add a token of our own, or change it: its key is party, uid and type."""
+    """Add a token of our own, or change it: its key is party, uid and type. What is not named stays as it was."""
     uid = params.uid.strip()
     if not 1 <= len(uid) <= 36 or not uid.isprintable() or not uid.isascii():
         says = f"not a token's uid: {len(uid)} characters; expected 1 to 36 printable ASCII characters"
         raise Refused(Kind.USAGE, says, pointer="/uid")
+    if params.blocked and params.unblock:
+        raise Refused(Kind.USAGE, "it may charge or it may not", "leave one of the two out", "/unblock")
     party = await own_party(desk, params.party, Role.EMSP)
     if Role.EMSP not in party.roles:
         says = f"{party.id} is no eMSP, and only an eMSP issues tokens"
@@ -79,28 +86,47 @@ async def add_token(desk: Desk, params: AddToken) -> TokenLine:
         owner=str(party.id),
         contract_id=params.contract,
     )
-    token = Token(
-        party=party.id,
-        uid=uid,
-        type=params.type,
-        contract_id=params.contract,
-        visual_number=params.visual_number,
-        issuer=party.business.name[:64],
-        group_id=params.group,
-        valid=not params.blocked,
-        whitelist=params.whitelist,
-        language=params.language,
-        last_updated=desk.clock.now(),
-    )
-    ref = desk.keys.token_ref(token.uid)
+    ref = desk.keys.token_ref(uid)
+    row = await token_row_of(desk.spine, party.id, party.id, ref, params.type)
+    known = None if row is None else msgspec.json.decode(str(row["document"]), type=Token)
+    token = _told(params, uid, party, known, desk.clock.now())
+    if token == known:
+        return _line(desk, token_row(party.id, token, ref))
+    expected: Row = {} if row is None else {"document": row["document"]}
     try:
-        puts = await token_puts(desk.spine, party.id, token, ref)
+        puts = await token_puts(desk.spine, party.id, token, ref, expected)
     except TwoContracts as problem:
         hint = "see `elstrada token list`; give the other contract a card or app of its own"
         raise Refused(Kind.CONFLICT, str(problem), hint, "/contract") from None
     marks = await tidings(desk, party.id, News.TOKEN, token.uid, token.type)
     await desk.spine.commit(Work(writes=(*puts, *marks)))
     return _line(desk, token_row(party.id, token, ref))
+
+
+def _told(params: AddToken, uid: str, party: Party, known: Token | None, now: datetime) -> Token:
+    """The token as it is to be; the very one that is known, if nothing changes: it was not updated then."""
+    before = known or Token(
+        party=party.id,
+        uid=uid,
+        type=params.type,
+        contract_id=params.contract,
+        issuer=party.business.name[:64],
+        valid=True,
+        whitelist=Whitelist.ALLOWED,
+        last_updated=now,
+    )
+    may_charge = before.valid if params.blocked is None else not params.blocked
+    token = replace(
+        before,
+        contract_id=params.contract,
+        visual_number=params.visual_number or before.visual_number,
+        issuer=party.business.name[:64],
+        group_id=params.group or before.group_id,
+        valid=may_charge or params.unblock,
+        whitelist=params.whitelist or before.whitelist,
+        language=params.language or before.language,
+    )
+    return token if token == known else replace(token, last_updated=now)
 
 
 async def list_tokens(desk: Desk, params: ListTokens) -> Page[TokenLine]:
