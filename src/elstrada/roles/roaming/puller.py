@@ -14,7 +14,9 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.model.ids import PartyId
+from elstrada.model.location import Location
 from elstrada.model.party import Peer, Role
+from elstrada.model.tariff import Tariff
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
 from elstrada.ocpi.language import Bookings, Language
@@ -24,6 +26,7 @@ from elstrada.ocpi.versions import endpoint, language
 from elstrada.roaming.agreement import RECEIVER, agreeing
 from elstrada.roaming.news import MODULE_OF, Kind
 from elstrada.roaming.visibility import is_hub, parties_of
+from elstrada.roles.roaming.any_case import ID_OF
 from elstrada.roles.roaming.client_pages import ClientPages
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.dealings import Dealings
@@ -260,11 +263,12 @@ class Puller:
         rows, now = await self._known([puts[0] for puts in read]), self._means.clock.now()
         # Without a date it is a booking that we asked for, and of which nothing was told yet.
         known = {_key(table, row): dated(row) for table, row in rows if row["last_updated"] is not None}
+        written = {_key(table, row): row for table, row in rows}
         news: dict[tuple[Cell, ...], tuple[Put, ...]] = {}
         for puts in read:
             key, told = _key(puts[0].table, puts[0].row), dated(puts[0].row)
             if key not in known or _is_news(told, known[key], now):
-                known[key], news[key] = told, puts
+                known[key], news[key] = told, (_as_written(puts[0], written.get(key)), *puts[1:])
         before = {_place(table, row): {"last_updated": row["last_updated"]} for table, row in rows}
         return [(_unless_moved(puts[0], before), *puts[1:]) for puts in news.values()]
 
@@ -308,13 +312,33 @@ class Puller:
         return token.party, await token_puts(self._means.spine, peer.owner, token, ref)
 
 
+_KINDS: Mapping[Table, type[Location | Tariff]] = {t.location: Location, t.tariff: Tariff}
+"""Records of which a list may tell the id in another case."""
+
+
 def _names(table: Table) -> tuple[str, ...]:
-    """The columns that tell objects apart; a token's uid is the same in any case (R-22)."""
-    return ("owner", "party", "ref", "type") if table is t.token else tuple(key_names(table))
+    """The columns that tell objects apart; an id is the same in any case (R-22)."""
+    if table is t.token:
+        return ("owner", "party", "ref", "type")
+    return ("owner", "party", "id_key") if table in _KINDS else tuple(key_names(table))
 
 
 def _key(table: Table, row: Row) -> tuple[Cell, ...]:
     return tuple(row[name] for name in _names(table))
+
+
+def _as_written(put: Put, known: Row | None) -> Put:
+    """The write under the id as it was first written (R-22); a token's has it already."""
+    if put.table not in _KINDS or known is None:
+        return put
+    name, kind = ID_OF[put.table], _KINDS[put.table]
+    if known[name] == put.row[name]:
+        return put
+    named = msgspec.structs.replace(
+        msgspec.json.decode(str(put.row["document"]), type=kind), id=str(known[name])
+    )
+    row = {**put.row, name: known[name], "document": msgspec.json.encode(named).decode()}
+    return Put(put.table, row)
 
 
 def _place(table: Table, row: Row) -> tuple[Cell, ...]:
