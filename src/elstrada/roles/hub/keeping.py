@@ -23,6 +23,12 @@ NOT_HERE = Refusal(Why.NOT_FOUND, "no such object")
 _TOKENS, _LOCATIONS = "tokens", "locations"
 
 
+class _Published(msgspec.Struct, frozen=True):
+    """As much of a location as says whether everybody may know of it."""
+
+    publish: object = None
+
+
 def after(passing: Passing, row: Row | None, now: datetime) -> Put | Delete | Result:
     """What becomes of a copy, or why nothing does.
 
@@ -83,7 +89,9 @@ def document_of(row: Row) -> Object:
 
 def is_public(row: Row) -> bool:
     """May everybody know of it? A location says so itself (R-39)."""
-    return row["module"] != _LOCATIONS or document_of(row).get("publish") is not False
+    if row["module"] != _LOCATIONS:
+        return True
+    return msgspec.json.decode(str(row["document"]), type=_Published).publish is not False
 
 
 def wire_of(words: Language, module: str, depth: int = 0) -> type[msgspec.Struct]:
