@@ -196,6 +196,28 @@ async def test_r70_nor_is_it_in_the_list_of_all_for_open_data():
     assert len(whole.data) == 6
 
 
+@pytest.mark.parametrize("within", ["", "/E9"])
+def test_r34_a_date_in_the_future_makes_no_copy_immutable(within: str):
+    """A token that bears one could never be blocked, and its former state would be told to all."""
+
+    @aio
+    async def check() -> None:
+        world = await HubWorld().open()
+        future, now = "2099-01-01T00:00:00Z", "2026-02-03T12:00:00Z"
+        evse = but(EVSE, last_updated=future)
+        await world.ask(ELS, "PUT", L9, but(PLACE, evses=[evse], last_updated=future), to=HUB)
+        patch = {"status": "BLOCKED"} if within else {"name": "another"}
+        assert (
+            await world.ask(ELS, "PATCH", L9 + within, patch | {"last_updated": now}, to=HUB)
+        ).code == 1000
+        (place,) = (await world.ask(RET, "GET", f"{C}/locations", to=HUB)).data
+        told = place["evses"][0] if within else place
+        assert {name: told[name] for name in patch} == patch
+        assert place["last_updated"] == now
+
+    check()
+
+
 @aio
 async def test_r70_all_objects_are_one_list_with_right_pages_and_filters():
     world = await HubWorld().open()

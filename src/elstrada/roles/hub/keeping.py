@@ -120,11 +120,11 @@ def _document(passing: Passing, whole: Object | None, now: datetime) -> Object |
         _agree(passing)
         shape(passing.document, wire_of(passing.words, module, len(within)))
         at = documents.written_at(passing.document)
-        return documents.changed(whole, within, documents.put(passing.document), at)
+        return documents.changed(whole, within, documents.put(passing.document), at, now)
     part = None if whole is None else documents.part_of(whole, within)
     patch = passing.words.dated(passing.document, now, now if part is None else documents.written_at(part))
     changed = documents.changed(
-        whole, within, documents.patched(patch, _ids(passing)), documents.written_at(patch)
+        whole, within, documents.patched(patch, _ids(passing)), documents.written_at(patch), now
     )
     if changed is not None:
         shape(changed, wire_of(passing.words, module))
