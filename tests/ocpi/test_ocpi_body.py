@@ -60,6 +60,32 @@ def test_brackets_inside_text_are_no_depth():
     assert parse(b'{"a":"' + b"[" * 1000 + b'\\""}') == {"a": "[" * 1000 + '"'}
 
 
+@given(
+    st.lists(st.sampled_from([b"[", b"]", b"{", b"}", b'"', b"\\", b"[" * 20, b"a"]), max_size=60).map(
+        b"".join
+    )
+)
+@example(b'{"a":' * 13 + b"[{}]" + b"}" * 13)
+@example(b"[{" * 13 + b"}]" * 13)
+def test_nesting_is_refused_as_if_counted_bracket_by_bracket(body: bytes):
+    depth, deepest, is_text, is_escaped = 0, 0, False, False
+    for byte in body:
+        sign = bytes([byte])
+        if is_text:
+            is_text, is_escaped = is_escaped or sign != b'"', not is_escaped and sign == b"\\"
+        elif sign == b'"':
+            is_text = True
+        else:
+            depth += (sign in b"[{") - (sign in b"]}")
+            deepest = max(deepest, depth)
+    try:
+        parse(body)
+        said = ""
+    except BadJson as problem:
+        said = str(problem)
+    assert ("nested deeper" in said) is (deepest > MAX_DEPTH)
+
+
 def test_depth_up_to_the_limit_is_read():
     assert parse(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
 

@@ -87,3 +87,17 @@ def _schema(database: Path) -> list[tuple[str]]:
     names = connection.execute("SELECT name FROM sqlite_master ORDER BY name").fetchall()
     connection.close()
     return names
+
+
+def test_what_there_is_is_found_by_its_id_in_any_case(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}", poolclass=NullPool)
+    with engine.begin() as connection:
+        subject.upgrade(connection, "0035")
+        connection.exec_driver_sql(
+            "INSERT INTO tariff (owner, party, tariff_id, document, last_updated) VALUES (?, ?, ?, ?, ?)",
+            ("SE*ELS", "SE*CPO", "Day-1", "{}", 0),
+        )
+        subject.upgrade(connection)
+        assert connection.exec_driver_sql("SELECT tariff_id, id_key FROM tariff").all() == [
+            ("Day-1", "DAY-1")
+        ]

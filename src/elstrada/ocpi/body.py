@@ -35,6 +35,7 @@ T = TypeVar("T")
 # A string that never ends runs to the end of the text, so that no input makes the search go back.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _NO_BRACKET = bytes(sorted(set(range(256)) - set(b"[]{}")))
+_NO_SIGN = _NO_BRACKET.replace(b'"', b"")
 # All of the text that may not be stored is written by an escape of these two kinds; most escapes are of others.
 _MAYBE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -99,16 +100,32 @@ def plain(struct: msgspec.Struct) -> Object:
 
 def _check_depth(body: bytes) -> None:
     """Refuse nesting before a recursive parser sees it; brackets inside strings do not count."""
-    # Where no quote is escaped, every second part between quotes is outside strings.
-    outside = _STRING.sub(b"", body) if b'\\"' in body else b"".join(body.split(b'"')[::2])
-    brackets = outside.translate(None, _NO_BRACKET)
+    brackets = _brackets(body)
     if brackets.count(b"{") + brackets.count(b"[") <= MAX_DEPTH:
         return
+    # Each time the innermost pairs go, of two levels at most. What is left may be too deep, or not in pairs.
+    left = brackets
+    for _ in range(MAX_DEPTH // 2):
+        before, left = left, left.replace(b"{}", b"").replace(b"[]", b"")
+        if not left:
+            return
+        if len(left) == len(before):
+            break
     depth = 0
     for bracket in brackets:
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise BadJson(f"body is nested deeper than {MAX_DEPTH}")
+
+
+def _brackets(body: bytes) -> bytes:
+    """The brackets outside strings."""
+    if b'\\"' in body:
+        return _STRING.sub(b"", body).translate(None, _NO_BRACKET)
+    # Where no quote is escaped, every second part between quotes is outside strings. Two quotes with no bracket
+    # between them change nothing of that, and there are many.
+    signs = body.translate(None, _NO_SIGN).replace(b'""', b"")
+    return b"".join(signs.split(b'"')[::2])
 
 
 def _members(pairs: list[tuple[str, Json]]) -> Object:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from elstrada.ocpi.body import Json, Mismatch, Object
-from elstrada.ocpi.patch import changes_identity, merged, patch_time
+from elstrada.ocpi.patch import EVER, changes_identity, is_older, merged, patch_time
 from elstrada.ocpi.scalars import Instant, same
 
 _LEVELS = (("evses", "uid"), ("connectors", "id"))
@@ -58,18 +58,21 @@ def patched(patch: Object, ids: Object) -> Change:
     return change
 
 
-def changed(whole: Object | None, ids: Sequence[str], change: Change, at: datetime) -> Object | None:
+def changed(
+    whole: Object | None, ids: Sequence[str], change: Change, at: datetime, now: datetime = EVER
+) -> Object | None:
     """A document with a change to it, or to an EVSE or connector within it.
 
     Args:
         ids: of the EVSE and the connector; none for the whole.
         at: when the change was made.
+        now: what bears a later date can be changed all the same.
     Returns:
         None where it knows better already (R-34).
     Raises:
         Missing: there is nothing above what is to be changed.
     """
-    return _changed(whole, ids, change, at, 0)
+    return _changed(whole, ids, change, at, now, 0)
 
 
 def part_of(whole: Object, ids: Sequence[str]) -> Object | None:
@@ -81,17 +84,17 @@ def part_of(whole: Object, ids: Sequence[str]) -> Object | None:
 
 
 def _changed(
-    before: Object | None, ids: Sequence[str], change: Change, at: datetime, level: int
+    before: Object | None, ids: Sequence[str], change: Change, at: datetime, now: datetime, level: int
 ) -> Object | None:
     if not ids:
-        if before is not None and at < written_at(before):
+        if before is not None and is_older(at, written_at(before), now):
             return None
         return change(before)
     if before is None:
         raise Missing
     listed, key = _LEVELS[level]
     entry = _entry(before, listed, key, ids[0])
-    after = _changed(entry, ids[1:], change, at, level + 1)
+    after = _changed(entry, ids[1:], change, at, now, level + 1)
     if after is None:
         return None
     entries = before.get(listed)
@@ -99,7 +102,11 @@ def _changed(
     lists: list[Json] = (
         [after if one is entry else one for one in known] if entry is not None else [*known, after]
     )
-    raised: Object = {listed: lists, "last_updated": str(Instant(max(written_at(before), at)))}
+    above = written_at(before)
+    raised: Object = {
+        listed: lists,
+        "last_updated": str(Instant(above if is_older(at, above, now) else at)),
+    }
     return before | raised
 
 

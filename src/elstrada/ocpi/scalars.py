@@ -54,9 +54,8 @@ class Instant:
         Raises:
             ValueError: not a date and time, or one that does not exist.
         """
-        if len(text) == 20 and _STRICT.fullmatch(text):
-            with contextlib.suppress(ValueError):  # The lenient way says what is wrong.
-                return cls(datetime.fromisoformat(text))
+        if len(text) == 20 and (at := _as_most_write_it(text)) is not None:
+            return cls(at)
         found = _LENIENT.match(text.strip())
         if found is None:
             raise ValueError(f"expected a date and time like 2026-01-31T17:00:00Z, got {text[:32]!r}")
@@ -69,6 +68,14 @@ class Instant:
             return cls(local.astimezone(UTC))
         except OverflowError:
             raise ValueError(f"a time outside the calendar: {text[:32]!r}") from None
+
+
+@lru_cache(1_000)  # What changes at once, as all of a location, bears one date.
+def _as_most_write_it(text: str) -> datetime | None:
+    if _STRICT.fullmatch(text):
+        with contextlib.suppress(ValueError):  # The lenient way says what is wrong.
+            return datetime.fromisoformat(text)
+    return None
 
 
 def _offset(zone: str | None) -> timezone:

@@ -15,7 +15,7 @@ from elstrada.model.party import PartyRole, Role
 
 SENDER, RECEIVER = "SENDER", "RECEIVER"
 _CPO, _EMSP = frozenset({Role.CPO}), frozenset({Role.EMSP})
-_OPEN = frozenset({Role.NSP, Role.NAP, Role.OTHER})
+OPEN = frozenset({Role.NSP, Role.NAP, Role.OTHER})
 """They tell everybody what they receive."""
 SENDERS: Mapping[str, frozenset[Role]] = {
     "locations": frozenset({Role.CPO, Role.NAP}),
@@ -31,8 +31,8 @@ SENDERS: Mapping[str, frozenset[Role]] = {
 }
 """Who has the sender interface of a module, and so calls the receivers'."""
 RECEIVERS: Mapping[str, frozenset[Role]] = {
-    "locations": _EMSP | _OPEN | {Role.PTP},
-    "tariffs": _EMSP | _OPEN | {Role.PTP},
+    "locations": _EMSP | OPEN | {Role.PTP},
+    "tariffs": _EMSP | OPEN | {Role.PTP},
     "sessions": _EMSP | {Role.SCSP, Role.PTP},
     "cdrs": _EMSP | {Role.PTP},
     "tokens": _CPO,
@@ -156,7 +156,7 @@ def audience(roles: Iterable[PartyRole], module: str, *, is_public: bool) -> lis
     Args:
         is_public: everybody may know it; what is not goes to none who tell everybody (R-39).
     """
-    wanted = servers(module, RECEIVER) - (frozenset() if is_public else _OPEN)
+    wanted = servers(module, RECEIVER) - (frozenset() if is_public else OPEN)
     return sorted({entry.party for entry in roles if entry.role in wanted})
 
 

@@ -285,8 +285,9 @@ def _waits(case: Case) -> bool:
 
 
 def _waits_for_another(fact: Fact) -> bool:
-    held = isinstance(fact, CdrChecked) and not fact.accepted
-    return held and (_lacks_session(fact.findings) or _lacks_original(fact.findings))
+    if not isinstance(fact, CdrChecked) or fact.accepted:
+        return False
+    return _lacks_session(fact.findings) or _lacks_original(fact.findings)
 
 
 def _lacks_session(findings: Iterable[str]) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 from elstrada.spine.migrate import upgrade
 from elstrada.spine.months import TAKE_LOCK, ensure_months
 
-NEEDED = "0030"
+NEEDED = "0037"
 """The oldest revision that this release works on. Revisions are numbered, so they compare as text."""
 
 SHARDS = 1

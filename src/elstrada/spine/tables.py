@@ -107,6 +107,11 @@ def _key(name: str) -> Column[object]:
     return Column(name, Text, primary_key=True)
 
 
+def _any_case() -> Column[object]:
+    """The id as ``model.terminal.key_of`` makes it, by which it is found in whatever case it is told (R-22)."""
+    return Column("id_key", Text)
+
+
 def _some(name: str, *columns: str, only: str) -> Index:
     """An index of some rows. Whoever asks for them must say so in the same words."""
     return Index(name, *columns, sqlite_where=text(only), postgresql_where=text(only))
@@ -331,6 +336,8 @@ roamed_session = _view(
     Column("last_updated", Moment, nullable=False),
     Column("document", Text, nullable=False),  # model.Session
     Column("recorded_at", Moment),  # When we last heard of it; None: before that was kept.
+    _any_case(),
+    Index("roamed_session_in_any_case", "owner", "party", "id_key"),
     _some("roamed_session_pending", "recorded_at", "owner", "party", "session_id", only="status = 'PENDING'"),
     Index("roamed_session_by_start", "owner", "started_at"),
 )
@@ -404,6 +411,8 @@ cdr = _view(
     Column("unexamined", Text),
     Column("credited_by", Text),  # The credit CDR by which we took it back.
     Column("replaced_by", Text),  # The CDR that took its place after that.
+    _any_case(),
+    Index("cdr_in_any_case", "owner", "party", "id_key"),
     _some("cdr_by_credited", "owner", "credits", "party", only="credits IS NOT NULL"),
     Index("cdr_by_record", "owner", "recorded_at", "party", "cdr_id"),
     Index("cdr_by_state", "owner", "state", "recorded_at", "party", "cdr_id"),
@@ -679,6 +688,8 @@ location = _record(
     Column("audience", Text, nullable=False, server_default="nobody"),  # roaming.visibility.Audience
     Column("document", Text, nullable=False),  # model.Location
     Column("last_updated", Moment, nullable=False),
+    _any_case(),
+    Index("location_in_any_case", "owner", "party", "id_key"),
     # Peers read by id, which stays as it is while statuses change; the rest is there to be looked at.
     Index("location_by_source", "owner", "source", "party", "location_id", "audience", "last_updated"),
 )
@@ -689,6 +700,8 @@ tariff = _record(
     _key("tariff_id"),
     Column("document", Text, nullable=False),  # model.Tariff
     Column("last_updated", Moment, nullable=False),
+    _any_case(),
+    Index("tariff_in_any_case", "owner", "party", "id_key"),
     Index("tariff_by_party", "owner", "party", "tariff_id", "last_updated"),
 )
 former_tariff = _record(

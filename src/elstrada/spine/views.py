@@ -375,6 +375,7 @@ def _roamed(session: Session, at: Recorded, owner: str) -> Iterable[Change]:
         "last_updated": session.last_updated,
         "recorded_at": at.at,
         "document": _document(session),
+        "id_key": key_of(session.id),
     }
     yield Change(t.roamed_session, (owner, str(session.party), session.id), columns)
 
@@ -438,6 +439,7 @@ def _cdr(fact: f.CdrIssued | f.CdrReceived, at: Recorded, state: CdrState) -> di
         "credits": cdr.credit_reference_id if cdr.credit else None,
         "evse_uid": cdr.cdr_location.evse_uid,
         "recorded_at": at.at,
+        "id_key": key_of(cdr.id),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import parse_qs
 
 import pytest
 from hub_world import DAN, ELS, HUB, NOR, PLACE, RET, HubWorld, envelope
@@ -174,6 +175,47 @@ async def test_r69_a_place_that_is_not_public_goes_to_no_open_data():
     await world.settle()
     assert len(world.to_party(RET, "PUT")) == 1
     assert world.to_party(DAN, "PUT") == []
+
+
+@aio
+async def test_r70_nor_is_it_in_the_list_of_all_for_open_data():
+    world = await HubWorld().open()
+    await world.at[DAN].party(DAN, Role.NSP)
+    await world.at[DAN].roaming.registrar.renew(DAN, "hub")
+    for number in range(6):
+        body = but(PLACE, id=f"L{number}", publish=number % 2 == 0)
+        await world.ask(ELS, "PUT", f"{E}/locations/SE/ELS/L{number}", body, to=HUB)
+    listed = await world.ask(DAN, "GET", f"{C}/locations", to=HUB, query={"limit": "2"})
+    assert [one["id"] for one in listed.data] == ["L0", "L2"]
+    assert listed.headers["x-total-count"] == "3"
+    place = parse_qs(listed.headers["link"].partition("?")[2].partition(">")[0])["place"][0]
+    query = {"limit": "2", "offset": "2", "place": place}
+    rest = await world.ask(DAN, "GET", f"{C}/locations", to=HUB, query=query)
+    assert ([one["id"] for one in rest.data], rest.headers.get("link")) == (["L4"], None)
+    whole = await world.ask(RET, "GET", f"{C}/locations", to=HUB)
+    assert len(whole.data) == 6
+
+
+@pytest.mark.parametrize("within", ["", "/E9"])
+def test_r34_a_date_in_the_future_makes_no_copy_immutable(within: str):
+    """A token that bears one could never be blocked, and its former state would be told to all."""
+
+    @aio
+    async def check() -> None:
+        world = await HubWorld().open()
+        future, now = "2099-01-01T00:00:00Z", "2026-02-03T12:00:00Z"
+        evse = but(EVSE, last_updated=future)
+        await world.ask(ELS, "PUT", L9, but(PLACE, evses=[evse], last_updated=future), to=HUB)
+        patch = {"status": "BLOCKED"} if within else {"name": "another"}
+        assert (
+            await world.ask(ELS, "PATCH", L9 + within, patch | {"last_updated": now}, to=HUB)
+        ).code == 1000
+        (place,) = (await world.ask(RET, "GET", f"{C}/locations", to=HUB)).data
+        told = place["evses"][0] if within else place
+        assert {name: told[name] for name in patch} == patch
+        assert place["last_updated"] == now
+
+    check()
 
 
 @aio

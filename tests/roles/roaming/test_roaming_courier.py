@@ -375,6 +375,30 @@ async def test_p4_a_cdr_whose_answer_was_lost_is_sent_again_and_applied_once():
 
 
 @aio
+async def test_p4_a_cdr_that_a_partner_had_not_taken_when_it_left_is_brought_once_it_is_back():
+    world = await furnished()
+    world.net.down.add("ret.example")
+    await issue(world)
+    await world.els.settle()
+    await world.els.roaming.registrar.unregister(ELS, "ret")
+    world.clock.pass_by(minutes=10)
+    await world.els.settle()
+    assert await world.els.marks() == []
+    world.net.down.clear()
+    await world.ret.roaming.registrar.unregister(RET, "els")
+    token_a = await world.ret.roaming.registrar.invite(RET, "els")
+    await world.els.roaming.registrar.register(ELS, "ret", world.ret.versions_url, token_a)
+    world.clock.pass_by(minutes=10)
+    await world.els.settle()
+    [row] = await world.els.spine.find(t.cdr)
+    assert (row["state"], row["delivered_to"]) == ("DELIVERED", "ret")
+    world.net.sent.clear()
+    await world.els.roaming.registrar.renew(ELS, "ret")
+    await world.els.settle()
+    assert world.net.requests("POST", "cdrs") == [], "what was taken is not told again"
+
+
+@aio
 async def test_p4_a_cdr_that_is_refused_is_tried_for_ever_with_growing_pauses():
     world = await furnished()
 

@@ -13,8 +13,9 @@ import pytest
 from roaming_world import ELS, EVIL, RET, START, Node, World, aio, call, furnished, issued, known
 
 from elstrada.model import facts as f
+from elstrada.model.agreement import Agreement
 from elstrada.model.cost import Price
-from elstrada.model.ids import PartyId, cdr_stream
+from elstrada.model.ids import PartyId, agreement_stream, cdr_stream
 from elstrada.model.party import Role
 from elstrada.model.reconciliation import MOST_CDRS
 from elstrada.model.waits import Waits
@@ -182,6 +183,22 @@ async def test_a_record_is_brought_until_it_is_taken() -> None:
     await world.settle()
     assert known(await record_at(world.ret, RET, ELS, line.record_id))["state"] == "RECEIVED"
     assert await world.els.marks() == []
+
+
+@aio
+async def test_p4_a_record_of_a_module_that_is_not_agreed_waits_until_it_is() -> None:
+    world = await furnished()
+    await charged(world, "C1")
+    stream = agreement_stream(ELS, "ret")
+    await world.els.happen(stream, f.AgreementMade("ret", Agreement(sends=("cdrs",))))
+    await world.settle()
+    line = await bid(world.els, "reconciliation issue", invoice="F1", to="SE*RET", cdr=["C1"])
+    await world.settle()
+    assert await record_at(world.ret, RET, ELS, line.record_id) is None
+    await world.els.happen(stream, f.AgreementMade("ret", Agreement()))
+    world.clock.pass_by(minutes=10)
+    await world.settle()
+    assert known(await record_at(world.ret, RET, ELS, line.record_id))["state"] == "RECEIVED"
 
 
 @aio

@@ -19,6 +19,7 @@ from elstrada.roles.desk.ocpi_document import fitted, own_object
 from elstrada.roles.desk.paging import After, Page, owners, page_of
 from elstrada.roles.desk.shapes import Count, Text36
 from elstrada.roles.desk.tidings import tidings
+from elstrada.roles.roaming.any_case import first_written
 from elstrada.roles.roaming.rows import location_row
 from elstrada.roles.roaming.stock import OWN
 from elstrada.spine import tables as t
@@ -60,6 +61,8 @@ async def put_location(desk: Desk, params: PutLocation) -> LocationLine:
     owner = (await own_party(desk, params.party, Role.CPO)).id
     words = LANGUAGES["2.3.0"]
     location = fitted(own_object(desk, params.file, owner, "location"), words, words.location, "location")
+    location_id = await first_written(desk.spine, t.location, owner, owner, location.id)
+    location = msgspec.structs.replace(location, id=location_id)
     groups = params.group or await _groups(desk, owner, location.id)
     row = location_row(owner, msgspec.structs.replace(location, groups=groups), OWN)
     marks = await tidings(desk, owner, News.LOCATION, location.id)

@@ -24,6 +24,7 @@ from elstrada.roles.desk.tariff_quote import QUOTE
 from elstrada.roles.desk.tariff_simulate import SIMULATE
 from elstrada.roles.desk.tariff_users import is_used
 from elstrada.roles.desk.tidings import tidings
+from elstrada.roles.roaming.any_case import first_written
 from elstrada.roles.roaming.rows import tariff_row
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
@@ -80,6 +81,8 @@ async def put_tariff(desk: Desk, params: PutTariff) -> StoredTariff:
     except UnusableTariff as unusable:
         problem = Problem("/elements", str(unusable))
         raise Refused(Kind.INVALID, f"the tariff cannot be used: {unusable}", problems=(problem,)) from None
+    tariff_id = await first_written(desk.spine, t.tariff, owner.id, owner.id, tariff.id)
+    tariff = msgspec.structs.replace(tariff, id=tariff_id)
     row = tariff_row(owner.id, tariff)
     key = {name: str(row[name]) for name in ("owner", "party", "tariff_id")}
     known = await desk.spine.get(t.tariff, **key)

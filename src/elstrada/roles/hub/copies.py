@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer
 from elstrada.ocpi import documents
 from elstrada.ocpi.body import parse
@@ -15,7 +16,7 @@ from elstrada.ocpi.paging import Window, read_window
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.versions import routed_url
 from elstrada.roaming.news import Kind
-from elstrada.roaming.routing import audience
+from elstrada.roaming.routing import OPEN, audience, callers
 from elstrada.roaming.visibility import listens
 from elstrada.roles.hub.book import Book
 from elstrada.roles.hub.keeping import after, inner, is_public, key_of, named, parts_of
@@ -23,7 +24,7 @@ from elstrada.roles.hub.passing import Passing
 from elstrada.roles.hub.wording import in_words
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
-from elstrada.roles.roaming.totals import Totals
+from elstrada.roles.roaming.totals import Those, Totals, filled
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Delete, Put, Row, RowMoved, Where, Work
 from elstrada.spine.paging import merged, pages, place_text, place_told
@@ -31,6 +32,7 @@ from elstrada.spine.paging import merged, pages, place_text, place_told
 _TRIES = 5
 _ORDER = ("last_updated", "party")
 _NOT_HERE = Refusal(Why.NOT_FOUND, "no such object")
+_PUBLIC = Those("public", is_public)
 
 
 class Copies:
@@ -67,8 +69,11 @@ class Copies:
         part = documents.part_of(whole, inner(passing)) if isinstance(whole, dict) else None
         return _NOT_HERE if part is None else Found(part)
 
-    async def page(self, passing: Passing) -> Result:
-        """A page of all objects that are kept of a module, those that changed longest ago first (R-70)."""
+    async def page(self, passing: Passing, sender: PartyId) -> Result:
+        """A page of all objects that are kept of a module, those that changed longest ago first (R-70).
+
+        Who tells everybody what it gets is shown what everybody may know (R-39).
+        """
         try:
             window = read_window(passing.request.query)
         except ValueError as problem:
@@ -78,8 +83,9 @@ class Copies:
             "module": passing.place.module,
             "last_updated": Between(window.date_from, window.date_to),
         }
-        total = await self._totals.of(t.hub_copy, where)
-        rows = await self._rows(where, window)
+        those = None if _may_see_all(passing, sender) else _PUBLIC
+        total = await self._totals.of(t.hub_copy, where, those)
+        rows = await self._rows(where, window, those)
         if isinstance(rows, Refusal):
             return rows
         shown = rows[: window.limit]
@@ -107,18 +113,23 @@ class Copies:
 
     # --- below ------------------------------------------------------------------------------------------
 
-    async def _rows(self, where: Where, window: Window) -> Sequence[Row] | Refusal:
+    async def _rows(self, where: Where, window: Window, those: Those | None) -> Sequence[Row] | Refusal:
         """The rows of a page and one more, if there is one."""
         size = window.limit + 1
         if window.limit == 0:
             return ()
+        spine, place = self._means.spine, None
         if window.place:
             try:
                 place = place_told(t.hub_copy, _ORDER, window.place)
             except ValueError:
                 return Refusal(Why.INVALID, "place: expected what our Link says")
-            return await merged(self._means.spine, t.hub_copy, [where], _ORDER, size, place)
-        return await self._means.spine.find(t.hub_copy, where, order=_ORDER, limit=size, offset=window.offset)
+        if those is not None:
+            offset = 0 if place else window.offset
+            return await filled(spine, t.hub_copy, [where], _ORDER, offset, size, place, those)
+        if place is not None:
+            return await merged(spine, t.hub_copy, [where], _ORDER, size, place)
+        return await spine.find(t.hub_copy, where, order=_ORDER, limit=size, offset=window.offset)
 
     async def _row(self, passing: Passing) -> Row | None:
         owner = passing.place.owner
@@ -143,3 +154,10 @@ class Copies:
             and listens(peer, module)
             and audience(peer.roles, module, is_public=row is None or is_public(row))
         ]
+
+
+def _may_see_all(passing: Passing, sender: PartyId) -> bool:
+    """May whoever asks have what is not for everybody?"""
+    held = [entry for entry in passing.caller.peer.roles if entry.party == sender]
+    place = passing.place
+    return any(entry.role in callers(place.module, place.interface) - OPEN for entry in held)

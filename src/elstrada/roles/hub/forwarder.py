@@ -83,6 +83,9 @@ class Forwarder:
             peer: the platform behind it.
             version: in which it was called.
         """
+        if not belongs_to(peer, relay.url):
+            # The platform has moved since: its present token is not for a former host (T16).
+            return Refusal(Why.NOT_CONNECTED, f"{relay.party} is no longer at the address that it gave")
         ids = read_ids(request)
         routing = Routing(relay.party, relay.user)
         headers = wire.passed_on(request.headers) | self._fresh(ids) | _routed(routing, peer)

@@ -23,6 +23,12 @@ NOT_HERE = Refusal(Why.NOT_FOUND, "no such object")
 _TOKENS, _LOCATIONS = "tokens", "locations"
 
 
+class _Published(msgspec.Struct, frozen=True):
+    """As much of a location as says whether everybody may know of it."""
+
+    publish: object = None
+
+
 def after(passing: Passing, row: Row | None, now: datetime) -> Put | Delete | Result:
     """What becomes of a copy, or why nothing does.
 
@@ -83,7 +89,9 @@ def document_of(row: Row) -> Object:
 
 def is_public(row: Row) -> bool:
     """May everybody know of it? A location says so itself (R-39)."""
-    return row["module"] != _LOCATIONS or document_of(row).get("publish") is not False
+    if row["module"] != _LOCATIONS:
+        return True
+    return msgspec.json.decode(str(row["document"]), type=_Published).publish is not False
 
 
 def wire_of(words: Language, module: str, depth: int = 0) -> type[msgspec.Struct]:
@@ -112,11 +120,11 @@ def _document(passing: Passing, whole: Object | None, now: datetime) -> Object |
         _agree(passing)
         shape(passing.document, wire_of(passing.words, module, len(within)))
         at = documents.written_at(passing.document)
-        return documents.changed(whole, within, documents.put(passing.document), at)
+        return documents.changed(whole, within, documents.put(passing.document), at, now)
     part = None if whole is None else documents.part_of(whole, within)
     patch = passing.words.dated(passing.document, now, now if part is None else documents.written_at(part))
     changed = documents.changed(
-        whole, within, documents.patched(patch, _ids(passing)), documents.written_at(patch)
+        whole, within, documents.patched(patch, _ids(passing)), documents.written_at(patch), now
     )
     if changed is not None:
         shape(changed, wire_of(passing.words, module))

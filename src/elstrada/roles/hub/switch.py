@@ -103,8 +103,8 @@ class Switch:
                 return await self._copies.tell(passing)
             case Copy():
                 return await self._copies.one(passing)
-            case Everything():
-                return self._page(passing, decision.sender, await self._copies.page(passing))
+            case Everything(sender):
+                return self._page(passing, sender, await self._copies.page(passing, sender))
             case Search(sender):
                 receiver = await self._searching.receiver(passing, sender)
                 if receiver is None:

@@ -243,7 +243,7 @@ class Courier:
 
     async def _settle(self, peer: Peer, found: Mark, outcome: Brought) -> None:
         """Note how it went: None means that there is nothing to bring any more."""
-        if outcome is None or (isinstance(outcome, Unagreed) and found.kind is not Kind.CDR):
+        if outcome is None or (isinstance(outcome, Unagreed) and found.kind not in _LASTING):
             await self._commit(found.done())
         elif isinstance(outcome, Received):
             await self._delivered(found, outcome)
@@ -253,7 +253,7 @@ class Courier:
             self._means.findings.note(_OURS.format(found.owner), f"withheld {found.kind.value}", outcome.why)
             await self._try_again(found, outcome.why)
         elif isinstance(outcome, Unagreed):
-            await self._try_again(found, outcome.problem)  # What a session cost stays due (P4).
+            await self._try_again(found, outcome.problem)  # It stays due (P4).
         else:
             error = describe(outcome)
             self._means.findings.note(source(peer.owner, peer.id), f"refused {found.kind.value}", error)

@@ -53,7 +53,7 @@ class Line:
             name: of the endpoint in the version's table.
             to: the peer's party that is meant; by default its first, of a hub itself.
             openly: a hub shall find for whom it is (open routing).
-            url: an address the peer gave, instead of its endpoint's.
+            url: an address the peer gave, instead of its endpoint's; asked as long as its host is the peer's.
             timeout_s: for the whole response; by default ``Waits.peer_s``.
             withdrawing: it is told that something is no longer for it, which needs no agreement.
         """
@@ -63,12 +63,16 @@ class Line:
         if unagreed is not None:
             self._means.tally.said(peer, unagreed, self._means.clock.now())
             return unagreed
+        if url is not None and not belongs_to(peer, url):
+            # The peer may have moved since it gave the address: its present token is not for a former host.
+            return Silent("the address is at no host that the peer is registered with")
         base = url or endpoint_url(peer.endpoints, endpoint.module, endpoint.interface.value)
         token = await self._peers.token_out(peer)
-        if base is None or token is None:
-            return Silent(
-                f"the peer offers no {endpoint.module} {endpoint.interface.value.lower()} interface"
-            )
+        if base is None:
+            side = endpoint.interface.value.lower()
+            return Silent(f"the peer offers no {endpoint.module} {side} interface")
+        if token is None:
+            return Silent("we have no token to show the peer where it is now")
         if endpoint.routed and (status := await away(self._means.spine, peer, to)) is not None:
             return Silent(f"the hub says that {to} is {status.value}")
         receiver = to or peer.hub or (peer.roles[0].party if peer.roles else None)

@@ -116,9 +116,16 @@ class Peers:
         return None if own is None else Caller(own, peer)
 
     async def token_out(self, peer: Peer) -> str | None:
-        """The token we must show a peer."""
+        """The token we must show a peer.
+
+        Args:
+            peer: as it was when its addresses were read. If it has moved since there is none: its token is not
+                for a former host (T16).
+        """
         row = await self._row(peer.owner, peer.id)
-        sealed = None if row is None else row["token_out_sealed"]
+        if row is None or _peer(row).versions_url != peer.versions_url:
+            return None
+        sealed = row["token_out_sealed"]
         return self._means.keys.unseal(sealed, _seal(peer, "out")) if isinstance(sealed, bytes) else None
 
     async def token_in(self, peer: Peer) -> str | None:

@@ -14,7 +14,9 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.model.ids import PartyId
+from elstrada.model.location import Location
 from elstrada.model.party import Peer, Role
+from elstrada.model.tariff import Tariff
 from elstrada.ocpi.body import Mismatch
 from elstrada.ocpi.client import Garbled, Outcome, Received, objects_of
 from elstrada.ocpi.language import Bookings, Language
@@ -24,6 +26,7 @@ from elstrada.ocpi.versions import endpoint, language
 from elstrada.roaming.agreement import RECEIVER, agreeing
 from elstrada.roaming.news import MODULE_OF, Kind
 from elstrada.roaming.visibility import is_hub, parties_of
+from elstrada.roles.roaming.any_case import ID_OF
 from elstrada.roles.roaming.client_pages import ClientPages
 from elstrada.roles.roaming.conduct import note_findings, source
 from elstrada.roles.roaming.dealings import Dealings
@@ -40,7 +43,7 @@ from elstrada.roles.roaming.rows import (
 )
 from elstrada.roles.roaming.stock import dated
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Cell, Put, Row, Where, Work
+from elstrada.spine.face import AnyOf, Cell, Put, Row, RowMoved, Where, Work
 from elstrada.spine.paging import pages
 from elstrada.spine.rules import key_names
 
@@ -49,6 +52,7 @@ LONGEST_S = 3_600.0
 """For a list, by the wall and not by the world's clock, which a demo runs faster: a peer that always has
 another page holds up its other lists no longer."""
 _RESTARTS = 3
+_TRIES = 5
 
 
 class Pulled(msgspec.Struct, frozen=True):
@@ -195,8 +199,7 @@ class Puller:
             if not (is_whole or through):
                 return Pulled(outcome, kept, passed_over, is_whole)
             total = outcome.total
-            page = await keep(outcome)
-            await self._means.spine.commit(Work(writes=page.writes))
+            page = await self._kept(outcome, keep)
             kept, passed_over = kept + page.kept, passed_over + page.passed_over
             url = outcome.next
             if url is None:
@@ -206,6 +209,19 @@ class Puller:
             if asyncio.get_running_loop().time() >= until:
                 return Pulled(Garbled(200, "the list takes longer than an hour"), kept, passed_over)
             visited.add(url)
+
+    async def _kept(self, received: Received, keep: _Keep) -> _Page:
+        """Keep what a page holds. What was pushed meanwhile is newer: then the page is held against that."""
+        for left in reversed(range(_TRIES)):
+            page = await keep(received)
+            try:
+                await self._means.spine.commit(Work(writes=page.writes))
+            except RowMoved:
+                if not left:
+                    raise
+                continue
+            return page
+        raise AssertionError("the last try returns or raises")
 
     async def _keep(self, peer: Peer, page: Received, way: _Way) -> _Page:
         """Keep what a page holds of the peer's own parties, as far as agreed with them (T17), and is news to us."""
@@ -244,30 +260,28 @@ class Puller:
 
     async def _news(self, read: Sequence[tuple[Put, ...]]) -> list[tuple[Put, ...]]:
         """Those that are newer than what is kept; of one that stands twice on a page the newest counts (R-28)."""
-        known, now = await self._dates([puts[0] for puts in read]), self._means.clock.now()
+        rows, now = await self._known([puts[0] for puts in read]), self._means.clock.now()
+        # Without a date it is a booking that we asked for, and of which nothing was told yet.
+        known = {_key(table, row): dated(row) for table, row in rows if row["last_updated"] is not None}
+        written = {_key(table, row): row for table, row in rows}
         news: dict[tuple[Cell, ...], tuple[Put, ...]] = {}
         for puts in read:
             key, told = _key(puts[0].table, puts[0].row), dated(puts[0].row)
             if key not in known or _is_news(told, known[key], now):
-                known[key], news[key] = told, puts
-        return list(news.values())
+                known[key], news[key] = told, (_as_written(puts[0], written.get(key)), *puts[1:])
+        before = {_place(table, row): {"last_updated": row["last_updated"]} for table, row in rows}
+        return [(_unless_moved(puts[0], before), *puts[1:]) for puts in news.values()]
 
-    async def _dates(self, puts: Sequence[Put]) -> dict[tuple[Cell, ...], datetime]:
-        """When what is kept of a page's objects was last changed, asked all at once."""
+    async def _known(self, puts: Sequence[Put]) -> list[tuple[Table, Row]]:
+        """What is kept of a page's objects, asked all at once."""
         if not puts:
-            return {}
+            return []
         table = puts[0].table
         named = {name: tuple({put.row[name]: None for put in puts}) for name in _names(table)}
         where: Where = {
             name: values[0] if len(values) == 1 else AnyOf(values) for name, values in named.items()
         }
-        return {
-            _key(table, row): dated(row)
-            async for rows in pages(self._means.spine, table, where)
-            for row in rows
-            # Else it is a booking that we asked for, and of which nothing was told yet.
-            if row["last_updated"] is not None
-        }
+        return [(table, row) async for rows in pages(self._means.spine, table, where) for row in rows]
 
     async def _location(self, peer: Peer, wire: msgspec.Struct, of: PartyId | None) -> _Rows:
         location = language(peer.version).location.read(wire, of).value
@@ -298,13 +312,43 @@ class Puller:
         return token.party, await token_puts(self._means.spine, peer.owner, token, ref)
 
 
+_KINDS: Mapping[Table, type[Location | Tariff]] = {t.location: Location, t.tariff: Tariff}
+"""Records of which a list may tell the id in another case."""
+
+
 def _names(table: Table) -> tuple[str, ...]:
-    """The columns that tell objects apart; a token's uid is the same in any case (R-22)."""
-    return ("owner", "party", "ref", "type") if table is t.token else tuple(key_names(table))
+    """The columns that tell objects apart; an id is the same in any case (R-22)."""
+    if table is t.token:
+        return ("owner", "party", "ref", "type")
+    return ("owner", "party", "id_key") if table in _KINDS else tuple(key_names(table))
 
 
 def _key(table: Table, row: Row) -> tuple[Cell, ...]:
     return tuple(row[name] for name in _names(table))
+
+
+def _as_written(put: Put, known: Row | None) -> Put:
+    """The write under the id as it was first written (R-22); a token's has it already."""
+    if put.table not in _KINDS or known is None:
+        return put
+    name, kind = ID_OF[put.table], _KINDS[put.table]
+    if known[name] == put.row[name]:
+        return put
+    named = msgspec.structs.replace(
+        msgspec.json.decode(str(put.row["document"]), type=kind), id=str(known[name])
+    )
+    row = {**put.row, name: known[name], "document": msgspec.json.encode(named).decode()}
+    return Put(put.table, row)
+
+
+def _place(table: Table, row: Row) -> tuple[Cell, ...]:
+    """A record's whole key."""
+    return tuple(row[name] for name in key_names(table))
+
+
+def _unless_moved(put: Put, before: Mapping[tuple[Cell, ...], Row]) -> Put:
+    """The write, if the record is still as it was read."""
+    return msgspec.structs.replace(put, expected=before.get(_place(put.table, put.row), {}))
 
 
 def _is_news(told: datetime, known: datetime, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
 import msgspec
@@ -15,12 +15,14 @@ from elstrada.model.party import Peer
 from elstrada.model.session import Session
 from elstrada.model.token import TokenIdentity
 from elstrada.ocpi.patch import is_older
+from elstrada.roles.roaming.any_case import first_written, row_of
 from elstrada.roles.roaming.holders import claimed_puts
 from elstrada.roles.roaming.means import Means
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Delete, Put, Row, Spine, StreamMoved, Work
 
 _TRIES = 5
+_Beside = Callable[[str], Iterable[Put | Delete]]
 
 
 class Taken(Enum):
@@ -43,16 +45,19 @@ async def take_session(
     owner: PartyId,
     session: Session,
     identity: TokenIdentity,
-    beside: Iterable[Put | Delete] = (),
+    beside: _Beside = lambda _: (),
 ) -> Taken:
     """Record a session's new state, unless it is the one we know.
 
     Args:
-        beside: what is kept with it.
+        beside: what is kept with it, under its id as it was first written (R-22).
     """
     if identity.party != owner:
         return Taken.NOT_OURS
-    spine, stream = means.spine, roamed_session_stream(owner, session.party, session.id)
+    spine = means.spine
+    session_id = await first_written(spine, t.roamed_session, owner, session.party, session.id)
+    session = msgspec.structs.replace(session, id=session_id)
+    stream = roamed_session_stream(owner, session.party, session_id)
     for _ in range(_TRIES):
         version = await spine.version(stream)
         known = await known_session(spine, owner, session.party, session.id) if version else None
@@ -63,7 +68,8 @@ async def take_session(
             return Taken.KNOWN
         claimed = await claimed_puts(spine, owner, identity, session.token_ref)
         work = Work(
-            appends=(Append(stream, version, (RoamedSessionChanged(session),)),), writes=(*claimed, *beside)
+            appends=(Append(stream, version, (RoamedSessionChanged(session),)),),
+            writes=(*claimed, *beside(session_id)),
         )
         try:
             await spine.commit(work)
@@ -74,7 +80,7 @@ async def take_session(
 
 
 async def take_cdr(means: Means, peer: Peer, cdr: Cdr, identity: TokenIdentity, raw: bytes) -> Taken:
-    """Record a CDR, once per party and id (T19).
+    """Record a CDR, once per party and id, in whatever case that is told (T19, R-22).
 
     Args:
         peer: who brought it.
@@ -83,7 +89,9 @@ async def take_cdr(means: Means, peer: Peer, cdr: Cdr, identity: TokenIdentity, 
     owner = peer.owner
     if identity.party != owner:
         return Taken.NOT_OURS
-    spine, stream = means.spine, cdr_stream(owner, cdr.party, cdr.id)
+    spine = means.spine
+    cdr_id = await first_written(spine, t.cdr, owner, cdr.party, cdr.id)
+    cdr, stream = msgspec.structs.replace(cdr, id=cdr_id), cdr_stream(owner, cdr.party, cdr_id)
     content_hash = hashlib.sha256(raw).hexdigest()
     document: Row = {"hash": content_hash, "body": raw, "recorded_at": means.clock.now()}
     claimed = await claimed_puts(spine, owner, identity, cdr.token_ref)
@@ -102,5 +110,5 @@ async def take_cdr(means: Means, peer: Peer, cdr: Cdr, identity: TokenIdentity, 
 
 async def known_session(spine: Spine, owner: PartyId, party: PartyId, session_id: str) -> Session | None:
     """A partner's session as we know it."""
-    row = await spine.get(t.roamed_session, owner=str(owner), party=str(party), session_id=session_id)
+    row = await row_of(spine, t.roamed_session, owner, party, session_id)
     return None if row is None else msgspec.json.decode(str(row["document"]), type=Session)

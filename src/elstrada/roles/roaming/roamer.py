@@ -6,10 +6,12 @@ ever missing, and setting one twice is setting it once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from sqlalchemy import Table
 
+from elstrada.model.cdr import CdrState
 from elstrada.model.device import CommandName
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
@@ -32,6 +34,7 @@ from elstrada.roaming.news import (
     of_its_start,
 )
 from elstrada.roaming.visibility import (
+    PAYERS,
     hears_of_bookable,
     hears_profiles,
     listens,
@@ -54,7 +57,7 @@ from elstrada.roles.roaming.steering import steered_at
 from elstrada.roles.roaming.stock import OWN, Stock, location_of
 from elstrada.roles.side_by_side import side_by_side
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put, Recorded, Row, Where, Work
+from elstrada.spine.face import AnyOf, Between, Put, Recorded, Row, Where, Work
 from elstrada.spine.paging import pages
 
 FOLLOWER = "roamer"
@@ -267,6 +270,9 @@ class Roamer:
             async for row in self._rows(t.booking, living):
                 if may_see_sessions_of(peer, PartyId.parse(str(row["made_for"]))):
                     yield mark(peer, Kind.BOOKING, str(row["booking_id"]), position=position, now=now)
+        if listens(peer, MODULE_OF[Kind.CDR]):
+            async for row in self._owed(peer):
+                yield mark(peer, Kind.CDR, str(row["cdr_id"]), position=position, now=now)
         for at in turns(await self._peers.terms(peer)):
             yield mark(peer, Kind.AGREEMENT, f"{at:%Y-%m-%dT%H:%M:%SZ}", position=position, now=at)
         if Role.HUB in roles:
@@ -275,12 +281,34 @@ class Roamer:
         for name in wanted(roles, peer):
             yield mark(peer, Kind.PULL, name, position=position, now=now)
 
-    async def _rows(self, table: Table, where: Where) -> AsyncIterator[Row]:
-        async for rows in pages(self._means.spine, table, where):
+    async def _owed(self, peer: Peer) -> AsyncIterator[Row]:
+        """Our CDRs that nobody has taken yet and that are for the peer: marks are gone with a partner that left (P4)."""
+        owner, since = str(peer.owner), self._means.clock.now() - _OWED_FOR
+        issued: Where = {
+            "owner": owner,
+            "party": owner,
+            "state": CdrState.ISSUED.value,
+            "recorded_at": Between(low=since),
+        }
+        others = frozenset[PartyId]()
+        if peer.hub is None:
+            theirs = sorted(map(str, parties_of(peer, PAYERS)))
+            issued = {**issued, "token_party": AnyOf(tuple(theirs))}
+        else:
+            others = await self._peers.direct(peer)
+        async for row in self._rows(t.cdr, issued, ("recorded_at",)):
+            token_party = _token_party(row)
+            if may_see_sessions_of(peer, token_party) and token_party not in others:
+                yield row
+
+    async def _rows(self, table: Table, where: Where, order: Sequence[str] = ()) -> AsyncIterator[Row]:
+        async for rows in pages(self._means.spine, table, where, order):
             for row in rows:
                 yield row
 
 
+_OWED_FOR = timedelta(days=92)
+"""Of what was issued before, the partner asks for a list."""
 _LIMITING = frozenset(
     f"{CommandName.CALL.value} {action}"
     for action in (

@@ -11,6 +11,7 @@ from elstrada.model.booking import Booking, BookingLocation
 from elstrada.model.ids import PartyId
 from elstrada.model.location import Location
 from elstrada.model.tariff import Tariff
+from elstrada.model.terminal import key_of
 from elstrada.model.token import Token, TokenIdentity
 from elstrada.roaming.visibility import audience_of
 from elstrada.spine.face import Row
@@ -34,6 +35,7 @@ def location_row(owner: PartyId, location: Location, source: str) -> Row:
         "audience": audience_of(location).value,
         "document": _document(location),
         "last_updated": location.last_updated,
+        "id_key": key_of(location.id),
     }
 
 
@@ -44,6 +46,7 @@ def tariff_row(owner: PartyId, tariff: Tariff) -> Row:
         "tariff_id": tariff.id,
         "document": _document(tariff),
         "last_updated": tariff.last_updated,
+        "id_key": key_of(tariff.id),
     }
 
 

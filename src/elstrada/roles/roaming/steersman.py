@@ -26,11 +26,12 @@ from elstrada.ocpi.v221 import profiles as wire
 from elstrada.ocpi.v221 import translate
 from elstrada.ocpi.v221.profiles import ProfileResponseType, ProfileResultType
 from elstrada.ocpi.versions import endpoint, language, module_url
+from elstrada.roles.roaming.any_case import row_of
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.means import Means
 from elstrada.roles.roaming.results import ResultKind
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Between, Delete, Put, Row, RowMoved, Where, Work
+from elstrada.spine.face import Between, Delete, Put, Row, RowMoved, Where, Work
 from elstrada.spine.post import Letter, NobodyThere, NoReply, Post
 
 ASKED, CLEARED, NO_ANSWER = "ASKED", "CLEARED", "NO_ANSWER"
@@ -203,14 +204,12 @@ class Steersman:
 
     async def told(self, peer: Peer, cpos: Iterable[PartyId], session_id: str, active: Schedule) -> bool:
         """A CPO tells what is active at a session. False: none of its sessions is known by that name."""
-        owner = str(peer.owner)
-        parties = AnyOf(tuple(sorted(str(cpo) for cpo in cpos)))
-        where: Where = {"owner": owner, "party": parties, "session_id": session_id}
-        rows = await self._means.spine.find(t.roamed_session, where, limit=1)
-        if not rows:
-            return False
-        await self._keep_active(AtPartner(peer, PartyId.parse(str(rows[0]["party"])), session_id), active)
-        return True
+        for cpo in sorted(cpos):
+            row = await row_of(self._means.spine, t.roamed_session, peer.owner, cpo, session_id)
+            if row is not None:
+                await self._keep_active(AtPartner(peer, cpo, str(row["session_id"])), active)
+                return True
+        return False
 
     # --- what is known of it ----------------------------------------------------------------------------
 

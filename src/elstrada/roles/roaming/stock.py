@@ -21,6 +21,7 @@ from elstrada.model.tariff import Tariff
 from elstrada.model.token import AuthMethod, Token, TokenIdentity
 from elstrada.ocpi.language import Language
 from elstrada.roaming.places import Condition, condition, living
+from elstrada.roles.roaming.any_case import row_of
 from elstrada.roles.roaming.booking_books import books_of, shown
 from elstrada.roles.roaming.booking_books import kept as kept_booking
 from elstrada.roles.roaming.clients import OURS, away, client_of
@@ -100,7 +101,7 @@ class Stock:
 
     async def location(self, owner: PartyId, location_id: str) -> Location | None:
         """One of our own locations, with its EVSEs as they are now."""
-        row = await self._spine.get(t.location, owner=str(owner), party=str(owner), location_id=location_id)
+        row = await row_of(self._spine, t.location, owner, owner, location_id)
         if row is None or row["source"] != OWN:
             return None
         return (await self.living(owner, [location_of(row)]))[0]
@@ -113,7 +114,7 @@ class Stock:
             return None
         if party == owner:
             return await self.location(owner, location_id)
-        row = await self._spine.get(t.location, owner=str(owner), party=str(party), location_id=location_id)
+        row = await row_of(self._spine, t.location, owner, party, location_id)
         return None if row is None else location_of(row)
 
     async def living(self, owner: PartyId, locations: Iterable[Location]) -> list[Location]:
@@ -152,7 +153,7 @@ class Stock:
 
     async def tariff(self, owner: PartyId, tariff_id: str) -> Tariff | None:
         """One of our own tariffs."""
-        row = await self._spine.get(t.tariff, owner=str(owner), party=str(owner), tariff_id=tariff_id)
+        row = await row_of(self._spine, t.tariff, owner, owner, tariff_id)
         return None if row is None else tariff_of(row)
 
     async def token(self, owner: PartyId, uid: str, kind: str) -> Token | None:
@@ -329,7 +330,12 @@ class Stock:
         return None if found is None else (found.booked.made_for, found.booking)
 
     async def session_row(self, owner: PartyId, session_id: str) -> Row | None:
-        return await self._spine.get(t.session, owner=str(owner), session_id=session_id)
+        """The row of a session of ours. We write ids in lower case; others may not (R-22)."""
+        for told in dict.fromkeys((session_id, session_id.lower())):
+            row = await self._spine.get(t.session, owner=str(owner), session_id=told)
+            if row is not None:
+                return row
+        return None
 
     async def session_rows(self, owner: PartyId, session_ids: Sequence[str]) -> list[Row]:
         """The rows of those sessions that there are."""

@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Table
 
 from elstrada.roles.roaming.means import Means
-from elstrada.spine.face import Row, Where
-from elstrada.spine.paging import pages
+from elstrada.spine.face import Row, Spine, Where
+from elstrada.spine.paging import PAGE, Place, merged, pages, place_of
 
 COUNTED_ANEW = 10_000
 """Up to so many objects X-Total-Count is counted for each page; more are counted once in ``COUNT_HOLDS``."""
@@ -59,6 +59,28 @@ class Totals:
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return total
+
+
+async def filled(
+    spine: Spine,
+    table: Table,
+    wheres: Sequence[Where],
+    order: Sequence[str],
+    offset: int,
+    size: int,
+    place: Place | None,
+    those: Those,
+) -> list[Row]:
+    """Rows behind a place that a caller may have, without the first so many of them, which nobody keeps."""
+    found: list[Row] = []
+    while True:
+        rows = await merged(spine, table, wheres, order, PAGE, place)
+        shown = [row for row in rows if those.shows(row)]
+        found += shown[offset:]
+        offset = max(offset - len(shown), 0)
+        if len(rows) < PAGE or len(found) >= size:
+            return found[:size]
+        place = place_of(table, order, rows[-1])
 
 
 def _number(rows: Sequence[Row]) -> int:

@@ -12,6 +12,7 @@ from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import join
 from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.roaming.visibility import PAYERS
+from elstrada.roles.roaming.any_case import row_of
 from elstrada.roles.roaming.received import Taken, take_cdr
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.visit import NOT_HERE, Handler, Visit, any_of, named_token, owner_in_path
@@ -67,12 +68,11 @@ async def post_cdr(visit: Visit) -> Result:
 
 async def get_cdr(visit: Visit) -> Result:
     """The CDR just as it was posted (R-40)."""
-    row = await visit.means.spine.get(
-        t.cdr, owner=visit.owner, party=str(owner_in_path(visit)), cdr_id=visit.call.path["cdr_id"]
-    )
+    spine, named = visit.means.spine, visit.call.path["cdr_id"]
+    row = await row_of(spine, t.cdr, visit.own.id, owner_in_path(visit), named)
     if row is None or row["content_hash"] is None:
         return NOT_HERE
-    document = await visit.means.spine.get(t.document, hash=row["content_hash"])
+    document = await spine.get(t.document, hash=row["content_hash"])
     body = None if document is None else document["body"]
     return Found(msgspec.Raw(body)) if isinstance(body, bytes) else NOT_HERE
 

@@ -17,6 +17,7 @@ from elstrada.model.party import Role
 from elstrada.model.reservation import ReservationWish
 from elstrada.model.token import Token
 from elstrada.ocpi.codes import Why
+from elstrada.ocpi.nesting import find_connector, find_evse
 from elstrada.ocpi.scalars import same
 from elstrada.ocpi.server import Done, Found, Refusal, Result, body_of
 from elstrada.ocpi.v221 import commands as wire
@@ -115,7 +116,7 @@ async def stop_session(visit: Visit) -> Result:
         command_id=visit.means.chance.uuid(),
         name=CommandName.STOP,
         asked_by=asked_by,
-        session_id=stop.session_id,
+        session_id=str(row["session_id"]),
         deadline_s=visit.callbacks.station_s,
     )
     return await _take(visit, str(row["station_id"]), command, stop.response_url)
@@ -311,7 +312,7 @@ def _evse(location: Location, uid: str | None) -> Evse | None:
     """The EVSE named, or the only one there is: we do not choose among several."""
     if uid is None:
         return location.evses[0] if len(location.evses) == 1 else None
-    return next((evse for evse in location.evses if evse.uid == uid), None)
+    return find_evse(location, uid)
 
 
 def _must_name_connector(visit: Visit, evse: Evse) -> bool:
@@ -322,8 +323,8 @@ def _must_name_connector(visit: Visit, evse: Evse) -> bool:
 
 def _connector_number(evse: Evse, connector_id: str | None) -> int | None:
     """The number by which OCPP counts a connector of the EVSE, from 1."""
-    ids = [connector.id for connector in evse.connectors]
-    return ids.index(connector_id) + 1 if connector_id in ids else None
+    named = None if connector_id is None else find_connector(evse, connector_id)
+    return None if named is None else evse.connectors.index(named) + 1
 
 
 HANDLERS: dict[str, Handler] = {

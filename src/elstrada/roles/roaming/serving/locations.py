@@ -15,6 +15,7 @@ from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.surplus import at, patched_surplus, surplus_of, with_at
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import Audience, audiences_of, listens
+from elstrada.roles.roaming.any_case import row_of
 from elstrada.roles.roaming.rows import location_row, source_of
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.surplus import LOCATION, kept_surplus, surplus_writes, told
@@ -146,6 +147,10 @@ async def put_location(visit: Visit) -> Result:
         row = await _row(visit, location.id)
         if row is not None and is_older(location.last_updated, dated(row), visit.means.clock.now()):
             return Done()  # We know better already (R-34).
+        if row is not None:
+            location = msgspec.structs.replace(
+                location, id=str(row["location_id"])
+            )  # As first written (R-22).
         try:
             surplus = surplus_of(visit.call.document, visit.words.location.wire)
             await _store(visit, location, row, surplus)
@@ -289,12 +294,8 @@ async def _kept(visit: Visit) -> Location | None:
 
 async def _row(visit: Visit, location_id: str | None = None) -> Row | None:
     """Under the id as its owner writes it in the location; where there is none to read, as in the address."""
-    return await visit.means.spine.get(
-        t.location,
-        owner=visit.owner,
-        party=str(owner_in_path(visit)),
-        location_id=location_id or visit.call.path["location_id"],
-    )
+    named = location_id or visit.call.path["location_id"]
+    return await row_of(visit.means.spine, t.location, visit.own.id, owner_in_path(visit), named)
 
 
 HANDLERS: dict[str, Handler] = {

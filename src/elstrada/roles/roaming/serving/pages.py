@@ -12,9 +12,9 @@ from elstrada.ocpi.paging import Window
 from elstrada.ocpi.server import Refusal
 from elstrada.roles.roaming.leaves import Rows
 from elstrada.roles.roaming.serving.visit import Visit
-from elstrada.roles.roaming.totals import Those
-from elstrada.spine.face import AnyOf, Row, Spine, Where
-from elstrada.spine.paging import PAGE, Place, merged, place_of, place_text, place_told
+from elstrada.roles.roaming.totals import Those, filled
+from elstrada.spine.face import AnyOf, Where
+from elstrada.spine.paging import Place, merged, place_text, place_told
 
 
 async def page(
@@ -67,7 +67,7 @@ async def _read(
         return Rows((), total, "")
     size, spine = window.limit + 1, visit.means.spine
     if those is not None:
-        rows = await _filled(spine, table, wheres, order, 0 if place else window.offset, size, place, those)
+        rows = await filled(spine, table, wheres, order, 0 if place else window.offset, size, place, those)
     elif place is None and window.offset:
         one = wheres[0] if len(wheres) == 1 else where
         rows = await spine.find(table, one, order=order, limit=size, offset=window.offset)
@@ -78,25 +78,3 @@ async def _read(
     # What was counted a while ago is never less than what has been seen since.
     seen = window.offset + size
     return Rows(rows[:-1], max(total, seen), place_text(table, order, rows[-2]))
-
-
-async def _filled(
-    spine: Spine,
-    table: Table,
-    wheres: Sequence[Where],
-    order: Sequence[str],
-    offset: int,
-    size: int,
-    place: Place | None,
-    those: Those,
-) -> list[Row]:
-    """Rows behind a place that a caller may have, without the first so many of them, which nobody keeps."""
-    found: list[Row] = []
-    while True:
-        rows = await merged(spine, table, wheres, order, PAGE, place)
-        shown = [row for row in rows if those.shows(row)]
-        found += shown[offset:]
-        offset = max(offset - len(shown), 0)
-        if len(rows) < PAGE or len(found) >= size:
-            return found[:size]
-        place = place_of(table, order, rows[-1])

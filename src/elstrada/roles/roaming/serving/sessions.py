@@ -145,8 +145,13 @@ async def patch_session(visit: Visit) -> Result:
 
 async def _store(visit: Visit, session: Session, identity: TokenIdentity, surplus: Object) -> Result:
     """Record the session's new state, unless it is the one we know."""
-    beside = surplus_writes(visit, surplus, SESSION, session.party, session.id)
-    taken = await take_session(visit.means, visit.own.id, session, identity, beside)
+    taken = await take_session(
+        visit.means,
+        visit.own.id,
+        session,
+        identity,
+        lambda session_id: surplus_writes(visit, surplus, SESSION, session.party, session_id),
+    )
     match taken:
         case Taken.NOT_OURS:
             return Refusal(Why.INVALID, "cdr_token is not of ours")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.patch import changes_identity, is_older, patch_time
 from elstrada.ocpi.server import Done, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.roaming.news import Kind
 from elstrada.roaming.visibility import listens, may_see_tariffs
+from elstrada.roles.roaming.any_case import row_of
 from elstrada.roles.roaming.rows import tariff_row
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.surplus import TARIFF, kept_surplus, surplus_writes, told
@@ -65,12 +68,14 @@ async def put_tariff(visit: Visit) -> Result:
     if wrong is not None:
         return wrong
     surplus = surplus_of(visit.call.document, visit.words.tariff.wire)
-    writes = surplus_writes(visit, surplus, TARIFF, owner, tariff.id)
     for _ in range(_TRIES):
         row = await _row(visit, tariff.id)
-        known = None if row is None else tariff_of(row).last_updated
-        if known is not None and is_older(tariff.last_updated, known, visit.means.clock.now()):
-            return Done()  # We know better already (R-34).
+        if row is not None:
+            known = tariff_of(row)
+            if is_older(tariff.last_updated, known.last_updated, visit.means.clock.now()):
+                return Done()  # We know better already (R-34).
+            tariff = msgspec.structs.replace(tariff, id=known.id)  # As it was first written (R-22).
+        writes = surplus_writes(visit, surplus, TARIFF, owner, tariff.id)
         expected: Row = {} if row is None else {"document": row["document"]}
         keep = Put(t.tariff, tariff_row(visit.own.id, tariff), expected)
         try:
@@ -109,21 +114,19 @@ async def patch_tariff(visit: Visit) -> Result:
 
 
 async def delete_tariff(visit: Visit) -> Result:
-    if await _row(visit) is None:
+    row = await _row(visit)
+    if row is None:
         return NOT_HERE
-    writes = surplus_writes(visit, {}, TARIFF, owner_in_path(visit), visit.call.path["tariff_id"])
-    await visit.means.spine.commit(Work(writes=(Delete(t.tariff, _key(visit)), *writes)))
+    key = {name: row[name] for name in ("owner", "party", "tariff_id")}
+    writes = surplus_writes(visit, {}, TARIFF, owner_in_path(visit), str(row["tariff_id"]))
+    await visit.means.spine.commit(Work(writes=(Delete(t.tariff, key), *writes)))
     return Done()
 
 
 async def _row(visit: Visit, tariff_id: str | None = None) -> Row | None:
-    return await visit.means.spine.get(t.tariff, **_key(visit, tariff_id))
-
-
-def _key(visit: Visit, tariff_id: str | None = None) -> dict[str, str]:
     """Under the id as its owner writes it in the tariff; where there is none to read, as in the address."""
-    found = tariff_id or visit.call.path["tariff_id"]
-    return {"owner": visit.owner, "party": str(owner_in_path(visit)), "tariff_id": found}
+    named = tariff_id or visit.call.path["tariff_id"]
+    return await row_of(visit.means.spine, t.tariff, visit.own.id, owner_in_path(visit), named)
 
 
 HANDLERS: dict[str, Handler] = {

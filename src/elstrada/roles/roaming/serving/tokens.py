@@ -16,6 +16,7 @@ from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.roaming.visibility import may_see_tokens
+from elstrada.roles.roaming.any_case import row_of
 from elstrada.roles.roaming.holders import TwoContracts, token_puts, token_row_of
 from elstrada.roles.roaming.serving.pages import page
 from elstrada.roles.roaming.serving.surplus import TOKEN, kept_surplus, surplus_writes, told
@@ -101,8 +102,7 @@ async def _place(visit: Visit) -> Location | Refusal:
             Why.INCOMPLETE, "location_id: this token may charge at some places alone; say where it is"
         )
     for cpo in sorted(visit.parties(Role.CPO)):
-        key = {"owner": visit.owner, "party": str(cpo), "location_id": named.location_id}
-        row = await visit.means.spine.get(t.location, **key)
+        row = await row_of(visit.means.spine, t.location, visit.own.id, cpo, named.location_id)
         if row is not None:
             return location_of(row)
     return Refusal(Why.UNKNOWN_LOCATION, "location_id: no such location of yours has been told to us")
