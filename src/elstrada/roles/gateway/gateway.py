@@ -402,6 +402,26 @@ class Gateway:
         """A station was told that it is held: do what it is held for."""
         self.spawn(self._take_in(link))
 
+    async def alone(self, link: Link, work: Awaitable[object]) -> bool:
+        """Do something for one station, whose trouble must not end the care for all others; False: it has some.
+
+        Raises:
+            SpineDown: the store is down, and that is the trouble of all.
+        """
+        try:
+            await work
+        except StreamMoved:
+            link.lost()
+        except ArchiveAway as away:
+            self.spine_is_down(away)
+        except SpineDown:
+            raise
+        except Exception:
+            log.exception("%s cannot be looked after", link.stream)
+        else:
+            return True
+        return False
+
     # --- from other parts -------------------------------------------------------------------------------
 
     async def say_gone_of(self, node_id: str) -> int:
@@ -616,11 +636,8 @@ class Gateway:
     async def _tick(self) -> None:
         """Let time pass for the stations that wait for something."""
         for link in [link for link in self._links.values() if link.seat.state.waits]:
-            try:
-                await link.seat.ask(self.ends.tick)
+            if await self.alone(link, link.seat.ask(self.ends.tick)):
                 self.inquirer.look(link, self.clock.now())
-            except StreamMoved:
-                link.lost()
         await self.ends.look()
 
     async def _sweep(self) -> None:
