@@ -53,6 +53,7 @@ from elstrada.roles.gateway.seat import Authorizer, Seat
 from elstrada.roles.gateway.securing import secure
 from elstrada.roles.gateway.signatures import Checks, Seen
 from elstrada.roles.gateway.signing import Signing
+from elstrada.roles.gateway.station_tariffs import StationTariffs
 from elstrada.roles.gateway.tally import GatewayTally
 from elstrada.roles.gateway.tokens import Tokens
 from elstrada.roles.gateway.treating import Treating
@@ -141,6 +142,7 @@ class Gateway:
         self.inquirer = Inquirer(self)
         self.restorer = Restorer(self, spine)
         self.networks = NetworkWatch(self, spine)
+        self.station_tariffs = StationTariffs(self, spine)
         self.ends = ends.Ends(self, spine, end_rules or EndRules())
         self.onboarder = Onboarder(self, spine, onboarding.template)
         self._spine, self._keys, self._authorizer, self._parties = spine, keys, authorizer, parties
@@ -193,6 +195,7 @@ class Gateway:
             asyncio.create_task(self._every(looks.ends_s, self._tick)),
             asyncio.create_task(self._every(looks.custody_s, self._custody.look)),
             asyncio.create_task(self._every(looks.lists_s, self._lists.look)),
+            asyncio.create_task(self._every(looks.tariffs_s, self.station_tariffs.look)),
             asyncio.create_task(self._every(looks.sweep_s, self._custody.say_what_was_not_said)),
         ]
 
