@@ -58,6 +58,10 @@ async def test_stations_behind_one_that_cannot_be_looked_after_are_looked_after(
     assert subject.ready
 
 
+def found(*_: object) -> tuple[int, ...]:
+    return (1,)
+
+
 @pytest.mark.parametrize("trouble", [AWAY, KeyError("a mistake")], ids=["history away", "fault of ours"])
 @pytest.mark.parametrize("what", ["waits", "has_open_sessions", "awaits_a_start"])
 async def test_time_passes_for_connected_stations_behind_one_in_trouble(
@@ -76,8 +80,8 @@ async def test_time_passes_for_connected_stations_behind_one_in_trouble(
             await (await dialled.enter_async_context(node.dial(name))).served()
         monkeypatch.setattr(Seat, "ask", ask)
         monkeypatch.setattr(StationState, what, True)
-        monkeypatch.setattr(unended, "presume", lambda *_: (1,))
-        monkeypatch.setattr(remote, "unfollowed", lambda *_: (1,))
+        monkeypatch.setattr(unended, "presume", found)
+        monkeypatch.setattr(remote, "unfollowed", found)
         monkeypatch.setattr(node.gateway.ends, "_next", T0)
         await node.gateway._tick()
         assert asked == names

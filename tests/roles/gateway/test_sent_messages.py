@@ -16,7 +16,7 @@ from elstrada.spine.face import Work
 from nats_server import until
 
 AT = "2026-03-01T08:00:00Z"
-STREAM = {"id": 1, "variableMonitoringId": 9, "params": {}}
+STREAM: dict[str, object] = {"id": 1, "variableMonitoringId": 9, "params": {}}
 
 
 async def told(station: Talker, value: int) -> None:

@@ -18,6 +18,7 @@ from elstrada.charging.trust import Credential, Entry, claimed, may_enter
 from elstrada.model import asks
 from elstrada.model.answers import CommandDone, Presence
 from elstrada.model.device import CommandName, CommandResult, Protocol
+from elstrada.model.facts import StationFact
 from elstrada.model.ids import PartyId, station_address
 from elstrada.model.quirk import QuirkTable
 from elstrada.model.security import ClientCertificate, NewPassword, SecuredBy, SecurityProfile
@@ -39,6 +40,7 @@ from elstrada.roles.gateway.inquiring import Inquirer
 from elstrada.roles.gateway.link import SERVICE_RESTART, Link
 from elstrada.roles.gateway.locallists import LocalLists
 from elstrada.roles.gateway.mirror import Mirror
+from elstrada.roles.gateway.namesakes import Namesakes
 from elstrada.roles.gateway.needs import Planner
 from elstrada.roles.gateway.networks import NetworkWatch
 from elstrada.roles.gateway.onboarding import Onboarder
@@ -143,6 +145,7 @@ class Gateway:
         self.restorer = Restorer(self, spine)
         self.networks = NetworkWatch(self, spine)
         self.station_tariffs = StationTariffs(self, spine)
+        self._namesakes = Namesakes(self, spine)
         self.ends = ends.Ends(self, spine, end_rules or EndRules())
         self.onboarder = Onboarder(self, spine, onboarding.template)
         self._spine, self._keys, self._authorizer, self._parties = spine, keys, authorizer, parties
@@ -600,8 +603,13 @@ class Gateway:
 
     def _new_seat(self, owner: PartyId, station_id: str) -> Seat:
         seat = Seat(owner, station_id, self._spine, self.clock, self.chance, self._authorizer)
-        seat.noted = partial(ends.note, self.findings, f"station:{owner}/{station_id}")
+        seat.noted = partial(self._noted, seat)
         return seat
+
+    def _noted(self, seat: Seat, facts: tuple[StationFact, ...]) -> None:
+        """What a seat committed: say of it what an operator should look at."""
+        ends.note(self.findings, f"station:{seat.owner}/{seat.station_id}", facts)
+        self._namesakes.note(seat.owner, seat.station_id, facts)
 
     async def _arrive(self, stream: str, arrival: Arrival) -> None:
         try:
