@@ -14,7 +14,7 @@ import pytest
 from elstrada.charging.state import KEPT_SESSIONS
 from elstrada.model import asks
 from elstrada.model.answers import AskParty, CommandDone, SessionNoted, TellStation
-from elstrada.model.device import CommandName, CommandResult
+from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
 from elstrada.model.facts import (
     CommandAnswered,
     CommandRequested,
@@ -26,7 +26,7 @@ from elstrada.model.ids import PartyId
 from elstrada.model.quantity import MeterSample
 from elstrada.model.token import Verdict
 from elstrada.net.chance import SeededChance
-from elstrada.roles.gateway.seat import RECALLED_AT_ONCE, Seat
+from elstrada.roles.gateway.seat import RECALLED_AT_ONCE, SNAPSHOT_EVERY, Seat
 from elstrada.spine.face import Append, SpineDown, StreamMoved, Work
 from elstrada.spine.memory import MemorySpine
 
@@ -177,3 +177,13 @@ async def test_p2_a_forgotten_session_is_recalled_whole_however_much_its_station
     before = await scene.told(SessionEnded), await scene.told(SessionCompleted)
     await seat.ask(stop)
     assert (await scene.told(SessionEnded), await scene.told(SessionCompleted)) == before
+
+
+async def test_however_short_its_connections_a_station_is_taken_over_by_reading_little() -> None:
+    scene = Scene()
+    for connection in range(8):
+        seat = await scene.seat(f"c{connection}")
+        for number in range(SNAPSHOT_EVERY // 4):
+            status = ConnectorStatus.AVAILABLE if number % 2 else ConnectorStatus.CHARGING
+            await seat.ask(asks.ReportStatus(evse_id=1, connector_id=1, status=status))
+    assert len((await scene.spine.load(seat.stream)).facts) <= SNAPSHOT_EVERY

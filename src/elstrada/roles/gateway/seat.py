@@ -115,7 +115,7 @@ class Seat:
                 facts = tuple(await self._spine.facts(self.stream, limit=loaded.version))
         for recorded in facts:
             state = evolve(state, recorded.fact, recorded.at)  # type: ignore[arg-type]  # A station's stream.
-        self.state, self.version = state, loaded.version
+        self.state, self.version, self._since_snapshot = state, loaded.version, len(facts)
 
     def ask_at_once(self, ask: asks.StationAsk, now: datetime) -> Begun | None:
         """Decide an ask without waiting for anything, and hand its facts in.
