@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from elstrada.charging.decision import Decision
 from elstrada.charging.state import StationState, evolve
 from elstrada.charging.station import decide
-from elstrada.model import asks
+from elstrada.model import answers, asks
 from elstrada.model import facts as f
 from elstrada.model.asks import StationEvent
 from elstrada.model.device import ConnectorStatus
@@ -90,6 +93,41 @@ def test_an_event_out_of_a_queue_is_history_and_does_not_change_how_a_connector_
     assert told(ahead, event("Available")).connectors["1/1"][0] is ConnectorStatus.AVAILABLE, (
         "a clock that was wrong once does not keep the connector so for ever"
     )
+
+
+AN_HOUR_AGO = NOW - timedelta(hours=1)
+
+
+def back_since(minutes: int) -> StationState:
+    """A station that told of an hour ago how EVSE 1 is, and is connected for so many minutes."""
+    connected = f.StationConnected("ocpp1.6", "c1")
+    state = evolve(NONE, connected, NOW - timedelta(minutes=minutes))
+    return after(state, status(ConnectorStatus.AVAILABLE, AN_HOUR_AGO))
+
+
+def status(how: ConnectorStatus, at: datetime | None) -> asks.ReportStatus:
+    return asks.ReportStatus(evse_id=1, connector_id=1, status=how, at=at)
+
+
+@pytest.mark.rule(19)
+def test_a_status_out_of_a_queue_does_not_change_how_a_connector_is() -> None:
+    """Stations that were away tell how they are, and then what they kept of before."""
+    state = back_since(5)
+    for kept in (AN_HOUR_AGO - timedelta(days=2), AN_HOUR_AGO - timedelta(seconds=1)):
+        past = status(ConnectorStatus.CHARGING, kept)
+        assert decide(state, past, NOW, Fresh("id", 1)) == Decision(answers.Noted())
+    for newer in (AN_HOUR_AGO + timedelta(seconds=1), None):
+        now = after(state, status(ConnectorStatus.CHARGING, newer))
+        assert now.connectors["1/1"][0] is ConnectorStatus.CHARGING
+
+
+@pytest.mark.rule(19)
+def test_a_clock_that_steps_back_keeps_no_connector_as_it_was() -> None:
+    past = status(ConnectorStatus.CHARGING, AN_HOUR_AGO - timedelta(minutes=1))
+    wrong = evolve(back_since(5), f.StationClockJudged(-7200, NOW), NOW)
+    dead_battery = status(ConnectorStatus.CHARGING, NOW - timedelta(days=4000))
+    for state, said in ((back_since(120), past), (wrong, past), (back_since(5), dead_battery)):
+        assert after(state, said).connectors["1/1"][0] is ConnectorStatus.CHARGING
 
 
 def test_a_problem_stands_beside_the_status_until_it_is_over() -> None:

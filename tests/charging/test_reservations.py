@@ -232,6 +232,16 @@ def test_a_reservation_of_any_evse_keeps_the_last_free_one() -> None:
     assert allowed(desk, STRANGER, 20, evse=2) is Allowed.NOT_ALLOWED
 
 
+def test_a_reservation_of_any_evse_is_none_of_the_one_that_another_token_reserved() -> None:
+    desk = reserved(evse=None)
+    desk.ask(wish(2, 3, evse=1, shown=STRANGER), at(3))
+    told(desk, 2, 4)
+    assert allowed(desk, MINE, 10, evse=1) is Allowed.NOT_ALLOWED
+    assert states(desk) == [ReservationState.HELD] * 2, "neither is used"
+    assert allowed(desk, MINE, 20, evse=2) is Allowed.ALLOWED
+    assert states(desk)[2:] == [ReservationState.USED]
+
+
 def test_a_kind_of_connector_is_for_the_station_to_keep() -> None:
     desk = reserved(evse=None, connector_type="cType2")
     assert allowed(desk, STRANGER, 10, evse=1) is Allowed.ALLOWED

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
+from elstrada.charging.connectors import OLDEST_QUEUE
 from elstrada.charging.state import SessionState, StationState
 from elstrada.model.asks import StartSession
 from elstrada.model.device import ConnectorStatus
 
-OLDEST_QUEUE = timedelta(days=30)
-"""A start told so much later than its time, or earlier, was not in a queue: its station's clock is wrong."""
 _SAME_VISIT = frozenset({ConnectorStatus.FINISHING, ConnectorStatus.FAULTED})
 """What a connector may tell when its session is over, with nothing new begun."""
 

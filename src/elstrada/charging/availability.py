@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from elstrada.charging import reserve
-from elstrada.charging.connectors import left_out
+from elstrada.charging.connectors import is_of_before, left_out
 from elstrada.charging.decision import Decision
 from elstrada.charging.state import Condition, StationState, condition, evolve
 from elstrada.model import answers, asks
@@ -47,9 +47,8 @@ def _changed(state: StationState, event: StationEvent, now: datetime) -> f.Conne
         return None
     evse_id, connector_id = _place(event)
     key = f"{evse_id}/{connector_id}"
-    told_at = state.told_at.get(key)
-    if told_at is not None and event.at < told_at <= now:
-        return None  # It is of before, out of a queue: history, not how the connector is (rule 19).
+    if is_of_before(state, evse_id, connector_id, event.at, now):
+        return None
     known = state.connectors.get(key)
     told = _told(event, known)
     if told is None or condition(*told) == known:

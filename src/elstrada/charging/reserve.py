@@ -164,10 +164,11 @@ def barred(
         at: when it was presented, which the station may tell much later.
     """
     kept = [one for one in living(state, now) if one.reserved_at <= at]
-    if not kept or own(state, token, evse_id, now) is not None:
-        return None
     others = [one for one in kept if not _is_for(one, token)]
     reserved = {one.evse_id for one in others if one.evse_id}
+    mine = own(state, token, evse_id, now)
+    if not others or (mine is not None and (mine.evse_id or evse_id not in reserved)):
+        return None
     # Which EVSEs have a connector of some type, the station knows alone.
     of_any = sum(1 for one in others if not one.evse_id and one.connector_type is None)
     free = _free_evses(state) - reserved

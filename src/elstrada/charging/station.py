@@ -16,7 +16,7 @@ from elstrada.charging import (
     unended,
 )
 from elstrada.charging.admission import interval_s
-from elstrada.charging.connectors import left_out
+from elstrada.charging.connectors import is_of_before, left_out
 from elstrada.charging.decision import Decision
 from elstrada.charging.state import StationState, condition, evolve
 from elstrada.model import answers, asks
@@ -115,6 +115,8 @@ def _booted(ask: asks.Boot) -> f.StationBooted:
 def _status(state: StationState, ask: asks.ReportStatus, now: datetime) -> Decision:
     known = state.connectors.get(f"{ask.evse_id}/{ask.connector_id}")
     if known == condition(ask.status, ask.error_code, ask.info):
+        return Decision(answers.Noted())
+    if ask.at is not None and is_of_before(state, ask.evse_id, ask.connector_id, ask.at, now):
         return Decision(answers.Noted())
     fact = f.ConnectorStatusChanged(
         evse_id=ask.evse_id,

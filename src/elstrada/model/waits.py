@@ -40,6 +40,8 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     """For stations that were added or changed."""
     lists_s: float = 1.0
     """For local authorization lists that are behind."""
+    tariffs_s: float = 10.0
+    """For tariffs of ours that stations have, and that were replaced."""
     custody_s: float = 2.0
     """Whether the sockets of this node still speak for their stations."""
     ends_s: float = 2.0

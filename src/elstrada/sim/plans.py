@@ -82,6 +82,7 @@ class Hardening(msgspec.Struct, frozen=True, kw_only=True):
 SELDOM = Looks(
     roll_s=10.0,
     lists_s=10.0,
+    tariffs_s=60.0,
     custody_s=4.0,
     ends_s=4.0,
     marks_s=3.0,

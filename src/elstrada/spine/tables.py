@@ -174,7 +174,7 @@ session = _view(
     Column("meter_lacks", Text),  # model.metering.MeterLack, with blanks between.
     Column("updated_at", Moment, nullable=False),
     Index("session_by_start_key", "owner", "station_id", "start_key"),
-    Index("session_by_transaction", "owner", "station_id", "transaction_id"),
+    Index("session_by_transaction", "owner", "transaction_id", "station_id"),
     Index("session_by_update", "owner", "updated_at", "session_id"),
     _some(
         "session_by_reference",

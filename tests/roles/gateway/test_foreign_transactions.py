@@ -15,7 +15,9 @@ from gateways import CPO, PASSWORD, Place, place
 
 from elstrada.model import facts as f
 from elstrada.model.ids import station_stream
+from elstrada.roles.gateway.namesakes import FOREIGN, USED_AGAIN
 from elstrada.spine import tables as t
+from nats_server import until
 
 V16, V201 = "ocpp1.6", "ocpp2.0.1"
 AT, LATER = "2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z"
@@ -113,3 +115,37 @@ async def test_2_x_another_stations_transaction_of_the_same_name_is_another_sess
         await victim.event("Ended", "TX-1", LATER, 1, 1000)
     (row,) = await session_of(home, "CP1")
     assert row["energy_wh"] == 1000
+
+
+def noted(home: Place, name: str, code: str) -> int:
+    return home.nodes["n1"].findings.unsaved(f"station:{CPO}/{name}", code)
+
+
+async def test_1_6_who_names_anothers_transaction_is_said(home: Place) -> None:
+    async with station(home, "CP1", V16) as victim, station(home, "CP2", V16) as thief:
+        begun = await victim.call("StartTransaction", connectorId=1, idTag="CARD", meterStart=0, timestamp=AT)
+        stop = {"meterStop": 99_000, "timestamp": LATER}
+        await thief.call("StopTransaction", transactionId=-1, **stop)
+        await thief.call("StopTransaction", transactionId=begun["transactionId"], **stop)
+        await until(lambda: noted(home, "CP2", FOREIGN) == 1)
+        assert noted(home, "CP1", FOREIGN) == 0, "it is the victim"
+
+
+async def test_2_x_who_names_anothers_transaction_is_said_and_who_counts_from_one_is_not(home: Place) -> None:
+    async with station(home, "CP1", V201) as victim, station(home, "CP2", V201) as other:
+        await victim.event("Started", "1", AT, 0, 0)
+        await other.event("Started", "1", AT, 0, 0)
+        await other.event("Updated", "1", LATER, 1, 500)
+        await victim.event("Started", "2", LATER, 0, 0)
+        await other.event("Updated", "2", LATER, 1, 500)
+        await until(lambda: noted(home, "CP2", FOREIGN) == 1)
+        assert noted(home, "CP1", FOREIGN) == 0
+
+
+async def test_2_x_a_station_that_uses_a_transactions_name_again_is_said(home: Place) -> None:
+    async with station(home, "CP1", V201) as one:
+        for at, wh in ((AT, 0), (AT, 0), (LATER, 900)):
+            await one.event("Started", "1", at, 0, wh)
+            await one.event("Ended", "1", at, 1, wh)
+        await until(lambda: noted(home, "CP1", USED_AGAIN) == 1)
+        assert len(await session_of(home, "CP1")) == 2, "the start that came again is none"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from gateways import KEYS, Fallbacks, place
 
+from elstrada.charging import remote, unended
+from elstrada.charging.state import StationState
 from elstrada.model.ids import PartyId
 from elstrada.net.chance import SystemChance
 from elstrada.net.clock import SystemClock
@@ -21,6 +24,7 @@ from elstrada.spine.memory import MemorySpine
 from elstrada.spine.post import LocalPost
 
 OWNER = PartyId("SE", "ELS")
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
 AWAY = ArchiveAway("2026-01.parquet is missing")
 
 
@@ -52,6 +56,36 @@ async def test_stations_behind_one_that_cannot_be_looked_after_are_looked_after(
     await subject._sweep()
     assert looked_at == ["A", "B", "C"]
     assert subject.ready
+
+
+def found(*_: object) -> tuple[int, ...]:
+    return (1,)
+
+
+@pytest.mark.parametrize("trouble", [AWAY, KeyError("a mistake")], ids=["history away", "fault of ours"])
+@pytest.mark.parametrize("what", ["waits", "has_open_sessions", "awaits_a_start"])
+async def test_time_passes_for_connected_stations_behind_one_in_trouble(
+    what: str, trouble: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, asked = {"CP1", "CP2", "CP3"}, set[str]()
+
+    async def ask(seat: Seat, _: object) -> None:
+        asked.add(seat.station_id)
+        if seat.station_id == "CP1":
+            raise trouble
+
+    async with place() as here, AsyncExitStack() as dialled:
+        (node,) = here.nodes.values()
+        for name in sorted(names):
+            await (await dialled.enter_async_context(node.dial(name))).served()
+        monkeypatch.setattr(Seat, "ask", ask)
+        monkeypatch.setattr(StationState, what, True)
+        monkeypatch.setattr(unended, "presume", found)
+        monkeypatch.setattr(remote, "unfollowed", found)
+        monkeypatch.setattr(node.gateway.ends, "_next", T0)
+        await node.gateway._tick()
+        assert asked == names
+        monkeypatch.undo()
 
 
 async def test_a_clock_that_is_put_back_keeps_nobody_out_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,15 +11,23 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from elstrada.charging.state import KEPT_SESSIONS
 from elstrada.model import asks
 from elstrada.model.answers import AskParty, CommandDone, SessionNoted, TellStation
-from elstrada.model.device import CommandName, CommandResult
-from elstrada.model.facts import CommandAnswered, CommandRequested
+from elstrada.model.device import CommandName, CommandResult, ConnectorStatus
+from elstrada.model.facts import (
+    CommandAnswered,
+    CommandRequested,
+    MeterSampled,
+    SessionCompleted,
+    SessionEnded,
+)
 from elstrada.model.ids import PartyId
+from elstrada.model.quantity import MeterSample
 from elstrada.model.token import Verdict
 from elstrada.net.chance import SeededChance
-from elstrada.roles.gateway.seat import Seat
-from elstrada.spine.face import SpineDown, StreamMoved, Work
+from elstrada.roles.gateway.seat import RECALLED_AT_ONCE, SNAPSHOT_EVERY, Seat
+from elstrada.spine.face import Append, SpineDown, StreamMoved, Work
 from elstrada.spine.memory import MemorySpine
 
 CPO = PartyId("SE", "ELS")
@@ -73,7 +81,7 @@ class Scene:
         return seat
 
     async def told(self, kind: type) -> int:
-        return sum(isinstance(one.fact, kind) for one in await self.spine.read(0))
+        return sum(isinstance(one.fact, kind) for one in await self.spine.read(0, 100_000))
 
 
 @pytest.mark.parametrize("hidden", ["CommandRequested", "CommandAnswered"])
@@ -145,3 +153,37 @@ async def test_a_resent_start_waits_for_the_commit_of_the_first_and_gets_its_ans
     repeated = seat.ask_at_once(START, T0)
     assert repeated is not None
     assert (repeated.answer, repeated.commit) == (begun.answer, None)
+
+
+async def test_p2_a_forgotten_session_is_recalled_whole_however_much_its_station_told_meanwhile() -> None:
+    """A car park behind one controller tells more of its other EVSEs in an hour than is read at once."""
+    scene = Scene()
+    seat = await scene.seat("c1")
+    begun = await seat.ask(START)
+    assert isinstance(begun, SessionNoted)
+    beside = MeterSampled(
+        evse_id=2, connector_id=1, samples=(MeterSample(at=T0, energy_wh=1),), session_id=None
+    )
+    await scene.spine.commit(Work((Append(seat.stream, seat.version, (beside,) * RECALLED_AT_ONCE),)))
+    await seat.load()
+    stop = asks.EndSession(transaction_id=begun.transaction_id, at=T0 + timedelta(minutes=1), meter_wh=10)
+    await seat.ask(stop)
+    for minute in range(1, KEPT_SESSIONS + 2):
+        at = T0 + timedelta(minutes=minute)
+        other = await seat.ask(msgspec.structs.replace(START, at=at))
+        assert isinstance(other, SessionNoted)
+        await seat.ask(asks.EndSession(transaction_id=other.transaction_id, at=at, meter_wh=0))
+    assert seat.state.session_by_transaction(begun.transaction_id) is None, "it is forgotten"
+    before = await scene.told(SessionEnded), await scene.told(SessionCompleted)
+    await seat.ask(stop)
+    assert (await scene.told(SessionEnded), await scene.told(SessionCompleted)) == before
+
+
+async def test_however_short_its_connections_a_station_is_taken_over_by_reading_little() -> None:
+    scene = Scene()
+    for connection in range(8):
+        seat = await scene.seat(f"c{connection}")
+        for number in range(SNAPSHOT_EVERY // 4):
+            status = ConnectorStatus.AVAILABLE if number % 2 else ConnectorStatus.CHARGING
+            await seat.ask(asks.ReportStatus(evse_id=1, connector_id=1, status=status))
+    assert len((await scene.spine.load(seat.stream)).facts) <= SNAPSHOT_EVERY

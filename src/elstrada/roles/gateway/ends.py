@@ -19,7 +19,7 @@ from elstrada.model.unended import EndRules, Presumed
 from elstrada.roles.findings import Findings
 from elstrada.roles.gateway.starts import MARGIN_S, start_wait_s
 from elstrada.spine import tables as t
-from elstrada.spine.face import AnyOf, Between, Row, Spine, StreamMoved
+from elstrada.spine.face import AnyOf, Between, Row, Spine
 
 if TYPE_CHECKING:
     from elstrada.roles.gateway.gateway import Gateway
@@ -74,16 +74,16 @@ class Ends:
             return
         self._next = gateway.clock.now() + self._every
         for link in [link for link in gateway.links() if link.seat.state.awaits_a_start]:
-            await self._expect(link)
+            await gateway.alone(link, self._expect(link))
         for link in [link for link in gateway.links() if link.seat.state.has_open_sessions]:
-            state, now = link.seat.state, gateway.clock.now()
-            if unended.presume(state, now, self._rules) or unended.lapsed(state, now, self._rules):
-                try:
-                    await link.seat.ask(self.tick)
-                except StreamMoved:
-                    link.lost()
-                    continue
-            gateway.inquirer.look(link, now, unended.doubted(link.seat.state, now, self._rules))
+            await gateway.alone(link, self._end(link))
+
+    async def _end(self, link: Link) -> None:
+        """Close what is over at a station, and ask it about what is in doubt."""
+        state, now = link.seat.state, self._gateway.clock.now()
+        if unended.presume(state, now, self._rules) or unended.lapsed(state, now, self._rules):
+            await link.seat.ask(self.tick)
+        self._gateway.inquirer.look(link, now, unended.doubted(link.seat.state, now, self._rules))
 
     async def _expect(self, link: Link) -> None:
         """Let time pass for a station's accepted remote starts, as far as it can matter."""
@@ -92,10 +92,7 @@ class Ends:
             return
         wait_s = await start_wait_s(self._spine, seat.owner, seat.station_id, self._margin_s)
         if remote.unfollowed(seat.state, now, wait_s):
-            try:
-                await seat.ask(msgspec.structs.replace(self.tick, start_wait_s=wait_s))
-            except StreamMoved:
-                link.lost()
+            await seat.ask(msgspec.structs.replace(self.tick, start_wait_s=wait_s))
 
     async def waiting(self, owners: Iterable[PartyId]) -> set[tuple[str, str]]:
         """Stations, by owner and name, that have sessions to complete, commands to give up or reservations that are over.

@@ -18,6 +18,7 @@ from elstrada.charging.trust import Credential, Entry, claimed, may_enter
 from elstrada.model import asks
 from elstrada.model.answers import CommandDone, Presence
 from elstrada.model.device import CommandName, CommandResult, Protocol
+from elstrada.model.facts import StationFact
 from elstrada.model.ids import PartyId, station_address
 from elstrada.model.quirk import QuirkTable
 from elstrada.model.security import ClientCertificate, NewPassword, SecuredBy, SecurityProfile
@@ -39,6 +40,7 @@ from elstrada.roles.gateway.inquiring import Inquirer
 from elstrada.roles.gateway.link import SERVICE_RESTART, Link
 from elstrada.roles.gateway.locallists import LocalLists
 from elstrada.roles.gateway.mirror import Mirror
+from elstrada.roles.gateway.namesakes import Namesakes
 from elstrada.roles.gateway.needs import Planner
 from elstrada.roles.gateway.networks import NetworkWatch
 from elstrada.roles.gateway.onboarding import Onboarder
@@ -53,6 +55,7 @@ from elstrada.roles.gateway.seat import Authorizer, Seat
 from elstrada.roles.gateway.securing import secure
 from elstrada.roles.gateway.signatures import Checks, Seen
 from elstrada.roles.gateway.signing import Signing
+from elstrada.roles.gateway.station_tariffs import StationTariffs
 from elstrada.roles.gateway.tally import GatewayTally
 from elstrada.roles.gateway.tokens import Tokens
 from elstrada.roles.gateway.treating import Treating
@@ -141,6 +144,8 @@ class Gateway:
         self.inquirer = Inquirer(self)
         self.restorer = Restorer(self, spine)
         self.networks = NetworkWatch(self, spine)
+        self.station_tariffs = StationTariffs(self, spine)
+        self._namesakes = Namesakes(self, spine)
         self.ends = ends.Ends(self, spine, end_rules or EndRules())
         self.onboarder = Onboarder(self, spine, onboarding.template)
         self._spine, self._keys, self._authorizer, self._parties = spine, keys, authorizer, parties
@@ -193,6 +198,7 @@ class Gateway:
             asyncio.create_task(self._every(looks.ends_s, self._tick)),
             asyncio.create_task(self._every(looks.custody_s, self._custody.look)),
             asyncio.create_task(self._every(looks.lists_s, self._lists.look)),
+            asyncio.create_task(self._every(looks.tariffs_s, self.station_tariffs.look)),
             asyncio.create_task(self._every(looks.sweep_s, self._custody.say_what_was_not_said)),
         ]
 
@@ -402,6 +408,26 @@ class Gateway:
         """A station was told that it is held: do what it is held for."""
         self.spawn(self._take_in(link))
 
+    async def alone(self, link: Link, work: Awaitable[object]) -> bool:
+        """Do something for one station, whose trouble must not end the care for all others; False: it has some.
+
+        Raises:
+            SpineDown: the store is down, and that is the trouble of all.
+        """
+        try:
+            await work
+        except StreamMoved:
+            link.lost()
+        except ArchiveAway as away:
+            self.spine_is_down(away)
+        except SpineDown:
+            raise
+        except Exception:
+            log.exception("%s cannot be looked after", link.stream)
+        else:
+            return True
+        return False
+
     # --- from other parts -------------------------------------------------------------------------------
 
     async def say_gone_of(self, node_id: str) -> int:
@@ -577,8 +603,13 @@ class Gateway:
 
     def _new_seat(self, owner: PartyId, station_id: str) -> Seat:
         seat = Seat(owner, station_id, self._spine, self.clock, self.chance, self._authorizer)
-        seat.noted = partial(ends.note, self.findings, f"station:{owner}/{station_id}")
+        seat.noted = partial(self._noted, seat)
         return seat
+
+    def _noted(self, seat: Seat, facts: tuple[StationFact, ...]) -> None:
+        """What a seat committed: say of it what an operator should look at."""
+        ends.note(self.findings, f"station:{seat.owner}/{seat.station_id}", facts)
+        self._namesakes.note(seat.owner, seat.station_id, facts)
 
     async def _arrive(self, stream: str, arrival: Arrival) -> None:
         try:
@@ -616,11 +647,8 @@ class Gateway:
     async def _tick(self) -> None:
         """Let time pass for the stations that wait for something."""
         for link in [link for link in self._links.values() if link.seat.state.waits]:
-            try:
-                await link.seat.ask(self.ends.tick)
+            if await self.alone(link, link.seat.ask(self.ends.tick)):
                 self.inquirer.look(link, self.clock.now())
-            except StreamMoved:
-                link.lost()
         await self.ends.look()
 
     async def _sweep(self) -> None:

@@ -80,8 +80,14 @@ PROBE_S = 5.0
 PROBE_HOLDS_S = 1.0
 """For so long a sign is good for the next newcomer too: many of them do not make a station pong to its limit."""
 
+MOST_SENT = 32
+"""Messages sent without an answer that wait to be kept, as many as calls that are not answered."""
+
 LEFT_OUT = "connectors left out"
 """The finding on what a station names beyond what is kept of one."""
+
+TOO_FAST, EARLY = "sent faster than it is kept", "sent before acceptance"
+"""Findings on what is sent without an answer, and not kept."""
 
 _KEPT = asks.Learn | asks.TransferData | asks.SwapBatteries | asks.Lookup | asks.Enquiry | asks.CheckVat
 """What awaits more than the station's own decider."""
@@ -100,6 +106,7 @@ class Link:
         "_opened",
         "_owner",
         "_probing",
+        "_sent",
         "_socket",
         "_tap",
         "_task",
@@ -154,6 +161,8 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._probing: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._sent = 0
+        """How many messages without an answer wait to be kept."""
         self.treatment: Treatment | None = None
         """None: it has no quirk, and nothing is done otherwise."""
         self.busy = False
@@ -368,7 +377,13 @@ class Link:
         return read.ask
 
     def _take(self, told: SendReceived, now: datetime) -> None:
-        """Take what has no answer, whatever it holds."""
+        """Take what has no answer, whatever it holds; a station need not wait with it, so not all of it is kept."""
+        if self.seat.state.registered is not Admission.ACCEPTED:
+            self.strayed(EARLY, told.action)
+            return
+        if self._sent >= MOST_SENT:
+            self.strayed(TOO_FAST, told.action)
+            return
         told, read = self._read_sent(told, now)
         refused = isinstance(read, Refusal)
         self._gateway.tally.message(self.version, told.action, REFUSED if refused else TAKEN)
@@ -378,6 +393,7 @@ class Link:
         for finding in read.findings:
             self._deviated(told.action, finding)
         if read.ask is not None:
+            self._sent += 1
             self._gateway.spawn(self._keep_sent(read.ask))
 
     def _read_sent(self, told: SendReceived, now: datetime) -> tuple[SendReceived, ReadCall | Refusal]:
@@ -400,6 +416,8 @@ class Link:
             await self._kept(ask)
         except SpineDown as down:
             self._gateway.spine_is_down(down)
+        finally:
+            self._sent -= 1
 
     def _serve_at_once(self, call: CallReceived, ask: asks.StationAsk, now: datetime) -> bool:
         if isinstance(ask, asks.SignCertificate | asks.Boot):

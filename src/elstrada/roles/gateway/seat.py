@@ -15,15 +15,18 @@ from elstrada.charging.state import StationState, evolve
 from elstrada.charging.station import decide, forgotten
 from elstrada.model import asks
 from elstrada.model.answers import AskParty, StationAnswer, TellStation
-from elstrada.model.facts import StationFact
+from elstrada.model.facts import SessionCompleted, StationFact
 from elstrada.model.ids import PartyId, station_stream
 from elstrada.model.token import Verdict
 from elstrada.net.face import Chance, Clock
 from elstrada.spine import tables as t
-from elstrada.spine.face import Append, Spine, StreamMoved, Work
+from elstrada.spine.face import Append, Recorded, Spine, StreamMoved, Work
 
 SNAPSHOT_EVERY = 200
 """Facts between snapshots: what a node reads at most when it takes a station over."""
+
+RECALLED_AT_ONCE = 5_000
+"""Facts read at a time to recall a session."""
 
 _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 _decode = msgspec.msgpack.Decoder(StationState).decode
@@ -112,7 +115,7 @@ class Seat:
                 facts = tuple(await self._spine.facts(self.stream, limit=loaded.version))
         for recorded in facts:
             state = evolve(state, recorded.fact, recorded.at)  # type: ignore[arg-type]  # A station's stream.
-        self.state, self.version = state, loaded.version
+        self.state, self.version, self._since_snapshot = state, loaded.version, len(facts)
 
     def ask_at_once(self, ask: asks.StationAsk, now: datetime) -> Begun | None:
         """Decide an ask without waiting for anything, and hand its facts in.
@@ -216,9 +219,17 @@ class Seat:
         rows = await self._spine.find(t.session, where, order=("-first_version",), limit=1)
         if not rows:
             return
-        first, session_id = rows[0]["first_version"], rows[0]["session_id"]
+        first, session_id = rows[0]["first_version"], str(rows[0]["session_id"])
         assert isinstance(first, int)
-        # Its facts lie close together; a session of more facts than this was not resent whole.
-        recorded = await self._spine.facts(self.stream, after_version=first - 1, limit=5_000)
-        mine = [r for r in recorded if getattr(r.fact, "session_id", None) == session_id]
+        mine = await self._facts_of(session_id, first)
         self.state = self.state.recalling((r.fact, r.at) for r in mine)  # type: ignore[misc]  # A station's stream.
+
+    async def _facts_of(self, session_id: str, first: int) -> list[Recorded]:
+        """A session's facts, at least to its completion: with less of them it would end once more."""
+        mine, after = list[Recorded](), first - 1
+        while True:
+            page = await self._spine.facts(self.stream, after_version=after, limit=RECALLED_AT_ONCE)
+            mine += [one for one in page if getattr(one.fact, "session_id", None) == session_id]
+            if len(page) < RECALLED_AT_ONCE or any(isinstance(one.fact, SessionCompleted) for one in mine):
+                return mine
+            after = page[-1].version
