@@ -155,6 +155,27 @@ def test_v41_a_credit_that_overtook_its_cdr_waits_for_it() -> None:
     run(scene())
 
 
+def test_v41_a_credit_and_its_cdr_whose_billers_look_past_each_other_leave_nothing_to_pay() -> None:
+    """They are in different shards: the credit finds no CDR yet, and the CDR no credit that is held."""
+
+    async def scene() -> None:
+        spine = await spine_with(US, *ALL)
+        await receive(spine, CREDIT)
+        of_the_credit = await Biller(spine).handle(await spine.read(0))
+        came = len(spine.store.log)
+        await receive(spine, CDR)
+        await bill(spine, came)
+        assert await billed(spine) == ["c1"]
+        held = len(spine.store.log)
+        await spine.commit(of_the_credit)
+        assert await state(spine, "k1") == CdrState.HELD
+        await bill(spine, held)
+        assert (await state(spine, "c1"), await state(spine, "k1")) == (CdrState.CREDITED, CdrState.ACCEPTED)
+        assert await billed(spine) == ["c1", "k1"]
+
+    run(scene())
+
+
 def test_v41_a_credit_that_is_disputed_was_taken_all_the_same() -> None:
     async def scene() -> None:
         spine = await spine_with(US, *ALL)
