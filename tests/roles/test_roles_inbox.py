@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -11,6 +11,7 @@ import pytest
 from cdr_scene import (
     ALL,
     CDR,
+    CONTRACT,
     CONTRACT_ID,
     CPO,
     NOW,
@@ -26,6 +27,7 @@ from cdr_scene import (
     lines,
     put_contract,
     put_plan,
+    put_token,
     receive,
     run,
     spine_with,
@@ -174,6 +176,26 @@ def test_what_is_held_for_a_fault_of_ours_is_billed_by_itself_when_that_is_mende
         assert await Biller(spine).retry(NOW) == 1
         assert [line.cdr_id for line in await lines(spine)] == ["c1"]
         assert await state(spine, "c2") == CdrState.HELD
+
+    run(scene())
+
+
+def test_v30_what_no_contract_covered_is_billed_by_itself_when_its_days_are_put_right() -> None:
+    """But a card that was blocked when it charged was so for ever, whatever it may do now."""
+    late = put_contract(msgspec.structs.replace(CONTRACT, valid_from=date(2026, 3, 3)))
+
+    async def scene() -> None:
+        spine = await spine_with(TOKEN, late, put_plan(), US)
+        await receive(spine, CDR)
+        await bill(spine)
+        assert await Biller(spine).retry(NOW) == 0
+        await spine.commit(Work(writes=(put_contract(),)))
+        assert await Biller(spine).retry(NOW) == 1
+        blocked = await spine_with(put_token(valid=False), *ALL[1:], US)
+        await receive(blocked, CDR)
+        await bill(blocked)
+        await blocked.commit(Work(writes=(TOKEN,)))
+        assert await Biller(blocked).retry(NOW) == 0
 
     run(scene())
 

@@ -27,7 +27,7 @@ from elstrada.model.facts import (
 from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
 from elstrada.model.invoice import BillLine
 from elstrada.roles.cdr_cases import Case, Records
-from elstrada.roles.cdr_verdicts import NO_LINE, Beside, Of, Verdict, taken_back, verdict
+from elstrada.roles.cdr_verdicts import NO_LINE, NOT_COVERED, Beside, Of, Verdict, taken_back, verdict
 from elstrada.roles.findings import Findings
 from elstrada.roles.missing_cdrs import look_for_missing
 from elstrada.roles.side_by_side import side_by_side
@@ -41,6 +41,7 @@ NAME = "biller"
 RETRY_S = 86_400.0
 """What is held for want of something of ours is tried again once a day."""
 _SESSION_UNKNOWN = "V37"
+_NO_RIGHT = "V30 "
 _LATE = frozenset({"V33", _SESSION_UNKNOWN})
 """Findings of what may have come after the CDR: its place, its session."""
 _Told = dict[tuple[PartyId, PartyId], dict[str, datetime]]
@@ -278,7 +279,8 @@ def _was_accepted(case: Case) -> bool:
 def _may_be_mended(findings: str) -> bool:
     """Was something missing, of ours or of what its party tells us, that may be there by now?"""
     told = findings.split("\n")
-    return _is_before_its_cdr(told) or not {NO_LINE, *_LATE}.isdisjoint(kinds_of(told))
+    not_covered = any(NOT_COVERED in one for one in told if one.startswith(_NO_RIGHT))
+    return _is_before_its_cdr(told) or not_covered or not {NO_LINE, *_LATE}.isdisjoint(kinds_of(told))
 
 
 def _is_before_its_cdr(findings: Iterable[str]) -> bool:

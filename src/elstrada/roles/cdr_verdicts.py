@@ -34,6 +34,8 @@ NO_LINE = "RATE"
 
 _ZONES_LIE_WITHIN = (timedelta(hours=-12), timedelta(hours=14))
 """Of UTC."""
+NOT_COVERED = "does not cover"
+"""Of a contract, in the finding of a session on another day."""
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +176,7 @@ def _rated(case: Case, contract_id: str) -> BillLine | Finding:
     except NotRated as refusal:
         return _held(str(refusal))
     if day < contract.valid_from or (contract.valid_to is not None and day > contract.valid_to):
-        return Finding("V30", Severity.HOLD, f"contract {contract_id} does not cover {day}")
+        return Finding("V30", Severity.HOLD, f"contract {contract_id} {NOT_COVERED} {day}")
     return line if line.vat_percent is not None else _held("; ".join(line.notes))
 
 
