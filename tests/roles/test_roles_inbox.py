@@ -40,6 +40,7 @@ from elstrada.model.facts import AgreementMade, CdrChecked, CdrCredited, CdrDeci
 from elstrada.model.ids import agreement_stream, cdr_stream
 from elstrada.model.location import GeoLocation
 from elstrada.model.party import BusinessDetails, PartyRole, Peer, PeerState, Role
+from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension, PriceComponent, TariffElement, TariffRestrictions
 from elstrada.roles.biller import Biller, NotDecided
 from elstrada.spine import tables as t
@@ -215,6 +216,35 @@ def test_a_credit_takes_the_line_back_to_the_cent_and_another_may_come() -> None
         states = [await state(spine, one) for one in ("c1", "k1", "c2")]
         assert states == [CdrState.CREDITED, CdrState.ACCEPTED, CdrState.ACCEPTED]
         assert CdrCredited("k1") in [one.fact for one in await spine.facts(cdr_stream(OWNER, CPO, "c1"))]
+
+    run(scene())
+
+
+def test_what_a_credit_repeats_of_a_cdr_that_counts_holds_it_no_second_time() -> None:
+    """A lorry's 250 kWh were accepted in spite of V12: the credit that gives them back asks nobody again (A21)."""
+    amount = (PeriodDimension("ENERGY", Decimal(250)),)
+    lorry = changed(
+        total_energy=Decimal(250),
+        total_cost=Price(Decimal(1000)),
+        charging_periods=(ChargingPeriod(START, amount),),
+    )
+    credit = msgspec.structs.replace(
+        lorry, id="k1", credit=True, credit_reference_id="c1", total_cost=Price(Decimal(-1000))
+    )
+
+    async def scene() -> None:
+        spine = await arrived(lorry)
+        position = len(spine.store.log)
+        await receive(spine, credit)
+        await bill(spine, position)
+        assert await state(spine, "k1") == CdrState.HELD, "what it gives back does not count yet"
+        await decide(spine, CdrState.ACCEPTED)
+        position = len(spine.store.log)
+        await receive(spine, msgspec.structs.replace(credit, id="k2"))
+        await bill(spine, position)
+        assert (await state(spine, "c1"), await state(spine, "k2")) == (CdrState.CREDITED, CdrState.ACCEPTED)
+        first, back = await lines(spine)
+        assert first.net == -back.net
 
     run(scene())
 

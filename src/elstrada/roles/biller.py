@@ -26,7 +26,7 @@ from elstrada.model.facts import (
 )
 from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
 from elstrada.model.invoice import BillLine
-from elstrada.roles.cdr_cases import Case, Records
+from elstrada.roles.cdr_cases import Case, Records, was_accepted
 from elstrada.roles.cdr_verdicts import NO_LINE, NOT_COVERED, Beside, Of, Verdict, taken_back, verdict
 from elstrada.roles.findings import Findings
 from elstrada.roles.missing_cdrs import look_for_missing
@@ -270,10 +270,7 @@ def state_of(case: Case) -> CdrState:
 
 def _was_accepted(case: Case) -> bool:
     """It was, and so has all its effects, whatever came later."""
-    return any(
-        one.accepted if isinstance(one, CdrChecked) else one.state is CdrState.ACCEPTED
-        for one in case.standing
-    )
+    return any(map(was_accepted, case.standing))
 
 
 def _may_be_mended(findings: str) -> bool:

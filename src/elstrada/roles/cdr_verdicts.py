@@ -227,7 +227,11 @@ def _original(case: Case, beside: Beside) -> Credited | None:
     if original is None:
         return None
     of = owner_of(case.stream), original.cdr.party, original.cdr.id
-    return Credited(cdr=original.cdr, by=original.by or beside.credited.get(of))
+    return Credited(
+        cdr=original.cdr,
+        by=original.by or beside.credited.get(of),
+        accepted=original.accepted or of in beside.accepted,
+    )
 
 
 def _neighbours(rows: Iterable[Row], beside: Beside) -> tuple[Neighbour, ...]:
