@@ -62,7 +62,11 @@ class Biller:
     async def handle(self, batch: list[Recorded]) -> Work:
         """Examine the CDRs that these facts bring, and before them those that waited for what they bring."""
         records = Records(self._spine)
-        waited = [*await self._without_session(batch), *await self._before_their_cdr(batch)]
+        waited = [
+            *await self._without_session(batch),
+            *await self._before_their_cdr(batch),
+            *await self._of_accepted(batch),
+        ]
         received = [one for one in batch if isinstance(one.fact, CdrReceived)]
         cases = await side_by_side(records.received, received)
         brought = [case for case in cases if case is not None]
@@ -85,6 +89,16 @@ class Biller:
                 cdr = one.fact.cdr
                 came.setdefault((owner_of(one.stream), cdr.party), {})[cdr.id] = one.at
         return await self._held_for(came, "credits", _is_before_its_cdr)
+
+    async def _of_accepted(self, batch: Iterable[Recorded]) -> list[Case]:
+        """The credits that are held of CDRs that somebody accepted: what they repeat holds them no more (A21)."""
+        accepted: _Told = {}
+        for one in batch:
+            if isinstance(one.fact, CdrDecided) and one.fact.state is CdrState.ACCEPTED:
+                _, owner, party, cdr_id = one.stream.split("/", 3)
+                of = PartyId.parse(owner), PartyId.parse(party)
+                accepted.setdefault(of, {})[cdr_id] = one.at
+        return await self._held_for(accepted, "credits", lambda _: True)
 
     async def _held_for(
         self, told: _Told, column: str, lacked: Callable[[Sequence[str]], bool]
