@@ -13,7 +13,7 @@ from desk_book import StepClock, contracts, done
 
 from elstrada.model.ids import PartyId
 from elstrada.roles.desk.face import Desk, Kind, Refusal
-from elstrada.roles.desk.retail_days import today
+from elstrada.roles.retail_days import today
 
 FIXED = {"id": "P1", "name": "El", "mode": "FIXED_PER_KWH"}
 HELD = {"id": "C1", "customer": "K1", "plan": "P1", "supply_point": "A1"}

@@ -16,9 +16,9 @@ from elstrada.model.party import Role
 from elstrada.roles.desk import retail_lists
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import document, needed, own_party, plain_id
-from elstrada.roles.desk.retail_days import today
 from elstrada.roles.desk.retail_lists import ContractLine, contract_line
 from elstrada.roles.desk.shapes import Language, Name
+from elstrada.roles.retail_days import today
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
 
