@@ -99,7 +99,7 @@ def known_of(case: Case, beside: Beside) -> Known:
         limits=case.terms.thresholds,
         content_hash=case.fact.content_hash,
         earlier_hash=case.earlier,
-        blocked_since=token.last_updated if token and not token.valid else None,
+        blocked_since=token.blocked_since(cdr.start_date_time) if token else None,
         whitelist=token.whitelist if token and token.last_updated <= cdr.start_date_time else None,
         billed_as=case.billed_as or _billed_beside(case, beside),
         given_back=_given_back(case, beside),
