@@ -62,6 +62,16 @@ def test_another_price_holds_from_today_or_from_the_day_that_is_named(desk: Desk
     run(desk, steps)
 
 
+def test_a_customer_that_is_put_again_keeps_the_language(desk: Desk) -> None:
+    async def steps() -> None:
+        assert (await had(desk, "customer put", id="K2", name="Anna")).language == "sv"
+        await had(desk, "customer put", id="K2", name="Anna", language="it")
+        renamed = await had(desk, "customer put", id="K2", name="Anna Berg")
+        assert (renamed.name, renamed.language) == ("Anna Berg", "it")
+
+    run(desk, steps)
+
+
 def test_a_contract_that_is_put_again_keeps_what_is_not_named(desk: Desk) -> None:
     async def steps() -> None:
         first = await had(
