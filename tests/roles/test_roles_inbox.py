@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -11,6 +11,7 @@ import pytest
 from cdr_scene import (
     ALL,
     CDR,
+    CONTRACT,
     CONTRACT_ID,
     CPO,
     NOW,
@@ -26,6 +27,7 @@ from cdr_scene import (
     lines,
     put_contract,
     put_plan,
+    put_token,
     receive,
     run,
     spine_with,
@@ -38,6 +40,7 @@ from elstrada.model.facts import AgreementMade, CdrChecked, CdrCredited, CdrDeci
 from elstrada.model.ids import agreement_stream, cdr_stream
 from elstrada.model.location import GeoLocation
 from elstrada.model.party import BusinessDetails, PartyRole, Peer, PeerState, Role
+from elstrada.model.session import ChargingPeriod, PeriodDimension
 from elstrada.model.tariff import Dimension, PriceComponent, TariffElement, TariffRestrictions
 from elstrada.roles.biller import Biller, NotDecided
 from elstrada.spine import tables as t
@@ -178,6 +181,26 @@ def test_what_is_held_for_a_fault_of_ours_is_billed_by_itself_when_that_is_mende
     run(scene())
 
 
+def test_v30_what_no_contract_covered_is_billed_by_itself_when_its_days_are_put_right() -> None:
+    """But a card that was blocked when it charged was so for ever, whatever it may do now."""
+    late = put_contract(msgspec.structs.replace(CONTRACT, valid_from=date(2026, 3, 3)))
+
+    async def scene() -> None:
+        spine = await spine_with(TOKEN, late, put_plan(), US)
+        await receive(spine, CDR)
+        await bill(spine)
+        assert await Biller(spine).retry(NOW) == 0
+        await spine.commit(Work(writes=(put_contract(),)))
+        assert await Biller(spine).retry(NOW) == 1
+        blocked = await spine_with(put_token(valid=False), *ALL[1:], US)
+        await receive(blocked, CDR)
+        await bill(blocked)
+        await blocked.commit(Work(writes=(TOKEN,)))
+        assert await Biller(blocked).retry(NOW) == 0
+
+    run(scene())
+
+
 def test_a_credit_takes_the_line_back_to_the_cent_and_another_may_come() -> None:
     async def scene() -> None:
         spine = await arrived(CDR)
@@ -193,6 +216,34 @@ def test_a_credit_takes_the_line_back_to_the_cent_and_another_may_come() -> None
         states = [await state(spine, one) for one in ("c1", "k1", "c2")]
         assert states == [CdrState.CREDITED, CdrState.ACCEPTED, CdrState.ACCEPTED]
         assert CdrCredited("k1") in [one.fact for one in await spine.facts(cdr_stream(OWNER, CPO, "c1"))]
+
+    run(scene())
+
+
+def test_what_a_credit_repeats_of_a_cdr_that_counts_holds_it_no_second_time() -> None:
+    """A lorry's 250 kWh were accepted in spite of V12: the credit that gives them back asks nobody again (A21)."""
+    amount = (PeriodDimension("ENERGY", Decimal(250)),)
+    lorry = changed(
+        total_energy=Decimal(250),
+        total_cost=Price(Decimal(1000)),
+        charging_periods=(ChargingPeriod(START, amount),),
+    )
+    credit = msgspec.structs.replace(
+        lorry, id="k1", credit=True, credit_reference_id="c1", total_cost=Price(Decimal(-1000))
+    )
+
+    async def scene() -> None:
+        spine = await arrived(lorry)
+        position = len(spine.store.log)
+        await receive(spine, credit)
+        await bill(spine, position)
+        assert await state(spine, "k1") == CdrState.HELD, "what it gives back does not count yet"
+        position = len(spine.store.log)
+        await decide(spine, CdrState.ACCEPTED)
+        await bill(spine, position)
+        assert (await state(spine, "c1"), await state(spine, "k1")) == (CdrState.CREDITED, CdrState.ACCEPTED)
+        first, back = await lines(spine)
+        assert first.net == -back.net
 
     run(scene())
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Table, create_engine
 from sqlalchemy.pool import NullPool
 
 from asked import FEWER, MANY, Asked, Later, assert_same_work, on
 from elstrada.model.location import Connector, Evse, EvseStatus
+from elstrada.model.quarter import SessionQuarter
 from elstrada.roles.meterer import MeterSweep
 from elstrada.spine import quarters
 from elstrada.spine import tables as t
-from elstrada.spine.face import Cell
-from elstrada.spine.quarters import TooMany, most_w, read_quarters
+from elstrada.spine.face import Cell, Put, Row, Where, Work
+from elstrada.spine.memory import MemorySpine
+from elstrada.spine.paging import PAGE
+from elstrada.spine.quarters import TooMany, most_w, read_quarters, session_row
 
 BEGIN = datetime(2026, 2, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -85,6 +90,42 @@ def test_too_much_is_refused_before_it_is_read_to_its_end(
         assert len(spine.queries) == 2
 
     on(folder / f"{FEWER}.db", scene)
+
+
+def test_others_have_their_turn_between_two_pages_of_a_long_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of thousands of rows made in one go took seconds, in which stations waited."""
+    done = list[str]()
+
+    def noted(row: Row) -> SessionQuarter:
+        done.append("row")
+        return session_row(row)
+
+    class Paged(MemorySpine):
+        async def find(
+            self,
+            table: Table,
+            where: Where | None = None,
+            *,
+            order: Sequence[str] = (),
+            limit: int = 1000,
+            offset: int = 0,
+            after: Sequence[Cell] | None = None,
+        ) -> list[Row]:
+            done.append("page")
+            return await super().find(table, where, order=order, limit=limit, offset=offset, after=after)
+
+    async def scene() -> None:
+        spine = Paged(Later())
+        await spine.start()
+        empty = {column.name: None for column in t.session_quarter.columns}
+        own = [empty | row | {"station_id": "S1"} for row in rows(2 * PAGE)]
+        await spine.commit(Work(writes=tuple(Put(t.session_quarter, row) for row in own)))
+        monkeypatch.setattr(quarters, "session_row", noted)
+        told = await read_quarters(spine, "SE*ELS", ["S1"], BEGIN, BEGIN + timedelta(days=400))
+        assert len(told.sessions) == 2 * PAGE + FEW
+        assert max(len(list(run)) for what, run in groupby(done) if what == "row") == PAGE
+
+    asyncio.run(scene())
 
 
 def _plug(power_type: str, told_w: int | None = None) -> Connector:

@@ -29,6 +29,8 @@ CHECKS: tuple[Check, ...] = tuple(
 NUMBERS = frozenset(check.id for check in CHECKS)
 FIXED = frozenset(check.id for check in CHECKS if check.fixed)
 """Of whose severity nothing else can be agreed."""
+OF_A_CREDIT = frozenset({"V01", "V24", "V29", "V35", "V41", "V51"})
+"""What is examined of a credit whose CDR counts. All else it repeats (A21), and its line is what that CDR's was."""
 _FRAUD = {"V03": 3, "V05": 3, "V36": 2, "V46": 2, "V47": 1, "V48": 3}
 """What each finding tells of fraud: two places at once most, much use least."""
 
@@ -63,7 +65,7 @@ def examine(cdr: Cdr, known: Known, severities: Mapping[str, Severity] | None = 
     findings: list[Finding] = []
     unexamined: list[str] = []
     for check in CHECKS:
-        if cdr.credit and not check.credits:
+        if cdr.credit and not _is_of_a_credit(check, known):
             continue
         outcome = check.find(cdr, known)
         if isinstance(outcome, Unexamined):
@@ -72,6 +74,11 @@ def examine(cdr: Cdr, known: Known, severities: Mapping[str, Severity] | None = 
             severity = check.severity if check.fixed else agreed.get(check.id, check.severity)
             findings.append(Finding(check.id, severity, outcome))
     return Examined(tuple(findings), tuple(dict.fromkeys(unexamined)))
+
+
+def _is_of_a_credit(check: Check, known: Known) -> bool:
+    counts = known.original is not None and known.original.accepted
+    return check.credits and (not counts or check.id in OF_A_CREDIT)
 
 
 def may_be_billed(findings: Iterable[Finding]) -> bool:

@@ -62,6 +62,14 @@ class EnergyContract(msgspec.Struct, frozen=True, omit_defaults=True):
     contract_id: str | None = None
 
 
+class Block(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A time in which a token of ours might not charge."""
+
+    since: datetime
+    until: datetime | None = None
+    """None: it still may not."""
+
+
 class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What a driver presents: a card, an app, a car. An erasable record, never part of a fact (T28)."""
 
@@ -80,7 +88,17 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     default_profile_type: str | None = None
     energy_contract: EnergyContract | None = None
     """For the energy itself, where the driver has another supplier than the eMSP."""
+    blocks: tuple[Block, ...] = ()
+    """Of a token of ours, in order: a CDR may come long after a block was lifted (V30). Nobody else is told."""
     last_updated: datetime
+
+    def blocked_since(self, at: datetime) -> datetime | None:
+        """Since when it might not charge at a moment; None: it might, as far as was kept."""
+        for one in self.blocks:
+            if one.since <= at and (one.until is None or at < one.until):
+                return one.since
+        is_older = not self.valid and not self.blocks
+        return self.last_updated if is_older and self.last_updated <= at else None
 
 
 class TokenIdentity(msgspec.Struct, frozen=True):

@@ -26,8 +26,8 @@ from elstrada.model.facts import (
 )
 from elstrada.model.ids import PartyId, cdr_stream, contract_stream, owner_of
 from elstrada.model.invoice import BillLine
-from elstrada.roles.cdr_cases import Case, Records
-from elstrada.roles.cdr_verdicts import NO_LINE, Beside, Of, Verdict, taken_back, verdict
+from elstrada.roles.cdr_cases import Case, Records, was_accepted
+from elstrada.roles.cdr_verdicts import NO_LINE, NOT_COVERED, Beside, Of, Verdict, taken_back, verdict
 from elstrada.roles.findings import Findings
 from elstrada.roles.missing_cdrs import look_for_missing
 from elstrada.roles.side_by_side import side_by_side
@@ -41,6 +41,7 @@ NAME = "biller"
 RETRY_S = 86_400.0
 """What is held for want of something of ours is tried again once a day."""
 _SESSION_UNKNOWN = "V37"
+_NO_RIGHT = "V30 "
 _LATE = frozenset({"V33", _SESSION_UNKNOWN})
 """Findings of what may have come after the CDR: its place, its session."""
 _Told = dict[tuple[PartyId, PartyId], dict[str, datetime]]
@@ -70,23 +71,30 @@ class Biller:
     async def _waited(self, batch: Iterable[Recorded]) -> list[Case]:
         """The held CDRs of which these facts bring what they lack, the earliest first.
 
-        That is the session of one (V37), or the CDR that a credit gives back (V41). Both may be in other shards
-        than what waits for them, whose billers may look past each other: one finds nothing there yet, the other
-        nothing that is held. So what was held is looked at once more after that is recorded.
+        That is the session of one (V37), the CDR that a credit gives back (V41), or that somebody accepted that:
+        what a credit repeats holds it no more (A21). They may be in other shards than what waits for them, whose
+        billers may look past each other: one finds nothing there yet, the other nothing that is held. So what was
+        held is looked at once more after that is recorded.
         """
         streams = {one.stream: one.at for one in batch if _waits_for_another(one.fact)}
         sessions: _Told = {}
         cdrs: _Told = {}
+        accepted: _Told = {}
         for one in batch:
             match one.fact:
                 case RoamedSessionChanged(session=told):
                     sessions.setdefault((owner_of(one.stream), told.party), {})[told.id] = one.at
                 case CdrReceived(cdr=told) if not told.credit:
                     cdrs.setdefault((owner_of(one.stream), told.party), {})[told.id] = one.at
+                case CdrDecided(state=CdrState.ACCEPTED):
+                    _, owner, party, cdr_id = one.stream.split("/", 3)
+                    of = PartyId.parse(owner), PartyId.parse(party)
+                    accepted.setdefault(of, {})[cdr_id] = one.at
                 case _:
                     pass
         streams |= await self._held_for(sessions, "session_id", _lacks_session)
         streams |= await self._held_for(cdrs, "credits", _lacks_original)
+        streams |= await self._held_for(accepted, "credits", lambda _: True)
         cases = [await self._case(stream, now) for stream, now in streams.items()]
         waiting = [one for one in cases if one is not None and _waits(one)]
         return sorted(waiting, key=lambda one: one.received_at)
@@ -274,10 +282,7 @@ def state_of(case: Case) -> CdrState:
 
 def _was_accepted(case: Case) -> bool:
     """It was, and so has all its effects, whatever came later."""
-    return any(
-        one.accepted if isinstance(one, CdrChecked) else one.state is CdrState.ACCEPTED
-        for one in case.standing
-    )
+    return any(map(was_accepted, case.standing))
 
 
 def _waits(case: Case) -> bool:
@@ -297,7 +302,8 @@ def _lacks_session(findings: Iterable[str]) -> bool:
 def _may_be_mended(findings: str) -> bool:
     """Was something missing, of ours or of what its party tells us, that may be there by now?"""
     told = findings.split("\n")
-    return _lacks_original(told) or not {NO_LINE, *_LATE}.isdisjoint(kinds_of(told))
+    not_covered = any(NOT_COVERED in one for one in told if one.startswith(_NO_RIGHT))
+    return _lacks_original(told) or not_covered or not {NO_LINE, *_LATE}.isdisjoint(kinds_of(told))
 
 
 def _lacks_original(findings: Iterable[str]) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import Table
 
 from elstrada.model.cdr import Cdr, CdrState
 from elstrada.model.examination import Examination
-from elstrada.model.facts import CdrChecked, CdrCredited, CdrDecided, CdrReceived
+from elstrada.model.facts import CdrChecked, CdrCredited, CdrDecided, CdrReceived, Fact
 from elstrada.model.ids import PartyId, cdr_stream, owner_of
 from elstrada.model.invoice import BillLine, Contract, Plan
 from elstrada.model.location import Location
@@ -46,6 +46,8 @@ class Original(msgspec.Struct, frozen=True, kw_only=True):
     """Another credit CDR that gave it back."""
     line: BillLine | None
     """Where it is billed."""
+    accepted: bool
+    """By our examination, or by somebody's decision."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -324,6 +326,7 @@ class Records:
             version=known[-1].version,
             by=next((one for one in credits_ if one != cdr.id), None),
             line=line,
+            accepted=any(was_accepted(one.fact) for one in known),
         )
 
     async def _any(self, table: Table, owner: str, party: PartyId) -> bool:
@@ -345,6 +348,13 @@ class Records:
         if named not in self._documents:
             self._documents[named] = asyncio.create_task(read())
         return cast("_T | None", await self._documents[named])
+
+
+def was_accepted(fact: Fact) -> bool:
+    """Did a CDR get all its effects by this, whatever came later?"""
+    if isinstance(fact, CdrChecked):
+        return fact.accepted
+    return isinstance(fact, CdrDecided) and fact.state is CdrState.ACCEPTED
 
 
 def _settles(other: Recorded, one: Recorded) -> bool:

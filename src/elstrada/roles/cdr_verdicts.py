@@ -34,6 +34,8 @@ NO_LINE = "RATE"
 
 _ZONES_LIE_WITHIN = (timedelta(hours=-12), timedelta(hours=14))
 """Of UTC."""
+NOT_COVERED = "does not cover"
+"""Of a contract, in the finding of a session on another day."""
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ def known_of(case: Case, beside: Beside) -> Known:
         limits=case.terms.thresholds,
         content_hash=case.fact.content_hash,
         earlier_hash=case.earlier,
-        blocked_since=token.last_updated if token and not token.valid else None,
+        blocked_since=token.blocked_since(cdr.start_date_time) if token else None,
         whitelist=token.whitelist if token and token.last_updated <= cdr.start_date_time else None,
         billed_as=case.billed_as or _billed_beside(case, beside),
         given_back=_given_back(case, beside),
@@ -174,7 +176,7 @@ def _rated(case: Case, contract_id: str) -> BillLine | Finding:
     except NotRated as refusal:
         return _held(str(refusal))
     if day < contract.valid_from or (contract.valid_to is not None and day > contract.valid_to):
-        return Finding("V30", Severity.HOLD, f"contract {contract_id} does not cover {day}")
+        return Finding("V30", Severity.HOLD, f"contract {contract_id} {NOT_COVERED} {day}")
     return line if line.vat_percent is not None else _held("; ".join(line.notes))
 
 
@@ -225,7 +227,11 @@ def _original(case: Case, beside: Beside) -> Credited | None:
     if original is None:
         return None
     of = owner_of(case.stream), original.cdr.party, original.cdr.id
-    return Credited(cdr=original.cdr, by=original.by or beside.credited.get(of))
+    return Credited(
+        cdr=original.cdr,
+        by=original.by or beside.credited.get(of),
+        accepted=original.accepted or of in beside.accepted,
+    )
 
 
 def _neighbours(rows: Iterable[Row], beside: Beside) -> tuple[Neighbour, ...]:

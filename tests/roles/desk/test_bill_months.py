@@ -98,6 +98,21 @@ def test_the_month_of_a_line_is_the_local_one_in_which_its_cdr_came(
     run(scene())
 
 
+def test_a_month_is_complete_when_no_line_of_it_is_on_its_way_any_more(desk: Desk, clock: StepClock) -> None:
+    """A file taken at midnight lacked what a node was about to write, or one whose clock is behind."""
+
+    async def scene() -> None:
+        await stocked(desk)
+        complete = list[bool]()
+        for minutes in (0, 59, 1):
+            clock.at = clock.at + timedelta(minutes=minutes) if complete else MIDNIGHT
+            export: Any = await done(desk, "bill export", month="2026-03")
+            complete.append(export.complete)
+        assert complete == [False, False, True]
+
+    run(scene())
+
+
 def test_a_file_is_written_while_the_node_goes_on(
     desk: Desk, clock: StepClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

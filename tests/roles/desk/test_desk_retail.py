@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from desk_book import StepClock, contracts, done
 
 from elstrada.model.ids import PartyId
+from elstrada.model.token import Token
 from elstrada.roles.desk.face import Desk, Kind, Refusal
-from elstrada.roles.desk.retail_days import today
+from elstrada.roles.retail_days import today
+from elstrada.spine import tables as t
+from elstrada.spine.face import Put, Work
 
 FIXED = {"id": "P1", "name": "El", "mode": "FIXED_PER_KWH"}
 HELD = {"id": "C1", "customer": "K1", "plan": "P1", "supply_point": "A1"}
@@ -54,6 +58,16 @@ def test_another_price_holds_from_today_or_from_the_day_that_is_named(desk: Desk
         ]
         again = await had(desk, "plan put", **FIXED, price_per_kwh="3.50")
         assert again == line, "what is put twice is there once"
+
+    run(desk, steps)
+
+
+def test_a_customer_that_is_put_again_keeps_the_language(desk: Desk) -> None:
+    async def steps() -> None:
+        assert (await had(desk, "customer put", id="K2", name="Anna")).language == "sv"
+        await had(desk, "customer put", id="K2", name="Anna", language="it")
+        renamed = await had(desk, "customer put", id="K2", name="Anna Berg")
+        assert (renamed.name, renamed.language) == ("Anna Berg", "it")
 
     run(desk, steps)
 
@@ -136,6 +150,46 @@ def test_customers_contracts_and_plans_are_listed_as_they_are_today(desk: Desk) 
             ("P1", Decimal("3.20")),
             ("P2", Decimal(1)),
         ]
+
+    run(desk, steps)
+
+
+def test_v30_when_a_card_was_blocked_is_known_whatever_became_of_it(desk: Desk, clock: StepClock) -> None:
+    """A lost card is found again, or gets another number, and the CDR of a stranger's session comes after that."""
+
+    async def steps() -> None:
+        card, lost = {"uid": "04A2B3C4D5E6", "contract": "C1"}, clock.now()
+        await had(desk, "token add", **card, blocked=True)
+        clock.step(days=3)
+        await had(desk, "token add", **card, visual_number="2")
+        clock.step(days=2)
+        await had(desk, "token add", **card, unblock=True)
+        (row,) = await desk.spine.find(t.token)
+        token = msgspec.json.decode(str(row["document"]), type=Token)
+        days = (-1, 0, 4, 5)
+        assert [token.blocked_since(lost + timedelta(days=day)) for day in days] == [None, lost, lost, None]
+
+    run(desk, steps)
+
+
+def test_v30_of_a_token_of_before_blocks_were_kept_the_last_change_counts(
+    desk: Desk, clock: StepClock
+) -> None:
+    async def steps() -> None:
+        card = {"uid": "04A2B3C4D5E6", "contract": "C1"}
+        await had(desk, "token add", **card, blocked=True)
+        (row,) = await desk.spine.find(t.token)
+        token = msgspec.structs.replace(msgspec.json.decode(str(row["document"]), type=Token), blocks=())
+        document = msgspec.json.encode(token).decode()
+        await desk.spine.commit(Work(writes=(Put(t.token, {**row, "document": document}),)))
+        assert token.blocked_since(clock.now()) == clock.now()
+        assert token.blocked_since(clock.now() - timedelta(days=1)) is None
+        blocked = clock.now()
+        clock.step(days=1)
+        await had(desk, "token add", **card, unblock=True)
+        (row,) = await desk.spine.find(t.token)
+        token = msgspec.json.decode(str(row["document"]), type=Token)
+        assert (token.blocked_since(blocked), token.blocked_since(clock.now())) == (blocked, None)
 
     run(desk, steps)
 

@@ -589,6 +589,26 @@ def test_a_token_charges_while_its_contract_runs(dates: dict[str, date], allowed
     check()
 
 
+@pytest.mark.parametrize(
+    ("dates", "allowed"),
+    [({"valid_from": date(2026, 2, 4)}, "ALLOWED"), ({"valid_to": date(2026, 2, 3)}, "EXPIRED")],
+)
+def test_a_contract_begins_and_ends_with_the_day_where_its_retailer_is(dates: dict[str, date], allowed: str):
+    """Half past midnight in Sweden, where bills go by local days: in UTC the day before goes on."""
+
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        world.clock.at = START.replace(hour=23, minute=30)
+        [row] = await world.ret.spine.find(t.contract)
+        contract = msgspec.json.decode(str(row["document"]), type=Contract)
+        document = msgspec.json.encode(msgspec.structs.replace(contract, **dates)).decode()
+        await world.ret.put(Put(t.contract, {**row, "document": document}))
+        assert (await world.as_els("POST", AUTHORIZE)).data["allowed"] == allowed
+
+    check()
+
+
 # --- sessions ---------------------------------------------------------------------------------------
 
 

@@ -58,6 +58,8 @@ class Credited(msgspec.Struct, frozen=True, kw_only=True):
     cdr: Cdr
     by: str | None = None
     """The credit CDR that gave it back before this one."""
+    accepted: bool = False
+    """It counts, by our examination or by somebody's decision."""
 
 
 class Retail(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +21,8 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Where
 
 MOST_LINES = 1_000_000
+ON_THEIR_WAY = timedelta(hours=1)
+"""A line bears the time at which its node began to write it: so long after may it be seen, if that clock is behind."""
 
 
 class ExportBill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -40,7 +42,7 @@ class BillExport(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of lines that are not in it, because their VAT is not known."""
     csv: str
     complete: bool
-    """The month is over: no line will be added."""
+    """The month is over, by an hour at least: no line will be added."""
 
 
 async def export_bill(desk: Desk, params: ExportBill) -> BillExport:
@@ -66,7 +68,7 @@ async def export_bill(desk: Desk, params: ExportBill) -> BillExport:
         totals=export.totals,
         held=export.held,
         csv=export.body.decode(),
-        complete=end is not None and end <= desk.clock.now(),
+        complete=end is not None and end + ON_THEIR_WAY <= desk.clock.now(),
     )
 
 
@@ -88,7 +90,8 @@ def _month(params: ExportBill) -> tuple[datetime | None, datetime | None]:
 def _remarks(export: BillExport) -> Iterator[str]:
     """What whoever imports the file must know, and cannot see in it."""
     if export.month is not None and not export.complete:
-        yield f"{export.month} is not over: its file will have more lines. Take it again when the month is over."
+        says = f"{export.month} is not over, or has been for less than an hour: its file may have more lines."
+        yield f"{says} Take it again later."
     if export.held:
         yield f"{len(export.held)} lines are not in it, because their VAT is not known; --json names them."
 

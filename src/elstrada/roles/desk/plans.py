@@ -16,8 +16,8 @@ from elstrada.model.party import Role
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import document, own_party, plain_id
 from elstrada.roles.desk.paging import After, Page, owners, page_of
-from elstrada.roles.desk.retail_days import today
 from elstrada.roles.desk.shapes import Count, Currency, Name
+from elstrada.roles.retail_days import today
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
 

@@ -16,9 +16,9 @@ from elstrada.model.party import Role
 from elstrada.roles.desk import retail_lists
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
 from elstrada.roles.desk.lookups import document, needed, own_party, plain_id
-from elstrada.roles.desk.retail_days import today
 from elstrada.roles.desk.retail_lists import ContractLine, contract_line
 from elstrada.roles.desk.shapes import Language, Name
+from elstrada.roles.retail_days import today
 from elstrada.spine import tables as t
 from elstrada.spine.face import Put, Row, Work
 
@@ -30,7 +30,9 @@ class PutCustomer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     id: _Id
     name: Annotated[Name, Meta(description="Of the person or business.")]
     party: _Retailer = None
-    language: Annotated[Language, Meta(description="Of its bills, ISO 639-1.")] = "sv"
+    language: Annotated[
+        Language | None, Meta(description="Of its bills, ISO 639-1; by default that which it has, or sv.")
+    ] = None
 
 
 class PutContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -65,9 +67,15 @@ class PutContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 async def put_customer(desk: Desk, params: PutCustomer) -> Customer:
     owner = (await own_party(desk, params.party, Role.EMSP)).id
     customer_id = plain_id(params.id, what="a customer's number", pointer="/id")
-    customer = Customer(owner=owner, id=customer_id, name=params.name, language=params.language)
-    row = {"owner": str(owner), "customer_id": customer.id, "document": document(customer)}
-    await desk.spine.commit(Work(writes=(Put(t.customer, row),)))
+    key: Row = {"owner": str(owner), "customer_id": customer_id}
+    known = await desk.spine.get(t.customer, **key)
+    expected: Row = {} if known is None else {"document": known["document"]}
+    customer = Customer(owner=owner, id=customer_id, name=params.name)
+    if known is not None:
+        customer = replace(msgspec.json.decode(str(known["document"]), type=Customer), name=params.name)
+    customer = replace(customer, language=params.language or customer.language)
+    write = Put(t.customer, {**key, "document": document(customer)}, expected)
+    await desk.spine.commit(Work(writes=(write,)))
     return customer
 
 

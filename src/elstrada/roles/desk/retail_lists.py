@@ -11,8 +11,8 @@ from msgspec import Meta
 from elstrada.model.invoice import Contract, Customer, PlanMove
 from elstrada.roles.desk.face import Desk, Verb
 from elstrada.roles.desk.paging import After, Page, owners, page_of
-from elstrada.roles.desk.retail_days import today
 from elstrada.roles.desk.shapes import Count
+from elstrada.roles.retail_days import today
 from elstrada.spine import tables as t
 
 _Retailer = Annotated[str | None, Meta(description="Of one of our retailers; of all by default.")]

@@ -10,7 +10,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from elstrada.model.party import Party, Role
-from elstrada.model.token import Token, Whitelist
+from elstrada.model.token import Block, Token, Whitelist
 from elstrada.roaming.news import Kind as News
 from elstrada.roles.desk import token_limits, token_rights
 from elstrada.roles.desk.face import Desk, Kind, Refused, Verb
@@ -24,6 +24,8 @@ from elstrada.spine import tables as t
 from elstrada.spine.face import Row, Work
 
 MOST_LISTED = 10_000
+MOST_BLOCKS = 50
+"""The latest that are kept of a token."""
 _SHOWN = 4
 
 
@@ -115,18 +117,32 @@ def _told(params: AddToken, uid: str, party: Party, known: Token | None, now: da
         whitelist=Whitelist.ALLOWED,
         last_updated=now,
     )
-    may_charge = before.valid if params.blocked is None else not params.blocked
+    valid = params.unblock or (before.valid if params.blocked is None else not params.blocked)
     token = replace(
         before,
         contract_id=params.contract,
         visual_number=params.visual_number or before.visual_number,
         issuer=party.business.name[:64],
         group_id=params.group or before.group_id,
-        valid=may_charge or params.unblock,
+        valid=valid,
+        blocks=_blocks(before, valid, now),
         whitelist=params.whitelist or before.whitelist,
         language=params.language or before.language,
     )
     return token if token == known else replace(token, last_updated=now)
+
+
+def _blocks(before: Token, valid: bool, now: datetime) -> tuple[Block, ...]:
+    """The token's blocks when it may charge from now on, or may not."""
+    blocks = before.blocks
+    if not before.valid and not blocks:
+        blocks = (Block(before.last_updated),)  # From before blocks were kept.
+    is_open = bool(blocks) and blocks[-1].until is None
+    if valid and is_open:
+        blocks = (*blocks[:-1], replace(blocks[-1], until=now))
+    elif not valid and not is_open:
+        blocks = (*blocks, Block(now))
+    return blocks[-MOST_BLOCKS:]
 
 
 async def list_tokens(desk: Desk, params: ListTokens) -> Page[TokenLine]:

@@ -16,6 +16,7 @@ from elstrada.ocpi.server import Done, Found, Listing, Refusal, Result
 from elstrada.ocpi.surplus import patched_surplus, surplus_of
 from elstrada.ocpi.v221 import tokens as wire
 from elstrada.roaming.visibility import may_see_tokens
+from elstrada.roles.retail_days import today
 from elstrada.roles.roaming.any_case import row_of
 from elstrada.roles.roaming.holders import TwoContracts, token_puts, token_row_of
 from elstrada.roles.roaming.serving.pages import page
@@ -113,10 +114,10 @@ def _allowed(visit: Visit, token: Token, contract: Contract | None) -> Allowed:
         return Allowed.BLOCKED
     if contract is None:
         return Allowed.NOT_ALLOWED
-    today = visit.means.clock.now().date()
-    if today < contract.valid_from:
+    day = today(visit.own.id, visit.means.clock.now())
+    if day < contract.valid_from:
         return Allowed.NOT_ALLOWED
-    expired = contract.valid_to is not None and today > contract.valid_to
+    expired = contract.valid_to is not None and day > contract.valid_to
     return Allowed.EXPIRED if expired else Allowed.ALLOWED
 
 
