@@ -286,3 +286,33 @@ async def test_p7_a_debt_that_cannot_be_understood_holds_up_nobody_elses_result(
     assert results == [{"result": "TIMEOUT"}]
     await world.els.means.findings.flush()
     assert ("peer:SE*ELS/ret", UNTOLD) in await world.els.found()
+
+
+@pytest.mark.parametrize("name", ["START_SESSION", "STOP_SESSION", "UNLOCK_CONNECTOR", "RESERVE_NOW"])
+def test_a_command_of_endless_texts_is_not_taken(name: str):
+    """What it says goes into facts, which stay for ever, and to the station."""
+
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        station = await StationDouble.connected(world)
+        body = {
+            "response_url": "https://ret.example/ocpi/2.2.1/emsp/x",
+            "token": TOKEN,
+            "location_id": "L1",
+            "evse_uid": "E1",
+            "connector_id": "1",
+            "session_id": "S1",
+            "reservation_id": "R1",
+            "expiry_date": "2026-02-03T13:00:00Z",
+            "authorization_reference": "r" * 20_000,
+        }
+        facts = len(await world.els.spine.read(0))
+        answer = await world.as_ret("POST", f"2.2.1/cpo/commands/{name}", body)
+        assert (answer.status, answer.code) == (200, 2001)
+        assert "16384" in answer.envelope["status_message"]
+        await asyncio.sleep(0.01)
+        assert station.asked == []
+        assert len(await world.els.spine.read(0)) == facts
+
+    check()
