@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
 from urllib.parse import quote, urlencode
 
@@ -18,7 +19,7 @@ from elstrada.model.ids import PartyId
 from elstrada.ocpi.body import BadJson, Json, Object, parse
 from elstrada.ocpi.codes import Why
 from elstrada.ocpi.endpoints import Endpoint, Interface, Match, Side, join, module_path
-from elstrada.ocpi.scalars import party
+from elstrada.ocpi.scalars import Instant, party
 from elstrada.ocpi.versions import PREFIX, ROUTERS, TABLES
 
 RELAY = "relay"
@@ -139,6 +140,14 @@ def text_at(document: Object, *names: str) -> str | None:
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, str) else None
+
+
+def moment_at(document: Object, *names: str) -> datetime | None:
+    """A moment within a document, if it says one there that can be read."""
+    try:
+        return Instant.parse(text_at(document, *names) or "").at
+    except ValueError:
+        return None
 
 
 def party_at(document: Object, *names: str) -> PartyId | None:

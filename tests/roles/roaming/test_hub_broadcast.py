@@ -177,6 +177,29 @@ async def test_r69_a_place_that_is_not_public_goes_to_no_open_data():
     assert world.to_party(DAN, "PUT") == []
 
 
+@pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
+def test_r39_open_data_is_told_that_a_place_is_not_public_any_more(version: str):
+    @aio
+    async def check() -> None:
+        world = await HubWorld("2.2.1", {"dan": version}).open()
+        await world.at[DAN].party(DAN, Role.NSP)
+        await world.at[DAN].roaming.registrar.renew(DAN, "hub")
+        await world.ask(ELS, "PUT", L9, PLACE, to=HUB)
+        await world.settle()
+        hidden = but(PLACE, publish=False, name="Hemma hos mig", last_updated=LATER)
+        await world.ask(ELS, "PUT", L9, hidden, to=HUB)
+        await world.settle()
+        _, gone = [json.loads(sent.body) for sent in world.to_party(DAN, "PUT")]
+        assert [evse["status"] for evse in gone["evses"]] == ["REMOVED"]
+        assert "Hemma" not in json.dumps(gone)
+        assert json.loads(world.to_party(RET, "PUT")[-1].body)["name"] == "Hemma hos mig"
+        await world.ask(ELS, "PUT", L9, but(hidden, last_updated="2026-02-03T11:30:00Z"), to=HUB)
+        await world.settle()
+        assert len(world.to_party(DAN, "PUT")) == 2, "of what it does not know it hears nothing"
+
+    check()
+
+
 @aio
 async def test_r70_nor_is_it_in_the_list_of_all_for_open_data():
     world = await HubWorld().open()

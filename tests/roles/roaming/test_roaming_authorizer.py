@@ -128,6 +128,7 @@ _INFO = {"allowed": "ALLOWED", "token": _TOKEN}
         _answers(500, b"<html>"),
         _answers(200, b"<html>"),
         _answers(200, {"status_code": 3000}),
+        _answers(200, {"status_code": 1000, "data": _INFO | {"authorization_reference": "r" * 256}}),
         _answers(200, {"status_code": 2002, "status_message": "where?"}),
         _answers(401, {"status_code": 2000}),
         _answers(200, {"status_code": 1000, "data": {"allowed": "YES"}}),

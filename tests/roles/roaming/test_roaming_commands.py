@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from roaming_world import (
     at_station,
     call,
     furnished,
+    json_text,
     location,
     started,
     token,
@@ -24,15 +26,17 @@ from roaming_world import (
 from wire_documents import TOKEN
 
 from elstrada.model import facts as f
-from elstrada.model.device import CommandName, CommandResult, Station
+from elstrada.model.device import CommandName, CommandResult, EvsePlace, Station
 from elstrada.model.ids import PartyId
 from elstrada.ocpi.v221.commands import ResponseType, ResultType
 from elstrada.roles.roaming.callbacks import UNTOLD
 from elstrada.roles.roaming.commander import Ended
 from elstrada.roles.roaming.results import RESULTS
+from elstrada.roles.roaming.rows import location_row
 from elstrada.roles.roaming.wiring import wire
 from elstrada.spine import tables as t
-from elstrada.spine.face import Put
+from elstrada.spine.face import Put, Row
+from elstrada.spine.memory import MemorySpine
 
 
 async def _start(world: World) -> Ended:
@@ -286,3 +290,83 @@ async def test_p7_a_debt_that_cannot_be_understood_holds_up_nobody_elses_result(
     assert results == [{"result": "TIMEOUT"}]
     await world.els.means.findings.flush()
     assert ("peer:SE*ELS/ret", UNTOLD) in await world.els.found()
+
+
+@pytest.mark.parametrize("name", ["START_SESSION", "STOP_SESSION", "UNLOCK_CONNECTOR", "RESERVE_NOW"])
+def test_a_command_of_endless_texts_is_not_taken(name: str):
+    """What it says goes into facts, which stay for ever, and to the station."""
+
+    @aio
+    async def check() -> None:
+        world = await furnished()
+        station = await StationDouble.connected(world)
+        body = {
+            "response_url": "https://ret.example/ocpi/2.2.1/emsp/x",
+            "token": TOKEN,
+            "location_id": "L1",
+            "evse_uid": "E1",
+            "connector_id": "1",
+            "session_id": "S1",
+            "reservation_id": "R1",
+            "expiry_date": "2026-02-03T13:00:00Z",
+            "authorization_reference": "r" * 20_000,
+        }
+        facts = len(await world.els.spine.read(0))
+        answer = await world.as_ret("POST", f"2.2.1/cpo/commands/{name}", body)
+        assert (answer.status, answer.code) == (200, 2001)
+        assert "16384" in answer.envelope["status_message"]
+        await asyncio.sleep(0.01)
+        assert station.asked == []
+        assert len(await world.els.spine.read(0)) == facts
+
+    check()
+
+
+class Shared(MemorySpine):
+    """A store to which others write too, as in an installation of several nodes."""
+
+    reads = 0
+    is_shared = False
+
+    def edition(self, tables: Any) -> tuple[int, ...] | None:
+        return None if self.is_shared else super().edition(tables)
+
+    async def find(self, table: Any, *args: Any, **more: Any) -> list[Row]:
+        self.reads += table is t.station and "station_id" not in (args[0] if args else {})
+        return await super().find(table, *args, **more)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_an_evse_without_a_station_has_not_all_stations_read_each_time(is_shared: bool):
+    """A partner that asks for it again and again would else hold up everybody."""
+
+    @aio
+    async def check() -> None:
+        world = await furnished(World(lambda _, clock: Shared(clock)))
+        spine = world.els.spine
+        assert isinstance(spine, Shared)
+        spine.is_shared = is_shared
+        evses = (location().evses[0], msgspec.structs.replace(location().evses[0], uid="E2"))
+        await world.els.put(Put(t.location, location_row(ELS, location(evses=evses), "own")))
+        body = {
+            "response_url": "https://ret.example/x",
+            "token": TOKEN,
+            "location_id": "L1",
+            "evse_uid": "E2",
+        }
+
+        async def start() -> Any:
+            return (await world.as_ret("POST", "2.2.1/cpo/commands/START_SESSION", body)).data
+
+        assert (await start())["message"][0]["text"] == "no station is placed at this EVSE"
+        before = spine.reads
+        for _ in range(20):
+            assert (await start())["result"] == "REJECTED"
+        assert spine.reads == before
+        new = Station(owner=ELS, id="NEW", places=(EvsePlace(1, "L1", "E2"),))
+        key = {"owner": str(ELS), "station_id": "NEW"}
+        await world.els.put(Put(t.station, {**key, "document": json_text(new), "changed_at": START}))
+        world.clock.pass_by(seconds=2 if is_shared else 0)
+        assert (await start())["result"] == "ACCEPTED"
+
+    check()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import msgspec
 import pytest
@@ -590,21 +590,38 @@ def test_a_token_charges_while_its_contract_runs(dates: dict[str, date], allowed
 
 
 @pytest.mark.parametrize(
-    ("dates", "allowed"),
-    [({"valid_from": date(2026, 2, 4)}, "ALLOWED"), ({"valid_to": date(2026, 2, 3)}, "EXPIRED")],
+    ("dates", "at", "allowed"),
+    [
+        ({"valid_to": date(2026, 2, 3)}, "L1", "EXPIRED"),
+        ({"valid_to": date(2026, 2, 3)}, None, "EXPIRED"),
+        ({"valid_to": date(2026, 2, 3)}, "L2", "ALLOWED"),
+        ({"valid_to": date(2026, 2, 4)}, "L1", "ALLOWED"),
+        ({"valid_from": date(2026, 2, 4)}, "L1", "ALLOWED"),
+        ({"valid_from": date(2026, 2, 4)}, "L2", "NOT_ALLOWED"),
+        ({"valid_from": date(2026, 2, 4)}, "L404", "ALLOWED"),
+    ],
 )
-def test_a_contract_begins_and_ends_with_the_day_where_its_retailer_is(dates: dict[str, date], allowed: str):
-    """Half past midnight in Sweden, where bills go by local days: in UTC the day before goes on."""
+def test_v30_a_contract_begins_and_ends_with_the_day_where_its_driver_is(
+    dates: dict[str, date], at: str | None, allowed: str
+):
+    """As its CDR is held against it: one that was allowed would else stand without a bill line.
+
+    Half past midnight in Sweden, where the retailer is, and still the day before in Portugal.
+    """
 
     @aio
     async def check() -> None:
         world = await furnished()
-        world.clock.at = START.replace(hour=23, minute=30)
+        await world.settle()
+        portugal = location(id="L2", time_zone="Europe/Lisbon", country="PRT")
+        await world.ret.put(Put(t.location, location_row(RET, portugal, "els")))
+        world.clock.at = datetime(2026, 2, 3, 23, 30, tzinfo=UTC)
         [row] = await world.ret.spine.find(t.contract)
         contract = msgspec.json.decode(str(row["document"]), type=Contract)
         document = msgspec.json.encode(msgspec.structs.replace(contract, **dates)).decode()
         await world.ret.put(Put(t.contract, {**row, "document": document}))
-        assert (await world.as_els("POST", AUTHORIZE)).data["allowed"] == allowed
+        body = None if at is None else {"location_id": at}
+        assert (await world.as_els("POST", AUTHORIZE, body)).data["allowed"] == allowed
 
     check()
 

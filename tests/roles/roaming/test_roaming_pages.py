@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -27,8 +28,9 @@ from roaming_world import (
 
 from asked import Asked, on, plan, steps
 from elstrada.model import facts as f
+from elstrada.model.agreement import Agreement, Places, Which
 from elstrada.model.device import ConnectorStatus
-from elstrada.model.ids import station_stream
+from elstrada.model.ids import agreement_stream, station_stream
 from elstrada.model.location import Location, PublishToken
 from elstrada.model.tariff import TaxIncluded
 from elstrada.model.waits import Waits
@@ -174,6 +176,31 @@ async def test_r39_a_page_is_filled_with_what_the_caller_may_have_and_no_more_is
     async def nothing(_: int) -> None: ...
 
     assert [one["id"] for one in await _walk(world, LOCATIONS, 2, nothing)] == seen
+
+
+@pytest.mark.rule(36)
+@aio
+async def test_whoever_may_see_little_of_a_long_list_holds_up_nobody() -> None:
+    """Each of its rows has to be looked at; others have their turn in between."""
+    world = await furnished()
+    rows = [location_row(ELS, location(id=f"H{number:04}"), OWN) for number in range(1_500)]
+    await world.els.put(*(Put(t.location, row) for row in rows))
+    places = Places(which=Which.LISTED, locations=("L1",))
+    await world.els.happen(agreement_stream(ELS, "ret"), f.AgreementMade("ret", Agreement(places=places)))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.ensure_future(others())
+    answer = await world.as_ret("GET", "2.2.1/cpo/locations")
+    waiting.cancel()
+    assert [one["id"] for one in answer.data] == ["L1"]
+    # Counted and found: 1,500 rows are looked at twice.
+    assert turns >= 2 * len(rows) / 100
 
 
 @pytest.mark.roaming_rule(66)

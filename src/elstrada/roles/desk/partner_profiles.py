@@ -23,6 +23,7 @@ from elstrada.roles.desk.lookups import own_party, party_id, sane_moment
 from elstrada.roles.desk.paging import After, Page, page_of
 from elstrada.roles.desk.profile_text import schedule_text
 from elstrada.roles.desk.shapes import Count, JsonText, Moment, Text36, in_one_line
+from elstrada.roles.roaming.clients import parties_through
 from elstrada.roles.roaming.steersman import NO_ANSWER, AtPartner, Steered
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row, Where
@@ -219,10 +220,11 @@ async def _at(desk: Desk, session_id: str, cpo: str | None, party: str | None) -
     rows = await desk.spine.find(t.peer, where, limit=_MOST_PEERS)
     peers = [msgspec.json.decode(str(row["document"]), type=Peer) for row in rows]
     speaks = {
-        str(one.party): peer
-        for peer in peers
-        for one in peer.roles
-        if one.role is Role.CPO and named in (None, one.party)
+        str(one): peer
+        # Whoever is connected by itself is not asked through a hub.
+        for peer in sorted(peers, key=lambda peer: peer.hub is None)
+        for one in await parties_through(desk.spine, peer, Role.CPO)
+        if named in (None, one)
     }
     parties = AnyOf(tuple(sorted(speaks)))
     found = await desk.spine.find(

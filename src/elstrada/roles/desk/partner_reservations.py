@@ -17,6 +17,7 @@ from elstrada.roles.desk.lookups import line_of, needed, own_party, party_id
 from elstrada.roles.desk.paging import After, Page, page_of
 from elstrada.roles.desk.reservations import Minutes, Until, time_of
 from elstrada.roles.desk.shapes import Count, Text36
+from elstrada.roles.roaming.clients import parties_through
 from elstrada.roles.roaming.commander import ASKED, Ended, Wish
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Where
@@ -75,7 +76,7 @@ async def reserve(desk: Desk, params: ReserveAtPartner) -> PartnerReservation:
     expires_at = time_of(desk, params.until, params.minutes)
     owner = (await own_party(desk, params.party, Role.EMSP)).id
     peer = await active_peer(desk, str(owner), params.partner)
-    cpos = sorted({str(one.party) for one in peer.roles if one.role is Role.CPO})
+    cpos = sorted(map(str, await parties_through(desk.spine, peer, Role.CPO)))
     if params.cpo is not None:
         cpos = [cpo for cpo in cpos if cpo == str(party_id(params.cpo, pointer="/cpo"))]
     if len(cpos) != 1:

@@ -49,7 +49,7 @@ class Copies:
             kept = after(passing, row, self._means.clock.now())
             if not isinstance(kept, Put | Delete):
                 return kept
-            marks = await self._marks(passing, kept)
+            marks = await self._marks(passing, kept, row)
             try:
                 await self._means.spine.commit(Work(writes=(kept, *marks)))
             except RowMoved:
@@ -142,8 +142,10 @@ class Copies:
             object_id=key_of(passing),
         )
 
-    async def _marks(self, passing: Passing, kept: Put | Delete) -> list[Put]:
+    async def _marks(self, passing: Passing, kept: Put | Delete, before: Row | None) -> list[Put]:
+        """For all whom it concerns; of what everybody could know, and may not any more, everybody is told so."""
         row = kept.row if isinstance(kept, Put) else None
+        is_everybodys = row is None or is_public(row) or (before is not None and is_public(before))
         module, sender = passing.place.module, passing.caller.peer.id
         position, now = await self._means.spine.commit(Work()), self._means.clock.now()
         parts = (module, str(passing.place.owner), *named(passing))
@@ -152,7 +154,7 @@ class Copies:
             for peer in await self._book.platforms(passing.hub)
             if peer.id != sender
             and listens(peer, module)
-            and audience(peer.roles, module, is_public=row is None or is_public(row))
+            and audience(peer.roles, module, is_public=is_everybodys)
         ]
 
 

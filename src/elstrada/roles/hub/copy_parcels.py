@@ -7,14 +7,15 @@ import msgspec
 from elstrada.model.ids import PartyId
 from elstrada.model.party import Peer
 from elstrada.ocpi import documents
-from elstrada.ocpi.body import encode, parse
+from elstrada.ocpi.body import Mismatch, encode, parse, shape
 from elstrada.ocpi.client import Declined, Outcome, Received, is_peers_fault
 from elstrada.ocpi.hub import text_at
 from elstrada.ocpi.versions import language
+from elstrada.roaming.agreement import removed
 from elstrada.roaming.routing import audience
 from elstrada.roaming.visibility import listens
 from elstrada.roles.findings import Findings
-from elstrada.roles.hub.keeping import is_public, token_key
+from elstrada.roles.hub.keeping import document_of, is_public, token_key
 from elstrada.roles.hub.wording import in_words
 from elstrada.roles.roaming.line import Line
 from elstrada.roles.roaming.marks import Mark
@@ -41,8 +42,12 @@ class CopyParcels:
         if not listens(peer, module) or (row is not None and row["peer_id"] == peer.id):
             return None
         outcome: Outcome | None = None
-        for to in audience(peer.roles, module, is_public=row is None or is_public(row)):
-            outcome = await self._to_party(peer, to, PartyId.parse(party), module, ids, row)
+        told = audience(peer.roles, module, is_public=row is None or is_public(row))
+        for to in audience(peer.roles, module, is_public=True):
+            if to in told or row is None:
+                outcome = await self._to_party(peer, to, PartyId.parse(party), module, ids, row)
+            else:
+                outcome = await self._withdrawn(peer, to, PartyId.parse(party), row)
             if outcome is not None and not isinstance(outcome, Received):
                 return outcome
         return outcome
@@ -64,6 +69,20 @@ class CopyParcels:
         kind = self._type(document) if typed else None
         query = {"type": kind} if kind else {}
         return await self._line.tell(peer, _NAMES[module], to=to, path=path, query=query, body=document)
+
+    async def _withdrawn(self, peer: Peer, to: PartyId, of: PartyId, row: Row) -> Outcome | None:
+        """A location that is not for everybody any more is told to be removed to those who tell everybody (R-38, R-39)."""
+        noun = language(str(row["version"])).location
+        try:
+            location = noun.read(shape(document_of(row), noun.wire), of).value
+        except Mismatch as problem:
+            self._findings.note(
+                f"peer:{row['owner']}/{row['peer_id']}", "untranslatable locations", str(problem)
+            )
+            return None
+        path = {"country_code": of.country_code, "party_id": of.party_id, "location_id": location.id}
+        body = language(peer.version).location.write(removed(location, location.last_updated)).value
+        return await self._line.tell(peer, "put_location", to=to, path=path, body=body)
 
     async def _evse(
         self, peer: Peer, to: PartyId, path: dict[str, str], document: msgspec.Raw, uid: str

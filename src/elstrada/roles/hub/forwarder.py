@@ -18,7 +18,7 @@ from elstrada.roles.hub.book import Book
 from elstrada.roles.hub.bridge import Asker, Bridge
 from elstrada.roles.hub.carrier import Carrier
 from elstrada.roles.hub.passing import Passing
-from elstrada.roles.hub.relays import PLACE, RESULT, Relay, Relays
+from elstrada.roles.hub.relays import PLACE, RESERVATION, RESULT, Relay, Relays
 from elstrada.roles.roaming.conduct import source
 from elstrada.roles.roaming.line import belongs_to
 from elstrada.roles.roaming.means import Means
@@ -27,6 +27,7 @@ from elstrada.roles.roaming.peers import Caller
 RESPONSE_URL = "response_url"
 _KEPT_OF_ANSWER = ("content-type", "x-total-count", "x-limit", "retry-after")
 VIA = "via"
+_RESERVE = ("RESERVE_NOW",)
 
 
 class Forwarder:
@@ -135,15 +136,17 @@ class Forwarder:
             return Refusal(Why.INVALID, f"{RESPONSE_URL}: not at a host you registered with (T16)")
         assert routing.from_party is not None
         assert routing.to_party is not None
+        reserves = passing.place.tail == _RESERVE
         relay = Relay(
             hub=passing.hub,
-            kind=RESULT,
+            kind=RESERVATION if reserves else RESULT,
             user_peer=peer.id,
             user=routing.to_party,
             peer_id=passing.caller.peer.id,
             party=routing.from_party,
             module=passing.place.module,
             url=url,
+            until=wire.moment_at(passing.document, "expiry_date") if reserves else None,
         )
         ours = await self._relays.made(relay, peer.version or passing.version)
         if in_body is not None:

@@ -1,6 +1,7 @@
 """Relays: addresses of the hub, each in the place of one of a party's, so that what comes later comes through it too.
 
-A command's result goes to an address that is good once; a list's next page or a CDR may be got again.
+A command's result goes to an address that is good once; a list's next page or a CDR may be got again. That of a
+reservation is good once more: the CPO may take back what it gave (OCPI 2.2.1 mod_commands).
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ import msgspec
 
 from elstrada.model.ids import PartyId
 from elstrada.ocpi.hub import relay_url
+from elstrada.ocpi.v221.commands import ResultType
 from elstrada.roles.roaming.means import Means
 from elstrada.spine import tables as t
 from elstrada.spine.face import Between, Delete, Put, Row, RowMoved, Work
 
 RESULT, PLACE = "result", "place"
-_RESULTS_FOR, _PLACES_FOR = timedelta(days=1), timedelta(days=90)
+RESERVATION, RESERVED = "reservation", "reserved"
+"""Of a RESERVE_NOW: its result is awaited; it was given, and may be taken back."""
+METHODS = {PLACE: "GET", **dict.fromkeys((RESULT, RESERVATION, RESERVED), "POST")}
+_RESULTS_FOR, _PLACES_FOR, _RESERVED_FOR = timedelta(days=1), timedelta(days=90), timedelta(days=31)
+_GIVEN = frozenset({ResultType.ACCEPTED.value, ResultType.TIMEOUT.value})
+"""Results after which there is a reservation, or may be."""
 _MOST_FORGOTTEN = 50
 
 
@@ -33,6 +40,8 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
     party: PartyId
     module: str
     url: str
+    until: datetime | None = None
+    """When a reservation ends; None: it is none, or does not say."""
 
 
 class Relays:
@@ -48,7 +57,9 @@ class Relays:
             version: in which it will be called.
         """
         now, address_id = self._means.clock.now(), self._means.chance.uuid()
-        lasts = _RESULTS_FOR if relay.kind == RESULT else _PLACES_FOR
+        expires_at = now + (_PLACES_FOR if relay.kind == PLACE else _RESULTS_FOR)
+        if relay.until is not None:
+            expires_at = min(max(expires_at, relay.until), now + _RESERVED_FOR)
         row: Row = {
             "owner": str(relay.hub),
             "address_id": address_id,
@@ -59,7 +70,7 @@ class Relays:
             "party": str(relay.party),
             "module": relay.module,
             "url": relay.url,
-            "expires_at": now + lasts,
+            "expires_at": expires_at,
         }
         old = await self._means.spine.find(
             t.hub_address,
@@ -92,11 +103,17 @@ class Relays:
             url=str(row["url"]),
         )
 
-    async def claim(self, hub: PartyId, address_id: str) -> bool:
+    async def claim(self, relay: Relay, address_id: str, result: str | None) -> bool:
         """Use an address up. Only who succeeds may pass the result on, so that it arrives once (R-54)."""
-        key: Row = {"owner": str(hub), "address_id": address_id}
+        if relay.kind == RESERVED and result != ResultType.CANCELED_RESERVATION:
+            return False
+        key: Row = {"owner": str(relay.hub), "address_id": address_id}
+        was: Row = {"kind": relay.kind}
+        used: Put | Delete = Delete(t.hub_address, key, was)
+        if relay.kind == RESERVATION and result in _GIVEN:
+            used = Put(t.hub_address, {**key, "kind": RESERVED}, was)
         try:
-            await self._means.spine.commit(Work(writes=(Delete(t.hub_address, key, {"kind": RESULT}),)))
+            await self._means.spine.commit(Work(writes=(used,)))
         except RowMoved:
             return False
         return True

@@ -32,7 +32,7 @@ from elstrada.roles.hub.forwarder import Forwarder, has_been_here
 from elstrada.roles.hub.journal import Entry, Journal
 from elstrada.roles.hub.known import Known
 from elstrada.roles.hub.passing import Passing
-from elstrada.roles.hub.relays import PLACE, RESULT, Relays
+from elstrada.roles.hub.relays import METHODS, PLACE, Relays
 from elstrada.roles.hub.routes import Routes
 from elstrada.roles.hub.searching import Searching
 from elstrada.roles.roaming.means import Means
@@ -134,11 +134,11 @@ class Switch:
             return _NOT_HERE
         entry.module, entry.sender, entry.receiver = relay.module, relay.user, relay.party
         entry.decision = f"relay {relay.kind}"
-        if request.method != {RESULT: "POST", PLACE: "GET"}[relay.kind]:
+        if request.method != METHODS[relay.kind]:
             return Refusal(Why.NOT_ALLOWED, f"no {request.method[:8]} here")
         try:
             said = read_routing(request.headers).from_party
-            wire.document_of(request)
+            document = wire.document_of(request)
         except BadJson as problem:
             return Refusal(Why.MALFORMED, str(problem))
         except ValueError as problem:
@@ -148,12 +148,12 @@ class Switch:
         peer = await self._peers.get(hub, relay.peer_id)
         if peer is None:
             return Refusal(Why.UNKNOWN_RECEIVER, f"{relay.party} is no longer known here")
-        if relay.kind == RESULT:
+        if relay.kind != PLACE:
             told = self._forwarder.result(relay, peer, request, address.version)
             if isinstance(told, Refusal):
                 return told
             request = told
-            if not await self._relays.claim(hub, address_id):
+            if not await self._relays.claim(relay, address_id, wire.text_at(document, "result")):
                 return _NOT_HERE
         return await self._forwarder.use(relay, peer, request, caller, address.version)
 

@@ -38,6 +38,8 @@ from elstrada.spine.ending import ended
 from elstrada.spine.face import SpineDown, Where, Work
 
 _UNKNOWN_TOKEN = 2004
+_LONGEST_REFERENCE = 255
+"""Of an authorization, which stands in facts for ever; the standard has 36."""
 _MOST_ASKED = 50
 """Peers asked about a token that nobody has told us of."""
 
@@ -120,6 +122,8 @@ class Authorizer:
             allowed = Allowed(info.allowed)
         except (Mismatch, ValueError):
             return f"peer {peer.id}: not understood"
+        if len(info.authorization_reference or "") > _LONGEST_REFERENCE:
+            return f"peer {peer.id}: its reference is longer than {_LONGEST_REFERENCE} characters"
         if (token := info.token) is None:
             return await self._verdict_alone(peer, question, allowed)
         if not await self._may_issue(peer, token.party) or not same(token.uid, question.token_uid):

@@ -33,7 +33,7 @@ async def speaking(peers: Peers, hub: Peer, call: Call) -> Peer | Refusal:
     if one == hub.owner or one in await peers.direct(hub):
         return Refusal(Why.INVALID, f"OCPI-from: {one} does not come through a hub (R-09)")
     known = tuple(entry.role for entry in hub.roles if entry.party == one)
-    return _as(hub, one, known or (_faced(call),))
+    return _as(hub, one, known or await peers.told_roles(hub, one) or (_faced(call),))
 
 
 def without_sender(call: Call) -> Call:

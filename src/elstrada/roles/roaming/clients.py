@@ -12,7 +12,7 @@ from elstrada.model.ids import PartyId, client_stream
 from elstrada.model.party import ClientInfo, ClientReason, ConnectionStatus, Peer, Role
 from elstrada.ocpi.patch import is_older
 from elstrada.roaming.clients import Known
-from elstrada.roaming.visibility import is_hub
+from elstrada.roaming.visibility import is_hub, parties_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import Append, Row, Spine, StreamMoved, Work
 
@@ -81,6 +81,18 @@ async def of_hub(spine: Spine, owner: PartyId, hub: str = OURS) -> list[Known]:
     """All that a hub is connected to."""
     where = {"owner": str(owner), "hub": hub}
     return [known_of(row) for row in await spine.find(t.client, where, limit=MOST_CLIENTS)]
+
+
+async def parties_through(spine: Spine, peer: Peer, role: Role) -> frozenset[PartyId]:
+    """The parties that a peer speaks for in a role; of a hub those as well that it has told us of since.
+
+    In 2.2.1 a hub names itself alone when it registers, and in 2.3.0 whom it reached then.
+    """
+    named = parties_of(peer, (role,))
+    if not is_hub(peer):
+        return named
+    told = await of_hub(spine, peer.owner, peer.id)
+    return named | {one.client.party for one in told if one.client.role is role}
 
 
 def known_of(row: Row) -> Known:

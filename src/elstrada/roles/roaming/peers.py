@@ -11,9 +11,10 @@ import msgspec
 
 from elstrada.model.facts import PeerChanged
 from elstrada.model.ids import PartyId, peer_stream
-from elstrada.model.party import Party, Peer, PeerState
+from elstrada.model.party import Party, Peer, PeerState, Role
 from elstrada.roaming.agreement import Terms
 from elstrada.roles.roaming.agreements import terms_with
+from elstrada.roles.roaming.clients import of_party
 from elstrada.roles.roaming.kept import Kept
 from elstrada.roles.roaming.means import Means
 from elstrada.spine import tables as t
@@ -83,6 +84,11 @@ class Peers:
         return frozenset(
             entry.party for peer in others if peer.id != hub.id and peer.hub is None for entry in peer.roles
         )
+
+    async def told_roles(self, hub: Peer, party: PartyId) -> tuple[Role, ...]:
+        """The roles of a party behind a hub, as the hub has told us of it; none if it has not."""
+        known = await of_party(self._means.spine, hub.owner, party, hub.id)
+        return tuple(sorted(one.client.role for one in known))
 
     async def terms(self, peer: Peer) -> Terms:
         """What is agreed with a peer now."""

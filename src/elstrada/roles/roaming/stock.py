@@ -41,6 +41,8 @@ OWN = "own"
 """Source of the locations that are ours."""
 _STATIONS_KNOWN_FOR = timedelta(seconds=10)
 """How long an EVSE that was given another station may show the former one's status."""
+_MISSED_FOR = timedelta(seconds=1)
+"""How long an EVSE that was given a station may seem to have none."""
 _MOST_STATIONS = 100_000
 _MOST_CONNECTORS = 10_000
 
@@ -58,6 +60,8 @@ class Seat(msgspec.Struct, frozen=True):
 
 class _Plan(msgspec.Struct, frozen=True):
     at: datetime
+    edition: tuple[int, ...] | None
+    """Of the stations' records before they were read."""
     seats: Mapping[EvseKey, Seat]
     at_location: Mapping[str, Mapping[str, Seat]]
     """The same by location id and EVSE uid."""
@@ -79,9 +83,9 @@ class Stock:
     async def seat(self, owner: PartyId, location_id: str, evse_uid: str) -> Seat | None:
         """The station behind an EVSE."""
         key = (location_id, evse_uid)
-        if key not in (await self._plan(owner)).seats:
-            self._plans.pop(owner)
-        return (await self._plan(owner)).seats.get(key)
+        seat = (await self._plan(owner)).seats.get(key)
+        # Perhaps it was placed since; but whoever asks for what is nowhere has not all stations read each time.
+        return seat or (await self._plan(owner, _MISSED_FOR)).seats.get(key)
 
     async def place(self, owner: PartyId, station_id: str, evse_id: int) -> EvseKey | None:
         """Where one of a station's EVSEs stands."""
@@ -398,14 +402,18 @@ class Stock:
             said.setdefault(key, []).append((ConnectorStatus(str(row["status"])), changed_at))
         return said
 
-    async def _plan(self, owner: PartyId) -> _Plan:
-        now = self._clock.now()
+    async def _plan(self, owner: PartyId, known_for: timedelta = _STATIONS_KNOWN_FOR) -> _Plan:
+        """Where stations stand: as long as none was written, or for a while where nobody can tell."""
+        now, edition = self._clock.now(), self._spine.edition((t.station,))
         known = self._plans.get(owner)
-        if known is None or now - known.at > _STATIONS_KNOWN_FOR:
-            known = self._plans[owner] = await self._read_plan(owner, now)
+        is_old = known is None or (
+            now - known.at > known_for if edition is None else edition != known.edition
+        )
+        if known is None or is_old:
+            known = self._plans[owner] = await self._read_plan(owner, now, edition)
         return known
 
-    async def _read_plan(self, owner: PartyId, now: datetime) -> _Plan:
+    async def _read_plan(self, owner: PartyId, now: datetime, edition: tuple[int, ...] | None) -> _Plan:
         rows = await self._spine.find(t.station, {"owner": str(owner)}, limit=_MOST_STATIONS)
         stations = [msgspec.json.decode(str(row["document"]), type=Station) for row in rows]
         seats = {
@@ -416,7 +424,7 @@ class Stock:
         at_location: dict[str, dict[str, Seat]] = {}
         for (location_id, uid), seat in seats.items():
             at_location.setdefault(location_id, {})[uid] = seat
-        return _Plan(now, seats, at_location)
+        return _Plan(now, edition, seats, at_location)
 
 
 def told_end(row: Row) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ COUNT_HOLDS = timedelta(seconds=30)
 LOOKED_AT_ANEW = 1_000
 """The same of objects that have to be looked at to be counted."""
 _MOST_KEPT = 100
+_AT_ONCE = 100
+"""Rows that are looked at before others have their turn."""
 
 
 class Those(msgspec.Struct, frozen=True):
@@ -53,7 +56,7 @@ class Totals:
         total = _number(await self._spine.count(table, where)) if those is None else 0
         if those is not None:
             async for rows in pages(self._spine, table, where):
-                total += sum(map(those.shows, rows))
+                total += len(await _shown(rows, those))
         self._kept[key] = now, total
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST_KEPT:
@@ -75,12 +78,21 @@ async def filled(
     found: list[Row] = []
     while True:
         rows = await merged(spine, table, wheres, order, PAGE, place)
-        shown = [row for row in rows if those.shows(row)]
+        shown = await _shown(rows, those)
         found += shown[offset:]
         offset = max(offset - len(shown), 0)
         if len(rows) < PAGE or len(found) >= size:
             return found[:size]
         place = place_of(table, order, rows[-1])
+
+
+async def _shown(rows: Sequence[Row], those: Those) -> list[Row]:
+    """Those of some rows that a caller may have; others have their turn while they are looked at."""
+    shown: list[Row] = []
+    for first in range(0, len(rows), _AT_ONCE):
+        shown += filter(those.shows, rows[first : first + _AT_ONCE])
+        await asyncio.sleep(0)
+    return shown
 
 
 def _number(rows: Sequence[Row]) -> int:

@@ -37,6 +37,8 @@ CONNECTOR_REQUIRED = "START_SESSION_CONNECTOR_REQUIRED"
 RESERVABLE = "RESERVABLE"
 """By this capability a CPO says at which EVSEs partners may reserve."""
 _LONGEST_ID = 36
+_MOST_BYTES = 16_384
+"""Of a command; an honest one has a thousand."""
 _MOST_ALIKE = 10
 _MOST_RUNNING = 1_000
 """Sessions of one station."""
@@ -327,11 +329,24 @@ def _connector_number(evse: Evse, connector_id: str | None) -> int | None:
     return None if named is None else evse.connectors.index(named) + 1
 
 
+def _short(handler: Handler) -> Handler:
+    """A command's handler, for commands that may stand in facts for ever."""
+
+    async def handle(visit: Visit) -> Result:
+        if len(visit.call.raw) > _MOST_BYTES:
+            return Refusal(
+                Why.INVALID, f"a command of {len(visit.call.raw)} bytes; at most {_MOST_BYTES} are taken"
+            )
+        return await handler(visit)
+
+    return handle
+
+
 HANDLERS: dict[str, Handler] = {
-    "start_session": start_session,
-    "stop_session": stop_session,
-    "unlock_connector": unlock_connector,
-    "reserve_now": reserve_now,
-    "cancel_reservation": cancel_reservation,
+    "start_session": _short(start_session),
+    "stop_session": _short(stop_session),
+    "unlock_connector": _short(unlock_connector),
+    "reserve_now": _short(reserve_now),
+    "cancel_reservation": _short(cancel_reservation),
     "command_result": command_result,
 }

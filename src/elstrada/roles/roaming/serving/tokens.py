@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from datetime import date, timedelta
+
 import msgspec
 
 from elstrada.model.invoice import Contract
@@ -25,11 +28,15 @@ from elstrada.roles.roaming.serving.visit import LONG_AGO, NOT_HERE, Handler, Vi
 from elstrada.roles.roaming.stock import location_of, token_of
 from elstrada.spine import tables as t
 from elstrada.spine.face import AnyOf, Row, RowMoved, Where, Work
+from elstrada.tariffs.refusals import UnknownZone
+from elstrada.tariffs.usage import ZONE_OF_COUNTRY, zone_named
 
 _TRIES = 5
 _MOST_TYPES = 10
 """Tokens of one issuer and uid."""
 _BUSY = "the token changes too often; try again"
+_A_DAY = timedelta(days=1)
+"""By which the day somewhere may be another than in UTC."""
 
 # --- ours (sender, as eMSP) -------------------------------------------------------------------------
 
@@ -60,7 +67,7 @@ async def authorize(visit: Visit) -> Result:
     if token is None:
         return _unknown(visit)
     contract = await _contract(visit, token)
-    allowed = _allowed(visit, token, contract)
+    allowed = await _allowed(visit, token, contract)
     if allowed is Allowed.ALLOWED and contract is not None and contract.is_restricted:
         place = await _place(visit)
         if isinstance(place, Refusal):
@@ -97,24 +104,50 @@ async def _contract(visit: Visit, token: Token) -> Contract | None:
 
 async def _place(visit: Visit) -> Location | Refusal:
     """The caller's location that the driver is at, for a contract that is good at some places alone (R-48)."""
-    named = visit.call.body
-    if not isinstance(named, wire.LocationReferences) or not named.location_id:
+    named = _named(visit)
+    if named is None:
         return Refusal(
             Why.INCOMPLETE, "location_id: this token may charge at some places alone; say where it is"
         )
+    unknown = Refusal(Why.UNKNOWN_LOCATION, "location_id: no such location of yours has been told to us")
+    return await _known(visit, named) or unknown
+
+
+def _named(visit: Visit) -> str | None:
+    """The location that the caller says the driver is at."""
+    named = visit.call.body
+    return (named.location_id or None) if isinstance(named, wire.LocationReferences) else None
+
+
+async def _known(visit: Visit, location_id: str) -> Location | None:
+    """The caller's location of this id."""
     for cpo in sorted(visit.parties(Role.CPO)):
-        row = await row_of(visit.means.spine, t.location, visit.own.id, cpo, named.location_id)
+        row = await row_of(visit.means.spine, t.location, visit.own.id, cpo, location_id)
         if row is not None:
             return location_of(row)
-    return Refusal(Why.UNKNOWN_LOCATION, "location_id: no such location of yours has been told to us")
+    return None
 
 
-def _allowed(visit: Visit, token: Token, contract: Contract | None) -> Allowed:
+async def _day(visit: Visit) -> date:
+    """What day it is where the driver is, as his CDR will have it; where we do not know that, where we are."""
+    now, named = visit.means.clock.now(), _named(visit)
+    place = None if named is None else await _known(visit, named)
+    zone = place and (place.time_zone or ZONE_OF_COUNTRY.get(place.country))
+    with contextlib.suppress(UnknownZone):
+        if zone:
+            return now.astimezone(zone_named(zone)).date()
+    return today(visit.own.id, now)
+
+
+async def _allowed(visit: Visit, token: Token, contract: Contract | None) -> Allowed:
     if not token.valid:
         return Allowed.BLOCKED
     if contract is None:
         return Allowed.NOT_ALLOWED
-    day = today(visit.own.id, visit.means.clock.now())
+    now = visit.means.clock.now()
+    edges = [edge for edge in (contract.valid_from, contract.valid_to) if edge is not None]
+    is_near = any(abs(edge - now.date()) <= _A_DAY for edge in edges)
+    day = await _day(visit) if is_near else now.date()
     if day < contract.valid_from:
         return Allowed.NOT_ALLOWED
     expired = contract.valid_to is not None and day > contract.valid_to
