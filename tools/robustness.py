@@ -69,7 +69,6 @@ NOT_YET: dict[int, str] = {}
 NOT_WHOLE: dict[int, str] = {
     7: "constant time is not measured",
     32: "it cannot be queued",
-    33: "a partner that asked by OCPI had its one CommandResult when the station accepted: it sees only that no session comes",
     34: "a list of tokens in a `station call` is refused, not split",
     38: "an OCPP 1.6 station that charges before it was accepted is not refused: its session is recorded",
 }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from elstrada.model import asks
-from elstrada.model.mirror import Cleared, Expected, ItemKind, Learned, Part, Variable
+from elstrada.model.mirror import Characteristics, Cleared, Expected, ItemKind, Learned, Part, Variable
 from elstrada.model.notices import NoticeKind
 from elstrada.ocpp.faults import Fault, Refusal
 from elstrada.ocpp.table import ReadCall
@@ -417,3 +417,14 @@ def test_a_vendors_words_stand_in_no_fact(version: Version) -> None:
     assert read.ask.told.learned is not None
     (item,) = read.ask.told.learned.items
     assert (item.key, json.loads(item.document)) == ("com.example/hello", "somebody was here")
+
+
+@pytest.mark.parametrize(
+    ("limit", "entries"), [("100", 100), ("0", 0), ("-1", None), ("1" + "0" * 400, None), (None, None)]
+)
+def test_a_list_s_room_is_a_number_of_tokens_or_is_not_told(limit: str | None, entries: int | None) -> None:
+    """By -1 some stations say that they know no limit; it is not one less than all (D01)."""
+    key = "LocalAuthListCtrlr/Entries"
+    told = Characteristics(data_type="integer", max_limit=limit)
+    known = {key: Variable(component="LocalAuthListCtrlr", name="Entries", characteristics=told)}
+    assert OCPP201.lists.capacity(known).entries == entries

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from copy import deepcopy
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ from ocpp_samples import CALLS, conforms, schema, validator
 from elstrada.model.device import Protocol
 from elstrada.ocpp.faults import Fault, Refusal
 from elstrada.ocpp.schema import Read, Reader, parse, validate
+from elstrada.ocpp.table import ReadCall
 from elstrada.ocpp.v16 import messages as v16
 from elstrada.ocpp.v21 import messages as v21
 from elstrada.ocpp.v201 import messages as v201
@@ -30,6 +32,7 @@ KINDS: list[tuple[Protocol, str, type[Wire]]] = [
     for pair in messages.ACTIONS.values()
     for kind in pair
 ]
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 READERS = {(protocol, name): Reader(kind) for protocol, name, kind in KINDS}
 
 
@@ -296,3 +299,27 @@ def test_decimals_stay_exact() -> None:
 def test_parsing_refuses_what_no_message_holds(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"beyond reason|64 bits|not JSON|twice|truncated"):
         parse(text)
+
+
+INVENTORY = b'{"requestId":1,"seqNo":0,"generatedAt":"2026-03-01T00:00:00Z","reportData":[%s]}'
+REPORTED = (
+    b'{"component":{"name":"A"},"variable":{"name":"B"},"variableAttribute":[{"value":"1"}],'
+    b'"variableCharacteristics":{"dataType":"decimal","supportsMonitoring":false,"maxLimit":%s}}'
+)
+
+
+@pytest.mark.parametrize("limit", [b"1e1000000", b"1e-1000000", b"-0.1E+000001000000"])
+def test_t9_a_number_that_is_far_longer_than_it_looks_is_refused_before_anybody_writes_it_out(
+    limit: bytes,
+) -> None:
+    """Written out it has a million digits: a message of them would take all the memory there is."""
+    plain = OCPP201.read_call("NotifyReport", INVENTORY % (REPORTED % b"1e3"), NOW)
+    assert isinstance(plain, ReadCall)
+    assert not plain.findings
+    tracemalloc.start()
+    read = OCPP201.read_call("NotifyReport", INVENTORY % (REPORTED % limit), NOW)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(read, Refusal)
+    assert read.fault is Fault.FORMAT_VIOLATION
+    assert peak < 500_000

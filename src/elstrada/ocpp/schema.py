@@ -8,6 +8,7 @@ message it refuses is parsed again, examined rule by rule, and read as leniently
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar, cast, get_args, get_origin
@@ -22,6 +23,10 @@ from elstrada.ocpp.wire import Maximum, Minimum, OneOf, Rule, Wire, encode
 _M = TypeVar("_M", bound=Wire)
 _MAX_FINDINGS = 32
 """More than this of one message tell nobody anything new."""
+
+
+_LONG_EXPONENT = re.compile(rb"[:,\[][ \t\r\n]*-?[0-9][0-9.]*[eE][+-]?[0-9]{4}")
+"""Of a number, or of what looks like one in a text. Up to three digits nothing of it is large when written out."""
 
 
 class Read(msgspec.Struct, Generic[_M], frozen=True):
@@ -48,6 +53,9 @@ class Reader(Generic[_M]):
             The message with the schema's findings, or a Refusal if it cannot be understood.
         """
         strict = self._strict or self._make()
+        if _LONG_EXPONENT.search(payload):
+            # Which says no to a number that is far longer than it looks (T9).
+            return self._read_leniently(payload)
         try:
             message = strict.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError):

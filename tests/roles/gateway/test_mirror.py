@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from elstrada.model.asks import GiveNotice
 from elstrada.model.ids import PartyId
 from elstrada.model.mirror import (
     KEPT_VALUES,
@@ -24,6 +25,8 @@ from elstrada.model.mirror import (
     Variable,
 )
 from elstrada.ocpp.mirror import item
+from elstrada.ocpp.table import ReadCall
+from elstrada.ocpp.versions import OCPP201
 from elstrada.roles.gateway import mirror as subject
 from elstrada.roles.gateway.mirror import MAX_KEY, MOST_PARTS, Mirror
 from elstrada.spine import tables as t
@@ -246,6 +249,23 @@ async def test_what_is_cleared_by_what_it_was_goes_and_all_else_stays() -> None:
     await kept.told(cleared=(Cleared(ItemKind.DER_CONTROL, (("is_default", True), ("type", "VoltVar"))),))
 
     assert await kept.keys() == ["B"]
+
+
+async def test_t10_a_number_beyond_a_float_spoils_nothing_that_is_cleared_later() -> None:
+    kept = Kept()
+    period = '{"startPeriod":0,"limit":1e400}'
+    limit = (
+        '{"chargingLimit":{"chargingLimitSource":"EMS"},"evseId":1,"chargingSchedule":[{"id":1,'
+        f'"chargingRateUnit":"A","chargingSchedulePeriod":[{period}]}}]}}'
+    )
+    read = OCPP201.read_call("NotifyChargingLimit", limit.encode(), kept.clock.now())
+    assert isinstance(read, ReadCall)
+    assert isinstance(read.ask, GiveNotice)
+    assert read.ask.learned is not None
+    await kept.mirror.take(CPO, "S1", read.ask.learned)
+    assert await kept.keys() == ["EMS/1"]
+    await kept.told(cleared=(Cleared(ItemKind.CHARGING_PROFILE, (("source", "EMS"),)),))
+    assert await kept.keys() == []
 
 
 async def test_what_a_station_knows_of_a_customer_is_erased_after_a_month() -> None:

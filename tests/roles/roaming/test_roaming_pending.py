@@ -74,6 +74,7 @@ def test_r56_a_remote_start_that_the_station_accepts_is_a_pending_session(versio
     scene()
 
 
+@pytest.mark.rule(33)
 @pytest.mark.parametrize("version", list(TABLES))
 def test_r56_one_that_never_begins_is_invalid_at_the_emsp_too(version: str) -> None:
     @aio

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from elstrada.model.device import CommandName, CommandResult, StationOrder
 from elstrada.model.locallist import Capacity, ListEntry
+from elstrada.ocpp.intake import MAX_NUMBER
 from elstrada.ocpp.locallist import ListDialect, Variables, flag, number
 from elstrada.ocpp.table import Outbound, Unsendable, order
 from elstrada.ocpp.times import wire_time
@@ -47,10 +50,10 @@ def _capacity(variables: Variables) -> Capacity:
     switches = [flag(variables, f"{_CTRLR}/{name}") for name in ("Available", "Enabled")]
     entries = variables.get(f"{_CTRLR}/Entries")
     limit = entries.characteristics.max_limit if entries and entries.characteristics else None
-    most = int(float(limit)) if limit is not None else None
+    most = Decimal(-1) if limit is None else Decimal(limit)
     return Capacity(
         enabled=False if False in switches else switches[1],
-        entries=most,
+        entries=int(most) if 0 <= most <= MAX_NUMBER else None,  # Some say -1 where they know no limit.
         items_per_message=number(variables, f"{_CTRLR}/ItemsPerMessage"),
         bytes_per_message=number(variables, f"{_CTRLR}/BytesPerMessage"),
     )

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -56,7 +57,7 @@ _FOR_CARS, _MOST_FOR_CARS = "ISO15118Ctrlr", 1_000
 _encode = msgspec.json.Encoder().encode
 _variable = msgspec.json.Decoder(Variable).decode
 _stream = msgspec.json.Decoder(Stream).decode
-_document = msgspec.json.Decoder(dict[str, object]).decode
+_document = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
 _profile = msgspec.json.Decoder(Profile).decode
 _numbers = msgspec.json.Decoder(list[int]).decode
 _Value = TypeVar("_Value")
