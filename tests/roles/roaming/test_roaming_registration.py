@@ -115,6 +115,38 @@ async def test_r07_a_renewal_whose_answer_is_lost_locks_nobody_out():
     assert (await world.as_ret("GET", "versions")).status == 200
 
 
+@pytest.mark.parametrize(
+    "told", [{"role": "WIZARD"}, {"party_id": "ELS"}], ids=["unknown role", "our own party"]
+)
+def test_r07_a_renewal_that_is_answered_with_roles_we_refuse_locks_nobody_out(told: dict[str, str]):
+    """The peer has our new token by then, and expects its own to be shown."""
+
+    @aio
+    async def check() -> None:
+        world = await World().registered()
+        before, inner = await world.ret_at_els(), world.net.hosts["ret.example"]
+
+        async def strays(request: HttpRequest) -> HttpResponse:
+            response = await inner(request)
+            if request.method != "PUT" or not request.path.endswith("/credentials"):
+                return response
+            answer = json.loads(response.body)
+            answer["data"]["roles"][0] |= told
+            return HttpResponse(response.status, response.headers, json.dumps(answer).encode())
+
+        world.net.hosts["ret.example"] = strays
+        with pytest.raises(NotRegistered, match="roles"):
+            await world.els.roaming.registrar.renew(ELS, "ret")
+        world.net.hosts["ret.example"] = inner
+        after = await world.ret_at_els()
+        assert (after.state, after.roles) == (before.state, before.roles)
+        shown = await world.els.roaming.peers.token_out(after)
+        assert shown == await world.ret.roaming.peers.token_in(await world.els_at_ret())
+        await world.els.roaming.registrar.renew(ELS, "ret")
+
+    check()
+
+
 @pytest.mark.parametrize("version", TABLES)
 @aio
 async def test_r08_the_invited_side_calls_back_with_token_b_before_it_answers(version: str):

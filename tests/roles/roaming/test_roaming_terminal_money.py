@@ -166,6 +166,17 @@ def test_where_no_session_begins_the_money_is_released(result: CommandResult, wh
 
 
 @aio
+async def test_r22_a_terminal_finds_place_plug_and_price_in_whatever_case_their_ids_are_told():
+    world = await open_counter()
+    await StationDouble.connected(world)
+    row = known(await world.ret.spine.get(t.location, owner=str(PTP), party=str(ELS), location_id="L1"))
+    told = str(row["document"]).replace('"T1"', '"t1"')
+    await world.ret.put(Put(t.location, {**row, "document": told}))
+    payment = await world.tap(location_id="l1", evse_uid="e1")
+    assert (payment.state, payment.location_id, payment.evse_uid) == (TapState.STARTED, "L1", "E1")
+
+
+@aio
 async def test_a_declined_card_orders_nothing():
     world = await open_counter()
     station = await StationDouble.connected(world)

@@ -35,10 +35,12 @@ from elstrada.model.terminal import (
 )
 from elstrada.model.terminal_payment import TapState, TerminalPayment
 from elstrada.model.token import Token, Whitelist
+from elstrada.ocpi.nesting import find_evse
 from elstrada.ocpi.v221.commands import ResultType
 from elstrada.pay.development import DevelopmentProvider
 from elstrada.pay.face import CaptureRefused, Order, Provider, ProviderAway
 from elstrada.roaming.news import Kind
+from elstrada.roles.roaming.any_case import row_of
 from elstrada.roles.roaming.commander import Commander
 from elstrada.roles.roaming.marks import mark
 from elstrada.roles.roaming.means import Means
@@ -163,12 +165,11 @@ class Taps:
         peer = await self._peers.get(owner, known.peer_id)
         if peer is None or peer.state is not PeerState.ACTIVE:
             raise NoTap(f"partner {known.peer_id} is not registered", "see `elstrada partner list`")
-        key = {"owner": str(owner), "party": str(known.cpo), "location_id": tap.location_id}
-        row = await spine.get(t.location, **key)
+        row = await row_of(spine, t.location, owner, known.cpo, tap.location_id)
         if row is None:
             raise NoTap(f"{known.cpo} has told of no location {tap.location_id!r}", "", "/location")
         location = msgspec.json.decode(str(row["document"]), type=Location)
-        evse = next((one for one in location.evses if one.uid == tap.evse_uid), None)
+        evse = find_evse(location, tap.evse_uid)
         if evse is None or not known.terminal.serves(location.id, evse.uid):
             says = f"terminal {tap.terminal_id} is not assigned to EVSE {tap.evse_uid!r} of {location.id}"
             raise NoTap(says, "its CPO assigns it: `elstrada terminal assign`", "/evse")
@@ -182,8 +183,7 @@ class Taps:
         """The tariff that the driver is shown: who is told no price pays nothing."""
         found: list[Tariff] = []
         for tariff_id in connector.tariff_ids:
-            key = {"owner": str(owner), "party": str(cpo), "tariff_id": tariff_id}
-            row = await self._means.spine.get(t.tariff, **key)
+            row = await row_of(self._means.spine, t.tariff, owner, cpo, tariff_id)
             if row is not None:
                 found.append(msgspec.json.decode(str(row["document"]), type=Tariff))
         try:

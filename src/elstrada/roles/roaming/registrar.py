@@ -118,7 +118,7 @@ class Registrar:
         """Exchange new tokens with a peer, and learn anew what it offers.
 
         Raises:
-            NotRegistered: why; the former tokens hold.
+            NotRegistered: why; the former tokens hold, unless the peer has answered with its new one.
         """
         peer = await self._peers.get(owner, peer_id)
         own = await self._peers.party(owner)
@@ -144,7 +144,13 @@ class Registrar:
             kept = msgspec.structs.replace(peer, changed_at=self._means.clock.now())
             await self._store(kept, Secrets(former, overlap=True), renewing, "not renewed")
             raise
-        return await self._settle(own, renewing, theirs, Secrets(token_out=theirs.token))
+        secrets = Secrets(token_out=theirs.token)
+        try:
+            return await self._settle(own, renewing, theirs, secrets)
+        except NotRegistered as failure:
+            # The peer has renewed and expects its new token, whatever we think of the rest: what it was it stays.
+            await self._store(renewing, secrets, renewing, f"tokens renewed alone: {failure}"[:500])
+            raise
 
     async def unregister(self, owner: PartyId, peer_id: str) -> None:
         """End a connection, here even if the peer does not answer.
