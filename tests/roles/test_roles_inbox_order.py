@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -276,6 +276,38 @@ def test_v37_billers_of_two_shards_that_look_past_each_other_leave_no_cdr_behind
         assert await state(spine, "c1") == CdrState.HELD
         await bill(spine, held)
         assert (await state(spine, "c1"), await billed(spine)) == (CdrState.ACCEPTED, ["c1"])
+
+    run(scene())
+
+
+class Ticking:
+    """A second later each time."""
+
+    def __init__(self) -> None:
+        self._at = NOW
+
+    def now(self) -> datetime:
+        self._at += timedelta(seconds=1)
+        return self._at
+
+
+def test_v37_a_cdr_that_also_lies_in_the_future_is_not_looked_at_for_ever() -> None:
+    """What is found of it (V07) says how late it is now, and so never twice the same."""
+
+    async def scene() -> None:
+        spine = MemorySpine(Ticking())
+        await spine.start()
+        await spine.commit(Work(writes=(US, *ALL)))
+        await tell(spine, OTHER)
+        await receive(spine, later(60))
+        position = 0
+        for _ in range(10):
+            facts = await spine.read(position)
+            if facts:
+                position = facts[-1].position
+                await spine.commit(await Biller(spine).handle(facts))
+        assert await state(spine, "c1") == CdrState.HELD
+        assert len(await checks(spine)) <= 2
 
     run(scene())
 

@@ -74,9 +74,9 @@ class Biller:
         That is the session of one (V37), the CDR that a credit gives back (V41), or that somebody accepted that:
         what a credit repeats holds it no more (A21). They may be in other shards than what waits for them, whose
         billers may look past each other: one finds nothing there yet, the other nothing that is held. So what was
-        held is looked at once more after that is recorded.
+        held for the first time is looked at once more after that is recorded.
         """
-        streams = {one.stream: one.at for one in batch if _waits_for_another(one.fact)}
+        held = {one.stream: one.at for one in batch if _waits_for_another(one.fact)}
         sessions: _Told = {}
         cdrs: _Told = {}
         accepted: _Told = {}
@@ -92,12 +92,13 @@ class Biller:
                     accepted.setdefault(of, {})[cdr_id] = one.at
                 case _:
                     pass
-        streams |= await self._held_for(sessions, "session_id", _lacks_session)
-        streams |= await self._held_for(cdrs, "credits", _lacks_original)
-        streams |= await self._held_for(accepted, "credits", lambda _: True)
-        cases = [await self._case(stream, now) for stream, now in streams.items()]
+        found = await self._held_for(sessions, "session_id", _lacks_session)
+        found |= await self._held_for(cdrs, "credits", _lacks_original)
+        found |= await self._held_for(accepted, "credits", lambda _: True)
+        cases = [await self._case(stream, now) for stream, now in (held | found).items()]
         waiting = [one for one in cases if one is not None and _waits(one)]
-        return sorted(waiting, key=lambda one: one.received_at)
+        due = [one for one in waiting if one.stream in found or len(one.standing) == 1]
+        return sorted(due, key=lambda one: one.received_at)
 
     async def _held_for(
         self, told: _Told, column: str, lacks: Callable[[Iterable[str]], bool]
