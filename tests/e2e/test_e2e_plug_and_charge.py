@@ -143,10 +143,11 @@ async def test_a_car_charges_by_its_contract_and_gets_a_new_one(home: Home) -> N
         own = x509.load_pem_x509_certificates(given["certificate_chain"].encode())[0]
         assert own.public_key() == key.public_key()
 
-    def listed() -> list[Any]:
-        return [one for one in office.told("station", "certificates") if one["used"]]
+        def listed() -> list[Any]:
+            return [one for one in office.told("station", "certificates") if one["used"]]
 
-    (line,) = await asyncio.to_thread(wait_for, listed, "the certificate that it shows to cars")
+        # Its answer must have been heard before it leaves.
+        (line,) = await asyncio.to_thread(wait_for, listed, "the certificate that it shows to cars")
     assert (line["kind"], line["serial"]) == ("V2GCertificate", f"{own.serial_number:x}")
 
     def refused() -> list[Any]:
