@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from elstrada.model.invoice import Contract, Plan, PlanChange, PlanMove
 
+_Said = TypeVar("_Said", PlanChange, PlanMove)
 MOST_CHANGES = 200
 MOST_MOVES = 50
 
@@ -25,10 +26,10 @@ def with_change(plan: Plan, change: PlanChange) -> Plan:
     Raises:
         TooManyDays: a plan keeps no more of them.
     """
-    others = tuple(one for one in plan.changes if one.valid_from != change.valid_from)
-    if len(others) >= MOST_CHANGES:
+    changes = _with(plan.changes, change)
+    if len(changes) > MOST_CHANGES:
         raise TooManyDays(f"plan {plan.id} has prices from {MOST_CHANGES} days on, and keeps no more")
-    return replace(plan, changes=tuple(sorted((*others, change), key=_day)))
+    return replace(plan, changes=changes)
 
 
 def with_move(contract: Contract, move: PlanMove) -> Contract:
@@ -37,11 +38,13 @@ def with_move(contract: Contract, move: PlanMove) -> Contract:
     Raises:
         TooManyDays: a contract keeps no more of them.
     """
-    others = tuple(one for one in contract.moves if one.valid_from != move.valid_from)
-    if len(others) >= MOST_MOVES:
+    moves = _with(contract.moves, move)
+    if len(moves) > MOST_MOVES:
         raise TooManyDays(f"contract {contract.id} has plans from {MOST_MOVES} days on, and keeps no more")
-    return replace(contract, moves=tuple(sorted((*others, move), key=_day)))
+    return replace(contract, moves=moves)
 
 
-def _day(one: PlanChange | PlanMove) -> date:
-    return one.valid_from
+def _with(said: tuple[_Said, ...], now: _Said) -> tuple[_Said, ...]:
+    """What was said of days, in their order; of one day the last word counts."""
+    others = (one for one in said if one.valid_from != now.valid_from)
+    return tuple(sorted((*others, now), key=lambda one: one.valid_from))

@@ -42,7 +42,7 @@ def agreed_by(owner: PartyId) -> tuple[Append, ...]:
     Its sessions are short, its plans cost the same everywhere, and some of its stations decide by themselves or
     have clocks that cannot be believed, so that their sessions seem to overlap or to be too strong. One that is
     away for long has no reading from when the price changed. And what was told of a session may come after its CDR,
-    which is looked at again a day later only, when the world has ended.
+    which would wait for it.
     """
     return (lenient(owner, "ELS", _WARN),) if owner == demo.RETAILER else ()
 
